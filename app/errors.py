@@ -1,0 +1,131 @@
+"""The errors of Warren, one tree.
+
+The libraries' errors are mapped where they enter (`storage`, `jobs`, `producer.rpc`,
+`consumer.worker`). The producer turns these into HTTP problems, the consumer into replies; `type`
+is their name on the wire and in the job table.
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+
+class WarrenError(Exception):
+    """Something went wrong inside Warren."""
+
+    type: ClassVar[str] = "internal"
+
+    def __init__(self, detail: str | None = None, /, **extra: Any) -> None:
+        """`extra` holds what a program may want to read: the field, the state, what is allowed."""
+        self.detail = detail or self.__doc__ or ""
+        self.extra = extra
+        super().__init__(self.detail)
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return `{"type", "detail", ...extra}`, the form of replies and of the job table."""
+        return {"type": self.type, "detail": self.detail, **self.extra}
+
+
+class Invalid(WarrenError):
+    """The request is wrong, and will be wrong again."""
+
+    type = "invalid"
+
+
+class Malformed(Invalid):
+    """The body is not JSON as RFC 8259 and this service understand it."""
+
+    type = "malformed"
+
+
+class BadData(Invalid):
+    """The data set cannot be learnt from as asked."""
+
+    type = "bad_data"
+
+
+class NotFound(WarrenError):
+    """There is no such thing."""
+
+    type = "not_found"
+
+
+class NotReady(WarrenError):
+    """The model exists and cannot answer: it is still in training, or its training failed."""
+
+    type = "not_ready"
+
+
+class TooLarge(WarrenError):
+    """The body is over the limit."""
+
+    type = "too_large"
+
+
+class FitFailed(WarrenError):
+    """The process that fitted the model ended without a result."""
+
+    type = "fit_failed"
+
+
+class Interrupted(WarrenError):
+    """The fit was stopped because its consumer is shutting down; another one may run it."""
+
+    type = "interrupted"
+
+
+class Corrupt(WarrenError):
+    """The stored model is not the one that was published."""
+
+    type = "corrupt"
+
+
+class Unavailable(WarrenError):
+    """A part Warren needs cannot be reached; the same request may succeed later."""
+
+    type = "unavailable"
+
+
+class BrokerUnavailable(Unavailable):
+    """RabbitMQ cannot be reached."""
+
+    type = "broker_unavailable"
+
+
+class Unroutable(BrokerUnavailable):
+    """The queue does not exist: no consumer has declared it yet."""
+
+    type = "unroutable"
+
+
+class StorageUnavailable(Unavailable):
+    """S3 cannot be reached."""
+
+    type = "storage_unavailable"
+
+
+class DatabaseUnavailable(Unavailable):
+    """The job table cannot be reached."""
+
+    type = "database_unavailable"
+
+
+class DeadlineExceeded(WarrenError):
+    """No answer came before the deadline."""
+
+    type = "deadline_exceeded"
+
+
+def _tree(cls: type[WarrenError]) -> Iterator[type[WarrenError]]:
+    yield cls
+    for sub in cls.__subclasses__():
+        yield from _tree(sub)
+
+
+_BY_TYPE = {cls.type: cls for cls in _tree(WarrenError)}
+
+
+def from_wire(error: dict[str, Any]) -> WarrenError:
+    """Rebuild what `to_wire` wrote; an unknown type becomes a plain `WarrenError`."""
+    cls = _BY_TYPE.get(str(error.get("type")), WarrenError)
+    extra = {key: value for key, value in error.items() if key not in ("type", "detail")}
+    return cls(str(error.get("detail", "")), **extra)

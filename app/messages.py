@@ -1,0 +1,224 @@
+"""What travels: requests and replies as JSON bodies, parsed strictly and checked once at each door.
+
+JSON here is RFC 8259 without its loose ends: UTF-8, no NaN or Infinity (nor a number that overflows
+to one), no key twice in an object, no lone surrogate, nothing nested deeper than `MAX_DEPTH`.
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from app import errors
+
+
+class Status(StrEnum):
+    """The status of a reply, and but for the first the state of a job."""
+
+    RECEIVED = "TASK_RECEIVED"
+    QUEUED = "TASK_QUEUED"
+    RUNNING = "TASK_RUNNING"
+    COMPLETED = "TASK_COMPLETED"
+    ERROR = "TASK_ERROR"
+    CANCELLED = "TASK_CANCELLED"
+
+
+# Letters, digits, dots, underscores, dashes; no dot first, never two in a row: safe in a path.
+Id = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_-])*\.?$")]
+Column = Annotated[str, Field(min_length=1, max_length=256)]
+MAX_DEPTH = 64  # what pydantic and Python can read, they cannot always write again
+LATEST = "latest"  # instead of a model's id: the newest that finished
+Row = dict[str, JsonValue]  # which type a value must have, only the model knows
+_ROW, _ROWS = "<row>", "<rows>"  # tags that pydantic puts into the location of an error
+Rows = Annotated[
+    Annotated[Row, Tag(_ROW)]
+    | Annotated[list[Row], Field(min_length=1, max_length=10_000), Tag(_ROWS)],
+    Discriminator(lambda value: _ROWS if isinstance(value, list) else _ROW),
+]
+
+# The producer offers these without importing scikit-learn; `estimators.ESTIMATORS` builds them.
+Estimator = Literal[
+    "random_forest_regressor",
+    "random_forest_classifier",
+    "hist_gradient_boosting_regressor",
+    "hist_gradient_boosting_classifier",
+    "linear_regression",
+    "ridge",
+    "logistic_regression",
+    "svm_regressor",
+    "svm_classifier",
+    "knn_regressor",
+    "knn_classifier",
+]
+
+
+class Request(BaseModel):
+    """A request's body. Keys that a consumer does not know are ignored."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    def encode(self) -> bytes:
+        """Return the JSON body, without what was left at its default of null."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class Training(Request):
+    """What to learn from which data."""
+
+    dataset_id: Id
+    features: Annotated[list[Column], Field(min_length=1, max_length=10_000)]
+    target: Column
+    estimator: Estimator = "random_forest_regressor"
+    params: dict[str, JsonValue] = Field(default_factory=dict, max_length=100)
+    test_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+    @field_validator("features")
+    @classmethod
+    def _distinct(cls, features: list[str]) -> list[str]:
+        if twice := [name for name, count in Counter(features).items() if count > 1]:
+            raise ValueError(f"given more than once: {', '.join(twice)}")
+        return features
+
+    @field_validator("target")
+    @classmethod
+    def _not_a_feature(cls, target: str, info: ValidationInfo) -> str:
+        if target in info.data.get("features", ()):
+            raise ValueError(f"{target} is also among the features")
+        return target
+
+
+class TrainRequest(Training):
+    """The message of a training: the HTTP body and the id the model will have."""
+
+    model_id: Id | None = None
+
+    @field_validator("model_id")
+    @classmethod
+    def _not_reserved(cls, model_id: str | None) -> str | None:
+        if model_id == LATEST:
+            raise ValueError(f"{LATEST} always means the newest model")
+        return model_id
+
+
+class PredictRequest(Request):
+    """One row or many for one model.
+
+    The model may be called `latest`: the newest that finished, of `dataset_id` when that is given.
+    """
+
+    model_id: Id
+    dataset_id: Id | None = None
+    input_data: Rows
+
+    @property
+    def rows(self) -> list[Row]:
+        """Return the rows asked for, one or many."""
+        return self.input_data if isinstance(self.input_data, list) else [self.input_data]
+
+
+RequestT = TypeVar("RequestT", bound=Request)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer of the consumer: `{"status", "model_id", ...fields}`."""
+
+    status: Status
+    model_id: str | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body as a dict."""
+        return {"status": self.status, "model_id": self.model_id, **self.fields}
+
+    def encode(self) -> bytes:
+        """Return the body as JSON."""
+        return json.dumps(self.to_wire(), allow_nan=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def error(cls, error: errors.WarrenError, model_id: str | None = None) -> Self:
+        """Return the `TASK_ERROR` that tells of `error`."""
+        return cls(Status.ERROR, model_id, {"error": error.to_wire()})
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Parse a reply. Raises `errors.Malformed`."""
+        wire = loads(body)
+        if not isinstance(wire, dict) or wire.get("status") not in list(Status):
+            raise errors.Malformed("a reply is an object with a status")
+        if wire["status"] == Status.ERROR and not isinstance(wire.get("error"), dict):
+            raise errors.Malformed("a reply that tells of an error says which")
+        return cls(Status(wire.pop("status")), wire.pop("model_id", None), wire)
+
+
+def decode(kind: type[RequestT], body: bytes) -> RequestT:
+    """Parse and check a request. Raises `errors.Malformed` or `errors.Invalid`."""
+    try:
+        return kind.model_validate(loads(body))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = field_name(first["loc"]) or "body"
+        raise errors.Invalid(f"{name}: {first['msg']}", field=name) from None
+
+
+def field_name(location: tuple[int | str, ...]) -> str:
+    """Return pydantic's location of an error as the path of a field."""
+    return ".".join(str(part) for part in location if part not in (_ROW, _ROWS))
+
+
+def loads(body: bytes) -> Any:
+    """Parse JSON strictly, as the head of this module says. Raises `errors.Malformed`."""
+    try:
+        text = body.decode()
+        value = _decoder.decode(text)
+        if _deeper(value, MAX_DEPTH):
+            raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()  # fails where one has no partner
+    except (ValueError, RecursionError) as error:
+        raise errors.Malformed(f"body: not valid JSON: {error}", field="body") from None
+    return value
+
+
+def _deeper(value: object, levels: int) -> bool:
+    """Tell whether lists and objects are nested deeper than `levels`."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return bool(inner) and (levels == 0 or any(_deeper(each, levels - 1) for each in inner))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return value
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError(f"{number} is too large for a number")
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse)

@@ -1,0 +1,44 @@
+"""Settings: the only reader of the environment. Mains build one and pass it down."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Each field is read from the environment variable of its name, else from `.run/env`.
+
+    `make up` writes `.run/env`, so that a consumer started by hand finds the local stack.
+    Sizes are bytes and times are seconds.
+    """
+
+    model_config = SettingsConfigDict(env_file=".run/env", extra="ignore", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = 5000
+    log_level: str = "INFO"
+
+    rabbitmq_host: str = "127.0.0.1"
+    rabbitmq_port: int = 5672
+    rabbitmq_user: str = "guest"
+    rabbitmq_password: SecretStr = SecretStr("guest")
+    rabbitmq_vhost: str = "/"
+    rabbitmq_heartbeat: int = Field(60, ge=1)  # 0 would let a dead peer go unnoticed
+
+    database_url: SecretStr = SecretStr("sqlite:///warren.db")
+
+    s3_bucket_name: str = "warren"
+    s3_path_name: str = "data/"
+    s3_model_path_name: str = "models/"
+    aws_endpoint_url: str | None = None
+    aws_default_region: str = "us-east-1"
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: SecretStr | None = None
+
+    train_wait: float = Field(1.0, gt=0)  # how long POST /train waits for TASK_RECEIVED
+    predict_timeout: float = Field(10.0, gt=0)
+    max_body: int = 1_000_000
+    max_dataset: int = 2_000_000_000
+
+    predict_prefetch: int = Field(256, ge=1)
+    model_cache: int = 512_000_000
+    drain_seconds: float = 30.0

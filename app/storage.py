@@ -1,0 +1,148 @@
+"""S3: data sets and models. The only module that knows boto3."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO
+
+import boto3
+from boto3.exceptions import Boto3Error
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from app import errors
+from app.manifest import Manifest
+from app.settings import Settings
+
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=20,
+    retries={"mode": "standard", "max_attempts": 3},
+    s3={"addressing_style": "path"},
+    max_pool_connections=32,
+)
+# Parts in the calling thread, one after another: memory stays at two parts of 8 MiB.
+_ONE_BY_ONE = TransferConfig(use_threads=False)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set in the bucket; `size` in bytes."""
+
+    id: str
+    size: int
+    modified: datetime
+
+
+class Storage:
+    """The bucket. Every method raises `errors.StorageUnavailable` when S3 does not answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make a client; nothing is sent yet."""
+        secret = settings.aws_secret_access_key
+        self._s3 = boto3.client(
+            "s3",
+            config=_CONFIG,
+            endpoint_url=settings.aws_endpoint_url,
+            region_name=settings.aws_default_region,
+            aws_access_key_id=settings.aws_access_key_id,
+            aws_secret_access_key=secret.get_secret_value() if secret else None,
+        )
+        self._bucket = settings.s3_bucket_name
+        self._data = settings.s3_path_name
+        self._models = settings.s3_model_path_name
+
+    def check(self) -> None:
+        """Raise unless the bucket is there."""
+        with _mapped(f"bucket {self._bucket}"):
+            self._s3.head_bucket(Bucket=self._bucket)
+
+    def put_dataset(self, dataset_id: str, body: IO[bytes]) -> None:
+        """Upload a CSV as it is read. An error while reading leaves nothing behind."""
+        with _mapped(f"data set {dataset_id}"):
+            self._s3.upload_fileobj(body, self._bucket, self._csv(dataset_id), Config=_ONE_BY_ONE)
+
+    def dataset_exists(self, dataset_id: str) -> bool:
+        """Tell whether the data set is there."""
+        try:
+            with _mapped(f"data set {dataset_id}"):
+                self._s3.head_object(Bucket=self._bucket, Key=self._csv(dataset_id))
+        except errors.NotFound:
+            return False
+        return True
+
+    def get_dataset(self, dataset_id: str, path: str) -> None:
+        """Download a CSV into a file. Raises `errors.NotFound`."""
+        with _mapped(f"data set {dataset_id}"):
+            self._s3.download_file(self._bucket, self._csv(dataset_id), path, Config=_ONE_BY_ONE)
+
+    def datasets(self) -> list[Dataset]:
+        """List every data set by name."""
+        with _mapped("the data sets"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._data
+            )
+            return [
+                Dataset(
+                    entry["Key"].removeprefix(self._data).removesuffix(".csv"),
+                    entry["Size"],
+                    entry["LastModified"],
+                )
+                for page in pages
+                for entry in page.get("Contents", ())
+                if entry["Key"].endswith(".csv")
+            ]
+
+    def put_model(self, attempt: int, manifest: Manifest, onnx: bytes) -> tuple[str, str]:
+        """Store a model and its manifest; return the key of the folder and the ONNX file's sha256.
+
+        Each attempt has a folder of its own, so a late loser overwrites nothing. Nobody reads it
+        until its key stands in the job's row.
+        """
+        key = f"{self._models}{manifest.model_id}/{attempt}/"
+        with _mapped(f"model {manifest.model_id}"):
+            for name, body in [
+                ("model.onnx", onnx),
+                ("metadata.json", manifest.model_dump_json(indent=2).encode()),
+            ]:
+                self._s3.put_object(Bucket=self._bucket, Key=key + name, Body=body)
+        return key, hashlib.sha256(onnx).hexdigest()
+
+    def get_model(self, key: str, sha256: str) -> bytes:
+        """Return a model's ONNX file. Raises `errors.NotFound`; `errors.Corrupt` if it changed."""
+        with _mapped(f"model {key}"):
+            onnx = self._s3.get_object(Bucket=self._bucket, Key=key + "model.onnx")["Body"].read()
+        if hashlib.sha256(onnx).hexdigest() != sha256:
+            raise errors.Corrupt(f"{key}model.onnx is not the file that was published")
+        return onnx
+
+    def get_manifest(self, key: str) -> Manifest:
+        """Return the description of a model. Raises `errors.NotFound` or `errors.Corrupt`."""
+        with _mapped(f"model {key}"):
+            body = self._s3.get_object(Bucket=self._bucket, Key=key + "metadata.json")["Body"]
+            manifest = body.read()
+        try:
+            return Manifest.model_validate_json(manifest)
+        except ValidationError as error:
+            raise errors.Corrupt(f"{key}metadata.json is no manifest") from error
+
+    def _csv(self, dataset_id: str) -> str:
+        return f"{self._data}{dataset_id}.csv"
+
+
+@contextmanager
+def _mapped(what: str) -> Iterator[None]:
+    """Turn boto's errors into ours; `what` was asked for."""
+    try:
+        yield
+    except ClientError as error:
+        absent = error.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+        if absent and error.response["Error"]["Code"] != "NoSuchBucket":
+            raise errors.NotFound(f"{what} does not exist") from None
+        raise errors.StorageUnavailable(f"S3 refused {what}: {error}") from error
+    except (BotoCoreError, Boto3Error) as error:
+        raise errors.StorageUnavailable(f"S3 cannot be reached: {error}") from error
