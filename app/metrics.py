@@ -1,0 +1,41 @@
+"""How good predictions are, by scikit-learn's measures."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    log_loss,
+    mean_absolute_error,
+    r2_score,
+    root_mean_squared_error,
+)
+
+
+def regression(y: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> dict[str, float]:
+    """Return the root mean squared error, the mean absolute error, and R²."""
+    return {
+        "rmse": float(root_mean_squared_error(y, predicted)),
+        "mae": float(mean_absolute_error(y, predicted)),
+        "r2": float(r2_score(y, predicted)),
+    }
+
+
+def classification(
+    y: npt.NDArray[Any], probabilities: npt.NDArray[Any], classes: npt.NDArray[Any]
+) -> dict[str, float]:
+    """Return accuracy, F1 (macro average) and log-loss.
+
+    `probabilities` are [rows, classes]; a class that only `y` has was given none.
+    """
+    predicted = classes[probabilities.argmax(axis=1)]
+    every = np.union1d(classes, y)
+    full = np.zeros((len(y), len(every)))
+    full[:, np.searchsorted(every, classes)] = probabilities
+    return {
+        "accuracy": float(accuracy_score(y, predicted)),
+        "f1": float(f1_score(y, predicted, average="macro")),
+        "log_loss": float(log_loss(y, full, labels=every)),
+    }
