@@ -1,0 +1,85 @@
+"""The consumer: `python app/consumer/consumer.py --num_threads 2`."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+if not __package__:  # run as a file: find `app` where `python -m` would
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+import click
+
+from app import broker, log, queues
+from app.consumer import models, tasks
+from app.consumer.trainer import Trainer
+from app.consumer.worker import Worker
+from app.jobs import JobStore
+from app.serving import ModelCache
+from app.settings import Settings
+from app.storage import Storage
+
+logger = logging.getLogger("app.consumer")
+
+
+@click.command()
+@click.option(
+    "--num_threads", "--num-threads", default=1, show_default=True, type=click.IntRange(1, 64),
+    help="Trainings at a time, and as many threads that predict.",
+)  # fmt: skip
+def main(num_threads: int) -> None:
+    """Train and predict until SIGTERM: then finish what is in hand and exit with status 0.
+
+    Exits with status 1 when one of its threads dies; whoever started it starts it again.
+    """
+    settings = Settings()
+    log.configure(settings.log_level)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+
+    jobs = JobStore(settings.database_url.get_secret_value())
+    storage = Storage(settings)
+    trainer = Trainer()
+    drained = threading.Event()
+    cache = ModelCache(lambda model_id: models.load(model_id, jobs, storage), settings.model_cache)
+    predict = tasks.Predict(cache.get, models.latest(jobs))
+    host = f"{socket.gethostname()}:{os.getpid()}"
+
+    def worker(kind: str, number: int) -> Worker:
+        name = f"{kind}-{number}"
+        parameters = broker.parameters(settings, f"warren consumer {host} {name}")
+        if kind == "predict":
+            return Worker(name, parameters, queues.PREDICT, settings.predict_prefetch, predict)
+        train = tasks.Train(jobs, storage, trainer, f"{host}:{name}", drained)
+        return Worker(name, parameters, queues.TRAIN, 1, train)
+
+    workers = [worker(kind, n) for kind in ("predict", "train") for n in range(num_threads)]
+    trainer.warm()
+    for each in workers:
+        each.start()
+    logger.info("%d train and %d predict threads", num_threads, num_threads)
+    while not stopping.wait(0.5):
+        if dead := [each.name for each in workers if not each.healthy]:
+            logger.critical("%s died", ", ".join(dead))
+            os._exit(1)
+
+    logger.info("draining, for %.0f s at most", settings.drain_seconds)
+    for each in workers:
+        each.stop()
+    deadline = time.monotonic() + settings.drain_seconds
+    for each in workers:
+        each.join(max(0.0, deadline - time.monotonic()))
+    drained.set()
+    trainer.stop()
+    for each in workers:
+        each.join(5)
+    logger.info("drained")
+
+
+if __name__ == "__main__":
+    main()
