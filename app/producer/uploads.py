@@ -1,0 +1,112 @@
+"""A CSV on its way from a request to S3: checked and counted as it passes, never held whole."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Callable
+
+from app import errors
+
+MAX_LINE = 1_000_000  # bytes
+
+
+class CsvScan:
+    """Reads a CSV chunk by chunk for its columns and the number of its rows."""
+
+    def __init__(self) -> None:
+        """Nothing has been seen."""
+        self.columns: list[str] = []
+        self.rows = 0
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._line = b""  # the line under way
+        self._head: list[bytes] = []  # the header's lines: a quoted name may hold a newline
+        self._quoted = False
+
+    def feed(self, chunk: bytes, last: bool = False) -> None:
+        """Look at the next bytes. Raises `errors.Invalid` for what is no CSV."""
+        try:
+            self._utf8.decode(chunk, last)
+        except UnicodeDecodeError as error:
+            raise errors.Invalid(f"body: not UTF-8: {error.reason}", field="body") from None
+        if b"\0" in chunk:
+            raise errors.Invalid("body: not a CSV: it has a NUL byte", field="body")
+        *lines, self._line = (self._line + chunk).split(b"\n")
+        if last and self._line:
+            lines.append(self._line)
+        if len(self._line) > MAX_LINE or sum(map(len, self._head)) > MAX_LINE:
+            raise errors.Invalid(f"body: a line is longer than {MAX_LINE} bytes", field="body")
+        for line in lines:
+            self._see(line)
+        if last and self._quoted:
+            raise errors.Invalid("body: a quote is opened and never closed", field="body")
+        if last and not self.columns:
+            raise errors.Invalid("body: empty; expected a CSV with a header", field="body")
+        if last and not self.rows:
+            raise errors.Invalid("body: no row below the header", field="body")
+
+    def _see(self, line: bytes) -> None:
+        inside = self._quoted
+        self._quoted = _left_open(line, inside)
+        if self.columns:
+            self.rows += not self._quoted and (inside or bool(line.strip()))
+        elif inside or line.strip():
+            self._head.append(line)
+            if not self._quoted:
+                self.columns = _columns(b"\n".join(self._head))
+
+
+# A quote means something at the beginning of a field only: 5" is five inches.
+_QUOTED = re.compile(rb'(^|,)"(?:[^"]|"")*+"')
+_OPENED = re.compile(rb'(?:^|,)"')
+
+
+def _left_open(line: bytes, inside: bool) -> bool:
+    """Tell whether a quoted field goes on behind this line, which began `inside` one or not."""
+    if b'"' not in line:
+        return inside
+    line = b'"' + line if inside else line.removeprefix(codecs.BOM_UTF8)
+    return bool(_OPENED.search(_QUOTED.sub(rb"\1-", line)))
+
+
+def _columns(header: bytes) -> list[str]:
+    try:
+        columns = next(csv.reader(io.StringIO(header.decode("utf-8-sig"), newline="")), [])
+    except csv.Error as error:
+        raise errors.Invalid(f"body: the header cannot be read: {error}", field="body") from None
+    if not columns or not all(columns):
+        raise errors.Invalid("body: a column of the header has no name", field="body")
+    if len(set(columns)) < len(columns):
+        twice = sorted({name for name in columns if columns.count(name) > 1})
+        raise errors.Invalid(f"body: columns named twice: {', '.join(twice)}", field="body")
+    return columns
+
+
+class CsvBody(io.RawIOBase):
+    """The body as a file for S3's client; `scan` knows it when it has been read to its end.
+
+    `next_chunk` returns the next bytes of the body, and b"" behind the last.
+    """
+
+    def __init__(self, next_chunk: Callable[[], bytes]) -> None:
+        """Nothing is read yet."""
+        self.scan = CsvScan()
+        self.size = 0
+        self._next_chunk = next_chunk
+        self._left = b""
+        self._ended = False
+
+    def readable(self) -> bool:
+        """Say that this can be read."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill `buffer` from the body. Raises `errors.Invalid`, so that the upload is given up."""
+        while not self._left and not self._ended:
+            self._left = self._next_chunk()
+            self.size += len(self._left)
+            self._ended = not self._left
+            self.scan.feed(self._left, last=self._ended)
+        count = min(len(buffer), len(self._left))
+        buffer[:count], self._left = self._left[:count], self._left[count:]
+        return count
