@@ -1,0 +1,52 @@
+# `make` lists what there is.
+
+python := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help demo up down logs status test lint format lock environment environment-dev
+
+# Without it, every process would compile every module it imports again.
+unexport PYTHONDONTWRITEBYTECODE
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: up ## install what is missing, start the stack, train, predict and print the result
+	@$(python) -m scripts.demo
+
+up: environment ## start the stack: RabbitMQ, S3, database, producer, consumer
+	@$(python) -m scripts.stack up
+
+down: ## stop the stack; the data stay in .run
+	@if [ -x $(python) ]; then $(python) -m scripts.stack down; fi
+
+logs: ## follow the logs of the stack
+	@$(python) -m scripts.stack logs
+
+status: ## say what runs and where
+	@$(python) -m scripts.stack status
+
+test: environment-dev ## run all tests, or those that `make test ARGS="-k predict"` names
+	@$(python) -m pytest $(ARGS)
+
+lint: environment-dev ## check format, style, types and the direction of imports
+	@$(python) -m ruff format --check .
+	@$(python) -m ruff check .
+	@$(python) -m mypy app scripts
+	@.venv/bin/lint-imports
+
+format: environment-dev ## bring the code into shape
+	@$(python) -m ruff format .
+	@$(python) -m ruff check --fix .
+
+LOCK := -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links
+
+lock: environment-dev ## pin the newest versions of requirements*.txt, with their hashes
+	@$(python) $(LOCK) --upgrade -o requirements.lock requirements.txt
+	@$(python) $(LOCK) --upgrade -c requirements.lock -o requirements-dev.lock requirements-dev.txt
+
+environment:
+	@scripts/bootstrap.sh
+
+environment-dev:
+	@scripts/bootstrap.sh dev

@@ -1,0 +1,86 @@
+"""Train and predict through the API of the local stack, and print each step."""
+
+import sys
+from time import monotonic, sleep
+from typing import Any
+
+from scripts import plan
+from scripts.api import Api, ApiError
+from scripts.console import complain, say
+
+TRAIN = {
+    "dataset_id": "diabetes",
+    "features": ["age", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"],
+    "target": "target",
+}
+ROW = {
+    "age": 0.038076,
+    "bmi": 0.061696,
+    "bp": 0.021872,
+    "s1": -0.044223,
+    "s2": -0.034821,
+    "s3": -0.043401,
+    "s4": -0.002592,
+    "s5": 0.019908,
+    "s6": -0.017646,
+}
+TRAIN_SECONDS = 120
+IN_WORK = ("TASK_QUEUED", "TASK_RUNNING")
+
+
+def demo(api: Api) -> None:
+    """Train a model on the diabetes data and ask it for one prediction. Raises `ApiError`."""
+    say("POST /train: a random forest on the diabetes data")
+    accepted = api.post("/train", TRAIN)["message"]
+    model_id = accepted["model_id"]
+    say(f"{accepted['status']}: model {model_id}")
+    metrics = follow(api, model_id)["metrics"]
+    say("Trained: " + ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+    say("POST /predict: the disease progression of one patient")
+    answer = api.post("/predict", {"model_id": model_id, "input_data": ROW})["message"]
+    say(f"{answer['status']}: prediction {answer['prediction']:.4f}")
+    print(
+        f"""
+  RMSE        {metrics["rmse"]:.2f}
+  Prediction  {answer["prediction"]:.4f}
+
+  The job     {api.address}/jobs/{model_id}
+  Try it      {api.address}/docs
+"""
+    )
+
+
+def follow(api: Api, model_id: str) -> dict[str, Any]:
+    """Print the states of a job as they change; return it when it is completed."""
+    deadline, shown = monotonic() + TRAIN_SECONDS, None
+    while True:
+        job: dict[str, Any] = api.get(f"/jobs/{model_id}")
+        state = job["state"]
+        if state != shown:
+            say(f"GET /jobs/{model_id}: {state}")
+            shown = state
+        if state == "TASK_COMPLETED":
+            return job
+        if state not in IN_WORK:
+            raise ApiError(f"the training ended as {state}: {(job['error'] or {}).get('detail')}")
+        if monotonic() > deadline:
+            raise ApiError(f"the training was still {state} after {TRAIN_SECONDS} s")
+        sleep(0.1)
+
+
+def main() -> int:
+    """Run the demo and return the exit status: 0 only if the prediction came."""
+    settings = plan.read_settings()
+    if not settings:
+        complain("the stack does not run: `make up` starts it")
+        return 1
+    try:
+        demo(Api(settings))
+    except ApiError as error:
+        complain(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
