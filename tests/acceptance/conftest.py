@@ -1,0 +1,79 @@
+"""A Warren that runs, for a module that leaves it running; an empty one for any other test."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.broker import Broker
+from scripts.s3 import S3Server
+from scripts.stack import migrate
+from tests.acceptance.client import trained, upload
+from tests.acceptance.processes import Process, Stack
+
+
+@dataclass(frozen=True)
+class Running:
+    """A producer, a consumer and a client."""
+
+    stack: Stack
+    producer: Process
+    consumer: Process
+    http: httpx.Client
+
+
+@pytest.fixture
+def stack(environment: dict[str, str], tmp_path: Path) -> Iterator[Stack]:
+    """A Warren of which nothing runs yet."""
+    made = Stack(environment, tmp_path)
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with its tables, made as `make up` makes it; to be copied."""
+    path = tmp_path_factory.mktemp("tables") / "warren.db"
+    migrate({"DATABASE_URL": f"sqlite:///{path}"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def running(
+    broker: Broker,
+    s3_server: S3Server,
+    s3: Any,
+    tables: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Running]:
+    """A Warren that all tests of a module share; the module may have `SETTINGS` of its own."""
+    folder = tmp_path_factory.mktemp("stack")
+    vhost, bucket = broker.new_vhost(), f"test-{secrets.token_hex(6)}"
+    s3.create_bucket(Bucket=bucket)
+    environment = {
+        **broker.node.settings(),
+        **s3_server.s3.settings(),
+        "RABBITMQ_VHOST": vhost,
+        "S3_BUCKET_NAME": bucket,
+        "DATABASE_URL": f"sqlite:///{shutil.copy(tables, folder / 'warren.db')}",
+    }
+    made = Stack(environment, folder)
+    try:
+        producer, consumer, http = made.pair(**getattr(request.module, "SETTINGS", {}))
+        yield Running(made, producer, consumer, http)
+    finally:
+        made.end()
+        broker.delete_vhost(vhost)
+
+
+@pytest.fixture(scope="module")
+def model_id(running: Running) -> str:
+    """The reference model, in the module's Warren."""
+    upload(running.http)
+    return trained(running.http)

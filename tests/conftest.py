@@ -1,0 +1,145 @@
+"""Real parts for the tests: a server of each kind a session, and a clean corner of it a test."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import hypothesis
+import pytest
+from alembic import command
+from alembic.config import Config
+
+from app.jobs import JobStore
+from app.settings import Settings
+from app.storage import Storage
+from scripts.broker import Broker
+from scripts.programs import ProgramError
+from scripts.s3 import S3Server
+from tests.postgres import Postgres
+
+ROOT = Path(__file__).parents[1]
+
+# How long an example takes says more about the machine than about us.
+hypothesis.settings.register_profile("warren", deadline=None)
+hypothesis.settings.load_profile("warren")
+
+
+def _missing(error: Exception) -> None:
+    """Skip on a laptop what must not be skipped in CI."""
+    if os.environ.get("CI"):
+        raise error
+    pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A RabbitMQ node."""
+    try:
+        node = Broker.on_free_ports(tmp_path_factory.mktemp("rabbitmq"))
+    except ProgramError as error:
+        _missing(error)
+    with node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server."""
+    with S3Server.on_free_port(tmp_path_factory.mktemp("s3") / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL server."""
+    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def vhost(broker: Broker) -> Iterator[str]:
+    """A vhost with the product's queues and policies."""
+    name = broker.new_vhost()
+    yield name
+    broker.delete_vhost(name)
+
+
+@pytest.fixture(scope="session")
+def s3(s3_server: S3Server) -> Any:
+    """A client of the S3 server, for what the product does not do."""
+    settings = s3_server.s3.settings()
+    return boto3.client(
+        "s3",
+        endpoint_url=settings["AWS_ENDPOINT_URL"],
+        region_name=settings["AWS_DEFAULT_REGION"],
+        aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    """An empty bucket."""
+    name = f"test-{secrets.token_hex(6)}"
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+def migrate(url: str) -> str:
+    """Bring a database up to date; return its URL."""
+    config = Config(toml_file=ROOT / "pyproject.toml")
+    config.attributes["url"] = url
+    command.upgrade(config, "head")
+    return url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """An SQLite database with its tables."""
+    return migrate(f"sqlite:///{tmp_path}/warren.db")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A database of each kind with its tables."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    server: Postgres = request.getfixturevalue("postgres")
+    return migrate(server.new_database())
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[JobStore]:
+    """A job table, on each kind of database."""
+    opened = JobStore(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def environment(
+    broker: Broker, vhost: str, s3_server: S3Server, bucket: str, sqlite_url: str
+) -> dict[str, str]:
+    """What the real processes find in their environment."""
+    return {
+        **broker.node.settings(),
+        **s3_server.s3.settings(),
+        "RABBITMQ_VHOST": vhost,
+        "S3_BUCKET_NAME": bucket,
+        "DATABASE_URL": sqlite_url,
+    }
+
+
+@pytest.fixture
+def settings(environment: dict[str, str]) -> Settings:
+    """The same, for what runs inside the test."""
+    return Settings(_env_file=None, **{key.lower(): value for key, value in environment.items()})
+
+
+@pytest.fixture
+def storage(settings: Settings) -> Storage:
+    """The test's bucket."""
+    return Storage(settings)

@@ -1,0 +1,546 @@
+import json
+import threading
+from collections import Counter
+
+import pika
+import pytest
+
+from app import broker as amqp
+from app import queues
+from app.consumer.worker import Worker
+from app.messages import Reply, Status
+from tests.integration.wire import Wire, close_connection
+from tests.waiting import until
+
+
+class Client:
+    """A client after RabbitMQ's RPC tutorial."""
+
+    def __init__(self, settings, callback_queue=""):
+        self.connection = pika.BlockingConnection(amqp.parameters(settings, "client"))
+        self.channel = self.connection.channel()
+        self.channel.confirm_delivery()
+        queues.declare(self.channel)
+        result = self.channel.queue_declare(callback_queue, exclusive=True)
+        self.callback_queue = result.method.queue
+
+    def ask(self, body, queue=queues.TRAIN, **properties):
+        wanted = {"reply_to": self.callback_queue, "correlation_id": str(body), **properties}
+        self.channel.basic_publish(
+            "", queue, str(body).encode(), pika.BasicProperties(**wanted), mandatory=True
+        )
+
+    def reply(self, queue=None):
+        """Wait for a reply; return the correlation id and what it says."""
+        _, properties, body = until(
+            lambda: next((got for got in [self._get(queue)] if got[0]), None), "a reply"
+        )
+        return properties.correlation_id, json.loads(body)
+
+    def replies(self, count):
+        return dict(self.reply() for _ in range(count))
+
+    def _get(self, queue):
+        return self.channel.basic_get(queue or self.callback_queue, auto_ack=True)
+
+    def depth(self, queue):
+        return self.channel.queue_declare(queue, passive=True).method.message_count
+
+    def consumers(self, queue):
+        return self.channel.queue_declare(queue, passive=True).method.consumer_count
+
+
+@pytest.fixture
+def client(settings):
+    made = Client(settings)
+    yield made
+    if made.connection.is_open:
+        made.connection.close()
+
+
+@pytest.fixture
+def wire(settings):
+    with Wire(settings.rabbitmq_port) as opened:
+        yield opened
+
+
+@pytest.fixture
+def start(settings):
+    """Start workers that end with the test."""
+    workers = []
+
+    def run(handler, queue=queues.TRAIN, prefetch=1, name="worker", **changes):
+        parameters = amqp.parameters(settings.model_copy(update=changes), name)
+        worker = Worker(name, parameters, queue, prefetch, handler)
+        workers.append(worker)
+        worker.start()
+        return worker
+
+    yield run
+    for worker in workers:
+        worker.stop()
+    for worker in workers:
+        worker.join(20)
+        assert not worker.is_alive()
+
+
+class Handler:
+    """Replies to each message with its body; `gate` keeps it, `seen` tells what it got."""
+
+    def __init__(self, waits=False):
+        self.seen = []
+        self.batches = []
+        self.gate = threading.Event()
+        self.at_work = threading.Event()
+        if not waits:
+            self.gate.set()
+
+    def __call__(self, deliveries):
+        self.batches.append(len(deliveries))
+        self.seen += [(each.body.decode(), each.redelivered) for each in deliveries]
+        self.at_work.set()
+        assert self.gate.wait(60)
+        for each in deliveries:
+            each.reply(Reply(Status.COMPLETED, each.body.decode()))
+
+
+def test_a_message_is_handled_and_answered(start, client):
+    start(Handler())
+
+    client.ask(1)
+
+    assert client.reply() == ("1", {"status": "TASK_COMPLETED", "model_id": "1"})
+
+
+def test_a_message_is_not_acked_before_its_work_is_done(start, client, wire):
+    handler = Handler(waits=True)
+    start(handler, rabbitmq_port=wire.port)
+    client.ask(1)
+    assert handler.at_work.wait(20)
+
+    wire.cut()
+    until(lambda: client.consumers(queues.TRAIN) == 1, "the worker is back")
+    handler.gate.set()
+
+    assert client.reply()[0] == "1"
+    assert handler.seen == [("1", False), ("1", True)]
+
+
+def test_a_message_is_acked_when_its_work_is_done(start, client):
+    handler = Handler()
+    start(handler, prefetch=1)
+
+    # With a prefetch of one, the second comes when the first is acked.
+    client.ask(1)
+    client.ask(2)
+
+    assert sorted(client.replies(2)) == ["1", "2"]
+    assert handler.seen == [("1", False), ("2", False)]
+
+
+def test_what_was_done_on_a_lost_connection_is_not_answered_there(start, client, wire):
+    handler = Handler(waits=True)
+    start(handler, rabbitmq_port=wire.port)
+    client.ask(1)
+    assert handler.at_work.wait(20)
+    wire.cut()
+    until(lambda: client.consumers(queues.TRAIN) == 1, "the worker is back")
+    handler.gate.set()
+    client.reply()
+    client.ask(2)
+
+    # Had the lost work been answered too, its reply would come before this one.
+    assert client.reply()[0] == "2"
+
+
+def test_what_waited_for_its_turn_on_a_lost_connection_is_handled_once(start, client, wire):
+    handler = Handler(waits=True)
+    worker = start(handler, queues.PREDICT, prefetch=10, rabbitmq_port=wire.port)
+    client.ask(0, queues.PREDICT)
+    assert handler.at_work.wait(20)
+    for number in range(1, 5):
+        client.ask(number, queues.PREDICT)
+    until(lambda: worker._inbox.qsize() == 4, "the others have arrived")
+
+    wire.cut()
+    until(lambda: worker._inbox.qsize() == 9, "all of them have arrived again")
+    handler.gate.set()
+
+    assert sorted(client.replies(5)) == ["0", "1", "2", "3", "4"]
+    again = [(str(number), True) for number in range(5)]
+    assert sorted(handler.seen) == sorted([("0", False), *again])
+
+
+def test_a_worker_comes_back_after_its_connection_is_closed(start, client, broker):
+    start(Handler(), name="closed")
+    client.ask(1)
+    client.reply()
+
+    close_connection(broker, "closed")
+    client.ask(2)
+
+    assert client.reply()[0] == "2"
+
+
+def test_a_worker_comes_back_after_each_of_many_losses(start, client, wire):
+    start(Handler(), rabbitmq_port=wire.port)
+
+    for number in range(5):
+        client.ask(number)
+        assert client.reply()[0] == str(number)
+        wire.cut()
+
+
+def test_a_worker_waits_for_a_broker_that_is_away(start, client, settings):
+    with Wire(settings.rabbitmq_port) as taken:
+        port = taken.port
+    handler = Handler()
+    worker = start(handler, rabbitmq_port=port)
+    client.ask(1)
+
+    with Wire(settings.rabbitmq_port, listen=port):
+        assert client.reply()[0] == "1"
+        worker.stop()
+        worker.join(20)
+
+
+def test_a_worker_comes_back_after_its_queue_is_deleted(start, client):
+    start(Handler())
+    client.ask(1)
+    client.reply()
+
+    client.channel.queue_delete(queues.TRAIN)
+    until(lambda: is_consumed(client, queues.TRAIN), "the queue is back, with its consumer")
+    client.ask(2)
+
+    assert client.reply()[0] == "2"
+
+
+def is_consumed(client, queue):
+    """Ask on a channel of its own: it is closed when there is no such queue."""
+    channel = client.connection.channel()
+    try:
+        return channel.queue_declare(queue, passive=True).method.consumer_count
+    except pika.exceptions.ChannelClosedByBroker:
+        return 0
+    finally:
+        if channel.is_open:
+            channel.close()
+
+
+def test_a_worker_comes_back_after_its_channel_is_closed(start, client):
+    seen = []
+
+    def handle(deliveries):
+        (delivery,) = deliveries
+        if not seen:
+            channel = delivery.session.channel
+            delivery.session.post(lambda: channel.basic_ack(999))  # the broker knows no such tag
+        seen.append((delivery.body, delivery.redelivered))
+        delivery.reply(Reply(Status.COMPLETED))
+
+    worker = start(handle)
+    client.ask(1)
+    until(lambda: len(seen) == 2, "the message is delivered again")
+    client.ask(2)
+    until(lambda: len(seen) == 3, "the next message is handled")
+
+    assert seen == [(b"1", False), (b"1", True), (b"2", False)]
+    assert worker.healthy
+
+
+def test_stop_finishes_what_is_in_hand_and_leaves_the_rest(start, client):
+    handler = Handler(waits=True)
+    worker = start(handler)
+    for number in range(3):
+        client.ask(number)
+    assert handler.at_work.wait(20)
+
+    worker.stop()
+    handler.gate.set()
+    worker.join(20)
+
+    assert not worker.is_alive()
+    assert client.reply()[0] == "0"
+    assert handler.seen == [("0", False)]
+    until(lambda: client.depth(queues.TRAIN) == 2, "the others are in their queue")
+
+
+def test_stop_loses_nothing_of_what_has_arrived(start, client):
+    handler = Handler(waits=True)
+    worker = start(handler, queues.PREDICT, prefetch=50)
+    for number in range(100):
+        client.ask(number, queues.PREDICT)
+    assert handler.at_work.wait(20)
+
+    worker.stop()
+    handler.gate.set()
+    worker.join(20)
+
+    answered = client.replies(len(handler.seen))
+    assert sorted(answered) == sorted(body for body, _ in handler.seen)
+    left = 100 - len(answered)
+    until(lambda: client.depth(queues.PREDICT) == left, "the others are in their queue")
+
+
+def test_a_worker_that_has_nothing_to_do_stops(start, client):
+    worker = start(Handler())
+    until(lambda: client.consumers(queues.TRAIN) == 1, "the worker consumes")
+
+    worker.stop()
+    worker.join(20)
+
+    assert not worker.is_alive()
+
+
+def test_a_worker_that_finds_no_broker_stops(start, settings):
+    with Wire(settings.rabbitmq_port) as taken:
+        port = taken.port
+    worker = start(Handler(), rabbitmq_port=port)
+
+    worker.stop()
+    worker.join(20)
+
+    assert not worker.is_alive()
+
+
+def test_a_worker_stops_though_its_connection_is_lost_meanwhile(start, client, wire):
+    handler = Handler(waits=True)
+    worker = start(handler, rabbitmq_port=wire.port)
+    client.ask(1)
+    assert handler.at_work.wait(20)
+
+    worker.stop()
+    wire.cut()
+    handler.gate.set()
+    worker.join(20)
+
+    assert not worker.is_alive()
+    until(lambda: client.depth(queues.TRAIN) == 1, "the message is back in its queue")
+
+
+@pytest.mark.parametrize("queue", queues.TYPES)
+def test_no_reply_goes_into_a_queue_of_work_or_of_the_dead(start, client, queue):
+    handler = Handler()
+    worker = start(handler)
+    client.ask(1, reply_to=queue)
+    client.ask(2)
+    client.reply()
+    worker.stop()
+    worker.join(20)
+
+    assert [client.depth(each) for each in queues.TYPES] == [0, 0, 0]
+    assert handler.seen == [("1", False), ("2", False)]
+
+
+def test_a_client_may_name_its_reply_queue(start, settings):
+    client = Client(settings, callback_queue="my replies")
+    start(Handler())
+
+    client.ask(1)
+
+    assert client.callback_queue == "my replies"
+    assert client.reply()[0] == "1"
+    client.connection.close()
+
+
+def test_a_client_may_use_direct_reply_to(start, client):
+    start(Handler())
+    replies = []
+    client.channel.basic_consume(
+        "amq.rabbitmq.reply-to",
+        lambda _, __, properties, body: replies.append((properties.correlation_id, body)),
+        auto_ack=True,
+    )
+
+    client.ask(1, reply_to="amq.rabbitmq.reply-to")
+    client.connection.process_data_events(0)
+    until(
+        lambda: client.connection.process_data_events(0.05) or replies,
+        "a reply by the pseudo-queue",
+    )
+
+    ((correlation_id, body),) = replies
+    assert correlation_id == "1"
+    assert json.loads(body)["status"] == "TASK_COMPLETED"
+
+
+@pytest.mark.parametrize(
+    "nowhere", ["gone", "x" * 255, "amq.rabbitmq.reply-to.garbage", "amq.gen-gone", "\u00e4 b"]
+)
+def test_a_reply_queue_that_is_not_there_does_no_harm(start, client, nowhere):
+    handler = Handler()
+    worker = start(handler)
+
+    client.ask(1, reply_to=nowhere)
+    client.ask(2)
+
+    assert client.reply()[0] == "2"
+    worker.stop()
+    worker.join(20)
+    assert handler.seen == [("1", False), ("2", False)]
+
+
+def test_a_message_without_any_property_is_handled(start, client):
+    handler = Handler()
+    start(handler)
+    client.channel.basic_publish("", queues.TRAIN, b"bare")
+    client.ask(2)
+    client.reply()
+
+    assert handler.seen == [("bare", False), ("2", False)]
+
+
+def test_a_reply_that_is_too_large_is_told_and_does_not_come_again(start, client):
+    def handle(deliveries):
+        for each in deliveries:
+            each.reply(Reply(Status.COMPLETED, "m", {"text": "x" * int(each.body)}))
+
+    start(handle)
+    client.ask(queues.MAX_MESSAGE_BYTES)
+    client.ask(10)
+
+    (_, large), (_, small) = client.reply(), client.reply()
+    assert large["error"]["type"] == "too_large"
+    assert small["text"] == "x" * 10
+
+
+def test_a_reply_may_be_as_large_as_a_message(start, client):
+    empty = len(Reply(Status.COMPLETED, "m", {"text": ""}).encode())
+
+    def handle(deliveries):
+        for each in deliveries:
+            each.reply(Reply(Status.COMPLETED, "m", {"text": "x" * int(each.body)}))
+
+    start(handle)
+    client.ask(queues.MAX_MESSAGE_BYTES - empty)
+
+    assert client.reply()[1]["status"] == "TASK_COMPLETED"
+
+
+def test_a_handler_that_raises_loses_its_message_to_the_dead_letters_and_lives_on(start, client):
+    def handle(deliveries):
+        (delivery,) = deliveries
+        if delivery.body == b"bug":
+            raise KeyError("secret")
+        delivery.reply(Reply(Status.COMPLETED))
+
+    worker = start(handle)
+    client.ask("bug")
+    client.ask("good")
+
+    replies = client.replies(2)
+    assert replies["bug"]["status"] == "TASK_ERROR"
+    assert replies["bug"]["error"]["type"] == "internal"
+    assert "secret" not in str(replies["bug"])
+    assert replies["good"]["status"] == "TASK_COMPLETED"
+    until(lambda: client.depth(queues.DEAD) == 1, "the message is among the dead letters")
+    until(lambda: client.depth(queues.TRAIN) == 0, "nothing is left of it")
+    assert worker.healthy
+
+
+def test_a_message_that_is_rejected_goes_to_the_dead_letters(start, client):
+    def handle(deliveries):
+        for each in deliveries:
+            if each.body == b"poison":
+                each.reject()
+            each.reply(Reply(Status.COMPLETED))
+
+    start(handle, queues.PREDICT, prefetch=10)
+    for body in ("a", "poison", "b"):
+        client.ask(body, queues.PREDICT)
+    client.replies(3)
+
+    until(lambda: client.depth(queues.DEAD) == 1, "the message is among the dead letters")
+    _, _, body = client.channel.basic_get(queues.DEAD, auto_ack=True)
+    assert body == b"poison"
+
+
+def test_a_message_that_is_handed_back_comes_again(start, client):
+    seen = []
+
+    def handle(deliveries):
+        (delivery,) = deliveries
+        seen.append(delivery.redelivered)
+        if not delivery.redelivered:
+            delivery.requeue()
+        else:
+            delivery.reply(Reply(Status.COMPLETED))
+
+    start(handle)
+    client.ask(1)
+    client.reply()
+
+    assert seen == [False, True]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_whose_hands_are_gone_is_not_healthy(start, client):
+    def handle(deliveries):
+        raise SystemExit
+
+    worker = start(handle)
+    until(lambda: worker.healthy, "the worker is healthy")
+    client.ask(1)
+
+    until(lambda: not worker.healthy, "the worker is not healthy")
+
+
+def test_what_arrives_during_work_is_handled_together(start, client):
+    handler = Handler(waits=True)
+    worker = start(handler, queues.PREDICT, prefetch=20)
+    client.ask(0, queues.PREDICT)
+    assert handler.at_work.wait(20)
+    for number in range(1, 10):
+        client.ask(number, queues.PREDICT)
+    until(lambda: worker._inbox.qsize() == 9, "the messages have arrived")
+
+    handler.gate.set()
+    client.replies(10)
+
+    assert handler.batches == [1, 9]
+
+
+def test_a_batch_is_not_larger_than_the_prefetch(start, client):
+    handler = Handler(waits=True)
+    worker = start(handler, queues.PREDICT, prefetch=5)
+    for number in range(12):
+        client.ask(number, queues.PREDICT)
+    assert handler.at_work.wait(20)
+    taken = handler.batches[0]
+    until(lambda: worker._inbox.qsize() == 5 - taken, "as many as the prefetch have arrived")
+    assert client.depth(queues.PREDICT) == 7
+
+    handler.gate.set()
+    client.replies(12)
+
+    assert max(handler.batches) <= 5
+
+
+def test_a_message_is_handled_by_one_of_many_workers(start, client):
+    handlers = [Handler() for _ in range(4)]
+    for number, handler in enumerate(handlers):
+        start(handler, queues.PREDICT, prefetch=2, name=f"worker-{number}")
+    until(lambda: client.consumers(queues.PREDICT) == 4, "all workers consume")
+
+    for number in range(100):
+        client.ask(number, queues.PREDICT)
+    client.replies(100)
+
+    seen = Counter(body for handler in handlers for body, _ in handler.seen)
+    assert seen == Counter(str(number) for number in range(100))
+    assert all(handler.seen for handler in handlers)
+
+
+def test_the_heart_beats_while_a_handler_works(start, client):
+    handler = Handler(waits=True)
+    start(handler, rabbitmq_heartbeat=1)
+    client.ask(1)
+    assert handler.at_work.wait(20)
+
+    # Two heartbeats that are missed, and the broker closes the connection.
+    client.connection.sleep(4)
+    handler.gate.set()
+
+    assert client.reply()[0] == "1"
+    assert handler.seen == [("1", False)]

@@ -1,0 +1,237 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pika.exceptions import ConnectionWrongStateError
+
+from app import errors, queues
+from app.consumer.delivery import Session, Verdict
+from app.messages import PredictRequest, Reply, Status, TrainRequest
+from tests.unit.fakes import FakeChannel, FakeConnection, FakeSession, delivery
+
+PREDICTION = {"model_id": "m", "input_data": {"a": 1}}
+
+
+@pytest.fixture
+def connection():
+    return FakeConnection()
+
+
+@pytest.fixture
+def session(connection):
+    return Session(connection, FakeChannel())
+
+
+def test_a_request_is_decoded():
+    message = delivery(PREDICTION)
+
+    assert message.decode(PredictRequest).model_id == "m"
+    assert message.verdict is Verdict.ACK
+    assert message.session.channel.published == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"NaN", {}, [], {"model_id": "../m"}])
+@pytest.mark.parametrize("kind", [TrainRequest, PredictRequest])
+def test_what_is_no_request_is_answered_and_rejected(kind, body):
+    message = delivery(body)
+
+    assert message.decode(kind) is None
+
+    assert message.verdict is Verdict.REJECT
+    (reply,) = message.session.channel.replies
+    assert reply["status"] == "TASK_ERROR"
+    assert reply["error"]["type"] in ("malformed", "invalid")
+    assert reply["error"]["field"]
+
+
+def test_what_is_no_request_is_rejected_where_nobody_wants_a_reply():
+    message = delivery(b"{", reply_to=None)
+
+    assert message.decode(TrainRequest) is None
+
+    assert message.verdict is Verdict.REJECT
+    assert message.session.channel.published == []
+
+
+def test_a_reply_goes_to_whoever_asked():
+    message = delivery(PREDICTION, reply_to="somebody", correlation_id="c7")
+
+    message.reply(Reply(Status.COMPLETED, "m", {"prediction": 1.5}))
+
+    ((exchange, queue, body, properties),) = message.session.channel.published
+    assert (exchange, queue) == ("", "somebody")
+    assert body == b'{"status":"TASK_COMPLETED","model_id":"m","prediction":1.5}'
+    assert properties.correlation_id == "c7"
+    assert properties.content_type == "application/json"
+    assert properties.type == "TASK_COMPLETED"
+
+
+@pytest.mark.parametrize("nobody", [None, ""])
+def test_nobody_gets_no_reply(nobody):
+    message = delivery(PREDICTION, reply_to=nobody)
+
+    message.reply(Reply(Status.RECEIVED))
+
+    assert message.session.channel.published == []
+
+
+@pytest.mark.parametrize("queue", queues.TYPES)
+def test_no_reply_goes_into_a_queue_of_work(queue):
+    message = delivery(PREDICTION, reply_to=queue)
+
+    message.reply(Reply(Status.RECEIVED))
+
+    assert message.session.channel.published == []
+
+
+def test_a_reply_that_is_too_large_becomes_an_error():
+    message = delivery(PREDICTION)
+
+    message.reply(Reply(Status.COMPLETED, "m", {"prediction": [0.123456789] * 500_000}))
+
+    (reply,) = message.session.channel.replies
+    assert reply["status"] == "TASK_ERROR"
+    assert reply["model_id"] == "m"
+    assert reply["error"]["type"] == "too_large"
+
+
+def settled(verdicts):
+    session = Session(FakeConnection(), FakeChannel())
+    session.settle(
+        [
+            delivery(PREDICTION, session, tag=tag, verdict=verdict)
+            for tag, verdict in enumerate(verdicts, 1)
+        ]
+    )
+    session.flush()
+    return session.channel.settled
+
+
+def test_a_batch_is_acked_at_once():
+    assert settled([Verdict.ACK] * 5) == [("ack", 5, True)]
+
+
+def test_what_is_rejected_or_requeued_is_settled_before_the_others_are_acked():
+    verdicts = [Verdict.REJECT, Verdict.ACK, Verdict.REQUEUE, Verdict.ACK, Verdict.REJECT]
+
+    assert settled(verdicts) == [
+        ("reject", 1, False),
+        ("requeue", 3, False),
+        ("reject", 5, False),
+        ("ack", 4, True),
+    ]
+
+
+def test_nothing_is_acked_when_nothing_is_done():
+    assert settled([Verdict.REJECT, Verdict.REQUEUE]) == [
+        ("reject", 1, False),
+        ("requeue", 2, False),
+    ]
+
+
+def test_nothing_happens_before_the_connections_thread_comes_by(session, connection):
+    done = []
+
+    session.post(lambda: done.append(1))
+    assert done == []
+
+    connection.come_by()
+    assert done == [1]
+
+
+def test_the_connections_thread_is_called_once_for_many_actions(session, connection):
+    done = []
+
+    for number in range(10):
+        session.post(lambda number=number: done.append(number))
+
+    assert len(connection.callbacks) == 1
+    connection.come_by()
+    assert done == list(range(10))
+
+
+def test_what_is_posted_later_calls_the_thread_again(session, connection):
+    done = []
+    session.post(lambda: done.append(1))
+    connection.come_by()
+
+    session.post(lambda: done.append(2))
+    connection.come_by()
+
+    assert done == [1, 2]
+
+
+def test_nothing_that_is_posted_during_a_flush_is_forgotten(session, connection):
+    done = []
+    session.post(lambda: session.post(lambda: done.append(1)))
+
+    connection.come_by()
+    connection.come_by()
+
+    assert done == [1]
+
+
+def test_nothing_that_many_threads_post_is_forgotten(session, connection):
+    done = []
+    stopped = threading.Event()
+
+    def post(number):
+        for each in range(500):
+            session.post(lambda each=each: done.append((number, each)))
+
+    def pump():
+        while not stopped.is_set():
+            connection.come_by()
+
+    pumping = threading.Thread(target=pump)
+    pumping.start()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(post, range(4)))
+    stopped.set()
+    pumping.join()
+    connection.come_by()
+
+    assert sorted(done) == [(number, each) for number in range(4) for each in range(500)]
+
+
+def test_an_action_for_a_closed_channel_is_dropped(session, connection):
+    session.channel.is_open = False
+
+    session.post(lambda: pytest.fail("done"))
+
+    connection.come_by()
+
+
+def test_an_action_for_a_closed_connection_is_dropped():
+    class Closed(FakeConnection):
+        def add_callback_threadsafe(self, callback):
+            raise ConnectionWrongStateError
+
+    Session(Closed(), FakeChannel()).post(lambda: pytest.fail("done"))
+
+
+def test_a_session_lives_while_its_channel_is_open_and_its_consumer_is_there(session):
+    assert session.alive
+
+    session.cancelled = True
+    assert not session.alive
+
+    session.cancelled = False
+    session.channel.is_open = False
+    assert not session.alive
+
+
+def test_an_error_is_replied_with_the_correlation_of_the_request():
+    message = delivery(b"", FakeSession(), correlation_id=None)
+
+    message.reply(Reply.error(errors.NotFound("no model m"), "m"))
+
+    ((_, _, _, properties),) = message.session.channel.published
+    assert properties.correlation_id is None
+    assert message.session.channel.replies == [
+        {
+            "status": "TASK_ERROR",
+            "model_id": "m",
+            "error": {"type": "not_found", "detail": "no model m"},
+        }
+    ]

@@ -1,0 +1,64 @@
+import asyncio
+
+import pytest
+from starlette.exceptions import HTTPException
+
+from app.producer.limits import BodyLimit
+
+
+def received(chunks, path="/train", length=None, kind="http"):
+    """What an application reads behind a limit of 10 bytes, 20 for data sets."""
+    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    messages.append({"type": "http.request", "body": b"", "more_body": False})
+    read = []
+
+    async def application(scope, receive, send):
+        while (message := await receive()).get("more_body"):
+            read.append(message["body"])
+
+    async def receive():
+        return messages.pop(0)
+
+    headers = [] if length is None else [(b"content-length", str(length).encode())]
+    scope = {"type": kind, "path": path, "headers": headers}
+    limited = BodyLimit(application, limit=10, special={"/datasets/": 20})
+    try:
+        asyncio.run(limited(scope, receive, None))
+    except HTTPException as error:
+        return read, error
+    return read, None
+
+
+@pytest.mark.parametrize("chunks", [[], [b"x" * 10], [b"x" * 5, b"x" * 5], [b"x"] * 10])
+@pytest.mark.parametrize("announces", [True, False])
+def test_a_body_within_the_limit_arrives(chunks, announces):
+    length = sum(map(len, chunks)) if announces else None
+
+    assert received(chunks, length=length) == (chunks, None)
+
+
+def test_a_body_that_announces_too_much_is_refused_before_it_is_read():
+    read, error = received([b"x"], length=11)
+
+    assert error.status_code == 413
+    assert error.detail == "body: over the limit of 10 bytes"
+    assert read == []
+
+
+@pytest.mark.parametrize("announced", [None, 5, "many", "-1", "²"])
+def test_a_body_that_is_longer_than_it_says_is_refused_where_it_goes_over(announced):
+    read, error = received([b"x" * 6, b"x" * 5, b"x"], length=announced)
+
+    assert error.status_code == 413
+    assert read == [b"x" * 6]
+
+
+def test_a_path_may_have_a_limit_of_its_own():
+    assert received([b"x" * 20], path="/datasets/d", length=20)[1] is None
+    assert received([b"x" * 21], path="/datasets/d")[1].status_code == 413
+    assert received([b"x" * 21], path="/datasets/d", length=21)[1].status_code == 413
+    assert received([b"x" * 20], path="/datasets")[1].status_code == 413
+
+
+def test_what_is_no_request_passes():
+    assert received([b"x" * 100], kind="lifespan") == ([b"x" * 100], None)

@@ -1,0 +1,118 @@
+import io
+import logging
+import re
+import sys
+import threading
+
+import pytest
+
+from app import log
+
+
+@pytest.fixture
+def output(monkeypatch):
+    """What a configured process writes to stderr."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    pika = logging.getLogger("pika").level
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    # Its handlers are pytest's: `configure` would close them.
+    monkeypatch.setattr(root, "handlers", [])
+    log.configure("INFO")
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.getLogger("pika").setLevel(pika)
+
+
+def lines(output):
+    return output.getvalue().splitlines()
+
+
+def test_every_line_of_a_job_carries_its_id(output):
+    with log.job("job-7"):
+        logging.getLogger("app.anything").info("fitted")
+        logging.getLogger("a.library").warning("slow")
+
+    assert len(lines(output)) == 2
+    assert all("[job-7]" in line for line in lines(output))
+
+
+def test_a_line_of_no_job_carries_a_dash(output):
+    with log.job("job-7"):
+        pass
+    logging.getLogger("app").info("started")
+
+    (line,) = lines(output)
+    assert "[-] started" in line
+
+
+def test_a_job_inside_a_job_gives_back_the_name(output):
+    with log.job("outer"):
+        with log.job("inner"):
+            logging.getLogger("app").info("1")
+        logging.getLogger("app").info("2")
+
+    assert [re.search(r"\[(.*?)\]", line)[1] for line in lines(output)] == ["inner", "outer"]
+
+
+def test_a_job_that_raises_gives_back_the_name(output):
+    with pytest.raises(KeyError), log.job("job-7"):
+        raise KeyError
+    logging.getLogger("app").info("on")
+
+    assert "[-] on" in lines(output)[0]
+
+
+def test_jobs_of_two_threads_keep_their_own_names(output):
+    both = threading.Barrier(2)
+
+    def run(name):
+        with log.job(name):
+            both.wait(10)
+            logging.getLogger("app").info("said by %s", name)
+            both.wait(10)
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(
+        re.search(r"\[(\w+)\] said by (\w+)", line).groups() for line in lines(output)
+    ) == [
+        ("one", "one"),
+        ("two", "two"),
+    ]
+
+
+def test_a_line_says_when_who_and_how_bad(output):
+    logging.getLogger("app.anything").warning("odd")
+
+    (line,) = lines(output)
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z WARNING MainThread app\.anything \[-\] odd", line
+    )
+
+
+def test_times_are_utc(output):
+    handler = logging.getLogger().handlers[0]
+    record = logging.makeLogRecord({"created": 0.0, "msecs": 5.0, "msg": "x"})
+
+    handler.filter(record)
+
+    assert handler.format(record).startswith("1970-01-01T00:00:00.005Z")
+
+
+def test_the_level_is_kept(output):
+    logging.getLogger("app").debug("detail")
+
+    assert lines(output) == []
+
+
+def test_pika_does_not_tell_what_our_own_lines_tell(output):
+    logging.getLogger("pika.adapters").error("a long traceback")
+
+    assert lines(output) == []

@@ -1,0 +1,20 @@
+import pytest
+from pydantic import ValidationError
+
+from app.manifest import Manifest
+from tests.unit import frames
+
+
+@pytest.mark.parametrize("labels", [None, [0, 1], [False, True], ["a", "b"], ["1", "2"]])
+def test_a_manifest_survives_its_json(labels):
+    manifest = frames.manifest(labels=labels)
+
+    again = Manifest.model_validate_json(manifest.model_dump_json())
+
+    assert again == manifest
+    assert list(map(type, again.labels or [])) == list(map(type, labels or []))
+
+
+def test_a_manifest_does_not_change():
+    with pytest.raises(ValidationError, match="frozen"):
+        frames.manifest().target = "other"

@@ -1,0 +1,76 @@
+import pytest
+
+from app import errors
+from app.consumer import models
+from app.messages import LATEST
+from tests.unit import frames
+
+
+class FakeJob:
+    result_key = "models/m/1/"
+    result_sha256 = "abc"
+
+    def __init__(self, model_id):
+        self.id = model_id
+
+
+class FakeJobs:
+    def __init__(self):
+        self.asked = []
+        self.newest = "m1"
+
+    def model(self, model_id, dataset_id=None):
+        self.asked.append((model_id, dataset_id))
+        if model_id == "queued":
+            raise errors.NotReady("in training")
+        return FakeJob(self.newest if model_id == LATEST else model_id)
+
+
+class FakeStorage:
+    def get_model(self, key, sha256):
+        assert (key, sha256) == ("models/m/1/", "abc")
+        return frames.file("numeric", "ridge")
+
+
+def test_a_model_is_loaded_by_the_key_and_the_sum_of_its_row():
+    model = models.load("m", FakeJobs(), FakeStorage())
+
+    assert model.manifest.model_id == "numeric-ridge"
+
+
+def test_a_model_without_a_result_is_not_looked_for_in_storage():
+    with pytest.raises(errors.NotReady):
+        models.load("queued", FakeJobs(), None)
+
+
+def test_the_latest_of_each_data_set_is_asked_for_once_for_a_while():
+    jobs = FakeJobs()
+    latest = models.latest(jobs)
+
+    assert [latest(None), latest("d"), latest(None), latest("d")] == ["m1"] * 4
+    assert jobs.asked == [(LATEST, None), (LATEST, "d")]
+
+
+def test_the_latest_is_asked_for_again_after_a_while(monkeypatch):
+    monkeypatch.setattr(models, "LATEST_SECONDS", 0)
+    jobs = FakeJobs()
+    latest = models.latest(jobs)
+    latest(None)
+    jobs.newest = "m2"
+
+    assert latest(None) == "m2"
+
+
+def test_that_there_is_no_latest_is_not_remembered():
+    class Empty(FakeJobs):
+        def model(self, model_id, dataset_id=None):
+            if not self.asked:
+                self.asked.append(dataset_id)
+                raise errors.NotFound
+            return FakeJob("m1")
+
+    latest = models.latest(Empty())
+    with pytest.raises(errors.NotFound):
+        latest(None)
+
+    assert latest(None) == "m1"

@@ -1,0 +1,101 @@
+import pytest
+from pydantic import ValidationError
+
+from app import broker
+from app.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch, tmp_path):
+    """No setting but those of the test."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_the_defaults_are_those_of_the_design():
+    settings = Settings()
+
+    assert settings.port == 5000
+    assert settings.train_wait == 1.0
+    assert settings.max_body == 1_000_000
+    assert settings.database_url.get_secret_value().startswith("sqlite:///")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("S3_BUCKET_NAME", "mine", "mine"),
+        ("S3_PATH_NAME", "in/", "in/"),
+        ("S3_MODEL_PATH_NAME", "out/", "out/"),
+        ("RABBITMQ_HOST", "rabbit", "rabbit"),
+        ("RABBITMQ_PORT", "5673", 5673),
+    ],
+)
+def test_the_names_of_the_seed_are_read_from_the_environment(monkeypatch, name, value, read):
+    monkeypatch.setenv(name, value)
+
+    assert getattr(Settings(), name.lower()) == read
+
+
+def test_the_file_of_the_local_stack_is_read_where_the_environment_says_nothing(
+    monkeypatch, tmp_path
+):
+    (tmp_path / ".run").mkdir()
+    (tmp_path / ".run" / "env").write_text("PORT=6000\nHOST=0.0.0.0\nOF_TOMORROW=1\n")
+    monkeypatch.setenv("HOST", "::1")
+
+    assert Settings().port == 6000
+    assert Settings().host == "::1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("RABBITMQ_HEARTBEAT", "0"),
+        ("TRAIN_WAIT", "0"),
+        ("PREDICT_TIMEOUT", "-1"),
+        ("PREDICT_PREFETCH", "0"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_by_its_name(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_no_secret_is_shown():
+    settings = Settings(
+        rabbitmq_password="hunter2",
+        aws_secret_access_key="hunter2",
+        database_url="postgresql://warren:hunter2@db/warren",
+    )
+
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in str(settings.model_dump())
+
+
+def test_settings_do_not_change():
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().port = 1
+
+
+def test_a_connection_has_the_settings_and_a_name():
+    settings = Settings(
+        rabbitmq_host="rabbit",
+        rabbitmq_port=5673,
+        rabbitmq_user="me",
+        rabbitmq_password="hunter2",
+        rabbitmq_vhost="mine",
+        rabbitmq_heartbeat=7,
+    )
+
+    parameters = broker.parameters(settings, "a name")
+
+    assert (parameters.host, parameters.port, parameters.virtual_host) == ("rabbit", 5673, "mine")
+    assert (parameters.credentials.username, parameters.credentials.password) == ("me", "hunter2")
+    assert parameters.heartbeat == 7
+    assert parameters.client_properties["connection_name"] == "a name"
+    assert 0 < parameters.blocked_connection_timeout < 600
