@@ -36,7 +36,7 @@ class Settings(BaseSettings):
 
     train_wait: float = Field(1.0, gt=0)  # how long POST /train waits for TASK_RECEIVED
     predict_timeout: float = Field(10.0, gt=0)
-    max_body: int = 1_000_000
+    max_body: int = Field(1_000_000, ge=1, le=4_000_000)  # it becomes a message: rabbitmq.conf
     max_dataset: int = 2_000_000_000
 
     predict_prefetch: int = Field(256, ge=1)
