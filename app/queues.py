@@ -5,14 +5,24 @@ policies, which an operator may change without a 406 at the next declare. All of
 `rabbitmq/etc/definitions.json` too, and a test holds the two equal.
 """
 
+import random
+
 from pika.adapters.blocking_connection import BlockingChannel
 
 TRAIN = "queue.model.train"
 PREDICT = "queue.model.predict"
 DEAD = "queue.model.dead"
 
+# The ladder: a training that failed and may yet succeed waits on a rung, each longer than the one
+# before it, and falls back into TRAIN as a new message. The seconds are those of the policies. A
+# shorter `expiration` cuts the wait, but not that of a message ahead: only a rung's head expires.
+LADDER = {"queue.model.retry.1": 2.0, "queue.model.retry.2": 10.0, "queue.model.retry.3": 60.0}
+
+# Where the message of a job may wait.
+OF_JOBS = (TRAIN, *LADDER)
+
 # A job must outlive a broker; a prediction somebody waits for must be quick.
-TYPES = {TRAIN: "quorum", PREDICT: "classic", DEAD: "quorum"}
+TYPES = {**dict.fromkeys((*OF_JOBS, DEAD), "quorum"), PREDICT: "classic"}
 
 # What rabbitmq.conf allows; the broker closes the channel on whoever publishes more.
 MAX_MESSAGE_BYTES = 4_194_304
@@ -34,3 +44,17 @@ def declare(channel: BlockingChannel) -> None:
         channel.queue_declare(queue, durable=True, arguments=arguments(queue))
     channel.exchange_declare(REJECTED, "headers", durable=True)
     channel.queue_bind(DEAD, REJECTED, routing_key="", arguments=REJECTED_BINDING)
+
+
+def delay(failures: int) -> float:
+    """Return the seconds until the next attempt after so many that failed.
+
+    Each failure leads to the next rung; the jitter takes up to half of its time away.
+    """
+    longest = list(LADDER.values())
+    return longest[min(failures, len(longest)) - 1] * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def rung(delay: float) -> str:
+    """Return the queue to wait in for `delay` seconds: the shortest that is long enough."""
+    return next((name for name, longest in LADDER.items() if delay <= longest), list(LADDER)[-1])

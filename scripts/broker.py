@@ -1,7 +1,9 @@
 """A RabbitMQ node of our own that is started and stopped from Python, for the tests."""
 
 import json
+import os
 import secrets
+import subprocess
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -10,7 +12,8 @@ import httpx
 
 from scripts import ports
 from scripts.children import Children
-from scripts.node import ETC, USER, Node
+from scripts.node import ETC, SERVER_FOLDERS, USER, Node
+from scripts.programs import ProgramError, find, inherited
 
 
 class Broker:
@@ -34,7 +37,10 @@ class Broker:
 
     @classmethod
     def on_free_ports(cls, folder: Path) -> Self:
-        """Make one for a test session: free ports, a password of its own."""
+        """Make one for a test session: free ports, a password of its own.
+
+        `RABBITMQ_ROOT` names another system on this machine to take RabbitMQ from.
+        """
         amqp, management, prometheus, epmd, distribution = ports.unused(5)
         return cls(
             Node(
@@ -46,6 +52,7 @@ class Broker:
                 epmd=epmd,
                 distribution=distribution,
                 statistics_ms=200,
+                root=os.environ.get("RABBITMQ_ROOT"),
             )
         )
 
@@ -88,6 +95,17 @@ class Broker:
         answer = self._http.request(method, path, json=body)
         answer.raise_for_status()
         return answer.json() if answer.content else None
+
+    def ctl(self, *arguments: str) -> str:
+        """Run rabbitmqctl on this node: `ctl("set_disk_free_limit", "1GB")`."""
+        environment = inherited() | self._programs[1].environment
+        command = [find("rabbitmqctl", SERVER_FOLDERS), "--quiet", *arguments]
+        ended = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        )
+        if ended.returncode:
+            raise ProgramError(f"rabbitmqctl {arguments[0]} failed:\n{ended.stderr}")
+        return ended.stdout.strip()
 
     def new_vhost(self, name: str | None = None) -> str:
         """Make a vhost with the product's queues and policies."""

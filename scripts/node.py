@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class Node:
     distribution: int
     #: How often the management API looks; seconds are an eternity for a test.
     statistics_ms: int = 5000
+    #: The system whose RabbitMQ runs, by chroot; it has the folder too, by the same path.
+    root: str | None = None
 
     def settings(self) -> dict[str, str]:
         """Name what a client needs, as the applications read it."""
@@ -49,6 +52,12 @@ class Node:
             "RABBITMQ_MANAGEMENT_PORT": str(self.management),
             "RABBITMQ_PROMETHEUS_PORT": str(self.prometheus),
         }
+
+    def command(self, name: str, folders: Sequence[str]) -> list[str]:
+        """Find a program in the node's system, which is Debian if it is not this one."""
+        if self.root:
+            return ["chroot", self.root, f"{folders[0]}/{name}"]
+        return [find(name, folders)]
 
     def prepare(self) -> tuple[Program, Program]:
         """Write the files of the node; return what to run, the port mapper first."""
@@ -68,14 +77,14 @@ class Node:
         epmd = Program(
             name="epmd",
             command=[
-                find("epmd", ERLANG_FOLDERS),
+                *self.command("epmd", ERLANG_FOLDERS),
                 *("-address", "127.0.0.1", "-port", str(self.epmd)),
             ],
             folder=self.folder,
         )
         server = Program(
             name="rabbitmq",
-            command=[find("rabbitmq-server", SERVER_FOLDERS)],
+            command=self.command("rabbitmq-server", SERVER_FOLDERS),
             folder=self.folder,
             environment=self._environment(),
             stop_seconds=30,

@@ -67,7 +67,7 @@ def test_what_the_code_declares_is_what_the_definitions_import(broker, vhost, ba
     declared(bare)
 
     assert topology(broker, bare.rabbitmq_vhost) == imported
-    assert len(imported["queues"]) == 3
+    assert len(imported["queues"]) == len(queues.TYPES) == 6
     assert len(imported["exchanges"]) == 1
     assert len(imported["bindings"]) == 1
 
@@ -102,12 +102,34 @@ def test_every_queue_has_its_policy_and_no_other(broker, vhost):
         assert matching["apply-to"] == "queues"
 
 
-def test_no_policy_names_what_does_not_exist():
-    known = {queues.REJECTED, ""}
-    for policy in DEFINITIONS["policies"]:
-        definition = policy["definition"]
-        assert definition.get("dead-letter-exchange", "") in known
-        assert definition.get("dead-letter-routing-key", queues.DEAD) == queues.DEAD
+def definition_for(queue):
+    """What the policy of a queue says."""
+    (definition,) = [
+        each["definition"] for each in DEFINITIONS["policies"] if re.search(each["pattern"], queue)
+    ]
+    return definition
+
+
+@pytest.mark.parametrize(
+    ("queue", "target"),
+    [
+        (queues.TRAIN, ("", queues.DEAD)),
+        (queues.PREDICT, (queues.REJECTED, None)),
+        (queues.DEAD, (None, None)),
+        *((rung, ("", queues.TRAIN)) for rung in queues.LADDER),
+    ],
+)
+def test_what_leaves_a_queue_goes_where_it_should(queue, target):
+    definition = definition_for(queue)
+
+    routing = definition.get("dead-letter-exchange"), definition.get("dead-letter-routing-key")
+    assert routing == target
+
+
+def test_each_rung_of_the_ladder_is_longer_than_the_one_before():
+    assert [definition_for(rung)["message-ttl"] for rung in queues.LADDER] == [
+        1000 * s for s in queues.LADDER.values()
+    ]
 
 
 def test_the_policies_keep_to_keys_that_every_supported_version_knows():
@@ -120,6 +142,7 @@ def test_the_policies_keep_to_keys_that_every_supported_version_knows():
         "dead-letter-strategy",
         "overflow",
         "max-length",
+        "message-ttl",
     }
 
 
@@ -182,21 +205,103 @@ def depth(channel, queue):
 
 
 def test_a_training_that_is_delivered_too_often_lands_among_the_dead_letters(channel):
-    (policy,) = [each for each in DEFINITIONS["policies"] if each["name"] == "model-train"]
-    limit = policy["definition"]["delivery-limit"]
+    limit = definition_for(queues.TRAIN)["delivery-limit"]
     publish(channel, queues.TRAIN, b"bomb")
 
     seen = Counter()
     for _ in range(limit + 1):
         method, _, body = took(channel, queues.TRAIN)
         seen[body] += 1
-        channel.basic_nack(method.delivery_tag, requeue=True)
+        # As the loss of a channel: both say that it failed. A nack does not from RabbitMQ 4.3 on.
+        channel.basic_reject(method.delivery_tag, requeue=True)
 
     method, properties, body = took(channel, queues.DEAD)
     assert body == b"bomb"
     assert properties.headers["x-first-death-reason"] == "delivery_limit"
     channel.basic_ack(method.delivery_tag)
     assert seen[b"bomb"] == limit + 1
+
+
+@pytest.mark.parametrize("rung", queues.LADDER)
+def test_a_retry_is_a_new_message_with_all_it_said(channel, rung):
+    said = {
+        "message_id": "job-7",
+        "reply_to": "amq.gen-somebody",
+        "correlation_id": "c7",
+        "content_type": "application/json",
+        "delivery_mode": 2,
+        "type": "train",
+        "timestamp": 1_700_000_000,
+        "app_id": "warren",
+    }
+    publish(channel, rung, b"again", headers={"x-warren": "kept"}, expiration="100", **said)
+
+    method, properties, body = took(channel, queues.TRAIN)
+
+    assert body == b"again"
+    assert {name: getattr(properties, name) for name in said} == said
+    assert properties.headers["x-warren"] == "kept"
+    assert properties.expiration is None  # or it would be lost if it had to wait once more
+    assert not method.redelivered
+    assert not properties.headers.get("x-delivery-count")
+    assert properties.headers["x-first-death-queue"] == rung
+    assert properties.headers["x-first-death-reason"] == "expired"
+    assert [depth(channel, each) for each in (rung, queues.TRAIN, queues.DEAD)] == [0, 0, 0]
+
+
+def test_a_retry_without_an_expiration_waits_as_long_as_the_rung(channel):
+    publish(channel, next(iter(queues.LADDER)), b"again")
+    assert depth(channel, next(iter(queues.LADDER))) == 1
+
+    _, _, body = took(channel, queues.TRAIN)
+
+    assert body == b"again"
+
+
+def test_an_expiration_longer_than_the_rung_does_not_count(channel):
+    publish(channel, next(iter(queues.LADDER)), b"again", expiration="86400000")
+
+    _, _, body = took(channel, queues.TRAIN)
+
+    assert body == b"again"
+
+
+def test_a_message_climbs_the_whole_ladder_and_is_rejected_at_last(channel):
+    """The broker drops what goes in circles, and knows by the deaths a message carries."""
+    headers = {}
+    for rung in [*queues.LADDER, *queues.LADDER]:
+        publish(channel, rung, b"climbs", headers=headers, expiration="1")
+        method, properties, _ = took(channel, queues.TRAIN)
+        headers = properties.headers
+        channel.basic_ack(method.delivery_tag)
+        assert depth(channel, queues.DEAD) == 0
+
+    publish(channel, queues.TRAIN, b"climbs", headers=headers)
+    method, _, _ = took(channel, queues.TRAIN)
+    channel.basic_reject(method.delivery_tag, requeue=False)
+
+    _, _, body = took(channel, queues.DEAD)
+    assert body == b"climbs"
+
+
+@pytest.mark.parametrize("rung", queues.LADDER)
+def test_a_retry_waits_for_a_queue_that_was_deleted(broker, settings, channel, rung):
+    channel.queue_delete(queues.TRAIN)
+    publish(channel, rung, b"kept", expiration="1", message_id="job-7")
+    until(lambda: depth(channel, rung) == 0, "the message expires")
+
+    queues.declare(channel)
+
+    # The broker tries again every 3 minutes, and when a policy changes.
+    name = rung.removeprefix("queue.").replace(".", "-")
+    (policy,) = [each for each in DEFINITIONS["policies"] if each["name"] == name]
+    changed = policy["definition"] | {"max-length": 99_999}
+    vhost = settings.rabbitmq_vhost
+    broker.api("PUT", f"policies/{vhost}/{name}", {**policy, "definition": changed})
+    _, properties, body = took(channel, queues.TRAIN)
+    assert body == b"kept"
+    assert properties.message_id == "job-7"
+    assert depth(channel, queues.DEAD) == 0
 
 
 def test_an_unroutable_message_is_returned(channel):

@@ -1,0 +1,54 @@
+import pytest
+
+from app import queues
+
+RUNGS = list(queues.LADDER)
+LONGEST = list(queues.LADDER.values())
+
+
+@pytest.mark.parametrize(
+    ("failures", "longest"), [(1, 2.0), (2, 10.0), (3, 60.0), (4, 60.0), (100, 60.0)]
+)
+def test_each_failure_waits_longer_than_the_one_before(failures, longest):
+    delays = [queues.delay(failures) for _ in range(200)]
+
+    assert all(longest / 2 <= delay <= longest for delay in delays)
+    assert len(set(delays)) > 100  # a fleet does not come back in step
+    assert min(delays) < longest * 0.6
+    assert max(delays) > longest * 0.9
+
+
+@pytest.mark.parametrize("failures", range(1, 6))
+def test_a_delay_fits_the_rung_of_its_failure(failures):
+    """The shortest delay of a rung is longer than the rung before, so that none is left out."""
+    rung = RUNGS[min(failures, len(RUNGS)) - 1]
+
+    assert {queues.rung(queues.delay(failures)) for _ in range(200)} == {rung}
+
+
+@pytest.mark.parametrize(
+    ("delay", "rung"),
+    [
+        (0.001, 1),
+        (2.0, 1),
+        (2.001, 2),
+        (10.0, 2),
+        (10.001, 3),
+        (60.0, 3),
+        (60.001, 3),  # the longest there is
+        (86_400.0, 3),
+    ],
+)
+def test_a_message_waits_on_the_shortest_rung_that_is_long_enough(delay, rung):
+    assert queues.rung(delay) == f"queue.model.retry.{rung}"
+
+
+def test_the_ladder_is_climbed_in_order():
+    assert sorted(LONGEST) == LONGEST
+    assert [queues.rung(longest) for longest in LONGEST] == RUNGS
+
+
+def test_the_messages_of_jobs_wait_in_the_queue_of_trainings_and_on_the_ladder():
+    assert (queues.TRAIN, *RUNGS) == queues.OF_JOBS
+    assert {queues.TYPES[queue] for queue in queues.OF_JOBS} == {"quorum"}
+    assert all(queues.arguments(queue) == {"x-queue-type": "quorum"} for queue in queues.OF_JOBS)
