@@ -1,6 +1,6 @@
 """The errors of Warren, one tree.
 
-The libraries' errors are mapped where they enter (`storage`, `jobs`, `producer.rpc`,
+The libraries' errors are mapped where they enter (`storage`, `database`, `producer.rpc`,
 `consumer.worker`). The producer turns these into HTTP problems, the consumer into replies; `type`
 is their name on the wire and in the job table.
 """
@@ -62,9 +62,33 @@ class TooLarge(WarrenError):
 
 
 class FitFailed(WarrenError):
-    """The process that fitted the model ended without a result."""
+    """scikit-learn or the export to ONNX cannot do what was asked."""
 
     type = "fit_failed"
+
+
+class OutOfMemory(WarrenError):
+    """The fit needed more memory than it may have."""
+
+    type = "out_of_memory"
+
+
+class OutOfTime(WarrenError):
+    """The fit took longer than it may."""
+
+    type = "out_of_time"
+
+
+class Fenced(WarrenError):
+    """The attempt has the job no longer: it was cancelled, or another attempt has begun."""
+
+    type = "fenced"
+
+
+class Ended(WarrenError):
+    """The job has ended, so that nothing can change any more."""
+
+    type = "ended"
 
 
 class Interrupted(WarrenError):
@@ -80,9 +104,21 @@ class Corrupt(WarrenError):
 
 
 class Unavailable(WarrenError):
-    """A part Warren needs cannot be reached; the same request may succeed later."""
+    """A part that Warren needs failed it; the same request may succeed later."""
 
     type = "unavailable"
+
+
+class ChildKilled(Unavailable):
+    """The process that fitted the model was killed."""
+
+    type = "child_killed"
+
+
+class ConsumerLost(Unavailable):
+    """The consumer that ran the job was not heard of any more."""
+
+    type = "consumer_lost"
 
 
 class BrokerUnavailable(Unavailable):

@@ -1,83 +1,27 @@
-"""The job table and its transitions: the only module that knows SQLAlchemy.
+"""The jobs and their transitions.
 
 The row is the truth about a job, the queue only its doorbell. Every transition is one UPDATE that
 names the state, and after the claim the attempt, it starts from (a compare-and-set): whoever comes
-late changes no row. `attempt` is thus a fencing token in the sense of M. Kleppmann, "How to do
-distributed locking" (2016). Times are the database's.
+late changes no row. `attempt` is thus a fencing token, and a running job's lease a promise to be
+heard of again, in the sense of M. Kleppmann, "How to do distributed locking" (2016).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.exc import IntegrityError
 
 from app import errors
+from app.database import Job, connected, engine, now, read, table
 from app.messages import LATEST, Status
+from app.settings import Settings
 
-metadata = sa.MetaData()
-table = sa.Table(
-    "jobs",
-    metadata,
-    sa.Column("id", sa.String(128), primary_key=True),
-    sa.Column("kind", sa.String(32), nullable=False),
-    sa.Column("state", sa.String(32), nullable=False),
-    sa.Column("dataset_id", sa.String(128), nullable=False),
-    sa.Column("request", sa.JSON, nullable=False),
-    sa.Column("attempt", sa.Integer, nullable=False, default=0),
-    sa.Column("worker", sa.String(256)),
-    sa.Column("result_key", sa.String(1024)),
-    sa.Column("result_sha256", sa.String(64)),
-    sa.Column("metrics", sa.JSON(none_as_null=True)),
-    sa.Column("error", sa.JSON(none_as_null=True)),
-    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("started_at", sa.DateTime(timezone=True)),
-    sa.Column("ended_at", sa.DateTime(timezone=True)),
-    sa.Index("ix_jobs_created_at", "created_at", "id"),
-    sa.Index("ix_jobs_state_dataset", "state", "dataset_id", "ended_at"),
-)
+SUSPECT_SECONDS = 3.0  # a consumer that has not been heard of for so long may be dead
 
-
-class _Now(FunctionElement[datetime]):
-    """The database's clock, with milliseconds on SQLite and microseconds on PostgreSQL."""
-
-    type = sa.DateTime(timezone=True)
-    inherit_cache = True
-
-
-@compiles(_Now, "sqlite")
-def _now_sqlite(*_: Any, **__: Any) -> str:
-    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
-
-
-@compiles(_Now, "postgresql")
-def _now_postgresql(*_: Any, **__: Any) -> str:
-    return "clock_timestamp()"
-
-
-@dataclass(frozen=True)
-class Job:
-    """A row of the table."""
-
-    id: str
-    kind: str
-    state: Status
-    dataset_id: str
-    request: dict[str, Any]
-    attempt: int
-    worker: str | None
-    result_key: str | None
-    result_sha256: str | None
-    metrics: dict[str, float] | None
-    error: dict[str, Any] | None
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
+QUEUED = table.c.state == Status.QUEUED
+_RUNNING = table.c.state == Status.RUNNING
+_SEEN = {"version": table.c.version + 1}
+_ENDED: dict[str, Any] = {"ended_at": now(), "run_after": None, **_SEEN}
 
 
 class JobStore:
@@ -86,78 +30,156 @@ class JobStore:
     Transitions return whether they applied.
     """
 
-    def __init__(self, url: str) -> None:
-        """`url` as SQLAlchemy writes it; nothing is sent yet."""
-        self._engine = engine(url)
+    def __init__(self, url: str, lease: float = 15.0, max_attempts: int = 4) -> None:
+        """`url` as SQLAlchemy writes it, `lease` in seconds; nothing is sent yet."""
+        self.engine = engine(url)
+        self._lease = lease
+        self._max_attempts = max_attempts
 
-    def accept(self, job_id: str, kind: str, dataset_id: str, request: dict[str, Any]) -> bool:
-        """Write a new job as `TASK_QUEUED`; False when the id is taken."""
-        row = {"id": job_id, "kind": kind, "dataset_id": dataset_id, "request": request}
-        insert = sa.insert(table).values(**row, state=Status.QUEUED, created_at=_Now())
+    def accept(
+        self, job_id: str, kind: str, dataset_id: str, request: dict[str, Any], **more: str | None
+    ) -> bool:
+        """Write a new job as `TASKQUEUED`; False when its id or its `idempotency_key` is taken.
+
+        Whoever accepts also publishes the message; when that fails, `unpublish` says so. `more` may
+        be `idempotency_key`, `reply_to` and `correlation_id`.
+        """
+        row = {"id": job_id, "kind": kind, "dataset_id": dataset_id, "request": request, **more}
+        queued = {"state": Status.QUEUED, "created_at": now(), "published_at": now()}
         try:
-            self._write(insert)
+            with connected(self.engine) as connection:  # psycopg counts no rows of an INSERT
+                connection.execute(sa.insert(table).values(**row, **queued))
         except IntegrityError:
             return False
         return True
 
+    def unpublish(self, *job_ids: str) -> None:
+        """Say that no message stands for these jobs any more, so that one is published."""
+        queued = sa.update(table).where(table.c.id.in_(job_ids), QUEUED)
+        self._write(queued.values(published_at=None))
+
     def claim(self, job_id: str, worker: str, redelivered: bool) -> int | None:
         """Start an attempt; return its number, or None when the job is not to be run.
 
-        A job that runs is claimed anew only for a message that was redelivered: the broker does
-        that when the consumer before has lost its connection. Or by the same worker, whose claim
-        before got lost on the way back: it runs one job at a time.
+        A job that runs is taken over when its lease has ended; and for a message that was
+        redelivered, and whose consumer the caller has watched in vain, as soon as the lease has not
+        been renewed for `SUSPECT_SECONDS`. Or by the same `worker`, whose claim before got lost on
+        the way back: it runs one job at a time.
         """
-        running = table.c.state == Status.RUNNING
-        mine = running if redelivered else running & (table.c.worker == worker)
+        patience = self._lease - SUSPECT_SECONDS if redelivered else 0.0
+        mine = table.c.worker == worker
+        dead = (table.c.lease_until < now(patience)) & (table.c.failures + 1 < self._max_attempts)
         update = (
             sa.update(table)
-            .where(table.c.id == job_id, (table.c.state == Status.QUEUED) | mine)
+            .where(table.c.id == job_id, QUEUED | (_RUNNING & (mine | dead)))
             .values(
                 state=Status.RUNNING,
                 attempt=table.c.attempt + 1,
+                failures=table.c.failures + sa.case((_RUNNING & ~mine, 1), else_=0),
                 worker=worker,
-                started_at=_Now(),
+                progress=None,
+                run_after=None,
+                started_at=now(),
+                lease_until=now(self._lease),
+                **_SEEN,
             )
             .returning(table.c.attempt)
         )
-        with _connected(self._engine) as connection:
+        with connected(self.engine) as connection:
             attempt: int | None = connection.scalar(update)
             return attempt
+
+    def renew(self, job_id: str, attempt: int, progress: float | None = None) -> bool:
+        """Renew the lease; `progress` is a fraction, None when it is what it was."""
+        values: dict[str, Any] = {} if progress is None else {"progress": progress, **_SEEN}
+        return self._from(job_id, attempt, lease_until=now(self._lease), **values)
 
     def complete(
         self, job_id: str, attempt: int, key: str, sha256: str, metrics: dict[str, float]
     ) -> bool:
-        """Publish the result of an attempt."""
-        return self._end(
-            self._running(job_id, attempt),
-            state=Status.COMPLETED,
-            result_key=key,
-            result_sha256=sha256,
-            metrics=metrics,
-        )
+        """Publish the result of an attempt. True again when this very result is published."""
+        result = {"result_key": key, "result_sha256": sha256, "metrics": metrics}
+        if self._from(
+            job_id, attempt, state=Status.COMPLETED, error=None, progress=1.0, **result, **_ENDED
+        ):
+            return True
+        job = self.get(job_id)  # the answer to a commit may get lost, and then it is asked again
+        return job is not None and (job.attempt, job.result_key) == (attempt, key)
 
     def fail(self, job_id: str, attempt: int, error: dict[str, Any]) -> bool:
-        """End an attempt, and the job, with an error."""
-        return self._end(self._running(job_id, attempt), state=Status.ERROR, error=error)
+        """End an attempt, and the job, with an error that would come again."""
+        return self._from(job_id, attempt, state=Status.ERROR, error=error, **_ENDED)
+
+    def retry(self, job_id: str, attempt: int, error: dict[str, Any], delay: float) -> bool:
+        """End an attempt with an error that may not come again: the next may begin in `delay` s.
+
+        Ends the job when it was the last.
+        """
+        return self._write(self._failed(self._running(job_id, attempt), error, delay))
+
+    def refuse(self, job_id: str, error: dict[str, Any], delay: float) -> bool:
+        """Count a failure for a queued job whose message a consumer could not understand.
+
+        Another consumer may, if it is newer. Ends the job when it was the last chance.
+        """
+        return self._write(self._failed([table.c.id == job_id, QUEUED], error, delay))
 
     def release(self, job_id: str, attempt: int) -> bool:
-        """Give an attempt up, for another consumer to begin the next."""
-        update = sa.update(table).where(*self._running(job_id, attempt))
-        return self._write(update.values(state=Status.QUEUED, worker=None))
+        """Give an attempt up that did not fail; its message goes back to the queue."""
+        values = {"worker": None, "progress": None, "published_at": now(), **_SEEN}
+        return self._from(job_id, attempt, state=Status.QUEUED, **values)
 
-    def withdraw(self, job_id: str, error: dict[str, Any]) -> bool:
-        """End a job whose message could not be published; it was never promised to anybody."""
-        queued = [table.c.id == job_id, table.c.state == Status.QUEUED]
-        return self._end(queued, state=Status.ERROR, error=error)
+    def cancel(self, job_id: str) -> bool:
+        """End a job that has not ended; the lease of one that runs is not renewed any more."""
+        unended = sa.update(table).where(table.c.id == job_id, QUEUED | _RUNNING)
+        return self._write(unended.values(state=Status.CANCELLED, **_ENDED))
+
+    def reap(self) -> int:
+        """Queue every job again, or end it, whose lease has ended; return how many there were."""
+        error = errors.ConsumerLost().to_wire()
+        with connected(self.engine) as connection:
+            lost = [_RUNNING, table.c.lease_until < now()]
+            return connection.execute(self._failed(lost, error, delay=0.0)).rowcount
+
+    def _failed(
+        self, where: list[sa.ColumnElement[bool]], error: dict[str, Any], delay: float
+    ) -> sa.Update:
+        last = table.c.failures + 1 >= self._max_attempts
+        return (
+            sa.update(table)
+            .where(*where)
+            .values(
+                state=sa.case((last, Status.ERROR), else_=Status.QUEUED),
+                ended_at=sa.case((last, now()), else_=None),
+                failures=table.c.failures + 1,
+                error=error,
+                worker=None,
+                progress=None,
+                published_at=None,
+                run_after=sa.case((last, None), else_=now(delay)),
+                **_SEEN,
+            )
+        )
 
     def get(self, job_id: str) -> Job | None:
         """Return a job."""
-        return next(iter(self._read(sa.select(table).where(table.c.id == job_id))), None)
+        return self._one(sa.select(table).where(table.c.id == job_id))
+
+    def of_key(self, idempotency_key: str) -> Job | None:
+        """Return the job that was accepted under a key."""
+        return self._one(sa.select(table).where(table.c.idempotency_key == idempotency_key))
+
+    def position(self, job: Job) -> int:
+        """Return the place of a queued job in its queue: 1 is the next."""
+        before = sa.tuple_(table.c.created_at, table.c.id) < (job.created_at, job.id)
+        query = sa.select(sa.func.count()).select_from(table).where(QUEUED, before)
+        with connected(self.engine) as connection:
+            return 1 + (connection.scalar(query) or 0)
 
     def newest(self, limit: int, state: Status | None = None) -> list[Job]:
         """Return the newest jobs, of one state or of all."""
         query = sa.select(table).order_by(table.c.created_at.desc(), table.c.id).limit(limit)
-        return self._read(query.where(table.c.state == state) if state else query)
+        return read(self.engine, query.where(table.c.state == state) if state else query)
 
     def model(self, model_id: str, dataset_id: str | None = None) -> Job:
         """Return the job whose result a model is; `latest` is the newest, of one data set or all.
@@ -183,73 +205,33 @@ class JobStore:
         query = sa.select(table).where(table.c.state == Status.COMPLETED)
         if dataset_id:
             query = query.where(table.c.dataset_id == dataset_id)
-        return next(iter(self._read(query.order_by(table.c.ended_at.desc()).limit(1))), None)
+        return self._one(query.order_by(table.c.ended_at.desc(), table.c.id).limit(1))
 
     def check(self) -> None:
         """Raise unless the table can be read."""
-        self._read(sa.select(table).limit(1))
+        read(self.engine, sa.select(table).limit(1))
 
     def close(self) -> None:
         """Close the connections."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     @staticmethod
     def _running(job_id: str, attempt: int) -> list[sa.ColumnElement[bool]]:
-        return [
-            table.c.id == job_id,
-            table.c.state == Status.RUNNING,
-            table.c.attempt == attempt,
-        ]
+        return [table.c.id == job_id, _RUNNING, table.c.attempt == attempt]
 
-    def _end(self, where: list[sa.ColumnElement[bool]], **values: Any) -> bool:
-        return self._write(sa.update(table).where(*where).values(**values, ended_at=_Now()))
+    def _from(self, job_id: str, attempt: int, **values: Any) -> bool:
+        """Change the row if this attempt still has the job."""
+        return self._write(sa.update(table).where(*self._running(job_id, attempt)).values(**values))
 
-    def _write(self, statement: sa.Update | sa.Insert) -> bool:
-        with _connected(self._engine) as connection:
+    def _write(self, statement: sa.Update) -> bool:
+        with connected(self.engine) as connection:
             return connection.execute(statement).rowcount == 1
 
-    def _read(self, query: sa.Select[Any]) -> list[Job]:
-        with _connected(self._engine) as connection:
-            return [_job(row) for row in connection.execute(query).mappings()]
+    def _one(self, query: sa.Select[Any]) -> Job | None:
+        return next(iter(read(self.engine, query)), None)
 
 
-# As many as the producer has threads that may ask at once.
-_POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 32, "pool_timeout": 5}
-
-
-def engine(url: str) -> sa.Engine:
-    """Return an engine that commits each statement: every transition is one."""
-    made = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True, **_POOL)
-    if made.dialect.name == "sqlite":
-        sa.event.listen(made, "connect", _durable)
-    return made
-
-
-def _durable(connection: Any, _: Any) -> None:
-    """Let readers and a writer work side by side, and let a commit survive a power cut."""
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-@contextmanager
-def _connected(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Lend a connection; turn SQLAlchemy's errors but a broken key into ours."""
-    try:
-        with engine.connect() as connection:
-            yield connection
-    except IntegrityError:
-        raise
-    except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error  # the driver's words, without our SQL
-        raise errors.DatabaseUnavailable(f"the database cannot be used: {cause}") from error
-
-
-def _job(row: sa.RowMapping) -> Job:
-    """SQLite keeps no time zone: every time in the table is UTC."""
-    values: dict[str, Any] = {
-        name: value.replace(tzinfo=UTC)
-        if isinstance(value, datetime) and value.tzinfo is None
-        else value
-        for name, value in row.items()
-    }
-    return Job(**{**values, "state": Status(row["state"])})
+def opened(settings: Settings) -> JobStore:
+    """Return the table that the settings name."""
+    url = settings.database_url.get_secret_value()
+    return JobStore(url, settings.lease_seconds, settings.max_attempts)

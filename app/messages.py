@@ -1,16 +1,10 @@
-"""What travels: requests and replies as JSON bodies, parsed strictly and checked once at each door.
-
-JSON here is RFC 8259 without its loose ends: UTF-8, no NaN or Infinity (nor a number that overflows
-to one), no key twice in an object, no lone surrogate, nothing nested deeper than `MAX_DEPTH`.
-"""
+"""What travels: requests and replies as JSON bodies, checked once at each door."""
 
 import json
-import math
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -24,7 +18,8 @@ from pydantic import (
     field_validator,
 )
 
-from app import errors
+from app import errors, strictjson
+from app.settings import MIN_FIT_MEMORY
 
 
 class Status(StrEnum):
@@ -41,7 +36,7 @@ class Status(StrEnum):
 # Letters, digits, dots, underscores, dashes; no dot first, never two in a row: safe in a path.
 Id = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_-])*\.?$")]
 Column = Annotated[str, Field(min_length=1, max_length=256)]
-MAX_DEPTH = 64  # what pydantic and Python can read, they cannot always write again
+MAX_TRAINING_BYTES = 4_000_000  # what a broker takes, with room for what the relay writes out
 LATEST = "latest"  # instead of a model's id: the newest that finished
 Row = dict[str, JsonValue]  # which type a value must have, only the model knows
 _ROW, _ROWS = "<row>", "<rows>"  # tags that pydantic puts into the location of an error
@@ -78,7 +73,7 @@ class Request(BaseModel):
 
 
 class Training(Request):
-    """What to learn from which data."""
+    """What to learn from which data, in how many seconds and bytes of memory at most."""
 
     dataset_id: Id
     features: Annotated[list[Column], Field(min_length=1, max_length=10_000)]
@@ -86,6 +81,12 @@ class Training(Request):
     estimator: Estimator = "random_forest_regressor"
     params: dict[str, JsonValue] = Field(default_factory=dict, max_length=100)
     test_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    max_seconds: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="How long the fit may take, at most as long as the consumer allows."
+    )
+    max_memory: Annotated[int, Field(ge=MIN_FIT_MEMORY)] | None = Field(
+        None, description="Bytes it may take, beside what the libraries need; at most as above."
+    )
 
     @field_validator("features")
     @classmethod
@@ -106,6 +107,21 @@ class TrainRequest(Training):
     """The message of a training: the HTTP body and the id the model will have."""
 
     model_id: Id | None = None
+
+    def encode(self) -> bytes:
+        """Return the JSON body. Raises `errors.TooLarge` for what could not be published again."""
+        body = super().encode()
+        if len(body) > MAX_TRAINING_BYTES:
+            raise errors.TooLarge(
+                f"body: a training may have {MAX_TRAINING_BYTES} bytes, and this has {len(body)}",
+                field="body",
+            )
+        return body
+
+    def asks_the_same(self, other: Self) -> bool:
+        """Whether both have the same body, the model's id aside."""
+        mine, theirs = (each.model_copy(update={"model_id": None}) for each in (self, other))
+        return mine.encode() == theirs.encode()
 
     @field_validator("model_id")
     @classmethod
@@ -158,7 +174,7 @@ class Reply:
     @classmethod
     def decode(cls, body: bytes) -> Self:
         """Parse a reply. Raises `errors.Malformed`."""
-        wire = loads(body)
+        wire = strictjson.loads(body)
         if not isinstance(wire, dict) or wire.get("status") not in list(Status):
             raise errors.Malformed("a reply is an object with a status")
         if wire["status"] == Status.ERROR and not isinstance(wire.get("error"), dict):
@@ -168,8 +184,13 @@ class Reply:
 
 def decode(kind: type[RequestT], body: bytes) -> RequestT:
     """Parse and check a request. Raises `errors.Malformed` or `errors.Invalid`."""
+    return check(kind, strictjson.loads(body))
+
+
+def check(kind: type[RequestT], value: Any) -> RequestT:
+    """Check what was parsed. Raises `errors.Invalid`."""
     try:
-        return kind.model_validate(loads(body))
+        return kind.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = field_name(first["loc"]) or "body"
@@ -179,46 +200,3 @@ def decode(kind: type[RequestT], body: bytes) -> RequestT:
 def field_name(location: tuple[int | str, ...]) -> str:
     """Return pydantic's location of an error as the path of a field."""
     return ".".join(str(part) for part in location if part not in (_ROW, _ROWS))
-
-
-def loads(body: bytes) -> Any:
-    """Parse JSON strictly, as the head of this module says. Raises `errors.Malformed`."""
-    try:
-        text = body.decode()
-        value = _decoder.decode(text)
-        if _deeper(value, MAX_DEPTH):
-            raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-        if _SURROGATE.search(text):
-            json.dumps(value, ensure_ascii=False).encode()  # fails where one has no partner
-    except (ValueError, RecursionError) as error:
-        raise errors.Malformed(f"body: not valid JSON: {error}", field="body") from None
-    return value
-
-
-def _deeper(value: object, levels: int) -> bool:
-    """Tell whether lists and objects are nested deeper than `levels`."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return bool(inner) and (levels == 0 or any(_deeper(each, levels - 1) for each in inner))
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return value
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    if math.isinf(value):
-        raise ValueError(f"{number} is too large for a number")
-    return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON number")
-
-
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse)

@@ -3,6 +3,8 @@
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+MIN_FIT_MEMORY = 50_000_000  # less than it takes to fit anything
+
 
 class Settings(BaseSettings):
     """Each field is read from the environment variable of its name, else from `.run/env`.
@@ -22,7 +24,7 @@ class Settings(BaseSettings):
     rabbitmq_user: str = "guest"
     rabbitmq_password: SecretStr = SecretStr("guest")
     rabbitmq_vhost: str = "/"
-    rabbitmq_heartbeat: int = Field(60, ge=1)  # 0 would let a dead peer go unnoticed
+    rabbitmq_heartbeat: int = Field(10, ge=1)  # 0 would let a dead peer go unnoticed
 
     database_url: SecretStr = SecretStr("sqlite:///warren.db")
 
@@ -38,6 +40,11 @@ class Settings(BaseSettings):
     predict_timeout: float = Field(10.0, gt=0)
     max_body: int = Field(1_000_000, ge=1, le=4_000_000)  # it becomes a message: rabbitmq.conf
     max_dataset: int = 2_000_000_000
+
+    max_attempts: int = Field(4, ge=1)
+    lease_seconds: float = Field(15.0, ge=5)  # a consumer not heard of for so long has lost its job
+    fit_seconds: float = Field(36_000.0, gt=0, le=82_800)  # below the broker's consumer_timeout
+    fit_memory: int = Field(4_000_000_000, ge=MIN_FIT_MEMORY)
 
     predict_prefetch: int = Field(256, ge=1)
     model_cache: int = 512_000_000

@@ -60,6 +60,8 @@ def test_what_can_be_tried_again_is_unavailable():
 
     assert again == {
         errors.Unavailable,
+        errors.ChildKilled,
+        errors.ConsumerLost,
         errors.BrokerUnavailable,
         errors.Unroutable,
         errors.StorageUnavailable,

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import errors, messages
-from app.messages import PredictRequest, Reply, Status, Training, TrainRequest, decode, loads
+from app.messages import PredictRequest, Reply, Status, Training, TrainRequest, decode
+from app.settings import MIN_FIT_MEMORY
+from app.strictjson import loads
 
 TRAINING = {"dataset_id": "d", "features": ["a", "b"], "target": "t"}
 PREDICTION = {"model_id": "m", "input_data": {"a": 1.5}}
@@ -124,6 +126,8 @@ def test_any_bytes_are_read_or_malformed(body):
         estimator=st.sampled_from(get_args(messages.Estimator)),
         params=st.dictionaries(text, json_values, max_size=3),
         test_size=st.floats(0, 1, exclude_min=True, exclude_max=True),
+        max_seconds=st.none() | st.floats(0, 1e9, exclude_min=True),
+        max_memory=st.none() | st.integers(MIN_FIT_MEMORY, 10**15),
         model_id=st.none() | ids.filter(lambda name: name != messages.LATEST),
     )
 )
@@ -231,6 +235,14 @@ BAD_TRAININGS = [
     ("test_size", {"test_size": True}),
     ("test_size", {"test_size": None}),
     ("model_id", {"model_id": "latest"}),
+    ("max_seconds", {"max_seconds": 0}),
+    ("max_seconds", {"max_seconds": -1.5}),
+    ("max_seconds", {"max_seconds": "60"}),
+    ("max_seconds", {"max_seconds": True}),
+    ("max_memory", {"max_memory": MIN_FIT_MEMORY - 1}),
+    ("max_memory", {"max_memory": 1e9}),
+    ("max_memory", {"max_memory": "1 GB"}),
+    ("max_memory", {"max_memory": True}),
 ]
 
 
@@ -338,6 +350,7 @@ def test_a_training_has_the_defaults_of_the_design():
     assert request.estimator == "random_forest_regressor"
     assert request.params == {}
     assert request.test_size == 0.2
+    assert request.max_seconds is request.max_memory is None
     assert request.model_id is None
 
 

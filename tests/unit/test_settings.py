@@ -19,6 +19,9 @@ def test_the_defaults_are_those_of_the_design():
     assert settings.port == 5000
     assert settings.train_wait == 1.0
     assert settings.max_body == 1_000_000
+    assert settings.max_attempts == 4
+    assert settings.lease_seconds == 15
+    assert (settings.fit_seconds, settings.fit_memory) == (36_000, 4_000_000_000)
     assert settings.database_url.get_secret_value().startswith("sqlite:///")
 
 
@@ -57,6 +60,11 @@ def test_the_file_of_the_local_stack_is_read_where_the_environment_says_nothing(
         ("TRAIN_WAIT", "0"),
         ("PREDICT_TIMEOUT", "-1"),
         ("PREDICT_PREFETCH", "0"),
+        ("MAX_ATTEMPTS", "0"),
+        ("LEASE_SECONDS", "4"),
+        ("FIT_SECONDS", "0"),
+        ("FIT_SECONDS", "86400"),
+        ("FIT_MEMORY", "1000000"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_its_name(monkeypatch, name, value):

@@ -1,0 +1,95 @@
+"""Rows of the job table for the tests: made, run, and moved through time."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import sqlalchemy as sa
+
+from app.database import now, table
+from app.messages import Status
+
+REQUEST = {"dataset_id": "d", "features": ["a"], "target": "t", "params": {"max_depth": None}}
+ERROR = {"type": "bad_data", "detail": "no column a", "columns": ["b"]}
+RESULT = ("models/m/1/", "a" * 64, {"rmse": 53.0, "r2": -0.25})
+
+
+def accept(store, job_id="m", dataset_id="d", **more):
+    """Accept a job; return its id."""
+    assert store.accept(job_id, "train", dataset_id, REQUEST, **more)
+    return job_id
+
+
+def outboxed(store, *job_ids, **more):
+    """Write jobs that nobody has published yet, one after the other."""
+    for job_id in job_ids:
+        row = {"id": job_id, "kind": "train", "dataset_id": "d", "request": REQUEST, **more}
+        with store.engine.connect() as connection:
+            connection.execute(
+                sa.insert(table).values(**row, state=Status.QUEUED, created_at=now())
+            )
+        wait_for_the_clock(store)
+
+
+def run(store, job_id="m", dataset_id="d", worker="worker"):
+    """Accept a job and claim it; return the number of the attempt."""
+    accept(store, job_id, dataset_id)
+    return store.claim(job_id, worker, redelivered=False)
+
+
+def put(store, job_id=None, **values):
+    """Write columns of a job, or of all, past every rule; a number is seconds from now."""
+    times = {name for name in values if isinstance(table.c[name].type, sa.DateTime)}
+    update = sa.update(table).values(
+        {
+            name: now(value) if name in times and value is not None else value
+            for name, value in values.items()
+        }
+    )
+    with store.engine.connect() as connection:
+        connection.execute(update.where(table.c.id == job_id) if job_id else update)
+
+
+def expire(store, job_id="m"):
+    """Let a lease have ended a second ago."""
+    put(store, job_id, lease_until=-1)
+
+
+def at_once(count, call):
+    """Call from as many threads at once."""
+    ready = threading.Barrier(count)
+
+    def go(number):
+        ready.wait(30)
+        return call(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(go, range(count)))
+
+
+def wait_for_the_clock(store):
+    """Let the database's clock go on: SQLite counts milliseconds."""
+    with store.engine.connect() as connection:
+        time = sa.select(now())
+        before = connection.scalar(time)
+        while connection.scalar(time) <= before:
+            pass
+
+
+# Every call that asks the database.
+CALLS = {
+    "check": lambda store: store.check(),
+    "get": lambda store: store.get("m"),
+    "of_key": lambda store: store.of_key("k"),
+    "newest": lambda store: store.newest(10),
+    "model": lambda store: store.model("m"),
+    "accept": lambda store: store.accept("n", "train", "d", REQUEST),
+    "unpublish": lambda store: store.unpublish("m"),
+    "claim": lambda store: store.claim("m", "worker", redelivered=False),
+    "renew": lambda store: store.renew("m", 1),
+    "complete": lambda store: store.complete("m", 1, *RESULT),
+    "fail": lambda store: store.fail("m", 1, ERROR),
+    "retry": lambda store: store.retry("m", 1, ERROR, 2.0),
+    "release": lambda store: store.release("m", 1),
+    "cancel": lambda store: store.cancel("m"),
+    "reap": lambda store: store.reap(),
+}

@@ -1,0 +1,205 @@
+import pytest
+
+from app import jobs
+from app.jobs import JobStore
+from app.messages import Status
+from tests.integration.rows import ERROR, RESULT, accept, expire, put, run, wait_for_the_clock
+
+LEASE = 15.0
+SUSPECT = LEASE - jobs.SUSPECT_SECONDS  # what is left of a lease that has just become suspect
+
+
+def test_a_lease_lasts_as_long_as_the_store_says(database_url):
+    store = JobStore(database_url, lease=3600.0)
+    run(store)
+
+    job = store.get("m")
+    assert 3590 < (job.lease_until - job.started_at).total_seconds() < 3610
+    store.close()
+
+
+def test_a_lease_is_renewed_by_its_attempt(store):
+    attempt = run(store)
+    expire(store)
+
+    assert store.renew("m", attempt)  # late, but nobody has taken the job
+
+    job = store.get("m")
+    assert job.lease_until > job.started_at
+    assert job.progress is None
+    assert store.reap() == 0
+
+
+def test_each_renewal_moves_the_lease(store):
+    attempt = run(store)
+    before = store.get("m").lease_until
+    wait_for_the_clock(store)
+
+    assert store.renew("m", attempt)
+
+    assert store.get("m").lease_until > before
+
+
+def test_a_renewal_brings_the_progress_or_leaves_it(store):
+    attempt = run(store)
+
+    assert store.renew("m", attempt, 0.25)
+    assert store.get("m").progress == 0.25
+    assert store.renew("m", attempt)
+    assert store.get("m").progress == 0.25
+    assert store.renew("m", attempt, 0.0)
+    assert store.get("m").progress == 0.0
+
+
+def test_an_attempt_begins_without_progress(store):
+    attempt = run(store)
+    assert store.renew("m", attempt, 0.9)
+    assert store.release("m", attempt)
+
+    store.claim("m", "worker 2", redelivered=False)
+
+    assert store.get("m").progress is None
+
+
+@pytest.mark.parametrize(
+    ("left", "redelivered", "taken"),
+    [
+        (LEASE, False, False),
+        (LEASE, True, False),
+        (SUSPECT + 2, True, False),  # renewed a second ago
+        (SUSPECT - 1, True, True),  # not heard of for four: the broker and the lease agree
+        (SUSPECT - 1, False, False),  # a duplicate proves nothing
+        (1, False, False),
+        (1, True, True),
+        (-1, False, True),  # the lease has ended: it does not matter who asks
+        (-1, True, True),
+    ],
+)
+def test_a_job_that_runs_is_taken_over_from_the_dead_only(store, left, redelivered, taken):
+    run(store)
+    put(store, "m", lease_until=left)
+    before = store.get("m")
+
+    attempt = store.claim("m", "worker 2", redelivered)
+
+    job = store.get("m")
+    assert attempt == (2 if taken else None)
+    if not taken:
+        assert job == before
+        return
+    assert (job.attempt, job.failures, job.worker) == (2, 1, "worker 2")
+    assert job.state is Status.RUNNING
+    assert job.lease_until > before.lease_until
+    assert store.reap() == 0
+
+
+def test_a_worker_has_its_own_job_again_when_the_answer_got_lost(store):
+    run(store, worker="worker 1")
+
+    assert store.claim("m", "worker 1", redelivered=False) == 2
+
+    job = store.get("m")
+    assert (job.attempt, job.failures, job.worker) == (2, 0, "worker 1")  # nothing failed
+    assert not store.complete("m", 1, *RESULT)
+
+
+def test_a_worker_has_its_own_job_again_after_the_last_failure_but_one(database_url):
+    store = JobStore(database_url, max_attempts=1)
+    run(store, worker="worker 1")
+    expire(store)
+
+    assert store.claim("m", "worker 2", redelivered=True) is None
+    assert store.claim("m", "worker 1", redelivered=True) == 2
+    store.close()
+
+
+def test_a_worker_does_not_get_back_what_was_taken_from_it(store):
+    run(store, worker="worker 1")
+    expire(store)
+    store.claim("m", "worker 2", redelivered=True)
+
+    assert store.claim("m", "worker 1", redelivered=True) is None
+
+
+def test_the_last_attempt_is_not_taken_over_but_ends_with_its_lease(database_url):
+    store = JobStore(database_url, max_attempts=2)
+    run(store, worker="worker 1")
+    expire(store)
+    assert store.claim("m", "worker 2", redelivered=True) == 2
+    expire(store)
+
+    assert store.claim("m", "worker 3", redelivered=True) is None
+    assert store.claim("m", "worker 3", redelivered=False) is None
+    assert store.reap() == 1
+
+    job = store.get("m")
+    assert job.state is Status.ERROR
+    assert job.failures == job.attempt == 2
+    store.close()
+
+
+def test_a_job_whose_lease_has_ended_is_queued_again(store):
+    attempt = run(store)
+    expire(store)
+
+    assert store.reap() == 1
+
+    job = store.get("m")
+    assert job.state is Status.QUEUED
+    assert (job.attempt, job.failures, job.worker) == (1, 1, None)
+    assert job.error["type"] == "consumer_lost"
+    assert job.published_at is None
+    assert job.ended_at is None
+    assert not store.complete("m", attempt, *RESULT)
+    assert store.claim("m", "worker 2", redelivered=False) == 2
+
+
+def test_nothing_but_ended_leases_is_reaped(store):
+    accept(store, "queued")
+    run(store, "running")
+    for name in ("completed", "cancelled", "failed", "lost"):
+        run(store, name)
+        expire(store, name)
+    assert store.complete("completed", 1, *RESULT)
+    assert store.cancel("cancelled")
+    assert store.fail("failed", 1, ERROR)
+    kept = ("queued", "running", "completed", "cancelled", "failed")
+    before = [store.get(name) for name in kept]
+
+    assert store.reap() == 1
+
+    assert [store.get(name) for name in kept] == before
+    assert store.get("lost").state is Status.QUEUED
+    assert store.reap() == 0
+
+
+def test_a_job_that_is_lost_too_often_ends(store):
+    accept(store)
+
+    for failures in range(1, 5):
+        assert store.claim("m", f"worker {failures}", redelivered=False) == failures
+        expire(store)
+        assert store.reap() == 1
+        assert store.get("m").failures == failures
+
+    job = store.get("m")
+    assert job.state is Status.ERROR
+    assert job.error["type"] == "consumer_lost"
+    assert job.ended_at is not None
+    assert job.run_after is None
+    assert store.claim("m", "worker 5", redelivered=False) is None
+
+
+def test_takeovers_retries_and_lost_leases_count_as_one_sort_of_failure(store):
+    assert store.retry("m", run(store, worker="one"), ERROR, 0.0)
+    store.claim("m", "two", redelivered=False)
+    expire(store)
+    assert store.claim("m", "three", redelivered=True) == 3
+    expire(store)
+    assert store.reap() == 1
+    assert store.get("m").failures == 3
+
+    assert store.retry("m", store.claim("m", "four", redelivered=False), ERROR, 0.0)
+
+    assert store.get("m").state is Status.ERROR
+    assert store.get("m").failures == 4
