@@ -1,17 +1,27 @@
 """How to reach RabbitMQ: the connection parameters that producer and consumer share."""
 
 import random
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from time import monotonic
 
 import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+from pika.exceptions import AMQPConnectionError, AMQPError
 
+from app import tables
 from app.settings import Settings
 
+STEADY_SECONDS = 5.0  # a connection that was lost sooner may be so again
 BLOCKED_TIMEOUT_SECONDS = 30  # pika's default waits for ever while the broker is out of memory
 
 
 def parameters(settings: Settings, name: str) -> pika.ConnectionParameters:
-    """Return connection parameters; `name` is what the management UI shows for the connection."""
+    """Return connection parameters; `name` is what the management UI shows for the connection.
+
+    Whoever connects with them can read any message: pika is shielded from headers it cannot decode.
+    """
+    tables.shield()
     return pika.ConnectionParameters(
         host=settings.rabbitmq_host,
         port=settings.rabbitmq_port,
@@ -27,6 +37,14 @@ def parameters(settings: Settings, name: str) -> pika.ConnectionParameters:
     )
 
 
+def connect(parameters: pika.ConnectionParameters) -> pika.BlockingConnection:
+    """Connect. Raises an `AMQPError`, or `OSError` for a name that does not resolve."""
+    try:
+        return pika.BlockingConnection(parameters)
+    except (AMQPConnectorException, ValueError) as error:  # a peer that is silent, or hangs up
+        raise AMQPConnectionError(str(error)) from error
+
+
 def backoff() -> Iterator[float]:
     """Yield the seconds to wait before each new connection: doubling from 0.1 to 5, with jitter.
 
@@ -36,3 +54,44 @@ def backoff() -> Iterator[float]:
     while True:
         yield delay * random.uniform(0.5, 1.0)  # noqa: S311
         delay = min(delay * 2, 5.0)
+
+
+def keep(
+    parameters: pika.ConnectionParameters,
+    stopping: threading.Event,
+    serve: Callable[[pika.BlockingConnection], None],
+    lost: Callable[[Exception, float], None],
+) -> None:
+    """Connect and `serve`, again after each loss, until `stopping` is set.
+
+    `lost` is told the error and the seconds until the next connection.
+    """
+    delays = Delays()
+    while not stopping.is_set():
+        delays.begin()
+        try:
+            with connect(parameters) as connection:
+                serve(connection)
+        except (AMQPError, OSError) as error:
+            delay = delays.next()
+            lost(error, delay)
+            stopping.wait(delay)
+
+
+class Delays:
+    """The delays between connections. They begin anew after one that held."""
+
+    def __init__(self) -> None:
+        """Nothing has been tried."""
+        self._delays = backoff()
+        self._since = monotonic()
+
+    def begin(self) -> None:
+        """Say that a connection is tried now."""
+        self._since = monotonic()
+
+    def next(self) -> float:
+        """Return the seconds to wait now that it is lost."""
+        if monotonic() > self._since + STEADY_SECONDS:
+            self._delays = backoff()
+        return next(self._delays)

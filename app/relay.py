@@ -1,0 +1,134 @@
+"""The relay: a thread that looks after the jobs nobody looks after.
+
+It runs in the producer and in every consumer. Each round it queues again what dead consumers have
+left, finds the jobs whose message got lost, and publishes what is in the outbox. All of it is safe
+to be done twice, and at once.
+"""
+
+import copy
+import logging
+import threading
+from time import monotonic
+
+import pika
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPError, NackError, UnroutableError
+
+from app import errors, messages, outbox, queues
+from app.broker import keep
+from app.jobs import JobStore
+from app.messages import TrainRequest
+
+log = logging.getLogger(__name__)
+
+ROUND_SECONDS = 1.0
+BLOCKED_SECONDS = 3.0  # while the broker is out of memory: nobody waits, and `stop` must not
+# A database that was away has seen no lease renewed: their holders come first.
+GRACE_SECONDS = 5.0
+
+
+class Relay(threading.Thread):
+    """Owns a connection to the broker; without it, or without the database, it waits."""
+
+    def __init__(self, parameters: pika.ConnectionParameters, jobs: JobStore) -> None:
+        """Nothing is connected yet."""
+        super().__init__(name="relay", daemon=True)
+        self._parameters = copy.copy(parameters)
+        self._parameters.blocked_connection_timeout = BLOCKED_SECONDS
+        self._jobs = jobs
+        self._stopping = threading.Event()
+        self._reap_from = monotonic() + GRACE_SECONDS
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the thread lives."""
+        return self.is_alive()
+
+    def stop(self) -> None:
+        """End with the round under way. Does not wait: `join` does."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Be the thread."""
+        keep(self._parameters, self._stopping, self._serve, self._lost)
+
+    def _lost(self, error: Exception, delay: float) -> None:
+        log.warning("the relay lost RabbitMQ (%r); again in %.1f s", error, delay)
+
+    def _serve(self, connection: pika.BlockingConnection) -> None:
+        # Nobody has looked meanwhile: the database may have been away, too.
+        self._reap_from = monotonic() + GRACE_SECONDS
+        channel = connection.channel()
+        queues.declare(channel)
+        channel.confirm_delivery()
+        while not self._stopping.is_set():
+            try:
+                more = self._round(channel)
+            except (AMQPError, OSError):
+                raise
+            except Exception:  # a bug must not end the thread that everybody counts on
+                log.exception("a round of the relay failed")
+                more = False
+            connection.process_data_events(time_limit=0 if more else ROUND_SECONDS)
+
+    def _round(self, channel: BlockingChannel) -> bool:
+        """Do what there is to do, a batch at most; tell whether there may be more."""
+        try:
+            if monotonic() > self._reap_from and (lost := self._jobs.reap()):
+                log.warning("%d leases have ended", lost)
+            if missing := outbox.reconcile(self._jobs, _ready(channel)):
+                log.warning("the messages of %d jobs are missing", missing)
+            entries = outbox.take(self._jobs)
+            self._publish(channel, entries)
+            return len(entries) == outbox.BATCH
+        except (NackError, UnroutableError) as error:  # a queue is full, or has just been deleted
+            log.warning("the broker takes no more: %r", error)
+        except errors.DatabaseUnavailable as error:
+            log.warning("%s", error)
+            self._reap_from = monotonic() + GRACE_SECONDS
+        return False
+
+    def _publish(self, channel: BlockingChannel, entries: list[outbox.Entry]) -> None:
+        """Publish with confirms; what fails goes back to the outbox, but what can never go ends."""
+        left = [entry.job_id for entry in entries]
+        try:
+            for entry in entries:
+                try:
+                    publish(channel, entry)
+                except (errors.Invalid, errors.TooLarge) as error:
+                    log.warning("job %s has no message: %s", entry.job_id, error)
+                    self._jobs.refuse(entry.job_id, error.to_wire(), delay=0.0)
+                left.remove(entry.job_id)
+        finally:
+            if left:
+                self._jobs.unpublish(*left)
+        if entries:
+            log.info("published %d jobs", len(entries))
+
+
+def _ready(channel: BlockingChannel) -> int:
+    """Count the messages that wait for a consumer, or for their time."""
+    declared = [channel.queue_declare(name, passive=True) for name in queues.OF_JOBS]
+    return sum(int(each.method.message_count) for each in declared)
+
+
+def publish(channel: BlockingChannel, entry: outbox.Entry) -> None:
+    """Publish a job's message, to the ladder when it has to wait.
+
+    Raises pika's errors, and `errors.Invalid` or `TooLarge` for a row of which none can be made.
+    """
+    queue = queues.TRAIN
+    expiration = None
+    if entry.delay > 0:
+        queue = queues.rung(entry.delay)
+        expiration = str(max(1, int(entry.delay * 1000)))
+    properties = pika.BasicProperties(
+        content_type="application/json",
+        correlation_id=entry.correlation_id,
+        reply_to=entry.reply_to,
+        message_id=entry.job_id,
+        delivery_mode=pika.DeliveryMode.Persistent,
+        expiration=expiration,
+    )
+    body = messages.check(TrainRequest, {**entry.request, "model_id": entry.job_id}).encode()
+    channel.basic_publish("", queue, body, properties, mandatory=True)
