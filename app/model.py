@@ -1,6 +1,6 @@
 """Fit a data frame and export it to ONNX.
 
-With `estimators` and `metrics` this is all that knows scikit-learn.
+With `estimators`, `metrics`, `progress` and `export` this is all that knows scikit-learn.
 
 Everything here runs in the child process of a training; see `consumer.trainer`.
 """
@@ -14,8 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import skl2onnx
 import sklearn
-from onnx import TensorProto
-from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
+from onnx import ModelProto
 from skl2onnx.sklapi import CastTransformer
 from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
@@ -24,17 +23,20 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from app import errors, metrics
-from app.estimators import ESTIMATORS, build
+from app import errors, export, metrics, progress
+from app.estimators import build
 from app.manifest import METADATA_KEY, Feature, Manifest
 from app.messages import Training
 
 MAX_CATEGORIES = 1000  # of a text column: each becomes a column of its own
-_OPSETS = {"": 18, "ai.onnx.ml": 3}  # 3 is the first whose trees hold float64
 
 
 def read(path: str, request: Training) -> pd.DataFrame:
-    """Read the columns that `request` names from a CSV file. Raises `errors.BadData`."""
+    """Read the columns that `request` names from a CSV file. Raises `errors.BadData`.
+
+    Among numbers and booleans, and in the target, NA, NaN, None, null and the like are missing
+    values as the empty field is; in a feature of text they are texts.
+    """
     try:
         header = [str(column) for column in pd.read_csv(path, nrows=0).columns]
         for field, wanted in [("features", request.features), ("target", [request.target])]:
@@ -48,13 +50,21 @@ def read(path: str, request: Training) -> pd.DataFrame:
         # All columns are read: pandas checks the number of fields only where it takes every one.
         with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
             frame = pd.read_csv(path, index_col=False, low_memory=False)
-        return frame[[*request.features, request.target]]
+        frame = frame[[*request.features, request.target]]
+        if texts := [n for n in request.features if _is_text(frame[n]) and frame[n].hasnans]:
+            # Only now is it known which are text. What of them is not empty is no missing value.
+            plain: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""]}
+            frame[texts] = pd.read_csv(path, index_col=False, usecols=texts, **plain)[texts]
+        return frame
     except (
         pd.errors.EmptyDataError,
         pd.errors.ParserError,
         pd.errors.ParserWarning,
         UnicodeDecodeError,
     ) as error:
+        # What pandas calls an error of the file when it is its memory that has an end.
+        if "out of memory" in str(error) or "on source failed" in str(error):
+            raise MemoryError from None
         raise errors.BadData(
             f"data set {request.dataset_id} is no readable CSV: {str(error).strip()}",
             field="dataset_id",
@@ -63,13 +73,13 @@ def read(path: str, request: Training) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model: its ONNX graph, its manifest, and what scikit-learn says of the test rows.
+    """A fitted model: its ONNX file, its manifest, and what scikit-learn says of the test rows.
 
     `inputs` are the test rows as the graph takes them, `expected` the predictions for them or, of a
     classifier, the probabilities.
     """
 
-    graph: Any
+    file: bytes
     manifest: Manifest
     inputs: dict[str, npt.NDArray[Any]]
     expected: npt.NDArray[np.float64]
@@ -77,13 +87,22 @@ class Fitted:
     def encode(self, parity: float) -> tuple[bytes, Manifest]:
         """Return the ONNX file with the manifest inside, and the manifest with `parity` in it."""
         manifest = self.manifest.model_copy(update={"parity": parity})
-        del self.graph.metadata_props[:]
-        self.graph.metadata_props.add(key=METADATA_KEY, value=manifest.model_dump_json())
-        return self.graph.SerializeToString(), manifest
+        properties = ModelProto()
+        properties.metadata_props.add(key=METADATA_KEY, value=manifest.model_dump_json())
+        # Protobuf messages are merged by putting one behind the other.
+        return self.file + properties.SerializeToString(), manifest
 
 
-def fit(frame: pd.DataFrame, request: Training, model_id: str) -> Fitted:
+def fit(
+    frame: pd.DataFrame,
+    request: Training,
+    model_id: str,
+    on_progress: progress.Report = lambda _: None,
+) -> Fitted:
     """Fit on one part of the rows, measure on the rest, export to ONNX. Raises `errors.BadData`.
+
+    `on_progress` is told how far the job is, from `progress.READ` to `progress.EXPORTED`, at most
+    ten times a second; what follows is for the caller to report.
 
     Rows without a target are left out. Regressors are measured by rmse, mae and r2; classifiers by
     accuracy, f1 (macro average) and log_loss.
@@ -103,7 +122,11 @@ def fit(frame: pd.DataFrame, request: Training, model_id: str) -> Fitted:
             if labels is not None and len(np.unique(y_train)) < 2:
                 raise ValueError("only one class is left in the training rows")
             columns = _columns(features, numbers)
-            pipeline = Pipeline([*columns, ("estimator", estimator)]).fit(x_train, y_train)
+            for _, step in columns:
+                x_train = step.fit_transform(x_train)
+            part = progress.between(on_progress, progress.READ, progress.FITTED)
+            progress.fit(estimator, x_train, y_train, part)
+            pipeline = Pipeline([*columns, ("estimator", estimator)])
             if labels is None:
                 expected = pipeline.predict(x_test)
                 measured = metrics.regression(y_test, expected)
@@ -111,7 +134,8 @@ def fit(frame: pd.DataFrame, request: Training, model_id: str) -> Fitted:
                 expected = pipeline.predict_proba(x_test)
                 labels = [labels[code] for code in estimator.classes_]
                 measured = metrics.classification(y_test, expected, estimator.classes_)
-            graph = _export(pipeline, request.estimator, numbers, x.shape[1] - numbers)
+            file = export.to_onnx(pipeline, request.estimator, numbers, x.shape[1] - numbers)
+            on_progress(progress.EXPORTED)
     except ValueError as error:
         raise errors.BadData(f"{request.estimator} cannot learn from this: {error}") from None
     manifest = Manifest(
@@ -128,18 +152,21 @@ def fit(frame: pd.DataFrame, request: Training, model_id: str) -> Fitted:
         parity=None,
         versions={module.__name__: module.__version__ for module in (sklearn, skl2onnx, np, pd)},
     )
-    inputs = {"number": x_test[:, :numbers].astype(np.float64), "text": x_test[:, numbers:]}
-    return Fitted(graph, manifest, {k: v for k, v in inputs.items() if v.shape[1]}, expected)
+    rest = pd.DataFrame(x_test)
+    inputs = {
+        "number": np.ascontiguousarray(rest.iloc[:, :numbers], np.float64),
+        "text": rest.iloc[:, numbers:].to_numpy(object),
+    }
+    return Fitted(file, manifest, {k: v for k, v in inputs.items() if v.shape[1]}, expected)
 
 
 def _feature(column: "pd.Series[Any]") -> Feature:
     name, nullable = str(column.name), bool(column.isna().any())
     if column.isna().all():
         raise errors.BadData(f"features: column {name} is empty", field="features")
-    if pd.api.types.is_bool_dtype(column.dropna().infer_objects()):
-        return Feature(name=name, type="boolean", nullable=nullable)
-    if pd.api.types.is_numeric_dtype(column):
-        return Feature(name=name, type="number", nullable=nullable)
+    if not _is_text(column):
+        numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+        return Feature(name=name, type="number" if numeric else "boolean", nullable=nullable)
     if (distinct := column.nunique()) > MAX_CATEGORIES:
         raise errors.BadData(
             f"features: text column {name} has {distinct} different values; "
@@ -149,9 +176,18 @@ def _feature(column: "pd.Series[Any]") -> Feature:
     return Feature(name=name, type="text", nullable=nullable)
 
 
-def _matrix(rows: pd.DataFrame, features: list[Feature]) -> tuple[npt.NDArray[Any], int]:
+def _is_text(column: "pd.Series[Any]") -> bool:
+    """Tell whether a column holds anything but numbers or booleans, missing ones aside."""
+    numeric = pd.api.types.is_numeric_dtype(column)  # booleans among them
+    return not numeric and not pd.api.types.is_bool_dtype(column.dropna().infer_objects())
+
+
+def _matrix(
+    rows: pd.DataFrame, features: list[Feature]
+) -> tuple[npt.NDArray[np.float64] | pd.DataFrame, int]:
     """Return the rows, numbers left and texts right, and how many are numbers.
 
+    With text it is a frame: an array could hold both as Python objects only, four times as large.
     Missing text is "", a category like any other.
     """
     numbers = [f.name for f in features if f.type != "text"]
@@ -160,7 +196,8 @@ def _matrix(rows: pd.DataFrame, features: list[Feature]) -> tuple[npt.NDArray[An
     if not texts:
         return left, len(numbers)
     right = rows[texts].astype(object).fillna("").astype(str).to_numpy(object)
-    return np.hstack([left.astype(object), right]), len(numbers)
+    blocks = [pd.DataFrame(left), pd.DataFrame(right, dtype=object)]
+    return pd.concat(blocks, axis=1, ignore_index=True), len(numbers)
 
 
 def _columns(features: list[Feature], numbers: int) -> list[tuple[str, ColumnTransformer]]:
@@ -197,6 +234,13 @@ def _target(
         raise errors.BadData(
             f"target: column {name} holds fractions; a classifier needs classes", field="target"
         )
+    exact = 2 ** (63 if pd.api.types.is_integer_dtype(column) else 53) - 1  # an int64, a float
+    if numeric and max(-int(column.min()), int(column.max())) > exact:
+        raise errors.BadData(
+            f"target: column {name} holds labels that are too large as numbers, "
+            f"{column.min()} to {column.max()}; make them text",
+            field="target",
+        )
     classes = column.astype(np.int64) if numeric else column
     codes, labels = pd.factorize(classes, sort=True)
     if len(labels) < 2:
@@ -204,30 +248,3 @@ def _target(
             f"target: column {name} has {len(labels)} class; a classifier needs two", field="target"
         )
     return labels.tolist(), codes
-
-
-def _export(pipeline: Pipeline, estimator: str, numbers: int, texts: int) -> Any:
-    """Return the ONNX graph: inputs `number` (float64) and `text`, of [rows, columns] each."""
-    casts = [
-        (f"cast{i}", CastTransformer(dtype)) for i, dtype in enumerate(ESTIMATORS[estimator].casts)
-    ]
-    final = pipeline.named_steps["estimator"]
-    options: dict[str, Any] = {"zipmap": False} if is_classifier(final) else {}
-    if estimator.startswith("knn"):
-        options["optim"] = "cdist"  # 50 times faster than the loop in plain ONNX operators
-    inputs = [
-        ("number", DoubleTensorType([None, numbers])),
-        ("text", StringTensorType([None, texts])),
-    ]
-    graph = skl2onnx.to_onnx(
-        Pipeline([*pipeline.steps[:-1], *casts, pipeline.steps[-1]]),
-        initial_types=[each for each in inputs if each[1].shape[1]],
-        options={id(final): options} if options else None,
-        target_opset=_OPSETS,
-    )
-    # Trees of float64 answer in float32, whatever skl2onnx declares.
-    trees = {name for node in graph.graph.node if "Tree" in node.op_type for name in node.output}
-    for output in graph.graph.output:
-        if output.name in trees and output.type.tensor_type.elem_type == TensorProto.DOUBLE:
-            output.type.tensor_type.elem_type = TensorProto.FLOAT
-    return graph

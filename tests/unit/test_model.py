@@ -116,6 +116,22 @@ def test_a_second_encoding_takes_the_place_of_the_first(reference):
     assert json.loads(prop.value)["parity"] == 0.5
 
 
+def test_the_file_is_the_one_that_would_be_written_at_once(reference):
+    file, _ = reference.encode(parity=0.5)
+
+    assert onnx.load_from_string(file).SerializeToString() == file
+
+
+def test_text_does_not_make_objects_of_the_numbers():
+    data = frames.frame("everything", "ridge")
+    features = [model._feature(data[name]) for name in frames.features(data)]
+
+    matrix, numbers = model._matrix(data, features)
+
+    assert numbers == 4
+    assert [dtype.kind for dtype in matrix.dtypes] == ["f", "f", "f", "f", "O"]
+
+
 def test_the_order_of_the_features_is_that_of_the_request():
     data = frames.frame("numeric", "ridge")
 
@@ -253,6 +269,48 @@ def test_a_classifier_refuses_a_target_of_fractions(estimator):
     assert caught.value.extra["field"] == "target"
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["9223372036854775808", "9223372036854775809"],  # uint64
+        ["1", "18446744073709551615"],
+        ["9007199254740992.0", "9007199254740994.0"],  # float64
+        ["9007199254740993", "1", ""],
+        ["-1e19", "1"],
+    ],
+)
+def test_labels_too_large_to_be_kept_are_bad_data(labels, tmp_path):
+    rows = "".join(f"{i},{labels[i % len(labels)]}\n" for i in range(60))
+    path = write(tmp_path, f"a,target\n{rows}".encode())
+    asked = frames.request(["a"], estimator="knn_classifier")
+
+    with pytest.raises(errors.BadData, match="labels that are too large as numbers") as caught:
+        model.fit(model.read(path, asked), asked, "m")
+
+    assert caught.value.extra["field"] == "target"
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [2**63 - 1, 2**63 - 2],
+        [-(2**63) + 1, -(2**63) + 2],
+        [2**53 - 1.0, 0.0],
+        [2**64 + 1, 2**64],
+    ],
+)
+def test_large_labels_that_can_be_kept_are_kept(labels, tmp_path):
+    data = pd.DataFrame({"a": [float(i) for i in range(60)]})
+    data["target"] = pd.Series([labels[i >= 30] for i in range(60)], dtype=object)
+    asked = frames.request(["a"], estimator="knn_classifier")
+
+    fitted = model.fit(frames.through_csv(data, asked, tmp_path), asked, "m")
+
+    assert fitted.manifest.labels == sorted(labels)
+    (answer,) = serving.Model(fitted.encode(0.0)[0]).predict([{"a": 0.0}])
+    assert answer["prediction"] == labels[0]
+
+
 def test_an_empty_column_is_bad_data_that_names_it():
     data = frames.frame("numeric", "ridge").assign(b=np.nan)
 
@@ -372,3 +430,58 @@ def test_a_csv_may_look_different_and_hold_the_same(content, tmp_path):
     frame = model.read(write(tmp_path, content), frames.request(["a"]))
 
     assert frame.to_dict("records") == [{"a": 1, "target": 2}]
+
+
+TEXTS = ["NA", "None", "null", "NaN", "n/a", "nan", "<NA>", "N/A", "NULL"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_may_look_like_a_missing_value(text, tmp_path):
+    rows = "".join(f"{['x', text, ''][i % 3]},{i % 3}\n" for i in range(60))
+    path = write(tmp_path, f"a,target\n{rows}".encode())
+    asked = frames.request(["a"], params={"n_estimators": 30})
+
+    fitted = model.fit(model.read(path, asked), asked, "m")
+
+    assert fitted.manifest.features == [Feature(name="a", type="text", nullable=True)]
+    served = serving.Model(fitted.encode(0.0)[0])
+    answers = served.predict([{"a": "x"}, {"a": text}, {"a": None}, {"a": ""}])
+    assert [round(answer["prediction"]) for answer in answers] == [0, 1, 2, 2]
+
+
+def test_a_text_that_looks_like_a_missing_value_does_not_allow_null(tmp_path):
+    path = write(tmp_path, b"a,b,target\nNA,1,1\nx,2,2\nNA,3,3\nx,4,4\nx,5,5\n")
+    asked = frames.request(["b", "a"], estimator="ridge")
+
+    manifest = model.fit(model.read(path, asked), asked, "m").manifest
+
+    assert manifest.features[1] == Feature(name="a", type="text", nullable=False)
+
+
+@pytest.mark.parametrize("missing", ["", *TEXTS])
+def test_among_numbers_and_booleans_and_in_the_target_it_is_a_missing_value(missing, tmp_path):
+    rows = f"1,True,x,p\n{missing},False,y,q\n3,{missing},z,p\n4,True,x,{missing}\n"
+    path = write(tmp_path, f"number,flag,text,target\n{rows}".encode())
+
+    frame = model.read(path, frames.request(["number", "flag", "text"]))
+
+    assert frame.isna().to_numpy().tolist() == [
+        [False, False, False, False],
+        [True, False, False, False],
+        [False, True, False, False],
+        [False, False, False, True],
+    ]
+    assert frame["number"].dtype == np.float64
+    assert frame["flag"].dropna().tolist() == [True, False, True]
+
+
+def test_texts_that_are_read_again_stay_in_their_rows(tmp_path):
+    lines = [b"self,target,b", b'"NA",1,"two\nlines"', b"", b"x,2,", b'"1,0",3,null', b",4,1.50"]
+    path = write(tmp_path, b"\n".join(lines) + b"\n")
+
+    frame = model.read(path, frames.request(["b", "self"]))
+
+    assert list(frame.columns) == ["b", "self", "target"]
+    assert frame["self"].fillna("-").tolist() == ["NA", "x", "1,0", "-"]
+    assert frame["b"].fillna("-").tolist() == ["two\nlines", "-", "null", "1.50"]
+    assert frame["target"].tolist() == [1, 2, 3, 4]
