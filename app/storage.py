@@ -1,7 +1,7 @@
 """S3: data sets and models. The only module that knows boto3."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +25,7 @@ _CONFIG = Config(
     s3={"addressing_style": "path"},
     max_pool_connections=32,
 )
+_ONNX, _MANIFEST = "model.onnx", "metadata.json"
 # Parts in the calling thread, one after another: memory stays at two parts of 8 MiB.
 _ONE_BY_ONE = TransferConfig(use_threads=False)
 
@@ -75,10 +76,14 @@ class Storage:
             return False
         return True
 
-    def get_dataset(self, dataset_id: str, path: str) -> None:
-        """Download a CSV into a file. Raises `errors.NotFound`."""
+    def get_dataset(
+        self, dataset_id: str, path: str, on_bytes: Callable[[int], None] | None = None
+    ) -> None:
+        """Download a CSV into a file. Raises `errors.NotFound`, and what `on_bytes` raises."""
         with _mapped(f"data set {dataset_id}"):
-            self._s3.download_file(self._bucket, self._csv(dataset_id), path, Config=_ONE_BY_ONE)
+            self._s3.download_file(
+                self._bucket, self._csv(dataset_id), path, Config=_ONE_BY_ONE, Callback=on_bytes
+            )
 
     def datasets(self) -> list[Dataset]:
         """List every data set by name."""
@@ -103,32 +108,42 @@ class Storage:
         Each attempt has a folder of its own, so a late loser overwrites nothing. Nobody reads it
         until its key stands in the job's row.
         """
-        key = f"{self._models}{manifest.model_id}/{attempt}/"
+        key = self._folder(manifest.model_id, attempt)
         with _mapped(f"model {manifest.model_id}"):
             for name, body in [
-                ("model.onnx", onnx),
-                ("metadata.json", manifest.model_dump_json(indent=2).encode()),
+                (_ONNX, onnx),
+                (_MANIFEST, manifest.model_dump_json(indent=2).encode()),
             ]:
                 self._s3.put_object(Bucket=self._bucket, Key=key + name, Body=body)
         return key, hashlib.sha256(onnx).hexdigest()
 
+    def delete_model(self, model_id: str, attempt: int) -> None:
+        """Remove what an attempt has stored, if it has."""
+        key = self._folder(model_id, attempt)
+        with _mapped(f"model {key}"):
+            for name in (_ONNX, _MANIFEST):
+                self._s3.delete_object(Bucket=self._bucket, Key=key + name)
+
     def get_model(self, key: str, sha256: str) -> bytes:
         """Return a model's ONNX file. Raises `errors.NotFound`; `errors.Corrupt` if it changed."""
         with _mapped(f"model {key}"):
-            onnx = self._s3.get_object(Bucket=self._bucket, Key=key + "model.onnx")["Body"].read()
+            onnx = self._s3.get_object(Bucket=self._bucket, Key=key + _ONNX)["Body"].read()
         if hashlib.sha256(onnx).hexdigest() != sha256:
-            raise errors.Corrupt(f"{key}model.onnx is not the file that was published")
+            raise errors.Corrupt(f"{key}{_ONNX} is not the file that was published")
         return onnx
 
     def get_manifest(self, key: str) -> Manifest:
         """Return the description of a model. Raises `errors.NotFound` or `errors.Corrupt`."""
         with _mapped(f"model {key}"):
-            body = self._s3.get_object(Bucket=self._bucket, Key=key + "metadata.json")["Body"]
+            body = self._s3.get_object(Bucket=self._bucket, Key=key + _MANIFEST)["Body"]
             manifest = body.read()
         try:
             return Manifest.model_validate_json(manifest)
         except ValidationError as error:
-            raise errors.Corrupt(f"{key}metadata.json is no manifest") from error
+            raise errors.Corrupt(f"{key}{_MANIFEST} is no manifest") from error
+
+    def _folder(self, model_id: str, attempt: int) -> str:
+        return f"{self._models}{model_id}/{attempt}/"
 
     def _csv(self, dataset_id: str) -> str:
         return f"{self._data}{dataset_id}.csv"

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -14,16 +15,21 @@ if not __package__:  # run as a file: find `app` where `python -m` would
 
 import click
 
-from app import broker, log, queues
-from app.consumer import models, tasks
-from app.consumer.trainer import Trainer
+from app import broker, jobs, log, queues
+from app.consumer import models
+from app.consumer.patience import Patience
+from app.consumer.predict import Predict
+from app.consumer.train import Train
+from app.consumer.trainer import Limits, Trainer
 from app.consumer.worker import Worker
-from app.jobs import JobStore
+from app.relay import Relay
 from app.serving import ModelCache
 from app.settings import Settings
 from app.storage import Storage
 
 logger = logging.getLogger("app.consumer")
+
+HAND_BACK_SECONDS = 5.0  # for all threads together, when the time to drain is over
 
 
 @click.command()
@@ -42,42 +48,47 @@ def main(num_threads: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
 
-    jobs = JobStore(settings.database_url.get_secret_value())
+    store = jobs.opened(settings)
     storage = Storage(settings)
     trainer = Trainer()
+    limits = Limits(settings.fit_seconds, settings.fit_memory)
     drained = threading.Event()
-    cache = ModelCache(lambda model_id: models.load(model_id, jobs, storage), settings.model_cache)
-    predict = tasks.Predict(cache.get, models.latest(jobs))
-    host = f"{socket.gethostname()}:{os.getpid()}"
+    cache = ModelCache(lambda model_id: models.load(model_id, store, storage), settings.model_cache)
+    predict = Predict(cache.get, models.latest(store))
+    # Containers that share a host's name share its process ids, too.
+    host = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
 
     def worker(kind: str, number: int) -> Worker:
         name = f"{kind}-{number}"
         parameters = broker.parameters(settings, f"warren consumer {host} {name}")
         if kind == "predict":
             return Worker(name, parameters, queues.PREDICT, settings.predict_prefetch, predict)
-        train = tasks.Train(jobs, storage, trainer, f"{host}:{name}", drained)
+        train = Train(store, storage, trainer, limits, f"{host}:{name}", Patience(drained))
         return Worker(name, parameters, queues.TRAIN, 1, train)
 
     workers = [worker(kind, n) for kind in ("predict", "train") for n in range(num_threads)]
+    relay = Relay(broker.parameters(settings, f"warren consumer {host} relay"), store)
+    threads: list[Worker | Relay] = [*workers, relay]
     trainer.warm()
-    for each in workers:
+    for each in threads:
         each.start()
     logger.info("%d train and %d predict threads", num_threads, num_threads)
     while not stopping.wait(0.5):
-        if dead := [each.name for each in workers if not each.healthy]:
+        if dead := [each.name for each in threads if not each.healthy]:
             logger.critical("%s died", ", ".join(dead))
             os._exit(1)
 
     logger.info("draining, for %.0f s at most", settings.drain_seconds)
-    for each in workers:
+    for each in threads:
         each.stop()
     deadline = time.monotonic() + settings.drain_seconds
     for each in workers:
         each.join(max(0.0, deadline - time.monotonic()))
     drained.set()
     trainer.stop()
-    for each in workers:
-        each.join(5)
+    deadline = time.monotonic() + HAND_BACK_SECONDS
+    for each in threads:
+        each.join(max(0.0, deadline - time.monotonic()))
     logger.info("drained")
 
 

@@ -12,9 +12,13 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError
 
 from app import errors, messages, queues
+from app.consumer.direct import PREFIX, DirectReplies
 from app.messages import Reply, RequestT
 
 log = logging.getLogger(__name__)
+
+
+MAX_UNSENT = 1000  # replies that are kept while there is no connection
 
 
 class Verdict(Enum):
@@ -33,6 +37,7 @@ class Session:
         self.connection = connection
         self.channel = channel
         self.cancelled = False
+        self.unsent: deque[tuple[str, bytes, pika.BasicProperties]] = deque(maxlen=MAX_UNSENT)
         self._outbox: deque[Callable[[], object]] = deque()
         self._scheduled = False
 
@@ -57,6 +62,14 @@ class Session:
             except AMQPError:
                 log.debug("the connection is gone: an action is dropped")
 
+    def publish(self, queue: str, body: bytes, properties: pika.BasicProperties) -> None:
+        """Send a reply soon; one that comes too late for this connection is kept for the next."""
+        if self.channel.is_open:
+            send = self.channel.basic_publish
+            self.post(functools.partial(send, "", queue, body, properties))
+        else:
+            self.unsent.append((queue, body, properties))
+
     def flush(self) -> None:
         """Do everything in the outbox; called on the connection's thread only."""
         self._scheduled = False  # first: what is posted from here on schedules a flush of its own
@@ -80,10 +93,13 @@ class Delivery:
 
     body: bytes
     reply_to: str | None
-    correlation_id: str | None
+    correlation_id: str | None  # or bytes, if it is not UTF-8; goes back as it came
+    message_id: str | None
     redelivered: bool
     tag: int
     session: Session
+    outlet: Callable[[], Session]  # by which replies leave: the connection may be a new one
+    direct: DirectReplies | None = None  # by which those leave that may harm a connection
     verdict: Verdict = Verdict.ACK
 
     def decode(self, kind: type[RequestT]) -> RequestT | None:
@@ -91,10 +107,14 @@ class Delivery:
         try:
             return messages.decode(kind, self.body)
         except errors.Invalid as error:
-            log.warning("a message is rejected: %s", error)
-            self.reply(Reply.error(error))
-            self.reject()
+            self.refuse(error)
             return None
+
+    def refuse(self, error: errors.WarrenError) -> None:
+        """Answer with an error and send the message to the dead letters."""
+        log.warning("a message is rejected: %s", error)
+        self.reply(Reply.error(error))
+        self.reject()
 
     def reply(self, reply: Reply) -> None:
         """Send a reply to whoever asked for one, but never into a queue of work."""
@@ -115,8 +135,10 @@ class Delivery:
             correlation_id=self.correlation_id,
             type=reply.status,
         )
-        publish = self.session.channel.basic_publish
-        self.session.post(functools.partial(publish, "", self.reply_to, body, properties))
+        if self.direct and self.reply_to.startswith(PREFIX):
+            self.direct.send(self.reply_to, body, properties)
+            return
+        self.outlet().publish(self.reply_to, body, properties)
 
     def reject(self) -> None:
         """Send the message to the dead-letter queue: it can never be understood."""

@@ -1,39 +1,53 @@
 """A fit in a child process: the parent keeps its heartbeats, and may end the child at any time.
 
-Children are forked from a server process that has scikit-learn loaded, so that one costs
-milliseconds and inherits neither threads nor connections. The child reads a CSV file and writes an
-ONNX file; everything else goes over a pipe.
+A child that takes too long or too much memory is killed, and so is one whose parent is told that
+nobody wants the result any more. Children are forked from a server process that has scikit-learn
+loaded, so that one costs milliseconds and inherits neither threads nor connections. The child reads
+a CSV file and writes an ONNX file; everything else goes over a pipe.
 """
 
 import multiprocessing
 import os
-import shutil
 import signal
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from app import errors
+from app.consumer import fitting
 from app.manifest import Manifest
 from app.messages import TrainRequest
 
-MAX_PARITY = 1e-2  # nearest neighbours may differ by more where distances tie
+CHECK_SECONDS = 60.0  # how long a child may take to start and to look at the parameters
 GRACE_SECONDS = 0.5  # how long a child may take to end when it has nothing more to do
+BEAT_SECONDS = 0.2  # how often the parent looks at its child
+NEARLY_ALL = 0.95  # Python can spin for long, one failing allocation after the other, at its limit
 
 
 # A child runs its parent's main module again, hence what that imports.
 _PRELOAD = [
-    __name__,
+    "app.consumer.fitting",
     "app.model",
     "app.serving",
-    "app.consumer.tasks",
+    "app.consumer.predict",
+    "app.consumer.train",
+    "app.relay",
     "app.consumer.models",
     "click",
 ]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a fit may take: seconds, and bytes of memory on top of the libraries."""
+
+    seconds: float
+    memory: int
 
 
 class Trainer:
@@ -41,6 +55,8 @@ class Trainer:
 
     def __init__(self) -> None:
         """Start the server that the children are forked from."""
+        # The threads of two fits that boost would else spin, each waiting for the other's core.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOAD)
         self._lock = threading.Lock()  # multiprocessing polls all children in each start and join
@@ -57,30 +73,28 @@ class Trainer:
         request: TrainRequest,
         model_id: str,
         folder: Path,
+        limits: Limits,
         fetch: Callable[[Path], None],
         on_checked: Callable[[], None],
+        on_beat: Callable[[float | None], None],
     ) -> tuple[Manifest, bytes]:
         """Check the request, `fetch` the CSV into a file of `folder`, fit; return the ONNX file.
 
-        `on_checked` is called when scikit-learn has accepted the parameters. Raises
-        `errors.Invalid` or `BadData` for what is the request's fault, `FitFailed` when the child
-        died, `Interrupted` after `stop`, and whatever `fetch` raises.
+        `on_checked` is called when scikit-learn has accepted the parameters; `on_beat` several
+        times a second, with the progress (a fraction) when it is news; what it raises ends the fit.
+        Raises `errors.Invalid` or `BadData` for what is the request's fault, `OutOfTime`,
+        `OutOfMemory`, `ChildKilled`, `Interrupted` after `stop`, and whatever the callbacks raise.
         """
-        ours, theirs = self._context.Pipe()
         csv, onnx = folder / "data.csv", folder / "model.onnx"
-        child = self._context.Process(
-            target=_run, args=(theirs, request.model_dump(), model_id, str(csv), str(onnx))
-        )
-        with self._lock:
-            child.start()
-        theirs.close()
+        arguments = (request.model_dump(), model_id, str(csv), str(onnx), limits.memory)
+        child, ours = self._start(arguments)
         try:
-            self._receive(ours, child)
+            bound = self._receive(ours, child, Limits(CHECK_SECONDS, limits.memory), on_beat)
             on_checked()
             fetch(csv)
             with self._mourned(child):
                 ours.send(None)
-            manifest = Manifest.model_validate(self._receive(ours, child))
+            manifest = Manifest.model_validate(self._receive(ours, child, limits, on_beat, bound))
             return manifest, onnx.read_bytes()
         finally:
             ours.close()
@@ -90,15 +104,50 @@ class Trainer:
         """Interrupt every fit that runs or begins."""
         self._stop_writer.close()
 
-    def _receive(self, pipe: Connection, child: Any) -> Any:
-        """Return what the child sends next, or raise the error it sent."""
-        if pipe not in wait([pipe, self._stop_reader]):
-            raise errors.Interrupted
-        with self._mourned(child):
-            kind, value = pipe.recv()
-        if kind == "error":
-            raise errors.from_wire(value)
-        return value
+    def _start(self, arguments: tuple[Any, ...]) -> tuple[Any, Connection]:
+        """Start a child; return it and our end of the pipe to it."""
+        ours, theirs = self._context.Pipe()
+        child = self._context.Process(target=fitting.run, args=(theirs, *arguments))
+        try:
+            with theirs, self._lock:
+                child.start()
+        except (EOFError, OSError) as error:  # the server died, or the system is out of something
+            ours.close()
+            raise errors.ChildKilled(f"no process could be started to fit: {error!r}") from error
+        return child, ours
+
+    def _receive(
+        self,
+        pipe: Connection,
+        child: Any,
+        limits: Limits,
+        on_beat: Callable[[float | None], None],
+        bound: float = float("inf"),
+    ) -> Any:
+        """Return what the child sends next but its progress, or raise the error it sent.
+
+        `bound` is the memory at which its allocations fail.
+        """
+        deadline = monotonic() + limits.seconds
+        most = bound - limits.memory * (1 - NEARLY_ALL)
+        while True:
+            ready = wait([pipe, self._stop_reader], BEAT_SECONDS)
+            progress = None
+            if pipe in ready:
+                with self._mourned(child):
+                    kind, value = pipe.recv()
+                if kind == "error":
+                    raise errors.from_wire(value)
+                if kind != "progress":
+                    return value
+                progress = value
+            if self._stop_reader in ready:
+                raise errors.Interrupted
+            on_beat(progress)
+            if monotonic() > deadline:
+                raise errors.OutOfTime(f"the fit took longer than {limits.seconds:g} s")
+            if fitting.memory_of(child.pid) > most:
+                raise fitting.too_much(limits.memory)
 
     @contextmanager
     def _mourned(self, child: Any) -> Iterator[None]:
@@ -109,7 +158,7 @@ class Trainer:
             self._join(child)
             code = child.exitcode
             cause = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-            raise errors.FitFailed(f"the process that fitted died ({cause})") from None
+            raise errors.ChildKilled(f"the process that fitted died ({cause})") from None
 
     def _end(self, child: Any) -> None:
         """End the child if it still runs; it owns nothing that it would have to put away."""
@@ -126,51 +175,3 @@ class Trainer:
 
 def _nothing() -> None:
     """Be a child that has nothing to do."""
-
-
-def _run(pipe: Connection, body: dict[str, Any], model_id: str, csv: str, onnx: str) -> None:
-    """Be the child: check, wait for the file, fit, write."""
-    # Only children load scikit-learn; the server they are forked from has done so already.
-    from app import estimators, model, serving
-
-    # Both may be sent to the whole group: the parent decides what becomes of the fit.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    folder = Path(csv).parent
-    threading.Thread(target=_die_with_parent, args=(folder,), daemon=True).start()
-    request = TrainRequest.model_validate(body)
-    try:
-        estimators.build(request.estimator, request.params)
-        pipe.send(("checked", None))
-        pipe.recv()
-        fitted = model.fit(model.read(csv, request), request, model_id)
-        file, _ = fitted.encode(parity=0.0)
-        parity = serving.parity(fitted.expected, serving.Model(file).run(fitted.inputs))
-        if not (parity <= MAX_PARITY or request.estimator.startswith("knn")):
-            raise errors.BadData(
-                f"params: ONNX would answer otherwise than scikit-learn (parity {parity:.2g}), "
-                "so this model cannot be served",
-                field="params",
-            )
-        file, manifest = fitted.encode(parity)
-        Path(onnx).write_bytes(file)
-        pipe.send(("done", manifest.model_dump()))
-    except EOFError:
-        return  # the parent gave up
-    except errors.WarrenError as error:
-        pipe.send(("error", error.to_wire()))
-    except MemoryError:
-        pipe.send(("error", errors.FitFailed("the fit ran out of memory").to_wire()))
-    except Exception as error:  # noqa: BLE001  the libraries raise anything; the job tells
-        traceback.print_exc()
-        detail = f"{request.estimator} cannot be fitted or exported with these params: {error!r}"
-        pipe.send(("error", errors.FitFailed(detail).to_wire()))
-
-
-def _die_with_parent(folder: Path) -> None:
-    """End when the parent has died, which could not remove its folder."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    shutil.rmtree(folder, ignore_errors=True)
-    os._exit(1)

@@ -14,8 +14,9 @@ import pika
 from pika.exceptions import AMQPError
 
 from app import errors, queues
-from app.broker import backoff
+from app.broker import keep
 from app.consumer.delivery import Delivery, Session
+from app.consumer.direct import DirectReplies
 from app.messages import Reply
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ class Worker(threading.Thread):
         self._inbox: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._hands = threading.Thread(target=self._work, name=name, daemon=True)
         self._stopping = threading.Event()
+        self._free = threading.Event()
+        self._session: Session | None = None
+        self._direct = DirectReplies(parameters)
 
     @property
     def healthy(self) -> bool:
@@ -62,46 +66,53 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         """Be the connection's thread."""
-        delays = backoff()
-        while not self._stopping.is_set():
-            try:
-                with pika.BlockingConnection(self._parameters) as connection:
-                    session = self._open(connection)
-                    log.info("consuming %s", self._queue)
-                    delays = backoff()
-                    self._pump(session)
-            except (AMQPError, OSError) as error:  # OSError: a name that does not resolve
-                delay = next(delays)
-                log.warning("lost %s (%r); again in %.1f s", self._queue, error, delay)
-                self._stopping.wait(delay)
+        keep(self._parameters, self._stopping, self._serve, self._lost)
         self._hands.join()
+
+    def _serve(self, connection: pika.BlockingConnection) -> None:
+        self._pump(self._open(connection))
+
+    def _lost(self, error: Exception, delay: float) -> None:
+        log.warning("lost %s (%r); again in %.1f s", self._queue, error, delay)
 
     def _open(self, connection: pika.BlockingConnection) -> Session:
         # A declare that fails closes its channel, so it has one of its own.
         with connection.channel() as channel:
             queues.declare(channel)
         channel = connection.channel()
-        session = Session(connection, channel)
+        session, before = Session(connection, channel), self._session
+        self._session = session
         channel.basic_qos(prefetch_count=self._prefetch)
         channel.add_on_cancel_callback(lambda _: setattr(session, "cancelled", True))
-        channel.basic_consume(
+        for reply in before.unsent if before else ():
+            session.publish(*reply)
+        return session
+
+    def _consume(self, session: Session) -> None:
+        session.channel.basic_consume(
             self._queue,
             lambda _, method, properties, body: self._inbox.put(
                 Delivery(
                     body,
-                    properties.reply_to,
+                    properties.reply_to if isinstance(properties.reply_to, str) else None,
                     properties.correlation_id,
+                    properties.message_id if isinstance(properties.message_id, str) else None,
                     method.redelivered,
                     method.delivery_tag or 0,
                     session,
+                    lambda: self._session or session,
+                    self._direct,
                 )
             ),
         )
-        return session
+        log.info("consuming %s", self._queue)
 
     def _pump(self, session: Session) -> None:
         """Serve the connection until it is lost, or until told to stop and all is done."""
         while not self._stopping.is_set():
+            # Work goes on when a connection is lost: what came meanwhile is for others to take.
+            if not session.channel.consumer_tags and self._free.is_set():
+                self._consume(session)
             session.connection.process_data_events(time_limit=0.5)
             if not session.alive:
                 raise AMQPError("channel closed or consumer cancelled by the broker")
@@ -127,15 +138,19 @@ class Worker(threading.Thread):
             for session in {each.session for each in current}:
                 settled = [each for each in current if each.session is session]
                 session.settle(settled)
+        self._direct.close()
 
     def _take(self) -> list[Delivery]:
         """Wait for a delivery and take those behind it; empty when the worker ends."""
         batch: list[Delivery] = []
         while len(batch) < self._prefetch:
+            if not batch and self._inbox.empty():
+                self._free.set()
             try:
                 delivery = self._inbox.get(block=not batch)
             except queue.Empty:
                 break
+            self._free.clear()
             if delivery is None:
                 self._inbox.put(None)  # the end, for the next call to find
                 break

@@ -1,3 +1,4 @@
+import gc
 import io
 import random
 import tracemalloc
@@ -173,6 +174,41 @@ def test_an_unknown_data_set_is_not_found(storage, tmp_path):
     assert list(tmp_path.glob("x.csv*")) == []
 
 
+class Enough(Exception):
+    """Raised by a test."""
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # boto leaves the socket to the collector
+@pytest.mark.parametrize("size", [100, 20 * MIB])
+@pytest.mark.parametrize("error", [Enough, errors.Fenced, errors.Interrupted])
+def test_what_is_raised_at_the_bytes_that_come_ends_a_download(storage, tmp_path, size, error):
+    storage.put_dataset("d", stream(size))
+    seen = []
+
+    def on_bytes(count):
+        seen.append(count)
+        raise error
+
+    with pytest.raises(error):
+        storage.get_dataset("d", str(tmp_path / "x.csv"), on_bytes)
+
+    gc.collect()
+    assert len(seen) == 1
+    assert 0 < seen[0] <= 8 * MIB
+    assert list(tmp_path.glob("x.csv*")) == []
+
+
+def test_the_bytes_that_come_are_told(storage, tmp_path):
+    size = 20 * MIB + 7
+    storage.put_dataset("d", stream(size))
+    seen = []
+
+    storage.get_dataset("d", str(tmp_path / "x.csv"), seen.append)
+
+    assert sum(seen) == size
+    assert len(seen) > 1
+
+
 def put_model(storage, attempt=1, onnx=b"onnx"):
     return storage.put_model(attempt, frames.manifest(model_id="m"), onnx)
 
@@ -219,6 +255,45 @@ def test_a_model_that_was_deleted_is_not_found(storage, s3, bucket):
         storage.get_manifest(key)
 
 
+def test_what_an_attempt_has_stored_is_removed_and_that_of_the_others_is_not(storage, s3, bucket):
+    first, tenth = put_model(storage, 1, b"first"), put_model(storage, 10, b"tenth")
+    put_model(storage, 2)
+
+    storage.delete_model("m", 2)
+
+    assert storage.get_model(*first) == b"first"
+    assert storage.get_model(*tenth) == b"tenth"
+    assert len(keys(s3, bucket)) == 4
+
+    storage.delete_model("m", 1)
+
+    assert storage.get_model(*tenth) == b"tenth"
+    assert len(keys(s3, bucket)) == 2
+
+
+def test_nothing_is_removed_where_nothing_is(storage, s3, bucket):
+    storage.delete_model("m", 1)
+    put_model(storage)
+
+    storage.delete_model("m", 2)
+    storage.delete_model("n", 1)
+    assert len(keys(s3, bucket)) == 2
+
+    storage.delete_model("m", 1)
+    storage.delete_model("m", 1)
+    assert keys(s3, bucket) == []
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "metadata.json"])
+def test_what_an_attempt_has_stored_by_half_is_removed(storage, s3, bucket, name):
+    key, _ = put_model(storage)
+    s3.delete_object(Bucket=bucket, Key=key + name)
+
+    storage.delete_model("m", 1)
+
+    assert keys(s3, bucket) == []
+
+
 def test_a_manifest_that_was_broken_is_corrupt(storage, s3, bucket):
     key, _ = put_model(storage)
     s3.put_object(Bucket=bucket, Key=f"{key}metadata.json", Body=b"{")
@@ -244,6 +319,7 @@ CALLS = {
     "get_dataset": lambda storage, folder: storage.get_dataset("d", str(folder / "x.csv")),
     "datasets": lambda storage, folder: storage.datasets(),
     "put_model": lambda storage, folder: put_model(storage),
+    "delete_model": lambda storage, folder: storage.delete_model("m", 1),
     "get_model": lambda storage, folder: storage.get_model("models/m/1/", "a" * 64),
     "get_manifest": lambda storage, folder: storage.get_manifest("models/m/1/"),
 }

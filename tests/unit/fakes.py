@@ -1,12 +1,16 @@
 """Small stand-ins for the parts that need a server."""
 
 import json
+import threading
+from collections import defaultdict
 from typing import Any
+
+import sqlalchemy as sa
 
 from app import errors
 from app.consumer.delivery import Delivery
-from app.jobs import Job
-from app.messages import Status
+from app.database import metadata, table
+from app.jobs import JobStore
 from tests.unit import frames
 
 
@@ -57,78 +61,71 @@ class FakeSession:
     def post(self, action):
         action()
 
+    def publish(self, queue, body, properties):
+        self.channel.basic_publish("", queue, body, properties)
+
 
 def delivery(body: Any, session: Any = None, **changes: Any) -> Delivery:
     """A message that asks for a reply."""
+    came_by = session or FakeSession()
     values = {
         "body": body if isinstance(body, bytes) else json.dumps(body).encode(),
         "reply_to": "callback",
         "correlation_id": "c1",
+        "message_id": None,
         "redelivered": False,
         "tag": 1,
-        "session": session or FakeSession(),
+        "session": came_by,
+        "outlet": lambda: came_by,
     }
     return Delivery(**{**values, **changes})
 
 
 class Failing:
-    """Raises what a test has put into `failures`, one at each call."""
+    """Raises, at each call of a method, what a test has put into `before` under its name."""
 
     def __init__(self):
-        self.failures = []
+        self.before = defaultdict(list)
 
-    def obey(self):
-        if self.failures:
-            raise self.failures.pop(0)
+    def obey(self, method):
+        if self.before[method]:
+            raise self.before[method].pop(0)
 
 
-class FakeJobs(Failing):
-    """The rows that matter to a consumer."""
+class FaultyJobs(JobStore):
+    """The real table on SQLite, away when a test wants it to be.
 
-    def __init__(self):
-        super().__init__()
-        self.rows: dict[str, dict[str, Any]] = {}
+    `before` and `after` hold errors by method: after means that only the answer got lost.
+    """
 
-    def accept(self, job_id, kind, dataset_id, request):
-        self.obey()
-        if job_id in self.rows:
-            return False
-        self.rows[job_id] = {"state": Status.QUEUED, "attempt": 0, "dataset_id": dataset_id}
-        return True
+    def __init__(self, path, **options):
+        super().__init__(f"sqlite:///{path}", **options)
+        metadata.create_all(self.engine)
+        self.before = defaultdict(list)
+        self.after = defaultdict(list)
 
-    def claim(self, job_id, worker, redelivered):
-        self.obey()
-        row = self.rows.get(job_id)
-        if row is None or row["state"] not in {Status.QUEUED, redelivered and Status.RUNNING}:
-            return None
-        row |= {"state": Status.RUNNING, "attempt": row["attempt"] + 1, "worker": worker}
-        return row["attempt"]
+    def set(self, job_id, **values):
+        """Change a row behind everybody's back."""
+        with self.engine.connect() as connection:
+            connection.execute(sa.update(table).where(table.c.id == job_id).values(**values))
 
-    def complete(self, job_id, attempt, key, sha256, metrics):
-        return self._end(
-            job_id, attempt, state=Status.COMPLETED, result_key=key, metrics=metrics, sha256=sha256
-        )
 
-    def fail(self, job_id, attempt, error):
-        return self._end(job_id, attempt, state=Status.ERROR, error=error)
+def _faulty(name):
+    method = getattr(JobStore, name)
 
-    def release(self, job_id, attempt):
-        return self._end(job_id, attempt, state=Status.QUEUED)
+    def call(self, *positional, **named):
+        if self.before[name]:
+            raise self.before[name].pop(0)
+        answer = method(self, *positional, **named)
+        if self.after[name]:
+            raise self.after[name].pop(0)
+        return answer
 
-    def get(self, job_id):
-        row = self.rows.get(job_id)
-        if row is None:
-            return None
-        fields = dict.fromkeys(Job.__dataclass_fields__)
-        return Job(**{**fields, **{key: row[key] for key in row if key in fields}})
+    return call
 
-    def _end(self, job_id, attempt, **values):
-        self.obey()
-        row = self.rows[job_id]
-        if row["state"] is not Status.RUNNING or row["attempt"] != attempt:
-            return False
-        row |= values
-        return True
+
+for _name in ("accept", "claim", "renew", "complete", "fail", "retry", "release", "get"):
+    setattr(FaultyJobs, _name, _faulty(_name))
 
 
 class FakeStorage(Failing):
@@ -137,31 +134,54 @@ class FakeStorage(Failing):
     def __init__(self):
         super().__init__()
         self.models = []
+        self.deleted = []
 
-    def get_dataset(self, dataset_id, path):
-        self.obey()
+    def get_dataset(self, dataset_id, path, on_bytes):
+        self.obey("get_dataset")
         if dataset_id != "data":
             raise errors.NotFound(f"data set {dataset_id} does not exist")
+        on_bytes(1)
 
     def put_model(self, attempt, manifest, onnx):
-        self.obey()
+        self.obey("put_model")
         self.models.append((attempt, manifest, onnx))
         return f"models/{manifest.model_id}/{attempt}/", "sha256"
 
+    def delete_model(self, model_id, attempt):
+        self.obey("delete_model")
+        self.deleted.append((model_id, attempt))
+
 
 class FakeTrainer(Failing):
-    """Learns nothing; `meanwhile` happens during the fit."""
+    """Learns nothing; `meanwhile` happens during the fit, and may call `on_beat`."""
 
     def __init__(self):
         super().__init__()
         self.requests = []
-        self.meanwhile = lambda: None
+        self.limits = []
+        self.meanwhile = lambda on_beat: None
 
-    def fit(self, request, model_id, folder, fetch, on_checked):
+    def fit(self, request, model_id, folder, limits, fetch, on_checked, on_beat):
         self.requests.append(request)
+        self.limits.append(limits)
         assert folder.is_dir()
         on_checked()
         fetch(folder / "data.csv")
-        self.meanwhile()
-        self.obey()
+        self.meanwhile(on_beat)
+        self.obey("fit")
         return frames.manifest(model_id=model_id), b"onnx"
+
+
+class Pauses(threading.Event):
+    """An event that is not waited for: instead, something happens in each pause."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+        self.meanwhile = lambda: None
+
+    def wait(self, timeout=None):
+        self.count += 1
+        assert self.count < 1000, "there is no end to it"
+        self.meanwhile()
+        return self.is_set()

@@ -1,3 +1,4 @@
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -64,6 +65,45 @@ def test_a_reply_goes_to_whoever_asked():
     assert properties.correlation_id == "c7"
     assert properties.content_type == "application/json"
     assert properties.type == "TASK_COMPLETED"
+
+
+def test_a_reply_leaves_by_the_newest_connection():
+    old, new, newest = FakeSession(), FakeSession(), FakeSession()
+    current = [new]
+    message = delivery(PREDICTION, old, outlet=lambda: current[-1])
+
+    message.reply(Reply(Status.RECEIVED, "m"))
+    current.append(newest)
+    message.reply(Reply(Status.COMPLETED, "m"))
+
+    assert old.channel.published == []
+    assert [reply["status"] for reply in new.channel.replies] == ["TASK_RECEIVED"]
+    assert [reply["status"] for reply in newest.channel.replies] == ["TASK_COMPLETED"]
+
+
+def test_a_reply_that_finds_no_connection_is_kept_for_the_next():
+    session = Session(FakeConnection(), FakeChannel())
+    session.channel.is_open = False
+
+    delivery(PREDICTION, session).reply(Reply(Status.COMPLETED, "m"))
+
+    ((queue, body, properties),) = session.unsent
+    assert (queue, properties.correlation_id) == ("callback", "c1")
+    assert json.loads(body)["status"] == "TASK_COMPLETED"
+    assert session.channel.published == []
+
+
+def test_a_message_is_settled_on_the_connection_it_came_by():
+    old = Session(FakeConnection(), FakeChannel())
+    new = Session(FakeConnection(), FakeChannel())
+    message = delivery(PREDICTION, old, tag=7, outlet=lambda: new)
+
+    old.settle([message])
+    old.flush()
+    new.flush()
+
+    assert old.channel.settled == [("ack", 7, True)]
+    assert new.channel.settled == []
 
 
 @pytest.mark.parametrize("nobody", [None, ""])

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from app import errors, serving
-from app.consumer.trainer import Trainer
+from app.consumer.trainer import Limits, Trainer
 from tests.unit import frames
 
 ROOT = Path(__file__).parents[2]
 ENDLESS = {"n_estimators": 1_000_000}
+LIMITS = Limits(seconds=60.0, memory=1_000_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +28,16 @@ def trainer():
 def fit(trainer, tmp_path):
     """Fit on the reference data, or on what another `fetch` gives."""
 
-    def run(request=None, fetch=write_diabetes, on_checked=lambda: None, by=trainer):
-        return by.fit(request or frames.reference(), "m", tmp_path, fetch, on_checked)
+    def run(
+        request=None,
+        fetch=write_diabetes,
+        on_checked=lambda: None,
+        on_beat=lambda _: None,
+        limits=LIMITS,
+        by=trainer,
+    ):
+        asked = request or frames.reference()
+        return by.fit(asked, "m", tmp_path, limits, fetch, on_checked, on_beat)
 
     return run
 
@@ -98,13 +107,13 @@ def test_what_the_fetch_raises_is_raised_and_ends_the_child(fit):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_child_that_dies_is_a_failed_fit_that_says_why(fit, number):
+def test_a_child_that_dies_says_why_and_the_fit_may_be_tried_again(fit, number):
     def fetch(path):
         write_diabetes(path)
         (child,) = children()
         os.kill(child.pid, number)
 
-    with pytest.raises(errors.FitFailed, match=f"killed by {number.name}"):
+    with pytest.raises(errors.ChildKilled, match=f"killed by {number.name}"):
         fit(frames.reference(params=ENDLESS), fetch=fetch)
 
     assert children() == []
@@ -128,12 +137,12 @@ def when_read():
     over.set()
 
 
-def test_a_child_that_is_killed_at_work_is_a_failed_fit(fit, when_read):
+def test_a_child_that_is_killed_at_work_says_so(fit, when_read):
     def fetch(path):
         (child,) = children()
         when_read(path, lambda: os.kill(child.pid, signal.SIGKILL))
 
-    with pytest.raises(errors.FitFailed, match="killed by SIGKILL"):
+    with pytest.raises(errors.ChildKilled, match="killed by SIGKILL"):
         fit(fetch=fetch)
 
     assert children() == []
@@ -143,7 +152,7 @@ def test_after_a_failed_fit_the_next_one_works(fit):
     def fetch(_):
         os.kill(children()[0].pid, signal.SIGKILL)
 
-    with pytest.raises(errors.FitFailed):
+    with pytest.raises(errors.ChildKilled):
         fit(fetch=fetch)
 
     assert fit()[0].model_id == "m"
@@ -171,7 +180,8 @@ def test_stop_interrupts_every_fit(tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         try:
-            trainer.fit(frames.reference(params=ENDLESS), "m", folder, fetch, lambda: None)
+            asked = frames.reference(params=ENDLESS)
+            trainer.fit(asked, "m", folder, LIMITS, fetch, lambda: None, lambda _: None)
         except errors.WarrenError as error:
             outcomes.append(type(error))
 
@@ -197,10 +207,166 @@ def test_no_fit_begins_after_stop(fit):
     assert children() == []
 
 
+# Limits.
+
+
+def write_rows(path, count):
+    path.write_bytes(b"a,target\n" + b"1,2\n" * count)
+
+
+def test_a_fit_that_takes_too_long_ends(fit):
+    with pytest.raises(errors.OutOfTime, match=r"longer than 0\.2 s"):
+        fit(frames.reference(params=ENDLESS), limits=Limits(0.2, LIMITS.memory))
+
+    assert children() == []
+
+
+def test_a_fit_that_takes_more_and_more_memory_ends(fit):
+    asked = frames.reference(params={"n_estimators": 10**30})
+
+    with pytest.raises(errors.OutOfMemory, match="more than 6 MB"):
+        fit(asked, limits=Limits(60.0, 6_000_000))
+
+    assert children() == []
+
+
+def test_a_fit_that_asks_for_much_memory_at_once_ends(fit):
+    with pytest.raises(errors.OutOfMemory, match="more than 50 MB"):
+        fit(
+            frames.request(["a"], estimator="ridge"),
+            fetch=lambda path: write_rows(path, 10_000_000),
+            limits=Limits(60.0, 50_000_000),
+        )
+
+    assert children() == []
+
+
+def test_a_fit_within_its_limits_succeeds(fit):
+    assert fit(limits=Limits(60.0, 200_000_000))[0].model_id == "m"
+
+
+def test_the_next_fit_has_its_own_limits(fit):
+    with pytest.raises(errors.OutOfMemory):
+        fit(limits=Limits(60.0, 1_000_000))
+
+    assert fit()[0].model_id == "m"
+
+
+# What a parent may say meanwhile, and what it is told.
+
+
+def test_the_parent_is_asked_again_and_again(fit):
+    beats = []
+
+    def on_beat(progress):
+        beats.append(progress)
+        if len(beats) == 5:
+            raise errors.Fenced
+
+    with pytest.raises(errors.Fenced):
+        fit(frames.reference(params=ENDLESS), on_beat=on_beat)
+
+    assert len(beats) == 5
+    assert children() == []
+
+
+def test_what_the_parent_raises_ends_a_child_that_does_not_listen(fit, when_read):
+    wanted = threading.Event()
+
+    def on_beat(_):
+        if wanted.is_set():
+            raise errors.Fenced
+
+    with pytest.raises(errors.Fenced):
+        fit(fetch=lambda path: when_read(path, wanted.set), on_beat=on_beat)
+
+    assert children() == []
+
+
+class Child:
+    """Some process that lives."""
+
+    pid = os.getpid()
+
+
+@pytest.fixture
+def pipe():
+    """Both ends of the pipe between a parent and its child."""
+    ends = multiprocessing.Pipe()
+    yield ends
+    for end in ends:
+        end.close()
+
+
+def test_the_progress_of_the_child_is_handed_on(trainer, pipe):
+    ours, theirs = pipe
+    for message in [("progress", 0.25), ("progress", 0.5), ("done", {"model_id": "m"})]:
+        theirs.send(message)
+    beats = []
+
+    assert trainer._receive(ours, Child(), LIMITS, beats.append) == {"model_id": "m"}
+
+    assert beats == [0.25, 0.5]
+
+
+def test_what_the_parent_raises_at_progress_is_raised(trainer, pipe):
+    ours, theirs = pipe
+    theirs.send(("progress", 0.25))
+
+    def on_beat(progress):
+        raise errors.Fenced(str(progress))
+
+    with pytest.raises(errors.Fenced, match=r"0\.25"):
+        trainer._receive(ours, Child(), LIMITS, on_beat)
+
+
+def test_a_child_that_never_stops_talking_is_interrupted_and_limited(pipe):
+    trainer = Trainer()
+    ours, theirs = pipe
+    seen = []
+
+    def again(progress):
+        seen.append(progress)
+        assert len(seen) < 100, "it goes on"
+        theirs.send(("progress", 0.5))
+
+    again(None)
+    with pytest.raises(errors.OutOfTime):
+        trainer._receive(ours, Child(), Limits(0.0, LIMITS.memory), again)
+    trainer.stop()
+    with pytest.raises(errors.Interrupted):
+        trainer._receive(ours, Child(), LIMITS, again)
+
+
+def test_a_result_that_is_there_is_not_thrown_away_by_stop(pipe):
+    trainer = Trainer()
+    ours, theirs = pipe
+    theirs.send(("done", 7))
+    trainer.stop()
+
+    assert trainer._receive(ours, Child(), LIMITS, lambda _: None) == 7
+
+
+@pytest.mark.parametrize("error", [EOFError, BrokenPipeError, BlockingIOError])
+def test_a_child_that_cannot_be_started_may_be_tried_again(fit, monkeypatch, error):
+    trainer = Trainer()
+
+    class Stillborn:
+        def __init__(self, **_):
+            pass
+
+        def start(self):
+            raise error
+
+    monkeypatch.setattr(trainer._context, "Process", Stillborn)
+    with pytest.raises(errors.ChildKilled):
+        fit(by=trainer)
+
+
 PARENT = """
 import sys
 from pathlib import Path
-from app.consumer.trainer import Trainer
+from app.consumer.trainer import Limits, Trainer
 from app.messages import TrainRequest
 
 def fetch(path):
@@ -209,7 +375,8 @@ def fetch(path):
 
 if __name__ == "__main__":
     request = TrainRequest.model_validate_json(sys.argv[2])
-    Trainer().fit(request, "m", Path(sys.argv[1]), fetch, lambda: None)
+    limits = Limits(60.0, 1_000_000_000)
+    Trainer().fit(request, "m", Path(sys.argv[1]), limits, fetch, lambda: None, lambda _: None)
 """
 
 

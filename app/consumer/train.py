@@ -1,0 +1,178 @@
+"""What is done with a message of `queue.model.train`."""
+
+import logging
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from app import errors, log, queues
+from app.consumer.claim import claim, tell
+from app.consumer.delivery import Delivery
+from app.consumer.lease import Lease
+from app.consumer.patience import Patience
+from app.consumer.trainer import Limits, Trainer
+from app.jobs import JobStore
+from app.messages import Reply, Status, TrainRequest
+from app.storage import Storage
+
+logger = logging.getLogger(__name__)
+
+KEEP_SECONDS = 60.0  # how long a fitted model waits for S3 before its fit is thrown away
+
+
+@dataclass(frozen=True)
+class Train:
+    """The handler of `queue.model.train`.
+
+    What the database refuses for now is asked again, `patiently`. `worker` is the name that a job's
+    row shows; no other may have it.
+    """
+
+    jobs: JobStore
+    storage: Storage
+    trainer: Trainer
+    limits: Limits
+    worker: str
+    patiently: Patience
+
+    def __call__(self, deliveries: list[Delivery]) -> None:
+        """Claim each message's job, fit, store the model, publish it in the row, reply."""
+        for delivery in deliveries:
+            request = delivery.decode(TrainRequest)
+            job_id = request.model_id or _id_of(delivery) if request else delivery.message_id
+            if not job_id:
+                continue
+            with log.job(job_id):
+                try:
+                    if request is None:
+                        self._refuse(job_id)
+                    else:
+                        self._train(delivery, request, job_id)
+                except errors.Interrupted:
+                    logger.info("handed back")
+                    delivery.requeue()
+                except (errors.Invalid, errors.TooLarge) as error:
+                    delivery.refuse(error)
+                    self._refuse(job_id)
+                except Exception:
+                    self._refuse(job_id)
+                    raise
+
+    def _refuse(self, job_id: str) -> None:
+        """Count a failure for a queued job whose message came to nothing, lest it come for ever."""
+        wire = errors.Invalid("the job's message was rejected; it is a dead letter").to_wire()
+        with suppress(errors.Unavailable):  # then it is published, and rejected, again
+            self.jobs.refuse(job_id, wire, queues.delay(1))
+
+    def _train(self, delivery: Delivery, request: TrainRequest, job_id: str) -> None:
+        claimed = claim(self.jobs, self.worker, self.patiently, delivery, request, job_id)
+        if claimed is None:
+            return
+        request, attempt = claimed
+        logger.info("attempt %d: %s on %s", attempt, request.estimator, request.dataset_id)
+        mine = self._concluded(delivery, request, job_id, attempt)
+        job = self.patiently(lambda: self.jobs.get(job_id))
+        tell(delivery, job)
+        if not mine:
+            cause = "cancelled" if job and job.state is Status.CANCELLED else "fenced"
+            logger.warning("%s: attempt %d has the job no longer", cause, attempt)
+        ended = job is not None and job.ended
+        published = job.attempt if job and job.result_key else None
+        for each in range(1 if ended else attempt, attempt + 1):
+            if each != published and (ended or not mine):
+                self._sweep(job_id, each)
+
+    def _concluded(
+        self, delivery: Delivery, request: TrainRequest, job_id: str, attempt: int
+    ) -> bool:
+        """Run an attempt and write how it ended; False when the job was no longer its own."""
+        try:
+            with Lease(self.jobs, job_id, attempt) as lease:
+                return self._attempt(delivery, request, job_id, attempt, lease)
+        except errors.Interrupted:
+            with suppress(errors.Unavailable):  # else its lease ends, or a redelivery takes it over
+                if self.jobs.release(job_id, attempt) and not delivery.session.alive:
+                    self.jobs.unpublish(job_id)  # its message may have been dropped as a duplicate
+            raise
+        except errors.Fenced:
+            return False
+        except errors.Unavailable as error:
+            return self._retry(job_id, attempt, error)
+        except OSError as error:  # a full disk, say: the next attempt may run where there is room
+            logger.exception("attempt %d failed", attempt)
+            refused = errors.Unavailable(f"the consumer's system refused: {error.strerror}")
+            return self._retry(job_id, attempt, refused)
+        except errors.WarrenError as error:
+            return self._fail(job_id, attempt, error)
+        except Exception:
+            # A bug: the row must not say for ever that it runs.
+            self._fail(job_id, attempt, errors.WarrenError())
+            raise
+
+    def _attempt(
+        self,
+        delivery: Delivery,
+        request: TrainRequest,
+        job_id: str,
+        attempt: int,
+        lease: Lease,
+    ) -> bool:
+        """Run one attempt and publish its result. Raises what it ends with otherwise."""
+
+        def arrived(_: int) -> None:
+            lease.check()
+            self.patiently.check()
+
+        def fetch(path: Path) -> None:
+            self.storage.get_dataset(request.dataset_id, str(path), arrived)
+
+        def checked() -> None:
+            delivery.reply(Reply(Status.RECEIVED, job_id))
+
+        limits = Limits(
+            min(request.max_seconds or self.limits.seconds, self.limits.seconds),
+            min(request.max_memory or self.limits.memory, self.limits.memory),
+        )
+        with TemporaryDirectory(prefix="warren-") as folder:
+            manifest, onnx = self.trainer.fit(
+                request, job_id, Path(folder), limits, fetch, checked, lease.check
+            )
+        key, sha256 = self.patiently(
+            lambda: self.storage.put_model(attempt, manifest, onnx), KEEP_SECONDS
+        )
+        metrics = manifest.metrics
+        published = self.patiently(
+            lambda: self.jobs.complete(job_id, attempt, key, sha256, metrics)
+        )
+        if published:
+            logger.info("attempt %d: published as %s", attempt, key)
+        return published
+
+    def _retry(self, job_id: str, attempt: int, error: errors.WarrenError) -> bool:
+        logger.warning("attempt %d failed: %s", attempt, error)
+        job = self.patiently(lambda: self.jobs.get(job_id))
+        delay = queues.delay(job.failures + 1 if job else 1)
+        wire = error.to_wire()
+        applied = self.patiently(lambda: self.jobs.retry(job_id, attempt, wire, delay))
+        if applied:
+            logger.warning("retry in %.1f s, unless that was the last", delay)
+        return applied
+
+    def _fail(self, job_id: str, attempt: int, error: errors.WarrenError) -> bool:
+        wire = error.to_wire()
+        return self.patiently(lambda: self.jobs.fail(job_id, attempt, wire))
+
+    def _sweep(self, job_id: str, attempt: int) -> None:
+        """Remove what an attempt has stored that nobody will ever read."""
+        try:
+            self.storage.delete_model(job_id, attempt)
+        except errors.WarrenError as error:
+            logger.warning("files of attempt %d are left behind: %s", attempt, error)
+
+
+def _id_of(delivery: Delivery) -> str:
+    """Name the job of a client that named none; a redelivery of its message gets the same name."""
+    asked = f"{delivery.reply_to}\n{delivery.correlation_id}\n{delivery.body!r}"
+    return uuid.uuid5(uuid.NAMESPACE_OID, asked).hex

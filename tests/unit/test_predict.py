@@ -1,0 +1,222 @@
+import pytest
+
+from app import errors
+from app.consumer.delivery import Verdict
+from app.consumer.predict import Predict
+from app.serving import Model
+from tests.unit import frames
+from tests.unit.fakes import FakeSession, delivery
+
+NUMERIC = {"a": 0.5, "b": 1, "c": -2.0}
+
+
+class Models:
+    """The models that can answer; `runs` counts the rows of each run."""
+
+    def __init__(self, *names):
+        self.models = {name: Counted(frames.file("numeric", "ridge"), name) for name in names}
+
+    def find(self, name):
+        if name not in self.models:
+            raise errors.NotFound(f"model_id: there is no model {name}", field="model_id")
+        return self.models[name]
+
+    def latest(self, dataset_id):
+        if dataset_id == "empty":
+            raise errors.NotFound("model_id: there is no model latest on data set empty")
+        return "a"
+
+
+class Counted(Model):
+    def __init__(self, onnx, name):
+        super().__init__(onnx)
+        self.manifest = self.manifest.model_copy(update={"model_id": name})
+        self.runs = []
+
+    def predict(self, rows):
+        self.runs.append(len(rows))
+        return super().predict(rows)
+
+
+@pytest.fixture
+def models():
+    return Models("a", "b")
+
+
+@pytest.fixture
+def predict(models):
+    return Predict(models.find, models.latest)
+
+
+def asks(model_id="a", input_data=None, **changes):
+    body = {"model_id": model_id, "input_data": NUMERIC if input_data is None else input_data}
+    return delivery({**body, **changes})
+
+
+def answer(message):
+    (reply,) = message.session.channel.replies
+    return reply
+
+
+def test_a_prediction_is_answered_once(predict):
+    message = asks()
+
+    predict([message])
+
+    reply = answer(message)
+    assert reply["status"] == "TASK_COMPLETED"
+    assert reply["model_id"] == "a"
+    assert reply["prediction"] == reply["pred_proba"]
+    assert message.verdict is Verdict.ACK
+
+
+def test_messages_for_one_model_are_answered_in_one_run(predict, models):
+    messages = [asks(input_data={**NUMERIC, "a": float(i)}) for i in range(10)]
+
+    predict(messages)
+
+    assert models.models["a"].runs == [10]
+    predictions = [answer(message)["prediction"] for message in messages]
+    assert predictions == sorted(predictions)
+    assert len(set(predictions)) == 10
+
+
+def test_each_model_answers_its_own_messages(predict, models):
+    messages = [asks("a"), asks("b"), asks("a")]
+
+    predict(messages)
+
+    assert [answer(message)["model_id"] for message in messages] == ["a", "b", "a"]
+    assert models.models["a"].runs == [2]
+    assert models.models["b"].runs == [1]
+
+
+def test_rows_are_answered_by_lists_in_their_order(predict):
+    rows = [{**NUMERIC, "a": value} for value in (1.0, 3.0, 2.0)]
+    many, first, second = asks(input_data=rows), asks(input_data=rows[0]), asks(input_data=rows[1])
+
+    predict([first, many, second])
+
+    predictions = answer(many)["prediction"]
+    assert len(predictions) == len(answer(many)["pred_proba"]) == 3
+    assert predictions[0] == pytest.approx(answer(first)["prediction"])
+    assert predictions[1] == pytest.approx(answer(second)["prediction"])
+    assert predictions[0] < predictions[2] < predictions[1]
+
+
+def test_a_list_of_one_row_is_answered_by_a_list(predict):
+    message = asks(input_data=[NUMERIC])
+
+    predict([message])
+
+    assert len(answer(message)["prediction"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [({"a": 1, "b": 2}, "input_data.c"), ({**NUMERIC, "b": "x"}, "input_data.b")],
+)
+def test_a_bad_row_spoils_its_own_message_only(predict, models, row, field):
+    good, bad, also_bad = asks(), asks(input_data=row), asks(input_data=[NUMERIC, row])
+
+    predict([bad, good, also_bad])
+
+    assert answer(good)["status"] == "TASK_COMPLETED"
+    for message in (bad, also_bad):
+        assert answer(message)["status"] == "TASK_ERROR"
+        assert answer(message)["model_id"] == "a"
+        assert answer(message)["error"]["field"] == field
+        assert message.verdict is Verdict.ACK
+    assert models.models["a"].runs == [1]
+
+
+def test_nothing_is_run_when_every_row_is_bad(predict, models):
+    predict([asks(input_data={}), asks(input_data=[{}])])
+
+    assert models.models["a"].runs == []
+
+
+def test_a_model_that_cannot_answer_spoils_its_own_messages_only(predict):
+    messages = [asks("gone"), asks("a"), asks("gone")]
+
+    predict(messages)
+
+    assert [answer(message)["status"] for message in messages] == [
+        "TASK_ERROR",
+        "TASK_COMPLETED",
+        "TASK_ERROR",
+    ]
+    assert answer(messages[0])["error"]["type"] == "not_found"
+    assert answer(messages[0])["model_id"] == "gone"
+    assert all(message.verdict is Verdict.ACK for message in messages)
+
+
+def test_poison_among_predictions_is_answered_and_rejected(predict):
+    poison, good = delivery(b"{"), asks()
+
+    predict([poison, good])
+
+    assert answer(poison)["error"]["type"] == "malformed"
+    assert poison.verdict is Verdict.REJECT
+    assert answer(good)["status"] == "TASK_COMPLETED"
+    assert good.verdict is Verdict.ACK
+
+
+def test_latest_is_the_newest_model_under_its_own_name(predict, models):
+    messages = [asks("latest"), asks("a"), asks("latest", dataset_id="data")]
+
+    predict(messages)
+
+    assert [answer(message)["model_id"] for message in messages] == ["a", "a", "a"]
+    assert models.models["a"].runs == [3]
+
+
+def test_latest_of_what_has_no_model_is_not_found(predict):
+    message = asks("latest", dataset_id="empty")
+
+    predict([message])
+
+    assert answer(message)["error"]["type"] == "not_found"
+
+
+def test_an_answer_that_is_not_finite_is_an_error_of_its_own_message(models):
+    class Odd(Counted):
+        def predict(self, rows):
+            answers = zip(rows, super().predict(rows), strict=True)
+            return [None if row["a"] == 666 else answer for row, answer in answers]
+
+    models.models["a"] = Odd(frames.file("numeric", "ridge"), "a")
+    odd = {**NUMERIC, "a": 666}
+    good, one, among = asks(), asks(input_data=odd), asks(input_data=[NUMERIC, odd])
+
+    Predict(models.find, models.latest)([one, good, among])
+
+    assert answer(good)["status"] == "TASK_COMPLETED"
+    assert answer(one)["error"]["field"] == "input_data"
+    assert answer(among)["error"]["type"] == "invalid"
+
+
+def test_a_classifier_answers_labels_and_probabilities(models):
+    models.models["a"] = Counted(frames.file("numeric", "logistic_regression"), "a")
+    one, many = asks(), asks(input_data=[NUMERIC, NUMERIC])
+
+    Predict(models.find, models.latest)([one, many])
+
+    assert answer(one)["prediction"] in (0, 1)
+    assert set(answer(one)["pred_proba"]) == {"0", "1"}
+    assert answer(many)["prediction"] == [answer(one)["prediction"]] * 2
+    assert len(answer(many)["pred_proba"]) == 2
+
+
+def test_the_replies_of_a_batch_go_by_their_own_sessions(predict):
+    sessions = [FakeSession(), FakeSession()]
+    messages = [
+        delivery({"model_id": "a", "input_data": NUMERIC}, session, correlation_id=str(number))
+        for number, session in enumerate(sessions)
+    ]
+
+    predict(messages)
+
+    for number, session in enumerate(sessions):
+        ((_, _, _, properties),) = session.channel.published
+        assert properties.correlation_id == str(number)
