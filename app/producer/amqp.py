@@ -13,6 +13,8 @@ from pika.exceptions import AMQPError, ConsumerCancelled
 
 from app import errors
 
+BLOCKED = "RabbitMQ is out of memory or disk, and takes nothing"
+
 _Future = asyncio.Future[Any]
 
 
@@ -36,10 +38,14 @@ class Session:
 
     def close(self) -> None:
         """Close the connection and fail what waits for a confirm."""
-        for confirm in self.confirms.values():
-            fail(confirm, errors.BrokerUnavailable("RabbitMQ was lost before it confirmed the job"))
+        self.give_up("RabbitMQ was lost before it confirmed the job")
         if self.connection.is_open:
             self.connection.close()
+
+    def give_up(self, why: str) -> None:
+        """Fail what waits for a confirm."""
+        for confirm in self.confirms.values():
+            fail(confirm, errors.BrokerUnavailable(why))
 
     def confirmed(self, frame: Any) -> None:
         """Settle the futures that a Basic.Ack or Basic.Nack speaks of."""
@@ -58,6 +64,7 @@ async def connect(
     parameters: pika.ConnectionParameters,
     on_reply: Callable[..., None],
     on_return: Callable[..., None],
+    on_blocked: Callable[[], None],
 ) -> Session:
     """Connect, and consume from a server-named exclusive queue. Raises `BrokerUnavailable`."""
     loop = asyncio.get_running_loop()
@@ -91,7 +98,13 @@ async def connect(
         name = frame.method.queue
         session = Session(connection, lost, closed, calls, jobs, name)
         await until(lambda done: jobs.confirm_delivery(session.confirmed, done), lost)
-        connection.add_on_connection_blocked_callback(lambda *_: setattr(session, "blocked", True))
+
+        def block(*_: object) -> None:
+            session.blocked = True
+            session.give_up(BLOCKED)
+            on_blocked()
+
+        connection.add_on_connection_blocked_callback(block)
         connection.add_on_connection_unblocked_callback(
             lambda *_: setattr(session, "blocked", False)
         )

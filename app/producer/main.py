@@ -1,5 +1,7 @@
 """The producer: `python -m app.producer.main`."""
 
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,15 +10,16 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from app import broker, log
-from app.jobs import JobStore
-from app.producer import docs, limits, problems, routes
+from app import broker, jobs, log
+from app.producer import catalogue, docs, limits, problems, routes
 from app.producer.rpc import RpcClient
-from app.producer.services import Services
+from app.producer.services import Services, threaded
+from app.relay import Relay
 from app.settings import Settings
 from app.storage import Storage
 
 _STATIC_URL = "/static"
+_RELAY_SECONDS = 5.0
 _UPLOADS = 8  # at a time; each holds a thread while its client sends
 
 _DESCRIPTION = (
@@ -33,14 +36,18 @@ def create_app(settings: Settings) -> FastAPI:
         services = Services(
             settings=settings,
             rpc=RpcClient(broker.parameters(settings, "warren producer")),
-            jobs=JobStore(settings.database_url.get_secret_value()),
+            jobs=jobs.opened(settings),
             storage=Storage(settings),
             uploads=CapacityLimiter(_UPLOADS),
         )
         app.state.services = services
+        relay = Relay(broker.parameters(settings, "warren producer relay"), services.jobs)
         services.rpc.start()
+        relay.start()
         yield
+        relay.stop()
         await services.rpc.stop()
+        await threaded(relay.join, _RELAY_SECONDS)
         services.jobs.close()
 
     app = FastAPIOffline(
@@ -53,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     docs.install(app, _STATIC_URL)
     app.include_router(routes.router)
+    app.include_router(catalogue.router)
     app.add_middleware(
         limits.BodyLimit, limit=settings.max_body, special={"/datasets/": settings.max_dataset}
     )
@@ -62,6 +70,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 def main() -> None:
     """Serve until SIGTERM."""
+    # uvicorn, once it has shut down, sends itself again the signal that it was sent.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings()
     log.configure(settings.log_level)
     uvicorn.run(

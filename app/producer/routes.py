@@ -1,53 +1,39 @@
 """The HTTP surface. Handlers are thin: they ask a part and name the answer."""
 
+import logging
+import re
 import uuid
-from collections.abc import Callable, Coroutine
-from io import BufferedReader
+from contextlib import suppress
 from typing import Annotated, Any
 
-import anyio.from_thread
-import anyio.to_thread
-from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
+import anyio
+from fastapi import APIRouter, Header, Path, Query, Response
+from sse_starlette import EventSourceResponse
 from starlette.responses import JSONResponse
 
-from app import errors, messages, queues
-from app.manifest import Manifest
-from app.messages import LATEST, Id, Status, TrainRequest
-from app.producer import health, schema
+from app import errors, queues
+from app.database import Job
+from app.messages import Id, Status, TrainRequest
+from app.producer import events, health, schema
 from app.producer.services import Needed, threaded
-from app.producer.uploads import CsvBody
+from app.producer.strict import StrictRoute, problems
 
-_READ_BYTES = 1_000_000
-
-
-class _StrictRequest(Request):
-    """A request whose JSON is parsed the way a message's is."""
-
-    async def json(self) -> Any:
-        try:
-            return messages.loads(await self.body())
-        except errors.Malformed as error:
-            raise HTTPException(422, error.detail) from None  # FastAPI lets only this one through
+log = logging.getLogger(__name__)
 
 
-class _StrictRoute(APIRoute):
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = super().get_route_handler()
-
-        async def strict(request: Request) -> Response:
-            return await handler(_StrictRequest(request.scope, request.receive))
-
-        return strict
-
-
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    content = {"application/problem+json": {"schema": schema.Problem.model_json_schema()}}
-    return {status: {"content": content} for status in statuses}
+_JobId = Annotated[Id, Path()]
+_Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[!-~]{1,255}$",
+        description="The same key with the same body is the same job, with another body a 422.",
+    ),
+]
+_LastEvent = Annotated[str | None, Header()]
 
 
-router = APIRouter(route_class=_StrictRoute)
+router = APIRouter(route_class=StrictRoute)
 
 
 @router.post(
@@ -55,30 +41,55 @@ router = APIRouter(route_class=_StrictRoute)
     tags=["jobs"],
     status_code=202,
     response_model=schema.AcceptedAnswer,
-    responses=_problems(404, 413, 422, 503),
+    responses=problems(404, 413, 422, 503),
 )
-async def train(body: schema.TrainBody, services: Needed) -> Response:
+async def train(body: schema.TrainBody, services: Needed, idempotency_key: _Key = None) -> Response:
     """Train a model on a data set.
 
     The job's way is at `Location`. TASK_QUEUED says that no consumer took it within a second; it
-    will be run when one is free.
+    will be run when one is free. The same `Idempotency-Key` with the same body is the same job.
     """
+    jobs = services.jobs
+    if idempotency_key and (known := await threaded(jobs.of_key, idempotency_key)):
+        return _again(known, body)
     if not await threaded(services.storage.dataset_exists, body.dataset_id):
         raise errors.NotFound(
             f"dataset_id: there is no data set {body.dataset_id}", field="dataset_id"
         )
-    services.rpc.check()
     job_id = uuid.uuid4().hex
     request = TrainRequest(**body.model_dump(), model_id=job_id)
-    await threaded(services.jobs.accept, job_id, "train", request.dataset_id, request.model_dump())
+    message = request.encode()
+    row = ("train", request.dataset_id, request.model_dump())
+    if not await threaded(jobs.accept, job_id, *row, idempotency_key=idempotency_key):
+        known = await threaded(jobs.of_key, idempotency_key or "")
+        assert known is not None
+        return _again(known, body)
+    status = Status.QUEUED
     try:
-        reply = await services.rpc.submit(
-            queues.TRAIN, request.encode(), job_id, services.settings.train_wait
+        if reply := await services.rpc.submit(
+            queues.TRAIN, message, job_id, services.settings.train_wait
+        ):
+            status = reply.status
+    except errors.BrokerUnavailable as error:
+        # The job is accepted all the same: the relay publishes it. If the database is away now,
+        # too, the message will be found missing.
+        log.warning("job %s goes to the outbox: %s", job_id, error)
+        with suppress(errors.Unavailable):
+            await threaded(jobs.unpublish, job_id)
+    return _accepted(status, job_id)
+
+
+def _again(job: Job, body: schema.TrainBody) -> Response:
+    """Answer a request whose idempotency key is that of a job."""
+    asked = TrainRequest(**body.model_dump(), model_id=job.id)
+    if not asked.asks_the_same(TrainRequest.model_validate(job.request)):
+        raise errors.Invalid(
+            "Idempotency-Key: it was used with another body", field="Idempotency-Key", job=job.id
         )
-    except errors.Unavailable as error:
-        await threaded(services.jobs.withdraw, job_id, error.to_wire())
-        raise
-    status = reply.status if reply else Status.QUEUED
+    return _accepted(job.state, job.id)
+
+
+def _accepted(status: Status, job_id: str) -> Response:
     return JSONResponse(
         {"message": {"status": status, "model_id": job_id}},
         202,
@@ -90,7 +101,7 @@ async def train(body: schema.TrainBody, services: Needed) -> Response:
     "/predict",
     tags=["predictions"],
     response_model=schema.PredictionAnswer,
-    responses=_problems(404, 409, 413, 422, 503, 504),
+    responses=problems(404, 409, 413, 422, 503, 504),
 )
 async def predict(body: schema.PredictBody, services: Needed) -> Response:
     """Predict one row, or a list of rows.
@@ -103,7 +114,7 @@ async def predict(body: schema.PredictBody, services: Needed) -> Response:
     return JSONResponse({"message": reply.to_wire()})
 
 
-@router.get("/jobs", tags=["jobs"], response_model=schema.Jobs)
+@router.get("/jobs", tags=["jobs"], response_model=schema.Jobs, responses=problems(422, 503))
 async def jobs(
     services: Needed,
     state: Status | None = None,
@@ -114,88 +125,60 @@ async def jobs(
 
 
 @router.get(
-    "/jobs/{job_id}", tags=["jobs"], response_model=schema.JobView, responses=_problems(404, 422)
+    "/jobs/{job_id}",
+    tags=["jobs"],
+    response_model=schema.JobView,
+    responses=problems(404, 422, 503),
 )
-async def job(job_id: Annotated[Id, Path()], services: Needed) -> Any:
-    """Tell a job's state, times, metrics, error and attempt."""
-    found = await threaded(services.jobs.get, job_id)
-    if found is None:
-        raise errors.NotFound(f"job_id: there is no job {job_id}", field="job_id")
+async def job(job_id: _JobId, services: Needed) -> schema.JobView:
+    """Tell a job's state, progress, times, metrics, error and attempts."""
+    return await events.look(services.jobs, job_id)
+
+
+@router.delete(
+    "/jobs/{job_id}",
+    tags=["jobs"],
+    response_model=schema.JobView,
+    responses=problems(404, 409, 422, 503),
+)
+async def cancel(job_id: _JobId, services: Needed) -> schema.JobView:
+    """Cancel a job that has not ended: one that waits at once, one that runs within 2 seconds."""
+    applied = await threaded(services.jobs.cancel, job_id)
+    found = await events.look(services.jobs, job_id)
+    if not applied and found.state is not Status.CANCELLED:
+        raise errors.Ended(f"job_id: job {job_id} has ended: {found.state}", state=found.state)
     return found
 
 
-@router.put(
-    "/datasets/{dataset_id:path}",
-    tags=["catalogue"],
-    response_model=schema.Uploaded,
-    responses=_problems(413, 422, 503),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"text/csv": {"schema": {"type": "string"}, "example": schema.CSV_EXAMPLE}},
-        }
+@router.get(
+    "/jobs/{job_id}/events",
+    tags=["jobs"],
+    response_class=EventSourceResponse,
+    responses={
+        **problems(404, 422, 503),
+        200: {"content": {"text/event-stream": {}}},
+        204: {"description": "Nothing more will come"},
     },
 )
-async def put_dataset(
-    dataset_id: Annotated[Id, Path(examples=["colours"])], request: Request, services: Needed
-) -> schema.Uploaded:
-    """Store a data set: a CSV with a header, in UTF-8. One of the same name is replaced."""
-    chunks = request.stream()
+async def job_events(
+    job_id: _JobId, services: Needed, last_event_id: _LastEvent = None
+) -> Response:
+    """Follow a job: an event `job` with each change, the same as `GET /jobs/{id}`, until its end.
 
-    async def following() -> bytes:
-        async for chunk in chunks:
-            if chunk:
-                return chunk
-        return b""
-
-    body = CsvBody(lambda: anyio.from_thread.run(following))
-    await anyio.to_thread.run_sync(
-        services.storage.put_dataset,
-        dataset_id,
-        BufferedReader(body, _READ_BYTES),
-        limiter=services.uploads,
+    Who comes back with the `Last-Event-ID` that it knows is told what has changed since.
+    """
+    found = await events.look(services.jobs, job_id)
+    asked = last_event_id or ""
+    known = int(asked) if re.fullmatch(r"[0-9]{1,18}", asked) else -1
+    if found.ended_at and found.version <= known:
+        return Response(status_code=204)  # which keeps a browser from asking again
+    closing = anyio.Event()
+    return EventSourceResponse(
+        events.changes(services.jobs, job_id, known, closing),
+        ping=15,
+        shutdown_event=closing,
+        shutdown_grace_period=events.CLOSE_SECONDS,
     )
-    return schema.Uploaded(
-        dataset_id=dataset_id, columns=body.scan.columns, rows=body.scan.rows, size=body.size
-    )
-
-
-@router.get("/datasets", tags=["catalogue"], response_model=schema.Datasets)
-async def datasets(services: Needed) -> dict[str, Any]:
-    """List the data sets."""
-    return {"datasets": await threaded(services.storage.datasets)}
-
-
-@router.get("/models", tags=["catalogue"], response_model=schema.Models)
-async def models(
-    services: Needed, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-) -> dict[str, Any]:
-    """List the newest models."""
-    trained = await threaded(services.jobs.newest, limit, Status.COMPLETED)
-    return {
-        "models": [
-            {
-                "model_id": job.id,
-                "dataset_id": job.dataset_id,
-                "estimator": job.request["estimator"],
-                "metrics": job.metrics,
-                "trained_at": job.ended_at,
-            }
-            for job in trained
-        ]
-    }
-
-
-@router.get(
-    "/models/{model_id}",
-    tags=["catalogue"],
-    response_model=Manifest,
-    responses=_problems(404, 409, 422),
-)
-async def model(model_id: Annotated[Id, Path(examples=[LATEST])], services: Needed) -> Manifest:
-    """Describe a model: its features, metrics, parity, and what made it."""
-    job = await threaded(services.jobs.model, model_id)
-    return await threaded(services.storage.get_manifest, job.result_key or "")
 
 
 @router.get("/", tags=["health"])

@@ -14,16 +14,15 @@ from typing import Any
 
 import pika
 from pika.channel import Channel
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from app import errors
-from app.broker import backoff
+from app.broker import Delays
 from app.messages import Reply, Status
 from app.producer import amqp
 
 log = logging.getLogger(__name__)
 
-CONFIRM_SECONDS = 5.0  # how long the broker may take to confirm a job, a quorum's fsync included
 CLOSE_SECONDS = 2.0  # how long it may take to say goodbye
 
 _Future = asyncio.Future[Any]
@@ -60,7 +59,7 @@ class RpcClient:
         if self._session is None:
             raise errors.BrokerUnavailable("RabbitMQ cannot be reached; trying again")
         if self._session.blocked:
-            raise errors.BrokerUnavailable("RabbitMQ is out of memory or disk, and takes nothing")
+            raise errors.BrokerUnavailable(amqp.BLOCKED)
         return self._session
 
     async def call(self, queue: str, body: bytes, deadline: float) -> Reply:
@@ -71,7 +70,9 @@ class RpcClient:
         session = self.check()
         with self._expecting() as (correlation_id, reply):
             expiration = str(int(deadline * 1000))
-            self._publish(session.calls, queue, body, correlation_id, expiration=expiration)
+            self._publish(
+                session, session.calls, queue, body, correlation_id, expiration=expiration
+            )
             try:
                 async with asyncio.timeout(deadline):
                     return _checked(await reply)
@@ -83,26 +84,30 @@ class RpcClient:
     async def submit(self, queue: str, body: bytes, job_id: str, wait: float) -> Reply | None:
         """Publish a job, durably; return the first reply to it if one comes within `wait` seconds.
 
-        Once this returns the broker has the job. Raises `errors.Unroutable`, or the error that the
-        reply tells of.
+        Raises `errors.BrokerUnavailable` when the broker has not taken it, as far as can be told in
+        that time, or the error that the reply tells of.
         """
         session = self.check()
         with self._expecting() as (correlation_id, reply):
-            self._publish(
-                session.jobs, queue, body, correlation_id, message_id=job_id, delivery_mode=2
-            )
+            properties = {"message_id": job_id, "delivery_mode": 2}
+            self._publish(session, session.jobs, queue, body, correlation_id, **properties)
             session.published += 1
             confirm = asyncio.get_running_loop().create_future()
             session.confirms[session.published] = confirm
             try:
-                async with asyncio.timeout(CONFIRM_SECONDS):
+                async with asyncio.timeout(wait):
                     await confirm
+                    return _checked(await reply)
             except TimeoutError:
-                raise errors.BrokerUnavailable("RabbitMQ did not confirm the job") from None
-            done, _ = await asyncio.wait([reply], timeout=wait)
-            if not done or type(reply.exception()) is errors.BrokerUnavailable:
-                return None  # lost after the confirm: the job is safe, only the news of it is not
-            return _checked(reply.result())
+                if confirm.cancelled():
+                    raise errors.BrokerUnavailable(f"no confirm within {wait:g} s") from None
+                return None
+            except errors.Unroutable:
+                raise
+            except errors.BrokerUnavailable:
+                if not confirm.done() or confirm.exception():
+                    raise
+                return None  # the job is safe, only the news of it is not
 
     async def consumers(self, queue: str) -> int:
         """Return how many consumers a queue has. Raises `errors.Unroutable` without the queue."""
@@ -110,14 +115,18 @@ class RpcClient:
         # A passive declare of what is not there closes its channel, so it has one of its own.
         channel = await amqp.open_channel(session.connection, session.lost)
         closed: _Future = asyncio.get_running_loop().create_future()
-        channel.add_on_close_callback(lambda _, error: closed.set_result(error))
+        channel.add_on_close_callback(lambda _, error: amqp.succeed(closed, error))
         try:
             frame = await amqp.until(
                 lambda done: channel.queue_declare(queue, passive=True, callback=done), closed
             )
         except errors.BrokerUnavailable as error:
-            raise errors.Unroutable(f"queue {queue} does not exist") from error
-        channel.close()
+            if closed.done() and isinstance(closed.result(), ChannelClosedByBroker):
+                raise errors.Unroutable(f"queue {queue} does not exist") from error
+            raise
+        finally:
+            if channel.is_open:
+                channel.close()
         count: int = frame.method.consumer_count
         return count
 
@@ -134,14 +143,19 @@ class RpcClient:
             if not reply.cancel() and not reply.cancelled():
                 reply.exception()  # looked at, so that the loop does not complain of it
 
+    @staticmethod
     def _publish(
-        self, channel: Channel, queue: str, body: bytes, correlation_id: str, **properties: Any
+        session: amqp.Session,
+        channel: Channel,
+        queue: str,
+        body: bytes,
+        correlation_id: str,
+        **properties: Any,
     ) -> None:
-        assert self._session is not None
         properties |= {
             "content_type": "application/json",
             "correlation_id": correlation_id,
-            "reply_to": self._session.callback_queue,
+            "reply_to": session.callback_queue,
             "timestamp": int(time.time()),
         }
         try:
@@ -168,26 +182,39 @@ class RpcClient:
             )
             amqp.fail(reply, error)
 
+    def _give_up(self, why: str) -> None:
+        """Tell all who wait that nothing will come."""
+        for reply in self._replies.values():
+            amqp.fail(reply, errors.BrokerUnavailable(why))
+
     async def _supervise(self) -> None:
         """Keep a connection for ever."""
-        delays = backoff()
+        delays = Delays()
         while True:
             session = None
+            delays.begin()
             try:
-                session = await amqp.connect(self._parameters, self._on_reply, self._on_return)
+                session = await amqp.connect(
+                    self._parameters,
+                    self._on_reply,
+                    self._on_return,
+                    lambda: self._give_up(amqp.BLOCKED),
+                )
                 log.info("connected to RabbitMQ")
-                self._session, delays = session, backoff()
+                self._session = session
                 await asyncio.wait([session.lost])  # which a cancelled `await` would cancel
                 cause = repr(session.lost.result())
             except errors.BrokerUnavailable as error:
                 cause = error.detail
+            except Exception as error:  # a bug must not leave the producer without a connection
+                log.exception("the connection failed")
+                cause = repr(error)
             finally:
                 self._session = None
                 if session:
                     session.close()
-                for reply in self._replies.values():
-                    amqp.fail(reply, errors.BrokerUnavailable("RabbitMQ was lost during the call"))
-            delay = next(delays)
+                self._give_up("RabbitMQ was lost during the call")
+            delay = delays.next()
             log.warning("%s; again in %.1f s", cause, delay)
             await asyncio.sleep(delay)
 

@@ -103,7 +103,13 @@ class Uploaded(BaseModel):
 
 
 class JobView(BaseModel):
-    """A job. Of its times, `started_at` is that of the newest attempt."""
+    """A job. `attempt` counts those that began, `failures` those that ended badly.
+
+    `progress` is a fraction of the attempt that runs, `seconds_left` an estimate from it. A job
+    that waits has a `queue_position` (1 is the next; not in lists), and after a failure it waits
+    until `run_after`; `error` is that of the last failure. `started_at` is that of the newest
+    attempt. `version` grows with each change.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -113,10 +119,16 @@ class JobView(BaseModel):
     dataset_id: str
     request: dict[str, Any]
     attempt: int
+    failures: int
+    version: int
     worker: str | None
+    progress: float | None
+    seconds_left: float | None = None
+    queue_position: int | None = None
     metrics: dict[str, float] | None
     error: dict[str, Any] | None
     created_at: datetime
+    run_after: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
 

@@ -1,17 +1,22 @@
 """What the routes work with, made by `main` and found through the request."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, ParamSpec, TypeVar
 
+import anyio.to_thread
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
-from starlette.concurrency import run_in_threadpool
 
+from app import errors
 from app.jobs import JobStore
 from app.producer.rpc import RpcClient
 from app.settings import Settings
 from app.storage import Storage
+
+PATIENCE_SECONDS = 15.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,5 +43,14 @@ Needed = Annotated[Services, Depends(of)]
 
 
 async def threaded(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run what blocks (S3, the database) in a thread, off the event loop."""
-    return await run_in_threadpool(call, *args, **kwargs)
+    """Run what blocks (S3, the database) in a thread, off the event loop.
+
+    Raises `errors.Unavailable` when that takes too long: nobody answers, and nobody refuses.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await anyio.to_thread.run_sync(
+                partial(call, *args, **kwargs), abandon_on_cancel=True
+            )
+    except TimeoutError:
+        raise errors.Unavailable(f"no answer within {PATIENCE_SECONDS:g} s") from None

@@ -13,13 +13,13 @@ from app.messages import Reply, Status
 from app.producer.amqp import open_channel
 from app.producer.rpc import RpcClient
 from scripts.node import SERVER_FOLDERS
-from scripts.programs import find
 from tests.integration.wire import Wire, close_connection
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 LONG = 30.0  # seconds that nobody waits for
+CONFIRMED = 2.0  # seconds in which the broker confirms a job
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ async def test_a_job_for_a_queue_that_is_not_there_fails_at_once(settings):
 
 async def test_a_job_that_nobody_takes_within_the_wait_is_with_the_broker(settings, consumer):
     async with connected(settings) as client:
-        assert await client.submit(queues.TRAIN, b'{"job":1}', "m", 0.01) is None
+        assert await client.submit(queues.TRAIN, b'{"job":1}', "m", CONFIRMED) is None
 
     ((_, _, body),) = consumer.take(1, queues.TRAIN)
     assert body == b'{"job":1}'
@@ -288,13 +288,25 @@ async def test_a_job_that_is_refused_within_the_wait_raises(settings, consumer):
 
 async def test_many_jobs_at_once_are_all_confirmed(settings, consumer):
     async with connected(settings) as client:
-        jobs = [client.submit(queues.TRAIN, b"%d" % n, str(n), 0.01) for n in range(50)]
+        submitted = [client.submit(queues.TRAIN, b"%d" % n, str(n), LONG) for n in range(50)]
+        jobs = asyncio.gather(*submitted)
+        await eventually(lambda: client.check().published == 50, "published")
+        await eventually(lambda: client.check().confirms == {}, "confirmed")
 
-        assert await asyncio.gather(*jobs) == [None] * 50
-        assert client.check().confirms == {}
+        taken = await asyncio.to_thread(consumer.take, 50, queues.TRAIN)
+        for message in taken:
+            consumer.answer(message, Reply(Status.RECEIVED, message[2].decode()))
+        assert [reply.model_id for reply in await jobs] == [str(n) for n in range(50)]
 
-    taken = await asyncio.to_thread(consumer.take, 50, queues.TRAIN)
-    assert sorted(int(body) for _, _, body in taken) == list(range(50))
+
+async def test_a_job_that_is_not_confirmed_within_the_wait_is_not_with_the_broker(
+    settings, consumer
+):
+    async with connected(settings) as client:
+        caught = await raised(client.submit(queues.TRAIN, b"{}", "m", 1e-9))
+
+        assert type(caught) is errors.BrokerUnavailable
+        assert "confirm" in caught.detail
 
 
 async def test_a_job_that_the_queue_refuses_is_not_accepted(settings, broker):
@@ -303,14 +315,12 @@ async def test_a_job_that_the_queue_refuses_is_not_accepted(settings, broker):
     broker.api("PUT", f"policies/{settings.rabbitmq_vhost}/full", policy)
     broker.api("PUT", f"queues/{settings.rabbitmq_vhost}/full", {"durable": True})
     async with connected(settings) as client:
-        outcomes = [
-            await asyncio.gather(client.submit("full", b"{}", "m", 0.01), return_exceptions=True)
-            for _ in range(10)
-        ]
+        jobs = [client.submit("full", b"{}", "m", CONFIRMED) for _ in range(10)]
+        first, *_, last = await asyncio.gather(*jobs, return_exceptions=True)
 
-    assert outcomes[0] == [None]
-    assert type(outcomes[-1][0]) is errors.BrokerUnavailable
-    assert "full" in outcomes[-1][0].detail
+    assert first is None
+    assert type(last) is errors.BrokerUnavailable
+    assert "full" in last.detail
 
 
 async def test_whoever_waits_is_told_at_once_when_the_connection_is_closed(
@@ -447,7 +457,7 @@ async def test_a_caller_that_goes_away_is_forgotten(settings, consumer):
         job.cancel()
         await asyncio.wait([job])
         assert client._replies == {}
-        assert await client.submit(queues.TRAIN, b"{}", "m", 0.01) is None
+        assert await client.submit(queues.TRAIN, b"{}", "m", CONFIRMED) is None
 
 
 async def test_nothing_is_kept_of_calls_that_have_ended(settings, consumer):
@@ -455,10 +465,10 @@ async def test_nothing_is_kept_of_calls_that_have_ended(settings, consumer):
         for _ in range(3):
             await raised(client.call(queues.PREDICT, b"{}", 0.01))
             await raised(client.call("queue.model.nowhere", b"{}", LONG))
-            await client.submit(queues.TRAIN, b"{}", "m", 0.01)
+            await raised(client.submit(queues.TRAIN, b"{}", "m", 1e-9))
 
         assert client._replies == {}
-        assert client.check().confirms == {}
+        await eventually(lambda: client.check().confirms == {}, "confirmed")
 
 
 async def test_the_consumers_of_a_queue_are_counted(settings, consumer):
@@ -500,7 +510,7 @@ def rabbitmqctl(broker, *command):
     """Have the operator's tool talk to the node of the tests."""
     _, server = broker.node.prepare()
     subprocess.run(
-        [find("rabbitmqctl", SERVER_FOLDERS), *command],
+        [*broker.node.command("rabbitmqctl", SERVER_FOLDERS), *command],
         env=server.environment,
         check=True,
         capture_output=True,
@@ -521,6 +531,7 @@ async def test_while_the_broker_is_out_of_memory_calls_fail_at_once(settings, br
         try:
             await eventually(is_blocked, "blocked")
             for call in (
+                *calls,  # those that waited already
                 client.call(queues.PREDICT, b"{}", LONG),
                 client.submit(queues.TRAIN, b"{}", "m", LONG),
             ):
@@ -531,6 +542,8 @@ async def test_while_the_broker_is_out_of_memory_calls_fail_at_once(settings, br
             await asyncio.to_thread(rabbitmqctl, broker, "set_vm_memory_high_watermark", "0.4")
 
         await eventually(lambda: is_connected(client), "unblocked")
-        for message in await asyncio.to_thread(consumer.take, len(calls)):
-            consumer.answer(message, completed(prediction=1))
-        assert {(await call).status for call in calls} == {Status.COMPLETED}
+        call = asyncio.create_task(client.call(queues.PREDICT, b"[]", LONG))
+        *_, message = await asyncio.to_thread(consumer.take, len(calls) + 1)
+        assert message[2] == b"[]"
+        consumer.answer(message, completed(prediction=1))
+        assert await call == completed(prediction=1)

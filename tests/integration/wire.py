@@ -3,6 +3,7 @@
 import socket
 import threading
 from contextlib import suppress
+from time import sleep
 from typing import Self
 from urllib.parse import quote
 
@@ -13,8 +14,9 @@ from tests.waiting import until
 class Wire:
     """Forwards connections to a port of 127.0.0.1, until it is cut; new ones come through again."""
 
-    def __init__(self, port: int, listen: int = 0) -> None:
-        """Listen; `self.port` is where."""
+    def __init__(self, port: int, listen: int = 0, seconds_per_piece: float = 0) -> None:
+        """Listen; `self.port` is where. A piece has at most 64 KiB."""
+        self._pause = seconds_per_piece
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", listen))
         self.port = self._listener.getsockname()[1]
@@ -47,14 +49,17 @@ class Wire:
                 with self._lock:
                     self._open += [near, far]
                 for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=forward, args=(source, sink), daemon=True).start()
+                    threading.Thread(
+                        target=forward, args=(source, sink, self._pause), daemon=True
+                    ).start()
 
 
-def forward(source: socket.socket, sink: socket.socket) -> None:
+def forward(source: socket.socket, sink: socket.socket, pause: float) -> None:
     """Pass on what comes until either end is gone."""
     with suppress(OSError):
         while received := source.recv(65536):
             sink.sendall(received)
+            sleep(pause)
     for each in (source, sink):
         with suppress(OSError):
             each.shutdown(socket.SHUT_RDWR)

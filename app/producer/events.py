@@ -1,0 +1,60 @@
+"""What is told of a job: at once, or again with each change until its end."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import anyio
+from sse_starlette import ServerSentEvent
+
+from app import errors
+from app.database import Job
+from app.jobs import JobStore
+from app.messages import Status
+from app.producer.schema import JobView
+from app.producer.services import threaded
+
+LOOK_SECONDS = 0.5
+CLOSE_SECONDS = 2.0  # how long a stream may take to end when the producer does
+
+
+async def look(jobs: JobStore, job_id: str) -> JobView:
+    """Return a job as its row is now. Raises `errors.NotFound`."""
+    return await threaded(_look, jobs, job_id)
+
+
+async def changes(
+    jobs: JobStore, job_id: str, known: int, closing: anyio.Event
+) -> AsyncIterator[ServerSentEvent]:
+    """Yield a job with each change after the version that is `known`, until its end or `closing`.
+
+    The id of an event is the version, so that a client that comes back says what it knows.
+    """
+    while not closing.is_set():
+        with suppress(errors.Unavailable):  # the stream outlives a database that is away
+            view = await look(jobs, job_id)
+            if view.version > known:
+                known = view.version
+                yield ServerSentEvent(view.model_dump_json(), event="job", id=str(known))
+            if view.ended_at:
+                return
+        with anyio.move_on_after(LOOK_SECONDS):
+            await closing.wait()
+
+
+def _look(jobs: JobStore, job_id: str) -> JobView:
+    job = jobs.get(job_id)
+    if job is None:
+        raise errors.NotFound(f"job_id: there is no job {job_id}", field="job_id")
+    view = JobView.model_validate(job)
+    view.queue_position = jobs.position(job) if job.state is Status.QUEUED else None
+    view.seconds_left = _seconds_left(job)
+    return view
+
+
+def _seconds_left(job: Job) -> float | None:
+    """Estimate from the progress so far, as if the rest went on like it."""
+    if job.state is not Status.RUNNING or not job.progress or job.started_at is None:
+        return None
+    passed = (datetime.now(UTC) - job.started_at).total_seconds()
+    return round(max(0.0, passed * (1 - job.progress) / job.progress), 1)
