@@ -42,6 +42,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     except ProgramError as error:
         _missing(error)
     with node:
+        version = node.api("GET", "overview")["rabbitmq_version"]
+        assert version == os.environ.get("RABBITMQ_VERSION", version), "another one was meant"
         yield node
 
 

@@ -14,7 +14,7 @@ from scripts.broker import Broker
 from scripts.s3 import S3Server
 from scripts.stack import migrate
 from tests.acceptance.client import trained, upload
-from tests.acceptance.processes import Process, Stack
+from tests.acceptance.processes import CONSUMER, Process, Stack
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,14 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(
+def world(
     broker: Broker,
     s3_server: S3Server,
     s3: Any,
     tables: Path,
     tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
-) -> Iterator[Running]:
-    """A Warren that all tests of a module share; the module may have `SETTINGS` of its own."""
+) -> Iterator[Stack]:
+    """A Warren for all tests of a module, of which nothing runs yet."""
     folder = tmp_path_factory.mktemp("stack")
     vhost, bucket = broker.new_vhost(), f"test-{secrets.token_hex(6)}"
     s3.create_bucket(Bucket=bucket)
@@ -64,12 +63,27 @@ def running(
         "DATABASE_URL": f"sqlite:///{shutil.copy(tables, folder / 'warren.db')}",
     }
     made = Stack(environment, folder)
-    try:
-        producer, consumer, http = made.pair(**getattr(request.module, "SETTINGS", {}))
-        yield Running(made, producer, consumer, http)
-    finally:
-        made.end()
-        broker.delete_vhost(vhost)
+    yield made
+    made.end()
+    broker.delete_vhost(vhost)
+
+
+@pytest.fixture(scope="module")
+def running(world: Stack, request: pytest.FixtureRequest) -> Running:
+    """A Warren that all tests of a module share; it may have `SETTINGS` and a `COMMAND`."""
+    command = getattr(request.module, "COMMAND", CONSUMER)
+    producer, consumer, http = world.pair(command, **getattr(request.module, "SETTINGS", {}))
+    return Running(world, producer, consumer, http)
+
+
+@pytest.fixture
+def quick_ladder(world: Stack, broker: Broker) -> None:
+    """Policies by which a job waits on the ladder for a moment only."""
+    vhost = world.environment["RABBITMQ_VHOST"]
+    for policy in broker.api("GET", f"policies/{vhost}"):
+        if "message-ttl" in policy["definition"]:
+            policy["definition"]["message-ttl"] = 50
+            broker.api("PUT", f"policies/{vhost}/{policy['name']}", policy)
 
 
 @pytest.fixture(scope="module")

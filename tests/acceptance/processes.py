@@ -7,7 +7,9 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import boto3
 import httpx
 import pika
 from pydantic import SecretStr
@@ -34,7 +36,7 @@ class Process:
     """A Python process that leads a group of its own and writes all it says into a file."""
 
     def __init__(self, command: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
-        self._log = log
+        self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, *command],
@@ -48,14 +50,14 @@ class Process:
         self.pid = self._process.pid
 
     def output(self) -> str:
-        return self._log.read_text()
+        return self.log.read_text()
 
     def says(self, text: str, times: int = 1) -> None:
         """Wait until its output holds a text."""
 
         def said() -> bool:
             seen = self.output().count(text) >= times
-            assert seen or self._process.poll() is None, f"it has ended:\n{tail(self._log)}"
+            assert seen or self._process.poll() is None, f"it has ended:\n{tail(self.log)}"
             return seen
 
         until(said, f"the process says {text!r}")
@@ -85,7 +87,7 @@ class Process:
         try:
             return self._process.wait(SECONDS)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"it does not end:\n{tail(self._log)}") from None
+            raise AssertionError(f"it does not end:\n{tail(self.log)}") from None
 
     def end(self) -> None:
         """Kill it and all it has started."""
@@ -117,7 +119,10 @@ class Stack:
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self.home = folder / "home"
         self.home.mkdir()
-        self.environment = {**every_default(), **PATIENT, **environment, "HOME": str(self.home)}
+        self._gates = folder / "gates"
+        self._gates.mkdir()
+        mine = {"HOME": str(self.home), "GATES": str(self._gates)}
+        self.environment = {**every_default(), **PATIENT, **environment, **mine}
         self._folder = folder
         self._processes: list[Process] = []
         self._clients: list[httpx.Client] = []
@@ -148,12 +153,18 @@ class Stack:
         consumes(process, int(command[-1]))
         return process
 
-    def pair(self, **settings: str) -> tuple[Process, Process, httpx.Client]:
+    def pair(
+        self, command: tuple[str, ...] = CONSUMER, **settings: str
+    ) -> tuple[Process, Process, httpx.Client]:
         """Start a consumer and a producer side by side."""
-        consumer = self.start(CONSUMER, **settings)
+        consumer = self.start(command, **settings)
         producer, http = self.producer(**settings)
-        consumes(consumer, int(CONSUMER[-1]))
+        consumes(consumer, int(command[-1]))
         return producer, consumer, http
+
+    def let_go(self, job_id: str) -> None:
+        """Let a job go on that a consumer of `tests.acceptance.gated` holds."""
+        (self._gates / job_id).touch()
 
     def amqp(self) -> pika.BlockingConnection:
         """Connect to the broker as any client would."""
@@ -166,6 +177,26 @@ class Stack:
         """Count the messages that a queue could deliver."""
         with self.amqp() as connection:
             return int(connection.channel().queue_declare(queue, passive=True).method.message_count)
+
+    @functools.cached_property
+    def bucket(self) -> Any:
+        """The bucket, as boto3 has it."""
+        of = self.environment
+        s3 = boto3.resource(
+            "s3",
+            endpoint_url=of["AWS_ENDPOINT_URL"],
+            region_name=of["AWS_DEFAULT_REGION"],
+            aws_access_key_id=of["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=of["AWS_SECRET_ACCESS_KEY"],
+        )
+        return s3.Bucket(of["S3_BUCKET_NAME"])
+
+    def stored(self, job_id: str) -> set[int]:
+        """Return the attempts of a job that have a model in the bucket, or a part of one."""
+        files = self.bucket.objects.filter(
+            Prefix=f"{self.environment['S3_MODEL_PATH_NAME']}{job_id}/"
+        )
+        return {int(each.key.split("/")[-2]) for each in files}
 
     def output(self) -> str:
         """Return what all processes have said."""

@@ -14,52 +14,12 @@ from app.queues import DEAD, PREDICT
 from app.queues import TRAIN as TRAIN_QUEUE
 from scripts.broker import Broker
 from scripts.demo import ROW, TRAIN
+from tests.acceptance.amqp import DIRECT, RpcClient
 from tests.acceptance.client import PREDICTION, RMSE, job, predict, trained
 from tests.acceptance.conftest import Running
 from tests.acceptance.processes import until
 
-DIRECT = "amq.rabbitmq.reply-to"
 CONSUMING = " consuming queue.model."  # what each thread of a consumer says
-
-
-class RpcClient:
-    """The client of RabbitMQ's RPC tutorial, sixth part, but that it counts the replies."""
-
-    def __init__(self, connection: pika.BlockingConnection, callback_queue: str = "") -> None:
-        self.connection = connection
-        self.channel = connection.channel()
-        self.callback_queue = callback_queue
-        if callback_queue != DIRECT:
-            result = self.channel.queue_declare(queue=callback_queue, exclusive=True)
-            self.callback_queue = result.method.queue
-        self.channel.basic_consume(
-            queue=self.callback_queue, on_message_callback=self.on_response, auto_ack=True
-        )
-        self.responses: list[dict[str, Any]] = []
-        self.corr_id = ""
-
-    def on_response(self, ch: Any, method: Any, props: pika.BasicProperties, body: bytes) -> None:
-        if self.corr_id == props.correlation_id:
-            self.responses.append(json.loads(body))
-
-    def call(self, queue: str, body: Any, count: int = 1, **properties: Any) -> list[Any]:
-        self.responses = []
-        self.corr_id = str(uuid.uuid4())
-        self.channel.basic_publish(
-            exchange="",
-            routing_key=queue,
-            properties=pika.BasicProperties(
-                reply_to=self.callback_queue, correlation_id=self.corr_id, **properties
-            ),
-            body=body if isinstance(body, bytes) else json.dumps(body),
-        )
-
-        def answered() -> bool:
-            self.connection.process_data_events(time_limit=0.1)
-            return len(self.responses) >= count
-
-        until(answered, f"{count} replies")
-        return self.responses
 
 
 @pytest.fixture
@@ -219,11 +179,17 @@ def test_whoever_loses_a_connection_makes_a_new_one(
     vhost = running.stack.environment["RABBITMQ_VHOST"]
     before = running.consumer.output().count(CONSUMING)
 
-    def connections() -> list[str]:
-        return [each["name"] for each in broker.api("GET", f"vhosts/{vhost}/connections")]
+    def connections() -> list[dict[str, Any]]:
+        return list(broker.api("GET", f"vhosts/{vhost}/connections"))
 
-    until(lambda: len(connections()) == 5, "the management API knows of ours and of no other")
-    for name in connections():
+    def named() -> set[str | None]:  # a worker that has sent direct replies has two of its name
+        return {each.get("user_provided_name") for each in connections()}
+
+    until(
+        lambda: len(named()) == 7 and None not in named(),
+        "the management API knows of ours and of no other",
+    )
+    for name in [each["name"] for each in connections()]:
         broker.api("DELETE", f"connections/{quote(name, safe='')}")
     running.producer.says("connected to RabbitMQ", times=2)
     running.consumer.says(CONSUMING, times=before + 4)

@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +15,6 @@ from scripts.demo import ROW, TRAIN
 from tests.acceptance.client import (
     ENDLESS,
     is_problem,
-    job,
     predict,
     reached,
     train,
@@ -25,7 +22,6 @@ from tests.acceptance.client import (
     upload,
 )
 from tests.acceptance.conftest import Running
-from tests.acceptance.processes import until
 
 JSON = {"Content-Type": "application/json"}
 MODEL = "MODEL"  # stands for the id of the reference model
@@ -115,6 +111,10 @@ CASES = [
     training("unknown parameter", "params.trees", "n_estimators", params={"trees": 3}),
     training("impossible parameter", "params.max_depth", "int", params={"max_depth": -1}),
     training("parameter of a wrong type", "params.n_estimators", params={"n_estimators": "many"}),
+    training("max_seconds is 0", "max_seconds", max_seconds=0),
+    training("max_seconds is text", "max_seconds", max_seconds="10"),
+    training("max_memory is less than anything takes", "max_memory", max_memory=1_000_000),
+    training("max_memory is a fraction", "max_memory", max_memory=1e9 + 0.5),
     training("parameter is an object", "params.n_estimators", params={"n_estimators": {"a": 1}}),
     *(prediction(f"model_id {each!r:.20}", "model_id", model_id=each) for each in IDS),
     prediction("model_id is a number", "model_id", model_id=1),
@@ -155,6 +155,8 @@ CASES = [
             ("PUT", "/datasets/.a", "dataset_id"),
             ("GET", "/jobs/a..b", "job_id"),
             ("GET", "/jobs/%2E%2E", "job_id"),
+            ("DELETE", "/jobs/a..b", "job_id"),
+            ("GET", "/jobs/a..b/events", "job_id"),
             ("GET", "/models/a..b", "model_id"),
             ("GET", "/models/%2E%2E", "model_id"),
             ("GET", "/jobs?state=TASK_LOST", "state"),
@@ -164,6 +166,8 @@ CASES = [
         ]
     ),
     Case("unknown job", "GET", "/jobs/nobody", 404, "job_id", "nobody"),
+    Case("unknown job to cancel", "DELETE", "/jobs/nobody", 404, "job_id", "nobody"),
+    Case("unknown job to follow", "GET", "/jobs/nobody/events", 404, "job_id", "nobody"),
     Case("unknown model", "GET", "/models/nobody", 404, "model_id", "nobody"),
     Case("unknown page", "GET", "/nowhere", 404, None),
     Case("unknown method", "DELETE", "/train", 405, None),
@@ -334,16 +338,3 @@ def test_a_model_without_a_result_is_a_conflict_that_tells_its_state(
         assert problem["state"] == f"TASK_{state}"
         assert problem["field"] == "model_id"
     assert model_id not in [each["model_id"] for each in http.get("/models").json()["models"]]
-
-
-def test_a_fit_whose_process_dies_is_the_error_of_its_job_alone(
-    running: Running, model_id: str
-) -> None:
-    before = running.consumer.group()
-    doomed = train(running.http, **ENDLESS)
-    (child,) = until(lambda: running.consumer.group() - before, "the fit has a process")
-    os.kill(child, signal.SIGKILL)
-    error = reached(running.http, doomed, "TASK_ERROR")["error"]
-    assert error["type"] == "fit_failed"
-    assert "SIGKILL" in error["detail"]
-    assert job(running.http, trained(running.http))["attempt"] == 1

@@ -6,6 +6,7 @@ from tests.acceptance.client import is_problem, predict, reached, train
 from tests.acceptance.conftest import Running
 
 SETTINGS = {"LOG_LEVEL": "DEBUG"}
+OF_JOBS = {"app.consumer.train", "app.consumer.claim"}
 
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ (?P<thread>\S+) (?P<logger>\S+) "
@@ -27,10 +28,10 @@ def test_every_line_of_a_job_carries_its_id(running: Running, model_id: str) -> 
         if line["thread"].startswith("train-") and line["logger"] != "app.consumer.worker"
     ]
     assert {line["job"] for line in of_jobs} == {model_id, failed}
-    assert {"app.consumer.tasks", "botocore.endpoint"} <= {line["logger"] for line in of_jobs}
+    assert OF_JOBS | {"botocore.endpoint"} <= {line["logger"] for line in of_jobs}
     for job, end in ((model_id, "TASK_COMPLETED"), (failed, "TASK_ERROR")):
         lines = [line for line in of_jobs if line["job"] == job]
-        texts = [line["text"] for line in lines if line["logger"] == "app.consumer.tasks"]
+        texts = [line["text"] for line in lines if line["logger"] in OF_JOBS]
         assert texts[0] == "attempt 1: random_forest_regressor on diabetes"
         assert texts[-1].startswith(f"attempt 1: {end}")
 

@@ -53,6 +53,7 @@ def test_a_consumer_hands_back_what_it_cannot_finish_in_time(stack: Stack) -> No
     assert consumer.wait() == 0
     handed_back = job(http, too_long)
     assert (handed_back["state"], handed_back["worker"]) == ("TASK_QUEUED", None)
+    assert handed_back["failures"] == 0
     until(lambda: stack.waiting(TRAIN_QUEUE) == 1, "the message is in the queue again")
     left_alone(consumer)
 
