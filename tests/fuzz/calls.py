@@ -1,0 +1,143 @@
+"""HTTP requests as bytes: of every route and of none, well framed and not."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from urllib.parse import quote
+
+from tests.fuzz import bodies, params
+from tests.fuzz.bodies import CANARY, IDS
+from tests.fuzz.oddities import BROKEN, CSVS, HEADERS, METHODS, PATHS, QUERIES, TYPES
+
+TINY = "tiny"  # a data set of five rows
+CSV = b"size,colour,price\n1.5,red,10\n2.5,blue,14\n3.0,red,18\n4.5,,23\n5.0,blue,24\n"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request. `alone` on its connection when the next one could not be told from it."""
+
+    kind: str
+    raw: bytes
+    alone: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether there has to be an answer."""
+        return self.kind != "broken"
+
+    @property
+    def head(self) -> bool:
+        """Whether its answer has no body."""
+        return self.raw.startswith(b"HEAD ")
+
+
+JSON = b"application/json"
+
+
+def make(rng: Random) -> Call:
+    """Return a request."""
+    kind, maker = rng.choices(KINDS, WEIGHTS)[0]
+    call = maker(rng)
+    return Call(kind, call.raw, call.alone)
+
+
+def framed(
+    rng: Random, method: str, target: str, body: bytes = b"", content_type: bytes = b""
+) -> Call:
+    """Frame a request, whole or in chunks, with a header or two that nobody asked for."""
+    head = [(b"Host", b"a"), *rng.choices(HEADERS, k=rng.choice((0, 0, 0, 0, 1, 2)))]
+    if content_type:
+        odd = rng.random() < 0.03
+        head.append((b"Content-Type", rng.choice(TYPES) if odd else content_type))
+    chunked = body and rng.random() < 0.1
+    if chunked:
+        head.append((b"Transfer-Encoding", b"chunked"))
+        body = in_chunks(rng, body)
+    elif body or method not in ("GET", "HEAD"):
+        head.append((b"Content-Length", b"%d" % len(body)))
+    lines = b"".join(b"%s: %s\r\n" % each for each in head)
+    # Bytes that a URL cannot hold are no request at all, which is said by closing the connection.
+    alone = not (target.isascii() and target.isprintable()) or " " in target or target == "*"
+    alone = alone or any(byte in value for _, value in head for byte in b"\x7f\xff")
+    start = f"{method} {target} HTTP/1.1\r\n".encode(errors="surrogatepass")
+    return Call("", start + lines + b"\r\n" + body, alone)
+
+
+def in_chunks(rng: Random, body: bytes) -> bytes:
+    """Write a chunked body."""
+    size = max(rng.choice((1, 7, 1000, 100_000)), len(body) // 500)
+    parts = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in [*parts, b""])
+
+
+def odd_id(rng: Random) -> str:
+    """Return an id as a client would put it into a path, or as it should not have."""
+    found = rng.choice(IDS)
+    return quote(found, safe=rng.choice(("", "/", "/."))) if rng.random() < 0.95 else found[:20]
+
+
+def train(rng: Random) -> Call:
+    alive = rng.random() < 0.01
+    return framed(rng, "POST", "/train", bodies.training(rng, 0.1, TINY if alive else "x"), JSON)
+
+
+def hostile_train(rng: Random) -> Call:
+    body = json.dumps(params.request(rng, "diabetes" if rng.random() < 0.3 else TINY)).encode()
+    return framed(rng, "POST", "/train", body, JSON)
+
+
+def predict(rng: Random) -> Call:
+    return framed(rng, "POST", "/predict", bodies.prediction(rng), JSON)
+
+
+def upload(rng: Random) -> Call:
+    body = CSV if rng.random() < 0.2 else bodies.damage(rng, CSV)
+    if rng.random() < 0.2:
+        body = rng.choice(CSVS)
+    chosen = rng.choice(("up-1", "up-2")) if rng.random() < 0.7 else odd_id(rng)
+    if chosen in ("diabetes", TINY, "latest", CANARY):
+        chosen = "up-3"
+    return framed(rng, "PUT", f"/datasets/{chosen}", body, b"text/csv")
+
+
+def one(rng: Random) -> Call:
+    target = rng.choice(("/jobs/{}", "/jobs/{}", "/models/{}", "/jobs/{}/events"))
+    return framed(rng, "GET", target.format(odd_id(rng)) + rng.choice((*[""] * 5, "?a=%ff")))
+
+
+def delete(rng: Random) -> Call:
+    return framed(rng, "DELETE", f"/jobs/{odd_id(rng)}", rng.choice((b"", b"", b"{}", b"\xff")))
+
+
+def several(rng: Random) -> Call:
+    return framed(rng, "GET", rng.choice(("/jobs", "/models", "/datasets")) + rng.choice(QUERIES))
+
+
+def odd(rng: Random) -> Call:
+    target = rng.choice(PATHS) + rng.choice((*[""] * 9, *QUERIES))
+    return framed(rng, rng.choice(METHODS), target, rng.choice((b"", b"", b"{}", b"[")), JSON)
+
+
+def broken(rng: Random) -> Call:
+    """Return what is no HTTP, or what breaks off."""
+    if rng.random() < 0.5:
+        return Call("", rng.choice(BROKEN), alone=True)
+    whole = rng.choice((train, predict, upload, one))(rng).raw[:5000]
+    return Call("", bodies.damage(rng, whole), alone=True)
+
+
+MAKERS: dict[str, tuple[float, Callable[[Random], Call]]] = {
+    "train": (30, train),
+    "hostile train": (0.5, hostile_train),
+    "predict": (30, predict),
+    "upload": (8, upload),
+    "one": (10, one),
+    "delete": (4, delete),
+    "several": (3, several),
+    "odd": (8, odd),
+    "broken": (3, broken),
+}
+KINDS = [(kind, maker) for kind, (_, maker) in MAKERS.items()]
+WEIGHTS = [weight for weight, _ in MAKERS.values()]

@@ -1,0 +1,144 @@
+"""AMQP messages: bodies and properties of every kind, for the queues of work and for no queue."""
+
+import json
+import struct
+from dataclasses import dataclass
+from random import Random
+
+from app.queues import DEAD, PREDICT, TRAIN
+from tests.fuzz import bodies, params, properties
+from tests.fuzz.properties import entry, table
+
+CALLBACK = "(the callback queue of the producer)"
+DIRECT = b"amq.rabbitmq.reply-to"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message; the broker may close the channel on whoever publishes one that is `refused`."""
+
+    queue: str
+    properties: bytes
+    body: bytes
+    refused: bool = False
+
+    @property
+    def kind(self) -> str:
+        return self.queue.rpartition(".")[2] if self.queue != CALLBACK else "callback"
+
+
+REPLY_TO = [
+    *(b"", b"a", b"gone", TRAIN.encode(), PREDICT.encode(), DEAD.encode(), b"amq.gen-aaaa"),
+    *(
+        DIRECT + b".garbage",
+        DIRECT + b".",
+        DIRECT + b".g2dkABByZXBseQ.\xff",
+        DIRECT + b"." + b"A" * 200,
+    ),
+    *(
+        DIRECT + b".g1h2Dnj/AAAA.QUJD==",
+        b"\xff\xfe",
+        b"\0",
+        b"a" * 255,
+        "\u00fc".encode(),
+        b"\xed\xa0\x80",
+    ),
+    *(
+        b"queue.model.retry.1",
+        b"amq.direct",
+        b"#",
+        b"*",
+        b"\xf0\x9f\x98\x80" * 60,
+        CALLBACK.encode(),
+    ),
+]
+IDS = [b"", b"a", b"\0", b"\xff", b"a" * 255, b"\xc3\xbc", b"{}", b"\r\n", b"0" * 100]
+
+
+def make(rng: Random) -> Letter:
+    """Return a message."""
+    queue = rng.choices((TRAIN, PREDICT, CALLBACK, "absent"), (40, 45, 12, 3))[0]
+    if queue == TRAIN:
+        body = bodies.training(rng, 0.02)
+        if rng.random() < 0.03:
+            body = json.dumps(params.request(rng)).encode()
+    else:
+        body = bodies.prediction(rng)
+    if queue == CALLBACK and rng.random() < 0.5:
+        reply = {
+            "status": rng.choice(("TASK_COMPLETED", "TASK_ERROR")),
+            "model_id": "a",
+            "error": {},
+        }
+        body = bodies.body(rng, reply, 0.2)
+    kind = rng.random()
+    if kind < 0.3:
+        return Letter(queue, properties.encode({}), body)
+    if kind < 0.9:
+        return Letter(queue, properties.encode(some(rng)), body)
+    if kind < 0.97:
+        return Letter(queue, unreadable(rng), body)
+    return Letter(queue, refused(rng), body, refused=True)
+
+
+def some(rng: Random) -> dict[str, bytes]:
+    """Return odd properties that the broker lets through."""
+    values: dict[str, bytes] = {}
+    if rng.random() < 0.6:
+        values["reply_to"] = rng.choice(REPLY_TO)
+    if rng.random() < 0.5:
+        values["headers"] = properties.headers(rng)
+    for name in ("correlation_id", "message_id", "type", "app_id", "content_type", "cluster_id"):
+        if rng.random() < 0.3:
+            values[name] = rng.choice(IDS)
+    for name in ("delivery_mode", "priority"):
+        if rng.random() < 0.3:
+            values[name] = rng.choice((b"\0", b"\1", b"\2", b"\xff"))
+    if rng.random() < 0.3:
+        values["timestamp"] = struct.pack(">Q", rng.choice(properties.TIMES))
+    if rng.random() < 0.1:
+        values["expiration"] = rng.choice((b"0", b"1", b"60000"))
+    if rng.random() < 0.2:
+        values["content_encoding"] = rng.choice((b"gzip", b"utf-16", *IDS))
+    return values
+
+
+MILLISECONDS = entry(b"at", b"T", struct.pack(">Q", 1_760_000_000_000))
+
+
+def unreadable(rng: Random) -> bytes:
+    """Return properties whose headers pika alone cannot read, or which are as large as a frame."""
+    headers = rng.choice(
+        (
+            lambda: table(MILLISECONDS),
+            lambda: table(entry(b"a", b"F", table(MILLISECONDS))),
+            lambda: table(entry(b"a", b"A", table(MILLISECONDS[3:]))),
+            lambda: properties.nested(rng.choice((100, 400, 3000, 10_000))),
+            lambda: table(entry(b"a", b"S", table(b"x" * 120_000))),
+            lambda: table(b"".join(entry(b"%d" % n, b"V", b"") for n in range(10_000))),
+            lambda: table(entry(b"a", b"A", table(b"V" * 100_000))),
+            lambda: table(entry(b"a", b"D", b"\xff\x7f\xff\xff\xff")),
+        )
+    )()
+    return properties.encode({**some(rng), "headers": headers})
+
+
+def refused(rng: Random) -> bytes:
+    """Return properties for which the broker may close the channel, or the connection."""
+    values = some(rng)
+    match rng.randrange(6):
+        case 0:
+            values["expiration"] = rng.choice((b"", b"x", b"-1", b"1.5", b"9" * 30, b"\xff"))
+        case 1:
+            values["user_id"] = rng.choice((b"guest", b"", b"\xff"))
+        case 2:
+            values["reply_to"] = DIRECT
+        case 3:
+            forged = rng.choice((b"CC", b"BCC", b"x-death", b"x-delay", b"x-retry"))
+            values["headers"] = table(entry(forged, b"S", table(b"absent")))
+        case 4:
+            inner = table(b"S" + table(rng.choice((b"absent", PREDICT.encode()))))
+            values["headers"] = table(entry(rng.choice((b"CC", b"BCC")), b"A", inner))
+        case _:
+            values["headers"] = table(rng.randbytes(rng.randrange(1, 40)))
+    return properties.encode(values)

@@ -1,0 +1,42 @@
+"""Trainings that a schema lets through, and whose parameters are hostile."""
+
+from random import Random
+from typing import Any, get_args
+
+from app.messages import Estimator, Training
+from scripts.demo import TRAIN
+from tests.fuzz.bodies import NOWHERE
+
+ESTIMATORS = get_args(Estimator)
+LIMITS = {"max_seconds": 1, "max_memory": 600_000_000}
+LIMITED = set(LIMITS) <= set(Training.model_fields)
+
+NAMES = [
+    *("n_estimators", "max_depth", "random_state", "n_jobs", "verbose", "max_features", "alpha"),
+    *("criterion", "min_samples_leaf", "bootstrap", "class_weight", "monotonic_cst", "warm_start"),
+    *("learning_rate", "max_iter", "max_leaf_nodes", "max_bins", "categorical_features", "loss"),
+    *("fit_intercept", "positive", "solver", "tol", "C", "kernel", "degree", "gamma", "coef0"),
+    *("penalty", "l1_ratio", "n_neighbors", "weights", "algorithm", "leaf_size", "p", "metric"),
+    *("metric_params", "interaction_cst", "early_stopping", "cache_size", "probability", "scoring"),
+    *("trees", "self", "__class__", "estimator__C", "steps", "", "\0", "\u00fc", "n_estimators "),
+]
+VALUES: list[Any] = [
+    *(None, True, False, 0, 1, 2, -1, 3, 10**9, 2**31, 2**63, 2**64, 10**30, -(10**30), 10**400),
+    *(0.0, 0.5, 1.0, -0.5, 1e-320, 1e308, "", "auto", "sqrt", "many", "precomputed", "balanced"),
+    *("rbf", "poly", "sag", "l1", "distance", "minkowski", "haversine", "os.system", "../x"),
+    *([], [1], [[0, 1]], {}, {"p": 1}, {"a": {"b": []}}, ["a"] * 50, [None], [10**30], "\0"),
+    *([[] for _ in range(20)], {"a": 10**100}, "a" * 10_000),
+]
+
+
+def request(rng: Random, data: str = NOWHERE) -> dict[str, Any]:
+    """Return a training that passes the schema, on a data set that is there only under limits."""
+    names = rng.sample(NAMES, rng.choice((1, 1, 1, 2, 5)))
+    wanted = {
+        **TRAIN,
+        "dataset_id": data if LIMITED else NOWHERE,
+        "estimator": rng.choice(ESTIMATORS),
+        "params": {name: rng.choice(VALUES) for name in names},
+        "test_size": rng.choice((0.2, 0.2, 1e-320, 0.999999, 0.5)),
+    }
+    return {**wanted, **LIMITS} if LIMITED else wanted
