@@ -27,12 +27,15 @@ STOP_SECONDS = 10
 class Postgres:
     """A server that listens on a socket in a folder nobody else can enter.
 
+    With a `port` it listens on that of 127.0.0.1 too, for a proxy to stand in front of it.
+
     A context manager: started on entering, gone on leaving. `stop` and `start` in between find the
     databases again.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int | None = None) -> None:
         """Make an empty cluster; the output of the server will go to the folder."""
+        self._port = port
         self._log = folder / "postgres.log"
         self._home = Path(tempfile.mkdtemp(prefix="warren-postgres-"))
         self._data = self._home / "data"
@@ -64,7 +67,8 @@ class Postgres:
     def start(self) -> None:
         """Start it and wait until it takes connections. Raises `ProgramError`."""
         settings = {
-            "listen_addresses": "",
+            "listen_addresses": "127.0.0.1" if self._port else "",
+            "port": str(self._port or 5432),  # also in the name of the socket
             "unix_socket_directories": str(self._home),
             "fsync": "off",
             "max_connections": "100",
@@ -86,11 +90,12 @@ class Postgres:
                 raise ProgramError(f"PostgreSQL did not start:\n{tail(self._log)}")
             sleep(0.05)
 
-    def stop(self) -> None:
-        """End it at once, as an operator would: its clients are disconnected."""
+    def stop(self, crash: bool = False) -> None:
+        """End it at once, as an operator would, or without a last word: its clients are cut off."""
         if self._process is None:
             return
-        self._process.send_signal(signal.SIGINT)  # SIGTERM would wait for the clients to leave
+        # SIGTERM would wait for the clients to leave; after SIGQUIT it starts by recovering.
+        self._process.send_signal(signal.SIGQUIT if crash else signal.SIGINT)
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -102,10 +107,12 @@ class Postgres:
         name = f"test_{secrets.token_hex(6)}"
         with self._connect() as connection:
             connection.execute(f"CREATE DATABASE {name}")
-        return f"postgresql+psycopg://{OWNER}@/{name}?host={self._home}"
+        port = f"&port={self._port}" if self._port else ""
+        return f"postgresql+psycopg://{OWNER}@/{name}?host={self._home}{port}"
 
     def _connect(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(host=str(self._home), user=OWNER, dbname="postgres", autocommit=True)
+        address = {"host": str(self._home), "port": self._port or 5432, "user": OWNER}
+        return psycopg.connect(**address, dbname="postgres", autocommit=True)
 
     def _is_ready(self) -> bool:
         try:

@@ -1,0 +1,1 @@
+"""Faults on purpose: real processes, a seeded schedule, and an oracle that counts what was lost."""

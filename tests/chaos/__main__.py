@@ -1,0 +1,128 @@
+"""Break everything for a while and count what was lost: `python -m tests.chaos --seconds 600`.
+
+Exit status 1 when a promise was broken, 2 when the harness itself failed.
+"""
+
+import argparse
+import logging
+import secrets
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from time import monotonic, sleep, time
+
+from tests.chaos import evidence, figures, report
+from tests.chaos.journal import Journal
+from tests.chaos.load import Load
+from tests.chaos.oracle import judge
+from tests.chaos.report import Run, progress
+from tests.chaos.schedule import DATA_LOST, Schedule
+from tests.chaos.world import World
+
+SHORT = 120  # below it only the quick kinds of faults, for CI
+# Seconds without any change after which what is left is stuck: more than a lease and the ladder.
+PATIENCE = {True: 30.0, False: 90.0}
+MAX_ATTEMPTS = 4  # the product's own default
+WARM_UP = 3.0
+
+
+def main() -> int:
+    """Run once and print the report."""
+    asked = arguments()
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    folder = asked.folder or Path(tempfile.mkdtemp(prefix="warren-chaos-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    progress(f"chaos: seed {asked.seed}, {asked.seconds:.0f} s, journals and logs in {folder}")
+    settings = {}
+    if asked.max_attempts != MAX_ATTEMPTS:
+        settings["MAX_ATTEMPTS"] = str(asked.max_attempts)
+    with World(folder, settings) as world:
+        page, holds = chaos(world, asked)
+    (folder / "report.md").write_text(page)
+    sys.stdout.write(page)
+    return 0 if holds else 1
+
+
+def chaos(world: World, asked: argparse.Namespace) -> tuple[str, bool]:
+    """Send jobs and faults, heal, drain, judge; return the page and whether all promises held."""
+    calls, faults = Journal(world.folder / "calls.jsonl"), Journal(world.folder / "faults.jsonl")
+    short = asked.seconds < SHORT
+    load = Load(world.address, world.login(), calls, asked.seed)
+    commit = report.commit()  # now: the tree may change under a long run
+    begin = time()
+    load.start(asked.rate)
+    sleep(WARM_UP)
+    try:
+        Schedule(world, faults, asked.seed, short).run(asked.seconds - WARM_UP)
+    finally:
+        end = time()
+        load.stop()
+    progress(f"chaos: {len(faults.entries())} faults are over; waiting for what is in work")
+    drained = drain(world, PATIENCE[short])
+    happened = faults.entries()
+    audit, jobs = world.database.audit(), world.database.jobs()
+    evidence.keep(world.folder, "audit", audit)
+    evidence.keep(world.folder, "jobs", jobs)
+    verdict = judge(
+        calls.entries(),
+        jobs,
+        audit,
+        evidence.objects(world),
+        [fault["end"] for fault in happened if fault["kind"] in DATA_LOST],
+        asked.max_attempts,
+    )
+    run = Run(
+        command=f"python -m tests.chaos --seconds {asked.seconds:.0f} --seed {asked.seed}",
+        seed=asked.seed,
+        commit=commit,
+        begin=begin,
+        end=end,
+        drained=drained,
+        settings=world.settings,
+        servers=world.versions(),
+        calls=calls.entries(),
+        faults=happened,
+        audit=audit,
+        said=figures.said(world.logs()),
+        restarts={
+            name: Counter(status for _, _, status in service.ends)
+            for name, service in world.services.items()
+        },
+        dead_letters=evidence.dead_letters(world),
+        verdict=verdict,
+    )
+    return report.render(run), verdict.holds
+
+
+def drain(world: World, patience: float) -> float | None:
+    """Wait until no job is in work; return how long that took.
+
+    None if it came to a halt: nothing has changed for as long as `patience`.
+    """
+    begun = changed = monotonic()
+    before = (0, 0)
+    while any(left := evidence.in_work(world)):
+        if left != before:
+            before, changed = left, monotonic()
+        if monotonic() > min(changed + patience, begun + 10 * patience):
+            return None
+        sleep(0.5)
+    return monotonic() - begun
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600, help="how long faults are injected")
+    parser.add_argument("--seed", type=int, default=None, help="draws jobs and faults")
+    parser.add_argument("--rate", type=float, default=5, help="jobs a second")
+    parser.add_argument("--max-attempts", type=int, default=MAX_ATTEMPTS)
+    parser.add_argument("--folder", type=Path, help="for the journals and logs; else a new one")
+    asked = parser.parse_args()
+    if asked.seed is None:
+        asked.seed = secrets.randbelow(10**6)
+    return asked
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

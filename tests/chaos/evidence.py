@@ -1,0 +1,45 @@
+"""What the oracle judges, collected from a world when all is over."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.world import World
+
+OF_JOBS = re.compile(r"^queue\.model\.(train|retry\.\d)$")
+
+
+def objects(world: World) -> dict[str, str]:
+    """Return the sha256 of every object under `models/`; of the small ones by their key alone."""
+    found = {}
+    pages = world.s3.get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=world.bucket, Prefix="models/"):
+        for entry in page.get("Contents", ()):
+            key = entry["Key"]
+            found[key] = sha256(world.s3, world.bucket, key) if key.endswith(".onnx") else ""
+    return found
+
+
+def sha256(s3: Any, bucket: str, key: str) -> str:
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return hashlib.sha256(body).hexdigest()
+
+
+def in_work(world: World) -> tuple[int, int]:
+    """Count the jobs that have not ended and the messages that stand for one, seen or not."""
+    queues = world.broker.api("GET", "queues/%2F")
+    waiting = [each.get("messages", 0) for each in queues if OF_JOBS.match(each["name"])]
+    return world.database.in_work(), sum(waiting)
+
+
+def keep(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    """Write rows down, for whoever has to find out."""
+    lines = [json.dumps(row, default=str) for row in rows]
+    (folder / f"{name}.jsonl").write_text("\n".join([*lines, ""]))
+
+
+def dead_letters(world: World) -> int:
+    """Count the messages that were refused."""
+    return int(world.broker.api("GET", "queues/%2F/queue.model.dead").get("messages", 0))

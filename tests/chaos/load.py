@@ -1,0 +1,157 @@
+"""The clients: arrivals by a seeded clock that does not wait for answers (an open loop)."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from time import monotonic, sleep, time
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pika
+from pika.exceptions import AMQPError
+
+from scripts.demo import ROW, TRAIN
+from tests.chaos.journal import Journal
+
+CLIENTS = 64
+PATIENCE = 30.0  # seconds a client waits for an answer
+TRAIN_QUEUE = "queue.model.train"
+
+#: How often a job is of which sort, in a hundred.
+SORTS = {"quick": 88, "medium": 4, "long": 1, "bad": 7}
+#: How often it comes in which way.
+WAYS = {"plain": 78, "key": 7, "delete": 6, "amqp": 9}
+
+
+def draw(chance: Random, of: dict[str, int]) -> str:
+    return chance.choices(list(of), list(of.values()))[0]
+
+
+def job(chance: Random) -> tuple[str, dict[str, Any]]:
+    """Draw a job: its sort, and the body that asks for it."""
+    sort = draw(chance, SORTS)
+    params: dict[str, Any] = {"n_estimators": chance.randint(5, 30)}
+    body = {**TRAIN, "params": params}
+    if sort == "medium":
+        params["n_estimators"] = chance.randint(200, 400)
+    elif sort == "long":  # some seconds on one core
+        params |= {"n_estimators": chance.randint(3000, 8000), "max_depth": 1}
+    elif sort == "bad":
+        body["features"] = [*TRAIN["features"], "no_such_column"]
+    return sort, body
+
+
+class Load:
+    """Clients that send until `stop`; everything they see goes into the journal."""
+
+    def __init__(self, address: str, login: dict[str, str], journal: Journal, seed: int) -> None:
+        self._chance = Random(seed)
+        self._login = login
+        self._journal = journal
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(CLIENTS, "client")
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=CLIENTS)
+        self._http = httpx.Client(
+            base_url=address, timeout=PATIENCE, limits=limits, trust_env=False
+        )
+
+    def start(self, rate: float) -> None:
+        """Send so many jobs a second on average."""
+        self._thread = threading.Thread(target=self._arrivals, args=(rate,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send no more, and wait for what is under way."""
+        self._stopping.set()
+        self._thread.join()
+        self._pool.shutdown()
+        self._http.close()
+
+    def _arrivals(self, rate: float) -> None:
+        """Be the clock. All chance is drawn here, so that a seed always asks for the same jobs."""
+        due = monotonic()
+        while not self._stopping.wait(max(0.0, due - monotonic())):
+            due += self._chance.expovariate(rate)
+            sort, body = job(self._chance)
+            way = draw(self._chance, WAYS)
+            name = UUID(int=self._chance.getrandbits(128)).hex
+            pause = self._chance.uniform(0, 1.5)
+            self._pool.submit(getattr(self, f"_{way}"), sort, body, name, pause)
+            if self._chance.random() < 0.1:
+                self._pool.submit(self._predict)
+
+    def _ask(self, method: str, path: str, entry: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Send a request and write down what became of it; status 0 is no answer at all."""
+        at, begun = time(), monotonic()
+        try:
+            answer = self._http.request(method, path, **more)
+            status, found = answer.status_code, answer.json()
+        except (httpx.TransportError, json.JSONDecodeError) as error:
+            status, found = 0, {"detail": repr(error)}
+        entry = {**entry, "at": at, "seconds": monotonic() - begun, "status": status}
+        if status == 202:
+            entry["id"] = found["message"]["model_id"]
+        elif status >= 500 or status in (0, 422):
+            entry["detail"] = str(found.get("detail"))[:300]
+        self._journal.write(**entry)
+        return entry
+
+    def _train(self, sort: str, body: dict[str, Any], **more: Any) -> dict[str, Any]:
+        headers = {"Idempotency-Key": more["key"]} if "key" in more else {}
+        entry = {"what": "train", "sort": sort, **more}
+        return self._ask("POST", "/train", entry, json=body, headers=headers)
+
+    def _plain(self, sort: str, body: dict[str, Any], name: str, pause: float) -> None:
+        self._train(sort, body)
+
+    def _key(self, sort: str, body: dict[str, Any], name: str, pause: float) -> None:
+        """Ask until it is accepted, as a client with a key may, and once more for good measure."""
+        for _ in range(20):
+            if self._train(sort, body, key=name)["status"] == 202 or self._stopping.is_set():
+                break
+            self._stopping.wait(1)
+        sleep(pause)
+        self._train(sort, body, key=name)
+
+    def _delete(self, sort: str, body: dict[str, Any], name: str, pause: float) -> None:
+        entry = self._train(sort, body)
+        if "id" in entry:
+            sleep(pause)
+            self._ask("DELETE", f"/jobs/{entry['id']}", {"what": "delete", "job": entry["id"]})
+
+    def _predict(self) -> None:
+        body = {"model_id": "latest", "input_data": ROW}
+        self._ask("POST", "/predict", {"what": "predict"}, json=body)
+
+    def _amqp(self, sort: str, body: dict[str, Any], name: str, pause: float) -> None:
+        """Publish as a client that knows AMQP only; accepted is what the broker confirms."""
+        at, begun, status = time(), monotonic(), 202
+        detail = None
+        try:
+            publish(self._login, TRAIN_QUEUE, json.dumps({**body, "model_id": name}).encode())
+        except (AMQPError, OSError) as error:
+            status, detail = 0, repr(error)
+        entry = {"what": "amqp", "sort": sort, "at": at, "seconds": monotonic() - begun}
+        self._journal.write(**entry, status=status, id=name, detail=detail)
+
+
+def publish(login: dict[str, str], queue: str, *bodies: bytes, **properties: Any) -> None:
+    """Publish messages and have each confirmed. Raises `AMQPError` or `OSError`."""
+    who = pika.PlainCredentials(login["RABBITMQ_USER"], login["RABBITMQ_PASSWORD"])
+    parameters = pika.ConnectionParameters(
+        login["RABBITMQ_HOST"],
+        int(login["RABBITMQ_PORT"]),
+        login["RABBITMQ_VHOST"],
+        who,
+        blocked_connection_timeout=5,
+        socket_timeout=5,
+        stack_timeout=5,
+    )
+    with pika.BlockingConnection(parameters) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        persistent = pika.BasicProperties(delivery_mode=2, **properties)
+        for body in bodies:
+            channel.basic_publish("", queue, body, persistent, mandatory=True)

@@ -1,0 +1,74 @@
+"""Faults of what comes through the queues: copies, and what is no message at all."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import Any
+
+from pika.exceptions import AMQPError
+
+from tests.chaos.load import publish
+from tests.chaos.processes import Detail
+from tests.chaos.servers import PREDICT, TRAIN
+from tests.chaos.world import World
+
+COPIES = 5
+
+
+def messages_duplicated(world: World, chance: Random, seconds: float) -> Detail:
+    """Publish the messages of some jobs again, be they waiting, running or done."""
+    with world.database.connect() as connection:
+        rows = connection.execute(
+            "SELECT id, request FROM jobs ORDER BY created_at DESC LIMIT 40"
+        ).fetchall()
+    some = chance.sample(rows, min(8, len(rows)))
+    bodies = [json.dumps({**row["request"], "model_id": row["id"]}).encode() for row in some]
+    sent = _sent(lambda: publish(world.login(), TRAIN, *(bodies * COPIES)))
+    return {"jobs": len(bodies), "messages": len(bodies) * COPIES, "sent": sent}
+
+
+def messages_malformed(world: World, chance: Random, seconds: float) -> Detail:
+    bodies = [*NO_REQUESTS, chance.randbytes(chance.randint(1, 5000))]
+    for queue in (TRAIN, PREDICT):
+        _sent(partial(publish, world.login(), queue, *bodies))
+        _sent(partial(publish, world.login(), queue, b"{}", **STRANGE))
+        _sent(partial(publish, world.login(), queue, b"[]", reply_to=queue, correlation_id="1"))
+    return {"messages": 2 * len(bodies) + 4}
+
+
+def _sent(send: Callable[[], None]) -> bool:
+    """Tell whether the broker took it: the queue may be gone when no consumer is there."""
+    try:
+        send()
+    except AMQPError:
+        return False
+    return True
+
+
+NO_REQUESTS = [
+    b"",
+    b"\x00",
+    b"null",
+    b"[1, 2, 3]",
+    b'"job"',
+    b'{"model_id": ',
+    b'{"model_id": "../../etc/passwd", "dataset_id": "..", "features": [], "target": ""}',
+    b'{"model_id": "a", "dataset_id": 1, "features": "x", "target": null}',
+    b'{"model_id": "\\ud800", "input_data": {"age": 1e999}}',
+    b'{"input_data": {"age": NaN}, "model_id": "latest"}',
+    b"[" * 100_000,
+    b'{"a": ' * 5000 + b"1" + b"}" * 5000,
+    b"9" * 100_000,
+    b"\xff\xfe" * 1000,
+]
+
+STRANGE: dict[str, Any] = {
+    "headers": {"x-long": "x" * 60_000, "x-death": "not a list", "x-delivery-count": -1},
+    "expiration": "60000",
+    "type": "t" * 200,
+    "content_type": "application/x-python-pickle",
+    "content_encoding": "gzip",
+    "correlation_id": "c" * 255,
+    "reply_to": "no.such.queue",
+}

@@ -1,0 +1,179 @@
+"""What was lost, done twice, left lying or done wrong. Knows nothing of the product but its table.
+
+accepted   a 202 was received, or the broker confirmed the message of a client that speaks AMQP only
+lost       accepted, and no terminal row after healing and draining
+stuck      a row that is not terminal after healing and draining, accepted or not
+double     two transitions into TASK_COMPLETED, a result that changed, a terminal row that changed,
+           an attempt that was begun twice, an Idempotency-Key that got two jobs
+wrong      completed without the object the row names, or with another; ended otherwise than the
+           job must; cancelled though nobody asked, or not cancelled though that was promised
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Entry = Mapping[str, Any]
+
+QUEUED, RUNNING = "TASK_QUEUED", "TASK_RUNNING"
+COMPLETED, ERROR, CANCELLED = "TASK_COMPLETED", "TASK_ERROR", "TASK_CANCELLED"
+TERMINAL = (COMPLETED, ERROR, CANCELLED)
+CLEAR_ERRORS = ("bad_data", "invalid")  # what a job that cannot work must end with
+
+
+@dataclass
+class Verdict:
+    """The lists name ids, with the reason where there can be several."""
+
+    accepted: set[str] = field(default_factory=set)
+    by_amqp: set[str] = field(default_factory=set)
+    completed: int = 0
+    failed_as_must: int = 0
+    cancelled: int = 0
+    gave_up: list[str] = field(default_factory=list)
+    #: Confirmed by a broker whose data a fault threw away before anybody read them.
+    gone_with_broker: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    double: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    #: Answers with a 500, which are bugs; a 503 is not.
+    bugs: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    #: Jobs that more than one attempt was begun of, and those of them that completed.
+    retried: int = 0
+    recovered: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every promise was kept, and there was one to keep."""
+        return self.completed > 0 and not (
+            self.lost or self.stuck or self.double or self.wrong or self.bugs
+        )
+
+
+def judge(
+    calls: Sequence[Entry],
+    jobs: Sequence[Entry],
+    audit: Sequence[Entry],
+    objects: Mapping[str, str],
+    data_lost: list[float],
+    max_failures: int,
+) -> Verdict:
+    """Judge what clients saw by what is left.
+
+    `objects` are the keys in the bucket with their sha256; `data_lost` when queues were emptied.
+    """
+    verdict = Verdict()
+    rows = {row["id"]: row for row in jobs}
+    asked = accepted(calls)
+    deletes = [call for call in calls if call["what"] == "delete"]
+    verdict.accepted = set(asked)
+    verdict.by_amqp = {job for job, call in asked.items() if call["what"] == "amqp"}
+    verdict.bugs = [f"{call['what']}: {call}" for call in calls if call["status"] == 500]
+    verdict.stuck = [f"{row['id']}: {row['state']}" for row in jobs if row["state"] not in TERMINAL]
+    verdict.double = [*doubles(audit), *split_keys(calls)]
+    maybe_cancelled = {call["job"] for call in deletes if call["status"] in (200, 0)}
+    for job, call in asked.items():
+        if job in rows:
+            _end(verdict, rows[job], call, max_failures)
+            if rows[job]["state"] == CANCELLED and job not in maybe_cancelled:
+                verdict.wrong.append(f"{job}: cancelled, and nobody asked for it")
+        elif call["what"] == "amqp" and any(call["at"] <= at for at in data_lost):
+            verdict.gone_with_broker.append(job)
+        else:
+            verdict.lost.append(f"{job}: no row")
+    for call in deletes:
+        state = rows.get(call["job"], {}).get("state")
+        if call["status"] == 200 and state != CANCELLED:
+            verdict.wrong.append(f"{call['job']}: {state} though cancelled with a 200")
+    verdict.wrong += bad_objects(jobs, objects)
+    verdict.orphans = orphans(jobs, objects)
+    again = {row["id"] for row in jobs if (row["attempt"] or 0) > 1}
+    verdict.retried = len(again)
+    verdict.recovered = sum(1 for job in again if rows[job]["state"] == COMPLETED)
+    return verdict
+
+
+def accepted(calls: Sequence[Entry]) -> dict[str, Entry]:
+    """Return the first promise made of each job."""
+    found: dict[str, Entry] = {}
+    for call in calls:
+        if call["what"] in ("train", "amqp") and call["status"] == 202:
+            found.setdefault(call["id"], call)
+    return found
+
+
+def _end(verdict: Verdict, row: Entry, call: Entry, max_failures: int) -> None:
+    """Count how an accepted job ended."""
+    job, state, must_fail = row["id"], row["state"], call["sort"] == "bad"
+    if state not in TERMINAL:
+        verdict.lost.append(f"{job}: {state}, attempt {row['attempt']}")
+    elif state == CANCELLED:
+        verdict.cancelled += 1
+    elif state == COMPLETED:
+        verdict.completed += 1
+        if must_fail:
+            verdict.wrong.append(f"{job}: completed, though it cannot work")
+    else:
+        kind = (row["error"] or {}).get("type")
+        verdict.errors[str(kind)] += 1
+        if must_fail and kind in CLEAR_ERRORS:
+            verdict.failed_as_must += 1
+        elif (row.get("failures") or 0) >= max_failures:
+            verdict.gave_up.append(f"{job}: {kind}")
+        else:
+            verdict.wrong.append(f"{job}: {row['error']}")
+
+
+def doubles(audit: Sequence[Entry]) -> list[str]:
+    """Find effects that happened twice, and ends that were no ends."""
+    found, ends, attempts = [], Counter[str](), defaultdict[str, set[int]](set)
+    for line in audit:
+        job = line["id"]
+        if line["op"] == "DELETE":
+            found.append(f"{job}: its row was deleted")
+            continue
+        if line["old_state"] in TERMINAL:
+            found.append(f"{job}: {line['old_state']} became {line['state']}, or changed")
+        if line["old_key"] and line["old_key"] != line["result_key"]:
+            found.append(f"{job}: its result {line['old_key']} became {line['result_key']}")
+        if line["state"] == COMPLETED and line["old_state"] != COMPLETED:
+            ends[job] += 1
+        if line["state"] == RUNNING:
+            if line["attempt"] in attempts[job]:
+                found.append(f"{job}: attempt {line['attempt']} was begun twice")
+            attempts[job].add(line["attempt"])
+    return found + [f"{job}: completed {times} times" for job, times in ends.items() if times > 1]
+
+
+def split_keys(calls: Sequence[Entry]) -> list[str]:
+    """Find keys of clients that were given more than one job."""
+    jobs = defaultdict[str, set[str]](set)
+    for call in calls:
+        if call.get("key") and call["status"] == 202:
+            jobs[call["key"]].add(call["id"])
+    return [f"{key}: one key, {len(ids)} jobs" for key, ids in jobs.items() if len(ids) > 1]
+
+
+def bad_objects(jobs: Sequence[Entry], objects: Mapping[str, str]) -> list[str]:
+    """Find published results that are not there, or are not what was published."""
+    found = []
+    for row in jobs:
+        if row["state"] == COMPLETED:
+            sha256 = objects.get(f"{row['result_key']}model.onnx")
+            if sha256 is None or f"{row['result_key']}metadata.json" not in objects:
+                found.append(f"{row['id']}: {row['result_key']} is not in the bucket")
+            elif sha256 != row["result_sha256"]:
+                found.append(f"{row['id']}: {row['result_key']} is not what was published")
+        elif row["result_key"]:
+            found.append(f"{row['id']}: {row['state']} with a result")
+    return found
+
+
+def orphans(jobs: Sequence[Entry], objects: Mapping[str, str]) -> list[str]:
+    """Return the folders of models that no row points at: late losers, and nobody's harm."""
+    folders = {key.rpartition("/")[0] + "/" for key in objects}
+    return sorted(folders - {row["result_key"] for row in jobs})

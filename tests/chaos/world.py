@@ -1,0 +1,174 @@
+"""One private Warren: its servers, its processes, and a proxy between each of both."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from signal import SIGCONT
+from typing import Any, Self
+
+import boto3
+import httpx
+
+from scripts import ports
+from scripts.broker import Broker
+from scripts.s3 import S3Server
+from scripts.stack import migrate
+from tests.acceptance.client import diabetes
+from tests.acceptance.processes import every_default
+from tests.chaos.database import Database
+from tests.chaos.loop import Loop
+from tests.chaos.proxy import Proxy
+from tests.chaos.service import Service, Supervisor
+from tests.postgres import OWNER, Postgres
+from tests.waiting import until
+
+PRODUCER = "producer"
+CONSUMERS = ("consumer-a", "consumer-b")
+PARTS = ("broker", "s3", "database")
+THREADS = 2
+CONSUMER = ["app/consumer/consumer.py", "--num_threads", str(THREADS)]
+
+
+class World:
+    """A context manager: everything runs on entering, nothing is left on leaving."""
+
+    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
+        """`settings` go to every process of ours."""
+        self.folder = folder
+        self.settings = settings
+        for name in ("rabbitmq", "postgres", "home"):
+            (folder / name).mkdir()
+        database_port, self._http_port = ports.unused(2)
+        self.broker = Broker.on_free_ports(folder / "rabbitmq")
+        self.s3_server = S3Server.on_free_port(folder / "s3")
+        self.postgres = Postgres(folder / "postgres", database_port)
+        self.address = f"http://127.0.0.1:{self._http_port}"
+        self.services: dict[str, Service] = {}
+        self.proxies: dict[tuple[str, str], Proxy] = {}
+        self._loop = Loop()
+        self._targets = {
+            "broker": self.broker.node.amqp,
+            "s3": self.s3_server.s3.port,
+            "database": database_port,
+        }
+        #: When the queues were last declared, as far as a fault had a hand in it.
+        self.declared = float("-inf")
+        self.bucket = self.s3_server.s3.bucket
+        self.s3 = self._s3_client()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._end()
+
+    def wires(self, part: str, of: str | None = None) -> list[Proxy]:
+        """Return the proxies before a server: those of all processes, or of one."""
+        return [self.proxies[name, part] for name in self.services if of in (None, name)]
+
+    def login(self) -> dict[str, str]:
+        """Return what an AMQP client of nobody's acquaintance needs; past the proxies."""
+        return self.broker.node.settings()
+
+    def heal(self) -> None:
+        """Undo whatever a fault that was broken off may have left."""
+        for proxy in self.proxies.values():
+            proxy.heal()
+        for service in self.services.values():
+            service.send(SIGCONT)
+
+    def logs(self) -> Iterator[tuple[str, str]]:
+        """Yield each process of ours with a line it said."""
+        for name, service in self.services.items():
+            with service.log.open(errors="replace") as lines:
+                for line in lines:
+                    yield name, line
+
+    def versions(self) -> dict[str, str]:
+        """Return the servers' versions."""
+        broker = str(self.broker.api("GET", "overview")["rabbitmq_version"])
+        return {"RabbitMQ": broker, "PostgreSQL": self.database.version()}
+
+    def ready(self) -> bool:
+        """Tell whether the API says that everything works."""
+        try:
+            return httpx.get(f"{self.address}/health", trust_env=False, timeout=5).is_success
+        except httpx.TransportError:
+            return False
+
+    def _start(self) -> None:
+        self.postgres.start()
+        self.broker.start()
+        self.s3_server.start()
+        url = self.postgres.new_database()
+        migrate({"DATABASE_URL": url})
+        self._database = url.partition("@/")[2].partition("?")[0]
+        self.database = Database(url.replace("+psycopg", ""))
+        self.database.install_audit()
+        for name in (PRODUCER, *CONSUMERS):
+            for part in PARTS:
+                self.proxies[name, part] = Proxy(self._loop, self._targets[part])
+            command = ["-m", "app.producer.main"] if name == PRODUCER else CONSUMER
+            self.services[name] = Service(
+                name, [sys.executable, *command], self._environment(name), self._log(name)
+            )
+            self.services[name].start()
+        self._supervisor = Supervisor(list(self.services.values()))
+        self._supervisor.start()
+        until(self.ready, "the API is ready", 60)
+        until(self._all_consume, "all consumers are ready", 60)
+        httpx.put(
+            f"{self.address}/datasets/diabetes", content=diabetes(), trust_env=False
+        ).raise_for_status()
+
+    def _all_consume(self) -> bool:
+        queues = self.broker.api("GET", "queues/%2F")
+        (train,) = [each for each in queues if each["name"] == "queue.model.train"]
+        return bool(train.get("consumers", 0) >= len(CONSUMERS) * THREADS)
+
+    def _environment(self, name: str) -> dict[str, str]:
+        at = {part: self.proxies[name, part].port for part in PARTS}
+        return {
+            **every_default(),
+            **self.broker.node.settings(),
+            **self.s3_server.s3.settings(),
+            "RABBITMQ_PORT": str(at["broker"]),
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{at['s3']}",
+            "DATABASE_URL": (
+                f"postgresql+psycopg://{OWNER}@127.0.0.1:{at['database']}/{self._database}"
+            ),
+            "HOST": "127.0.0.1",
+            "PORT": str(self._http_port),
+            "HOME": str(self.folder / "home"),
+            **self.settings,
+        }
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def _s3_client(self) -> Any:
+        settings = self.s3_server.s3.settings()
+        return boto3.client(
+            "s3",
+            endpoint_url=settings["AWS_ENDPOINT_URL"],
+            region_name=settings["AWS_DEFAULT_REGION"],
+            aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def _end(self) -> None:
+        if hasattr(self, "_supervisor"):
+            self._supervisor.stop()
+        for service in self.services.values():
+            service.end()
+        for proxy in self.proxies.values():
+            proxy.close()
+        self._loop.close()
+        self.s3_server.stop()
+        self.broker.__exit__()
+        self.postgres.__exit__()

@@ -1,0 +1,163 @@
+"""The oracle of the chaos run finds what was made up for it to find."""
+
+from typing import Any
+
+import pytest
+
+from tests.chaos.oracle import Verdict, judge
+
+KEY = "models/a/1/"
+FILES = {f"{KEY}model.onnx": "aa", f"{KEY}metadata.json": ""}
+ATTEMPTS = 4
+
+
+def call(job: str = "a", **changes: Any) -> dict[str, Any]:
+    return {"what": "train", "sort": "quick", "at": 10.0, "status": 202, "id": job, **changes}
+
+
+def row(job: str = "a", **changes: Any) -> dict[str, Any]:
+    good = {"state": "TASK_COMPLETED", "result_key": KEY, "result_sha256": "aa", "attempt": 1}
+    return {"id": job, "error": None, "failures": 0, **good, **changes}
+
+
+def failed(kind: str, **changes: Any) -> dict[str, Any]:
+    none = {"result_key": None, "result_sha256": None, "error": {"type": kind}}
+    return row(state="TASK_ERROR", **{**none, **changes})
+
+
+def line(old: str | None, new: str, attempt: int = 1, **changes: Any) -> dict[str, Any]:
+    keys = {"old_key": None, "result_key": None}
+    return {"op": "UPDATE", "id": "a", "old_state": old, "state": new, "attempt": attempt} | (
+        keys | changes
+    )
+
+
+QUEUED = line(None, "TASK_QUEUED", 0, op="INSERT")
+CLAIMED = line("TASK_QUEUED", "TASK_RUNNING")
+DONE = line("TASK_RUNNING", "TASK_COMPLETED", result_key=KEY)
+HISTORY = [QUEUED, CLAIMED, DONE]
+
+
+def verdict(
+    calls: list[Any] | None = None,
+    rows: list[Any] | None = None,
+    audit: list[Any] | None = None,
+    objects: dict[str, str] | None = None,
+    data_lost: tuple[float, ...] = (),
+) -> Verdict:
+    """Judge a good run of one job, but for what is given."""
+    return judge(
+        [call()] if calls is None else calls,
+        [row()] if rows is None else rows,
+        HISTORY if audit is None else audit,
+        FILES if objects is None else objects,
+        list(data_lost),
+        ATTEMPTS,
+    )
+
+
+def test_a_good_run_holds() -> None:
+    good = verdict()
+    assert good.holds
+    assert (good.completed, len(good.accepted)) == (1, 1)
+
+
+def test_a_run_in_which_nothing_worked_proves_nothing() -> None:
+    assert not verdict(calls=[], rows=[], audit=[], objects={}).holds
+
+
+def test_an_accepted_job_without_a_row_is_lost() -> None:
+    assert verdict(calls=[call(), call("b")]).lost == ["b: no row"]
+
+
+@pytest.mark.parametrize("state", ["TASK_QUEUED", "TASK_RUNNING"])
+def test_an_accepted_job_that_never_ends_is_lost_and_stuck(state: str) -> None:
+    found = verdict(rows=[row(state=state, result_key=None)])
+    assert (len(found.lost), len(found.stuck)) == (1, 1)
+    assert not found.holds
+
+
+def test_a_job_that_nobody_was_promised_may_be_stuck_too() -> None:
+    found = verdict(rows=[row(), row("b", state="TASK_QUEUED", result_key=None)])
+    assert (found.lost, found.stuck) == ([], ["b: TASK_QUEUED"])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [line("TASK_COMPLETED", "TASK_COMPLETED", 2, old_key=KEY, result_key="models/a/2/")],
+        [line("TASK_COMPLETED", "TASK_RUNNING", 2, old_key=KEY, result_key=KEY)],
+        [line("TASK_RUNNING", "TASK_COMPLETED", 2, result_key="models/a/2/")],
+        [line("TASK_COMPLETED", "TASK_ERROR", old_key=KEY, result_key=KEY)],
+        [line("TASK_QUEUED", "TASK_RUNNING", 1)],
+        [line("TASK_COMPLETED", "", op="DELETE", old_key=KEY)],
+    ],
+    ids=["result", "again", "two ends", "other end", "attempt twice", "deleted"],
+)
+def test_a_double_effect_is_found(more: list[dict[str, Any]]) -> None:
+    found = verdict(audit=[*HISTORY, *more])
+    assert found.double
+    assert not found.holds
+
+
+def test_a_second_attempt_is_no_double_effect() -> None:
+    again = [QUEUED, CLAIMED, line("TASK_RUNNING", "TASK_RUNNING", 2), DONE]
+    found = verdict(rows=[row(attempt=2)], audit=again)
+    assert (found.double, found.retried, found.recovered) == ([], 1, 1)
+
+
+def test_a_key_with_two_jobs_is_a_double_effect() -> None:
+    rows = [row(), row("b", result_key="models/b/1/")]
+    files = {**FILES, "models/b/1/model.onnx": "aa", "models/b/1/metadata.json": ""}
+    calls = [call(key="k"), call("b", key="k")]
+    assert verdict(calls, rows, objects=files).double == ["k: one key, 2 jobs"]
+    assert verdict([call(key="k"), call(key="k")]).holds
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [{}, {f"{KEY}model.onnx": "aa"}, {**FILES, f"{KEY}model.onnx": "bb"}],
+    ids=["missing", "no manifest", "another"],
+)
+def test_a_published_model_that_is_not_there_is_wrong(objects: dict[str, str]) -> None:
+    assert verdict(objects=objects).wrong
+
+
+def test_a_good_job_may_only_fail_by_its_last_attempt() -> None:
+    assert verdict(rows=[failed("fit_failed")]).wrong
+    gave_up = verdict(rows=[failed("fit_failed", failures=ATTEMPTS), row("b")])
+    assert (len(gave_up.gave_up), gave_up.wrong) == (1, [])
+
+
+def test_a_bad_job_must_fail_clearly() -> None:
+    bad = [call(sort="bad")]
+    assert verdict(bad, [failed("bad_data")]).failed_as_must == 1
+    assert verdict(bad, [failed("internal")]).wrong
+    assert verdict(bad, [row()]).wrong
+
+
+def test_a_cancelled_job_stays_cancelled() -> None:
+    asked = {"what": "delete", "job": "a", "at": 11.0, "status": 200}
+    cancelled = row(state="TASK_CANCELLED", result_key=None, result_sha256=None)
+    assert verdict([call(), asked], [cancelled]).cancelled == 1
+    assert not verdict([call(), asked], [cancelled]).wrong
+    assert verdict([call(), asked]).wrong  # it completed
+    assert verdict([call()], [cancelled]).wrong  # nobody asked
+
+
+def test_what_a_wiped_broker_had_confirmed_is_told_apart() -> None:
+    calls = [call(), call("b", what="amqp", at=20.0)]
+    assert verdict(calls, data_lost=(25.0,)).gone_with_broker == ["b"]
+    assert verdict(calls, data_lost=(15.0,)).lost == ["b: no row"]
+    by_http = [call(), call("b", at=20.0)]
+    assert verdict(by_http, data_lost=(25.0,)).lost == ["b: no row"]
+
+
+def test_a_500_is_a_bug_and_a_503_is_not() -> None:
+    assert len(verdict([call(), call(status=500)]).bugs) == 1
+    assert verdict([call(), call(status=503)]).holds
+
+
+def test_a_folder_without_a_row_is_counted() -> None:
+    found = verdict(objects={**FILES, "models/a/2/model.onnx": "cc"})
+    assert (found.orphans, found.holds) == (["models/a/2/"], True)
