@@ -2,13 +2,13 @@
 
 python := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo up down logs status test lint format lock environment environment-dev
+.PHONY: help demo up down logs status test chaos fuzz test-brokers lint format lock environment environment-dev
 
 # Without it, every process would compile every module it imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: up ## install what is missing, start the stack, train, predict and print the result
 	@$(python) -m scripts.demo
@@ -27,6 +27,15 @@ status: ## say what runs and where
 
 test: environment-dev ## run all tests, or those that `make test ARGS="-k predict"` names
 	@$(python) -m pytest $(ARGS)
+
+chaos: environment-dev ## inject faults for ten minutes and count what was lost; ARGS="--seconds 60 --seed 1"
+	@$(python) -m tests.chaos $(ARGS)
+
+fuzz: environment-dev ## send a million broken requests and messages; ARGS="--cases 5000 --seed 1"
+	@$(python) -m tests.fuzz $(ARGS)
+
+test-brokers: environment-dev ## run the tests of RabbitMQ against 4.0 and 4.3 (on Debian, as root)
+	@$(python) -m scripts.brokers $(ARGS)
 
 lint: environment-dev ## check format, style, types and the direction of imports
 	@$(python) -m ruff format --check .
