@@ -1,5 +1,6 @@
 """How to reach RabbitMQ: the connection parameters that producer and consumer share."""
 
+import copy
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from app import tables
 from app.settings import Settings
 
 STEADY_SECONDS = 5.0  # a connection that was lost sooner may be so again
+IMPATIENT_SECONDS = 3.0
 BLOCKED_TIMEOUT_SECONDS = 30  # pika's default waits for ever while the broker is out of memory
 
 
@@ -35,6 +37,13 @@ def parameters(settings: Settings, name: str) -> pika.ConnectionParameters:
         stack_timeout=10,
         client_properties={"connection_name": name},
     )
+
+
+def impatient(parameters: pika.ConnectionParameters) -> pika.ConnectionParameters:
+    """Return the same for a connection that is given up soon while the broker takes nothing."""
+    changed = copy.copy(parameters)
+    changed.blocked_connection_timeout = IMPATIENT_SECONDS
+    return changed
 
 
 def connect(parameters: pika.ConnectionParameters) -> pika.BlockingConnection:

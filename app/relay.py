@@ -5,7 +5,6 @@ left, finds the jobs whose message got lost, and publishes what is in the outbox
 to be done twice, and at once.
 """
 
-import copy
 import logging
 import threading
 from time import monotonic
@@ -15,14 +14,13 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
 from app import errors, messages, outbox, queues
-from app.broker import keep
+from app.broker import impatient, keep
 from app.jobs import JobStore
 from app.messages import TrainRequest
 
 log = logging.getLogger(__name__)
 
 ROUND_SECONDS = 1.0
-BLOCKED_SECONDS = 3.0  # while the broker is out of memory: nobody waits, and `stop` must not
 # A database that was away has seen no lease renewed: their holders come first.
 GRACE_SECONDS = 5.0
 
@@ -33,8 +31,7 @@ class Relay(threading.Thread):
     def __init__(self, parameters: pika.ConnectionParameters, jobs: JobStore) -> None:
         """Nothing is connected yet."""
         super().__init__(name="relay", daemon=True)
-        self._parameters = copy.copy(parameters)
-        self._parameters.blocked_connection_timeout = BLOCKED_SECONDS
+        self._parameters = impatient(parameters)  # nobody waits, and `stop` must not
         self._jobs = jobs
         self._stopping = threading.Event()
         self._reap_from = monotonic() + GRACE_SECONDS

@@ -1,19 +1,19 @@
 """Whether a message's job is to be run here and now: the dialogue with its row."""
 
 import logging
-from collections.abc import Callable
+from functools import partial
 
 from app import errors, messages
 from app.consumer.delivery import Delivery
 from app.consumer.patience import Patience
 from app.database import Job
-from app.jobs import JobStore
+from app.jobs import SUSPECT_SECONDS, JobStore
 from app.messages import Reply, Status, TrainRequest
 
 logger = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.25  # how often a lease is looked at that may not be renewed any more
-LOOKS = 12  # so many in vain, and its holder is dead: a lease is renewed each second
+LOOKS = round(SUSPECT_SECONDS / WATCH_SECONDS)  # so many in vain, and its holder is dead
 
 
 def claim(
@@ -48,7 +48,7 @@ def claim(
             tell(delivery, job)
             return None
         watched = delivery.redelivered and looks >= LOOKS
-        attempt = patiently(_bound(jobs, job_id, worker, watched))
+        attempt = patiently(partial(jobs.claim, job_id, worker, redelivered=watched))
         running = job.state is Status.RUNNING
         if attempt is not None:
             if running and job.worker != worker:
@@ -82,10 +82,6 @@ def _accept(jobs: JobStore, delivery: Delivery, request: TrainRequest, job_id: s
         reply_to=storable(delivery.reply_to),
         correlation_id=storable(delivery.correlation_id),
     )
-
-
-def _bound(jobs: JobStore, job_id: str, worker: str, watched: bool) -> Callable[[], int | None]:
-    return lambda: jobs.claim(job_id, worker, redelivered=watched)
 
 
 def _renewed(before: Job, after: Job) -> bool:

@@ -5,7 +5,6 @@ whole connection of whoever publishes to an `amq.rabbitmq.reply-to.*` that it ca
 whose node is gone. Were it the connection that consumes, the request would come back for ever.
 """
 
-import copy
 import logging
 from contextlib import suppress
 from time import monotonic
@@ -14,12 +13,11 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ConnectionBlockedTimeout
 
-from app.broker import connect
+from app.broker import connect, impatient
 
 log = logging.getLogger(__name__)
 
 PREFIX = "amq.rabbitmq.reply-to"
-BLOCKED_SECONDS = 3.0  # how long a reply may wait for a broker that is out of memory
 PAUSE_SECONDS = 5.0
 
 
@@ -28,8 +26,7 @@ class DirectReplies:
 
     def __init__(self, parameters: pika.ConnectionParameters) -> None:
         """Nothing is connected yet."""
-        self._parameters = copy.copy(parameters)
-        self._parameters.blocked_connection_timeout = BLOCKED_SECONDS
+        self._parameters = impatient(parameters)
         self._channel: BlockingChannel | None = None
         self._not_before = 0.0
 

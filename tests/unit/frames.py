@@ -11,24 +11,14 @@ from sklearn.datasets import load_diabetes
 from app import messages, model, serving
 from app.manifest import Manifest
 from app.messages import TrainRequest
+from scripts.demo import ROW, TRAIN
 
 ESTIMATORS = get_args(messages.Estimator)
 CLASSIFIERS = [name for name in ESTIMATORS if "classifier" in name or name.startswith("logistic")]
 REGRESSORS = [name for name in ESTIMATORS if name not in CLASSIFIERS]
 KINDS = ("numeric", "missing", "text", "bool", "everything")
 
-REFERENCE_FEATURES = ["age", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"]
-REFERENCE_ROW = {
-    "age": 0.038076,
-    "bmi": 0.061696,
-    "bp": 0.021872,
-    "s1": -0.044223,
-    "s2": -0.034821,
-    "s3": -0.043401,
-    "s4": -0.002592,
-    "s5": 0.019908,
-    "s6": -0.017646,
-}
+REFERENCE_FEATURES, REFERENCE_ROW = TRAIN["features"], ROW
 
 
 def diabetes() -> pd.DataFrame:
