@@ -121,6 +121,12 @@ class ConsumerLost(Unavailable):
     type = "consumer_lost"
 
 
+class Overloaded(Unavailable):
+    """More is asked at a time than can be answered; ask again in a moment."""
+
+    type = "overloaded"
+
+
 class BrokerUnavailable(Unavailable):
     """RabbitMQ cannot be reached."""
 

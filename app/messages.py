@@ -36,13 +36,16 @@ class Status(StrEnum):
 # Letters, digits, dots, underscores, dashes; no dot first, never two in a row: safe in a path.
 Id = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_-])*\.?$")]
 Column = Annotated[str, Field(min_length=1, max_length=256)]
+JSON = "application/json"
+LINES = "application/x-ndjson"  # requests, a line each; the reply has a line for each, in order
+MAX_ROWS = 10_000
 MAX_TRAINING_BYTES = 4_000_000  # what a broker takes, with room for what the relay writes out
 LATEST = "latest"  # instead of a model's id: the newest that finished
 Row = dict[str, JsonValue]  # which type a value must have, only the model knows
 _ROW, _ROWS = "<row>", "<rows>"  # tags that pydantic puts into the location of an error
 Rows = Annotated[
     Annotated[Row, Tag(_ROW)]
-    | Annotated[list[Row], Field(min_length=1, max_length=10_000), Tag(_ROWS)],
+    | Annotated[list[Row], Field(min_length=1, max_length=MAX_ROWS), Tag(_ROWS)],
     Discriminator(lambda value: _ROWS if isinstance(value, list) else _ROW),
 ]
 
@@ -183,17 +186,19 @@ class Reply:
 
 
 def decode(kind: type[RequestT], body: bytes) -> RequestT:
-    """Parse and check a request. Raises `errors.Malformed` or `errors.Invalid`."""
+    """Parse and check a request. Raises `errors.Invalid`, `Malformed` or `TooLarge`."""
     return check(kind, strictjson.loads(body))
 
 
 def check(kind: type[RequestT], value: Any) -> RequestT:
-    """Check what was parsed. Raises `errors.Invalid`."""
+    """Check what was parsed. Raises `errors.Invalid`, or `TooLarge` for too many rows."""
     try:
         return kind.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = field_name(first["loc"]) or "body"
+        if first["type"] == "too_long" and first["loc"][-1] == _ROWS:
+            raise errors.TooLarge(f"{name}: {first['msg']}", field=name, limit=MAX_ROWS) from None
         raise errors.Invalid(f"{name}: {first['msg']}", field=name) from None
 
 

@@ -38,7 +38,9 @@ class Settings(BaseSettings):
 
     train_wait: float = Field(1.0, gt=0)  # how long POST /train waits for TASK_RECEIVED
     predict_timeout: float = Field(10.0, gt=0)
-    max_body: int = Field(1_000_000, ge=1, le=4_000_000)  # it becomes a message: rabbitmq.conf
+    max_in_flight: int = Field(4096, ge=1)  # predictions
+    max_in_flight_bytes: int = Field(32_000_000, ge=4_000_000)
+    max_body: int = Field(4_000_000, ge=1, le=4_000_000)  # it becomes a message: rabbitmq.conf
     max_dataset: int = 2_000_000_000
 
     max_attempts: int = Field(4, ge=1)
@@ -46,6 +48,6 @@ class Settings(BaseSettings):
     fit_seconds: float = Field(36_000.0, gt=0, le=82_800)  # below the broker's consumer_timeout
     fit_memory: int = Field(4_000_000_000, ge=MIN_FIT_MEMORY)
 
-    predict_prefetch: int = Field(256, ge=1)
+    predict_prefetch: int = Field(128, ge=1)
     model_cache: int = 512_000_000
     drain_seconds: float = 30.0

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from app import errors
@@ -31,8 +32,21 @@ def loads(body: bytes) -> Any:
 
 def _deeper(value: object, levels: int) -> bool:
     """Tell whether lists and objects are nested deeper than `levels`."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return bool(inner) and (levels == 0 or any(_deeper(each, levels - 1) for each in inner))
+    level = _containers([value])
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            for inner in _containers(outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _containers(values: Iterable[object]) -> list[dict[str, Any] | list[Any]]:
+    """Return those that are lists or objects, and not empty."""
+    return [each for each in values if each and isinstance(each, (dict, list))]
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pika
-from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 from pika.exceptions import AMQPError, ConsumerCancelled
 
 from app import errors
+from app.broker import AsyncConnection
 
 BLOCKED = "RabbitMQ is out of memory or disk, and takes nothing"
 
@@ -26,7 +26,7 @@ class Session:
     `confirms` holds a future for each of its deliveries.
     """
 
-    connection: AsyncioConnection
+    connection: AsyncConnection
     lost: _Future
     closed: _Future
     calls: Channel
@@ -78,11 +78,11 @@ async def connect(
         succeed(lost, error)
         succeed(closed, None)
 
-    connection: AsyncioConnection | None = None
+    connection: AsyncConnection | None = None
 
     def begin(opened: Callable[[Any], None]) -> None:
         nonlocal connection
-        connection = AsyncioConnection(parameters, opened, lose, close)
+        connection = AsyncConnection(parameters, opened, lose, close)
 
     try:
         await until(begin, lost)
@@ -119,7 +119,7 @@ async def connect(
     return session
 
 
-async def open_channel(connection: AsyncioConnection, lost: _Future) -> Channel:
+async def open_channel(connection: AsyncConnection, lost: _Future) -> Channel:
     """Open a channel. Raises `errors.BrokerUnavailable`."""
     channel: Channel = await until(lambda done: connection.channel(on_open_callback=done), lost)
     return channel

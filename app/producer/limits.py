@@ -1,12 +1,52 @@
-"""A bound on the bytes of a request's body, whether it says its length beforehand or is chunked."""
+"""Bounds on what clients send: on the bytes of a body, and on what is in hand at a time."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import errors
+
+
+class InFlight:
+    """Bounds the requests that are answered at a time, and their bytes together."""
+
+    def __init__(self, requests: int, size: int) -> None:
+        """Nothing is in flight. `size` is in bytes."""
+        self._free_requests = requests
+        self._free_bytes = size
+
+    @contextmanager
+    def admit(self) -> Iterator[Callable[[int], None]]:
+        """Count a request in while it is answered; what is given counts its bytes as they come.
+
+        Both raise `errors.Overloaded`.
+        """
+        if not self._free_requests:
+            raise errors.Overloaded
+        self._free_requests -= 1
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            if size > self._free_bytes:
+                raise errors.Overloaded
+            self._free_bytes -= size
+            taken += size
+
+        try:
+            yield take
+        finally:
+            self._free_requests += 1
+            self._free_bytes += taken
+
 
 class BodyLimit:
     """ASGI middleware: whoever reads on past the limit gets a 413 raised.
+
+    It bounds the body whether that says its length beforehand or is chunked.
 
     `limit` bytes, but for the paths that begin with a key of `special`.
     """

@@ -68,7 +68,7 @@ def problem(status: int, detail: str, kind: str = "about:blank", /, **extra: Any
 async def _warren(_: Request, error: Exception) -> Response:
     assert isinstance(error, errors.WarrenError)
     status = next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
-    if status >= 500:
+    if status >= 500 and not isinstance(error, errors.Overloaded):  # a flood of them, if any
         log.warning("%d: %s", status, error.detail)
     return problem(status, error.detail, error.type, **error.extra)
 

@@ -97,23 +97,6 @@ def _accepted(status: Status, job_id: str) -> Response:
     )
 
 
-@router.post(
-    "/predict",
-    tags=["predictions"],
-    response_model=schema.PredictionAnswer,
-    responses=problems(404, 409, 413, 422, 503, 504),
-)
-async def predict(body: schema.PredictBody, services: Needed) -> Response:
-    """Predict one row, or a list of rows.
-
-    `model_id` may be `latest`: the newest model, of `dataset_id` if that is given.
-    """
-    reply = await services.rpc.call(
-        queues.PREDICT, body.encode(), services.settings.predict_timeout
-    )
-    return JSONResponse({"message": reply.to_wire()})
-
-
 @router.get("/jobs", tags=["jobs"], response_model=schema.Jobs, responses=problems(422, 503))
 async def jobs(
     services: Needed,

@@ -18,7 +18,7 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from app import errors
 from app.broker import Delays
-from app.messages import Reply, Status
+from app.messages import JSON, Reply, Status
 from app.producer import amqp
 
 log = logging.getLogger(__name__)
@@ -62,20 +62,24 @@ class RpcClient:
             raise errors.BrokerUnavailable(amqp.BLOCKED)
         return self._session
 
-    async def call(self, queue: str, body: bytes, deadline: float) -> Reply:
-        """Publish a request that expires after `deadline` seconds; return the reply to it.
+    async def call(
+        self, queue: str, body: bytes, deadline: float, content_type: str = JSON
+    ) -> bytes:
+        """Publish a request that expires after `deadline` seconds; return the reply, unread.
 
-        Raises `errors.DeadlineExceeded`, `Unroutable`, or the error that the reply tells of.
+        Raises `errors.DeadlineExceeded`, `Unroutable` or `BrokerUnavailable`.
         """
         session = self.check()
         with self._expecting() as (correlation_id, reply):
-            expiration = str(int(deadline * 1000))
-            self._publish(
-                session, session.calls, queue, body, correlation_id, expiration=expiration
-            )
+            properties = {
+                "expiration": str(int(deadline * 1000)),
+                "content_type": content_type,
+            }
+            self._publish(session, session.calls, queue, body, correlation_id, **properties)
             try:
                 async with asyncio.timeout(deadline):
-                    return _checked(await reply)
+                    answer: bytes = await reply
+                    return answer
             except TimeoutError:
                 raise errors.DeadlineExceeded(
                     f"no consumer answered within {deadline:g} s"
@@ -89,7 +93,7 @@ class RpcClient:
         """
         session = self.check()
         with self._expecting() as (correlation_id, reply):
-            properties = {"message_id": job_id, "delivery_mode": 2}
+            properties = {"message_id": job_id, "delivery_mode": 2, "content_type": JSON}
             self._publish(session, session.jobs, queue, body, correlation_id, **properties)
             session.published += 1
             confirm = asyncio.get_running_loop().create_future()
@@ -97,7 +101,7 @@ class RpcClient:
             try:
                 async with asyncio.timeout(wait):
                     await confirm
-                    return _checked(await reply)
+                    return read(await reply)
             except TimeoutError:
                 if confirm.cancelled():
                     raise errors.BrokerUnavailable(f"no confirm within {wait:g} s") from None
@@ -153,7 +157,6 @@ class RpcClient:
         **properties: Any,
     ) -> None:
         properties |= {
-            "content_type": "application/json",
             "correlation_id": correlation_id,
             "reply_to": session.callback_queue,
             "timestamp": int(time.time()),
@@ -169,11 +172,8 @@ class RpcClient:
         reply = self._replies.get(properties.correlation_id)
         if reply is None or reply.done():
             log.debug("a late reply to %s", properties.correlation_id)
-            return
-        try:
-            reply.set_result(Reply.decode(body))
-        except errors.Malformed as error:
-            reply.set_exception(errors.WarrenError(f"a consumer sent no valid reply: {error}"))
+        else:
+            reply.set_result(body)
 
     def _on_return(self, _channel: Channel, method: Any, properties: Any, _body: bytes) -> None:
         if reply := self._replies.get(properties.correlation_id):
@@ -219,7 +219,12 @@ class RpcClient:
             await asyncio.sleep(delay)
 
 
-def _checked(reply: Reply) -> Reply:
+def read(body: bytes) -> Reply:
+    """Return the reply that a body holds. Raises the error that it tells of, if it does."""
+    try:
+        reply = Reply.decode(body)
+    except errors.Malformed as error:
+        raise errors.WarrenError(f"a consumer sent no valid reply: {error}") from None
     if reply.status is Status.ERROR:
-        raise errors.from_wire(reply.fields.get("error", {}))
+        raise errors.from_wire(reply.fields["error"])
     return reply

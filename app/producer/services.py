@@ -12,6 +12,8 @@ from fastapi import Depends, Request
 
 from app import errors
 from app.jobs import JobStore
+from app.producer.coalesce import Coalescer
+from app.producer.limits import InFlight
 from app.producer.rpc import RpcClient
 from app.settings import Settings
 from app.storage import Storage
@@ -28,6 +30,8 @@ class Services:
 
     settings: Settings
     rpc: RpcClient
+    predictions: Coalescer
+    in_flight: InFlight
     jobs: JobStore
     storage: Storage
     uploads: CapacityLimiter  # slow clients must not hold all threads

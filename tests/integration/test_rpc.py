@@ -9,9 +9,9 @@ import pytest
 
 from app import broker as amqp
 from app import errors, queues
-from app.messages import Reply, Status
+from app.messages import LINES, Reply, Status
 from app.producer.amqp import open_channel
-from app.producer.rpc import RpcClient
+from app.producer.rpc import RpcClient, read
 from scripts.node import SERVER_FOLDERS
 from tests.integration.wire import Wire, close_connection
 from tests.waiting import until
@@ -117,7 +117,7 @@ async def test_a_call_is_answered(settings, consumer):
         (message,) = await asyncio.to_thread(consumer.take)
         consumer.answer(message, completed(prediction=1.5))
 
-        assert await call == completed(prediction=1.5)
+        assert await call == completed(prediction=1.5).encode()
 
 
 async def test_a_call_travels_with_its_properties(settings, consumer):
@@ -135,6 +135,18 @@ async def test_a_call_travels_with_its_properties(settings, consumer):
     assert properties.correlation_id
     assert properties.reply_to.startswith("amq.gen-")
     assert properties.timestamp > 1_700_000_000
+
+
+async def test_a_call_may_be_of_another_type(settings, consumer):
+    async with connected(settings) as client:
+        call = asyncio.create_task(client.call(queues.PREDICT, b"1\n2", LONG, LINES))
+        (message,) = await asyncio.to_thread(consumer.take)
+        consumer.answer(message, b"3\n4")
+
+        assert await call == b"3\n4"
+
+    _, properties, body = message
+    assert (properties.content_type, body) == (LINES, b"1\n2")
 
 
 async def test_a_job_travels_with_its_properties(settings, consumer):
@@ -161,20 +173,38 @@ async def test_calls_that_are_answered_in_reverse_order_get_their_own_answers(se
         answering = asyncio.to_thread(answer_all)
         *replies, _ = await asyncio.gather(*calls, answering)
 
-    assert [reply.fields["prediction"] for reply in replies] == list(range(200))
+    assert [read(reply).fields["prediction"] for reply in replies] == list(range(200))
 
 
-async def test_an_error_that_is_replied_is_raised(settings, consumer):
+def test_a_reply_that_tells_of_no_error_is_read():
+    assert read(completed(prediction=1.5).encode()) == completed(prediction=1.5)
+
+
+def test_an_error_that_is_replied_is_raised_where_it_is_read():
     error = errors.NotReady("in training", state="TASK_RUNNING")
-    async with connected(settings) as client:
-        call = asyncio.create_task(client.call(queues.PREDICT, b"{}", LONG))
-        (message,) = await asyncio.to_thread(consumer.take)
-        consumer.answer(message, Reply.error(error, "m"))
 
-        caught = await raised(call)
+    with pytest.raises(errors.NotReady) as caught:
+        read(Reply.error(error, "m").encode())
 
-    assert type(caught) is errors.NotReady
-    assert caught.to_wire() == error.to_wire()
+    assert caught.value.to_wire() == error.to_wire()
+
+
+NO_REPLIES = [
+    b"",
+    b"{",
+    b"[]",
+    b'{"status": "DONE"}',
+    b'{"status": NaN}',
+    b'{"status": "TASK_ERROR"}',
+]
+
+
+@pytest.mark.parametrize("body", NO_REPLIES)
+def test_what_is_no_reply_is_an_error_where_it_is_read(body):
+    with pytest.raises(errors.WarrenError) as caught:
+        read(body)
+
+    assert type(caught.value) is errors.WarrenError
 
 
 async def test_a_call_that_nobody_answers_ends_at_its_deadline(settings, consumer):
@@ -203,7 +233,7 @@ async def test_a_late_reply_is_ignored(settings, consumer):
         (message,) = await asyncio.to_thread(consumer.take)
         consumer.answer(message, completed(prediction=2))
 
-        assert (await call).fields == {"prediction": 2}
+        assert await call == completed(prediction=2).encode()
 
 
 async def test_a_second_reply_to_one_call_is_ignored(settings, consumer):
@@ -214,7 +244,7 @@ async def test_a_second_reply_to_one_call_is_ignored(settings, consumer):
             consumer.answer(message, completed(prediction=number))
             consumer.answer(message, completed(prediction="again"))
 
-            assert (await call).fields == {"prediction": number}
+            assert await call == completed(prediction=number).encode()
 
 
 async def test_a_reply_to_nobody_is_ignored(settings, consumer):
@@ -229,17 +259,27 @@ async def test_a_reply_to_nobody_is_ignored(settings, consumer):
             consumer.answer((method, other, body), completed(prediction="wrong"))
         consumer.answer(message, completed(prediction=1))
 
-        assert (await call).fields == {"prediction": 1}
+        assert await call == completed(prediction=1).encode()
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"status": "DONE"}', b'{"status": NaN}'])
-async def test_what_is_no_reply_is_an_error_of_its_call_only(settings, consumer, body):
+@pytest.mark.parametrize("body", NO_REPLIES)
+async def test_a_call_returns_unread_what_is_no_reply(settings, consumer, body):
     async with connected(settings) as client:
         call = asyncio.create_task(client.call(queues.PREDICT, b"1", LONG))
         (message,) = await asyncio.to_thread(consumer.take)
         consumer.answer(message, body)
 
-        assert type(await raised(call)) is errors.WarrenError
+        assert await call == body
+
+
+@pytest.mark.parametrize("body", NO_REPLIES)
+async def test_what_is_no_reply_to_a_job_is_an_error_of_its_own_only(settings, consumer, body):
+    async with connected(settings) as client:
+        job = asyncio.create_task(client.submit(queues.TRAIN, b"{}", "m", LONG))
+        (message,) = await asyncio.to_thread(consumer.take, 1, queues.TRAIN)
+        consumer.answer(message, body)
+
+        assert type(await raised(job)) is errors.WarrenError
         assert is_connected(client)
 
 
@@ -339,7 +379,7 @@ async def test_whoever_waits_is_told_at_once_when_the_connection_is_closed(
         call = asyncio.create_task(client.call(queues.PREDICT, b"{}", LONG))
         (message,) = await asyncio.to_thread(consumer.take)
         consumer.answer(message, completed(prediction=1))
-        assert (await call).fields == {"prediction": 1}
+        assert await call == completed(prediction=1).encode()
 
 
 async def test_calls_work_again_after_each_of_many_losses(settings, consumer, wire):
@@ -349,7 +389,7 @@ async def test_calls_work_again_after_each_of_many_losses(settings, consumer, wi
             call = asyncio.create_task(client.call(queues.PREDICT, b"{}", LONG))
             (message,) = await asyncio.to_thread(consumer.take)
             consumer.answer(message, completed(prediction=number))
-            assert (await call).fields == {"prediction": number}
+            assert await call == completed(prediction=number).encode()
 
             lost = asyncio.create_task(client.call(queues.PREDICT, b"{}", LONG))
             await asyncio.to_thread(consumer.take)
@@ -546,4 +586,4 @@ async def test_while_the_broker_is_out_of_memory_calls_fail_at_once(settings, br
         *_, message = await asyncio.to_thread(consumer.take, len(calls) + 1)
         assert message[2] == b"[]"
         consumer.answer(message, completed(prediction=1))
-        assert await call == completed(prediction=1)
+        assert await call == completed(prediction=1).encode()

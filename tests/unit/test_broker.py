@@ -1,7 +1,9 @@
 from itertools import islice
 
+import pika
 import pytest
 
+from app import broker
 from app.broker import backoff
 
 
@@ -15,3 +17,19 @@ def test_delays_double_up_to_five_seconds_less_at_most_half(_):
 
 def test_no_two_clients_wait_alike():
     assert list(islice(backoff(), 10)) != list(islice(backoff(), 10))
+
+
+@pytest.mark.parametrize("kind", [broker.AsyncConnection, broker._Selecting])
+def test_the_frames_of_a_message_leave_together(kind, monkeypatch):
+    connection = object.__new__(kind)
+    connection.bytes_sent = connection.frames_sent = 0
+    connection._body_max_length = 1000
+    sent = []
+    monkeypatch.setattr(kind, "_adapter_emit_data", lambda _, data: sent.append(data))
+    message = pika.spec.Basic.Publish(exchange="", routing_key="q")
+
+    connection._send_message(1, message, (pika.BasicProperties(), b"body"))
+
+    (data,) = sent
+    assert data.endswith(b"body\xce")
+    assert connection.bytes_sent == len(data)

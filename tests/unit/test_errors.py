@@ -62,6 +62,7 @@ def test_what_can_be_tried_again_is_unavailable():
         errors.Unavailable,
         errors.ChildKilled,
         errors.ConsumerLost,
+        errors.Overloaded,
         errors.BrokerUnavailable,
         errors.Unroutable,
         errors.StorageUnavailable,

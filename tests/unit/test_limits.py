@@ -3,7 +3,8 @@ import asyncio
 import pytest
 from starlette.exceptions import HTTPException
 
-from app.producer.limits import BodyLimit
+from app import errors
+from app.producer.limits import BodyLimit, InFlight
 
 
 def received(chunks, path="/train", length=None, kind="http"):
@@ -62,3 +63,35 @@ def test_a_path_may_have_a_limit_of_its_own():
 
 def test_what_is_no_request_passes():
     assert received([b"x" * 100], kind="lifespan") == ([b"x" * 100], None)
+
+
+def test_as_many_are_admitted_as_may_be_in_flight():
+    in_flight = InFlight(requests=2, size=100)
+
+    with in_flight.admit():
+        with in_flight.admit(), pytest.raises(errors.Overloaded), in_flight.admit():
+            pytest.fail("admitted")
+        with in_flight.admit():
+            pass
+
+
+def test_as_many_bytes_are_taken_as_may_be_in_flight():
+    in_flight = InFlight(requests=10, size=100)
+
+    with in_flight.admit() as take:
+        take(30)
+        take(30)
+        with in_flight.admit() as take_more:
+            take_more(40)
+            with pytest.raises(errors.Overloaded):
+                take(1)
+            take(0)
+        take(40)
+
+
+def test_what_ends_with_an_error_is_not_in_flight_any_more():
+    in_flight = InFlight(requests=1, size=100)
+
+    for _ in range(3):
+        with pytest.raises(KeyError), in_flight.admit() as take:
+            raise KeyError(take(100))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import errors, messages
-from app.messages import PredictRequest, Reply, Status, Training, TrainRequest, decode
+from app.messages import MAX_ROWS, PredictRequest, Reply, Status, Training, TrainRequest, decode
 from app.settings import MIN_FIT_MEMORY
 from app.strictjson import loads
 
@@ -352,6 +352,18 @@ def test_a_training_has_the_defaults_of_the_design():
     assert request.test_size == 0.2
     assert request.max_seconds is request.max_memory is None
     assert request.model_id is None
+
+
+def test_more_rows_than_may_be_are_too_large_and_the_limit_is_named():
+    most = [{"a": 1}] * MAX_ROWS
+    assert len(decode(PredictRequest, encoded({**PREDICTION, "input_data": most})).rows) == MAX_ROWS
+
+    with pytest.raises(errors.TooLarge) as caught:
+        decode(PredictRequest, encoded({**PREDICTION, "input_data": [*most, {}]}))
+
+    assert caught.value.extra == {"field": "input_data", "limit": 10_000}
+    assert caught.value.detail.startswith("input_data: ")
+    assert "10000" in caught.value.detail
 
 
 def test_one_row_and_many_rows_read_alike():

@@ -27,6 +27,7 @@ STATUS = {
     errors.Unavailable: 503,
     errors.ChildKilled: 503,
     errors.ConsumerLost: 503,
+    errors.Overloaded: 503,
     errors.BrokerUnavailable: 503,
     errors.Unroutable: 503,
     errors.StorageUnavailable: 503,

@@ -18,7 +18,9 @@ def test_the_defaults_are_those_of_the_design():
 
     assert settings.port == 5000
     assert settings.train_wait == 1.0
-    assert settings.max_body == 1_000_000
+    assert settings.max_body == 4_000_000
+    assert (settings.max_in_flight, settings.max_in_flight_bytes) == (4096, 32_000_000)
+    assert settings.predict_prefetch == 128
     assert settings.max_attempts == 4
     assert settings.lease_seconds == 15
     assert (settings.fit_seconds, settings.fit_memory) == (36_000, 4_000_000_000)
@@ -60,6 +62,9 @@ def test_the_file_of_the_local_stack_is_read_where_the_environment_says_nothing(
         ("TRAIN_WAIT", "0"),
         ("PREDICT_TIMEOUT", "-1"),
         ("PREDICT_PREFETCH", "0"),
+        ("MAX_BODY", "4000001"),
+        ("MAX_IN_FLIGHT", "0"),
+        ("MAX_IN_FLIGHT_BYTES", "3999999"),
         ("MAX_ATTEMPTS", "0"),
         ("LEASE_SECONDS", "4"),
         ("FIT_SECONDS", "0"),
