@@ -3,14 +3,16 @@
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from concurrent.futures import Future
 from math import isfinite
+from queue import SimpleQueue
+from time import monotonic
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 from pydantic import JsonValue
 
 from app import errors
@@ -23,6 +25,10 @@ import onnxruntime
 
 Answer = dict[str, Any]
 Inputs = dict[str, npt.NDArray[Any]]
+
+LOADERS = 4  # models that are loaded at a time
+AWAY_SECONDS = 1.0  # how long what could not be reached is not asked again
+SILENT_SECONDS = 2.0
 
 
 class Model:
@@ -132,36 +138,55 @@ def parity(expected: npt.NDArray[np.float64], answered: npt.NDArray[Any]) -> flo
 
 
 class ModelCache:
-    """The models used last, bounded by the bytes of their files, each loaded once for all."""
+    """The models used last, bounded by the bytes of their files, each loaded once for all.
+
+    They are loaded by threads of its own, so that whoever asks may do something else meanwhile.
+    """
 
     def __init__(self, load: Callable[[str], Model], max_bytes: int) -> None:
         """`load(model_id)` makes a model or raises; what it raises reaches all that wait for it."""
         self._load = load
-        self._models: LRUCache[str, Model] = LRUCache(max_bytes, lambda model: model.bytes)
+        self._models: LRUCache[str, Future[Model]] = LRUCache(
+            max_bytes, lambda loaded: loaded.result().bytes
+        )
+        self._away: TTLCache[str, Future[Model]] = TTLCache(1024, AWAY_SECONDS)
+        self._silent_until = 0.0
         self._loading: dict[str, Future[Model]] = {}
         self._lock = threading.Lock()
+        self._wanted: SimpleQueue[tuple[str, Future[Model]]] = SimpleQueue()
+        for number in range(LOADERS):  # daemons: a load never keeps the process from its end
+            threading.Thread(target=self._work, name=f"load-{number}", daemon=True).start()
 
-    def get(self, model_id: str) -> Model:
-        """Return the model, loading it or waiting for the thread that does."""
+    def get(self, model_id: str) -> Future[Model]:
+        """Return at once what is the model, or will be when it is loaded."""
         with self._lock:
-            if model := self._models.get(model_id):
-                return model
-            loading = self._loading.get(model_id)
-            if mine := loading is None:
-                loading = self._loading[model_id] = Future()
-        if not mine:
-            return loading.result()
+            for known in (self._models, self._loading, self._away):
+                if found := known.get(model_id):
+                    return found
+            loading = self._loading[model_id] = Future()
+        self._wanted.put((model_id, loading))
+        return loading
+
+    def _work(self) -> None:
+        while True:
+            self._fetch(*self._wanted.get())
+
+    def _fetch(self, model_id: str, loading: Future[Model]) -> None:
+        keep: MutableMapping[str, Future[Model]] = {}  # here it is forgotten
+        begun = monotonic()
         try:
+            if begun < self._silent_until:
+                raise errors.Unavailable("what holds the models does not answer")
             model = self._load(model_id)
-        except BaseException as error:
-            loading.set_exception(error)
-            raise
-        else:
+            if model.bytes <= self._models.maxsize:  # a larger one serves and is not kept
+                keep = self._models
             loading.set_result(model)
-            with self._lock:
-                if model.bytes <= self._models.maxsize:  # a larger one serves and is not kept
-                    self._models[model_id] = model
-            return model
-        finally:
-            with self._lock:
-                del self._loading[model_id]
+        except BaseException as error:  # noqa: BLE001  whoever waits for it is told
+            if isinstance(error, errors.Unavailable):
+                keep = self._away
+                if monotonic() > begun + SILENT_SECONDS:  # others need not wait for that one by one
+                    self._silent_until = monotonic() + AWAY_SECONDS
+            loading.set_exception(error)
+        with self._lock:
+            keep[model_id] = loading
+            del self._loading[model_id]

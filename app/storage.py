@@ -25,6 +25,10 @@ _CONFIG = Config(
     s3={"addressing_style": "path"},
     max_pool_connections=32,
 )
+# For whom somebody waits: a server that is silent is given up before they go, after six seconds.
+IMPATIENT = _CONFIG.merge(
+    Config(read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+)
 _ONNX, _MANIFEST = "model.onnx", "metadata.json"
 # Parts in the calling thread, one after another: memory stays at two parts of 8 MiB.
 _ONE_BY_ONE = TransferConfig(use_threads=False)
@@ -42,12 +46,12 @@ class Dataset:
 class Storage:
     """The bucket. Every method raises `errors.StorageUnavailable` when S3 does not answer."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Make a client; nothing is sent yet."""
+    def __init__(self, settings: Settings, config: Config = _CONFIG) -> None:
+        """Make a client; nothing is sent yet. `config` may be `IMPATIENT`."""
         secret = settings.aws_secret_access_key
         self._s3 = boto3.client(
             "s3",
-            config=_CONFIG,
+            config=config,
             endpoint_url=settings.aws_endpoint_url,
             region_name=settings.aws_default_region,
             aws_access_key_id=settings.aws_access_key_id,

@@ -1,5 +1,6 @@
 """The consumer: `python app/consumer/consumer.py --num_threads 2`."""
 
+import gc
 import logging
 import os
 import secrets
@@ -18,14 +19,14 @@ import click
 from app import broker, jobs, log, queues
 from app.consumer import models
 from app.consumer.patience import Patience
-from app.consumer.predict import Predict
+from app.consumer.predict import Predict, quick
 from app.consumer.train import Train
 from app.consumer.trainer import Limits, Trainer
 from app.consumer.worker import Worker
 from app.relay import Relay
 from app.serving import ModelCache
 from app.settings import Settings
-from app.storage import Storage
+from app.storage import IMPATIENT, Storage
 
 logger = logging.getLogger("app.consumer")
 
@@ -53,7 +54,8 @@ def main(num_threads: int) -> None:
     trainer = Trainer()
     limits = Limits(settings.fit_seconds, settings.fit_memory)
     drained = threading.Event()
-    cache = ModelCache(lambda model_id: models.load(model_id, store, storage), settings.model_cache)
+    shelf = Storage(settings, IMPATIENT)
+    cache = ModelCache(lambda model_id: models.load(model_id, store, shelf), settings.model_cache)
     predict = Predict(cache.get, models.latest(store))
     # Containers that share a host's name share its process ids, too.
     host = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
@@ -62,7 +64,9 @@ def main(num_threads: int) -> None:
         name = f"{kind}-{number}"
         parameters = broker.parameters(settings, f"warren consumer {host} {name}")
         if kind == "predict":
-            return Worker(name, parameters, queues.PREDICT, settings.predict_prefetch, predict)
+            return Worker(
+                name, parameters, queues.PREDICT, settings.predict_prefetch, predict, quick
+            )
         train = Train(store, storage, trainer, limits, f"{host}:{name}", Patience(drained))
         return Worker(name, parameters, queues.TRAIN, 1, train)
 
@@ -70,6 +74,7 @@ def main(num_threads: int) -> None:
     relay = Relay(broker.parameters(settings, f"warren consumer {host} relay"), store)
     threads: list[Worker | Relay] = [*workers, relay]
     trainer.warm()
+    gc.freeze()  # to look at all that was imported takes a collection 50 ms, and stops the rest
     for each in threads:
         each.start()
     logger.info("%d train and %d predict threads", num_threads, num_threads)

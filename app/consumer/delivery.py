@@ -3,9 +3,12 @@
 import functools
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any, Protocol
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
@@ -13,11 +16,12 @@ from pika.exceptions import AMQPError
 
 from app import errors, messages, queues
 from app.consumer.direct import PREFIX, DirectReplies
-from app.messages import Reply, RequestT
+from app.messages import JSON, Reply, RequestT, Status
 
 log = logging.getLogger(__name__)
 
 
+MAX_HELD = 64  # messages; half of what the broker delivers at a time
 MAX_UNSENT = 1000  # replies that are kept while there is no connection
 
 
@@ -40,6 +44,7 @@ class Session:
         self.unsent: deque[tuple[str, bytes, pika.BasicProperties]] = deque(maxlen=MAX_UNSENT)
         self._outbox: deque[Callable[[], object]] = deque()
         self._scheduled = False
+        self._unsettled: set[int] = set()
 
     @property
     def alive(self) -> bool:
@@ -76,18 +81,57 @@ class Session:
         while self._outbox:
             self._outbox.popleft()()
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so much is unsettled that nothing should be held which need not be."""
+        return len(self._unsettled) > MAX_HELD
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Do at the end of the block what is asked in it; for the connection's thread only."""
+        self._scheduled = True
+        try:
+            yield
+        finally:
+            self.flush()
+
+    def came(self, tag: int) -> None:
+        """Take note of a delivery; on the connection's thread only."""
+        self._unsettled.add(tag)
+
     def settle(self, batch: list["Delivery"]) -> None:
-        """Reject and requeue one by one, then ack the rest at once: all before it is settled."""
-        for each in batch:
-            if each.verdict is not Verdict.ACK:
-                nack = functools.partial(self.channel.basic_nack, each.tag)
-                self.post(functools.partial(nack, requeue=each.verdict is Verdict.REQUEUE))
-        acked = [each.tag for each in batch if each.verdict is Verdict.ACK]
-        if acked:
-            self.post(functools.partial(self.channel.basic_ack, max(acked), multiple=True))
+        """Ack, reject or requeue what the batch holds, each as its verdict says."""
+        self.post(functools.partial(self._settle, [(each.tag, each.verdict) for each in batch]))
+
+    def _settle(self, verdicts: list[tuple[int, Verdict]]) -> None:
+        """Reject and requeue one by one, then ack the rest at once if that covers no other."""
+        self._unsettled.difference_update(tag for tag, _ in verdicts)
+        for tag, verdict in verdicts:
+            if verdict is not Verdict.ACK:
+                self.channel.basic_nack(tag, requeue=verdict is Verdict.REQUEUE)
+        acked = sorted(tag for tag, verdict in verdicts if verdict is Verdict.ACK)
+        at_once = not acked or min(self._unsettled, default=acked[-1]) >= acked[-1]
+        for tag in acked[-1:] if at_once else acked:
+            self.channel.basic_ack(tag, multiple=at_once)
 
 
-@dataclass
+class Part(Protocol):
+    """A request in hand: a message, or one of those that share a message."""
+
+    body: bytes
+
+    @property
+    def delivery(self) -> "Delivery":
+        """Return the message."""
+
+    def reply(self, reply: Reply) -> None:
+        """Send a reply to whoever asked for one."""
+
+    def reject(self) -> None:
+        """Send the message to the dead-letter queue: it can never be understood."""
+
+
+@dataclass(eq=False)
 class Delivery:
     """A message in hand. A handler that returns has it acked, unless it chose otherwise."""
 
@@ -100,40 +144,31 @@ class Delivery:
     session: Session
     outlet: Callable[[], Session]  # by which replies leave: the connection may be a new one
     direct: DirectReplies | None = None  # by which those leave that may harm a connection
+    lines: bool = False  # whether it holds a request in each line
+    deadline: float | None = None  # by the monotonic clock: later, nobody waits for the answer
     verdict: Verdict = Verdict.ACK
+    holds: int = 0  # what is to be done `Later` before it is settled
 
-    def decode(self, kind: type[RequestT]) -> RequestT | None:
-        """Return the request; what is none is answered, and goes to the dead letters."""
-        try:
-            return messages.decode(kind, self.body)
-        except errors.Invalid as error:
-            self.refuse(error)
-            return None
-
-    def refuse(self, error: errors.WarrenError) -> None:
-        """Answer with an error and send the message to the dead letters."""
-        log.warning("a message is rejected: %s", error)
-        self.reply(Reply.error(error))
-        self.reject()
+    @property
+    def delivery(self) -> "Delivery":
+        """Return the message itself."""
+        return self
 
     def reply(self, reply: Reply) -> None:
-        """Send a reply to whoever asked for one, but never into a queue of work."""
+        """Send a reply to whoever asked for one."""
+        if self.reply_to:
+            body, status = encode(reply)
+            self.send(body, JSON, status)
+
+    def send(self, body: bytes, content_type: str, status: Status | None = None) -> None:
+        """Send the body of a reply, or of many, but never into a queue of work."""
         if not self.reply_to:
             return
         if self.reply_to in queues.TYPES:
             log.warning("no reply is sent into %s", self.reply_to)
             return
-        body = reply.encode()
-        if len(body) > queues.MAX_MESSAGE_BYTES:
-            reply = Reply.error(
-                errors.TooLarge(f"the answer has {len(body)} bytes: ask for fewer rows at a time"),
-                reply.model_id,
-            )
-            body = reply.encode()
         properties = pika.BasicProperties(
-            content_type="application/json",
-            correlation_id=self.correlation_id,
-            type=reply.status,
+            content_type=content_type, correlation_id=self.correlation_id, type=status
         )
         if self.direct and self.reply_to.startswith(PREFIX):
             self.direct.send(self.reply_to, body, properties)
@@ -147,3 +182,43 @@ class Delivery:
     def requeue(self) -> None:
         """Hand the message back unharmed, for another consumer."""
         self.verdict = Verdict.REQUEUE
+
+
+Handler = Callable[[list[Delivery]], "list[Later] | None"]
+
+
+@dataclass(frozen=True, eq=False)
+class Later:
+    """What a handler leaves for later: `then`, when `until` is done.
+
+    It is called with those of the deliveries whose connection still lives.
+    """
+
+    until: Future[Any]
+    deliveries: list[Delivery]  # each once
+    then: Handler
+
+
+def decode(part: Part, kind: type[RequestT]) -> RequestT | None:
+    """Return the request; what is none is answered, and goes to the dead letters."""
+    try:
+        return messages.decode(kind, part.body)
+    except errors.WarrenError as error:
+        refuse(part, error)
+        return None
+
+
+def refuse(part: Part, error: errors.WarrenError) -> None:
+    """Answer with an error and send the message to the dead letters."""
+    log.warning("a message is rejected: %s", error)
+    part.reply(Reply.error(error))
+    part.reject()
+
+
+def encode(reply: Reply) -> tuple[bytes, Status]:
+    """Return the body and status of a reply, or of the error that it is too large to be sent."""
+    body = reply.encode()
+    if len(body) <= queues.MAX_MESSAGE_BYTES:
+        return body, reply.status
+    detail = f"the answer has {len(body)} bytes: ask for fewer rows at a time"
+    return Reply.error(errors.TooLarge(detail), reply.model_id).encode(), Status.ERROR

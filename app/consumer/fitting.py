@@ -17,6 +17,7 @@ from typing import Any
 from app import errors
 from app.messages import TrainRequest
 
+NICENESS = 10  # somebody waits for a prediction; a fit takes the time that is left
 MAX_PARITY = 1e-2  # nearest neighbours may differ by more where distances tie
 
 
@@ -44,6 +45,7 @@ def run(
     # Both may be sent to the whole group: the parent decides what becomes of the fit.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.nice(NICENESS)
     folder = Path(csv).parent
     threading.Thread(target=_die_with_parent, args=(folder,), daemon=True).start()
     request = TrainRequest.model_validate(body)

@@ -3,75 +3,133 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
+from time import monotonic
 
 from app import errors
-from app.consumer.delivery import Delivery
+from app.consumer.delivery import Delivery, Later, Part, decode
+from app.consumer.direct import PREFIX
+from app.consumer.lines import parts
 from app.messages import LATEST, PredictRequest, Reply, Row, Status
 from app.serving import Model
 
 logger = logging.getLogger(__name__)
+
+SMALL_BYTES = 64_000
+
+_Asked = tuple[Part, PredictRequest]
 
 
 @dataclass(frozen=True)
 class Predict:
     """The handler of `queue.model.predict`.
 
-    `find` returns a model by its id; `latest` the id of the one that finished last.
+    `find` returns what is or will be the model of an id; `latest` the id of the one that finished
+    last.
     """
 
-    find: Callable[[str], Model]
+    find: Callable[[str], Future[Model]]
     latest: Callable[[str | None], str]
 
-    def __call__(self, deliveries: list[Delivery]) -> None:
-        """Answer each message, those for one model in one run; a bad row spoils its own only."""
-        groups: dict[str, list[tuple[Delivery, PredictRequest]]] = defaultdict(list)
-        for delivery in deliveries:
-            if request := delivery.decode(PredictRequest):
+    def __call__(self, deliveries: list[Delivery]) -> list[Later]:
+        """Answer each message, those for one model in one run; a bad row spoils its own only.
+
+        What needs a model that has yet to be loaded is left for later.
+        """
+        later: list[Later] = []
+        for model_id, asked in self._by_model(_awaited(deliveries)).items():
+            found = self.find(model_id)
+            if found.done():
+                _attempt(model_id, asked, found)
+            elif asked[0][0].delivery.session.crowded:
+                _refuse(asked, errors.Unavailable(f"many wait for model {model_id} to be loaded"))
+            else:
+                waiting = list(dict.fromkeys(part.delivery for part, _ in asked))
+                later.append(Later(found, waiting, partial(_resume, model_id, asked, found)))
+        return later
+
+    def _by_model(self, deliveries: list[Delivery]) -> dict[str, list[_Asked]]:
+        groups: dict[str, list[_Asked]] = defaultdict(list)
+        for part in chain.from_iterable(map(parts, deliveries)):
+            if request := decode(part, PredictRequest):
                 try:
-                    groups[self._name(request)].append((delivery, request))
+                    groups[self._name(request)].append((part, request))
                 except errors.WarrenError as error:
-                    delivery.reply(Reply.error(error, request.model_id))
-        for model_id, asked in groups.items():
-            try:
-                _answer(asked, self.find(model_id))
-            except errors.WarrenError as error:
-                for delivery, _ in asked:
-                    delivery.reply(Reply.error(error, model_id))
-            except Exception:  # a bug with one model is none of the others' business
-                logger.exception("predictions of %s go to the dead letters", model_id)
-                for delivery, _ in asked:
-                    delivery.reply(Reply.error(errors.WarrenError(), model_id))
-                    delivery.reject()
+                    part.reply(Reply.error(error, request.model_id))
+        return groups
 
     def _name(self, request: PredictRequest) -> str:
         return self.latest(request.dataset_id) if request.model_id == LATEST else request.model_id
 
 
-def _answer(asked: list[tuple[Delivery, PredictRequest]], model: Model) -> None:
-    """Check every message's rows, run the good ones together, reply to each."""
+def quick(delivery: Delivery) -> bool:
+    """Tell whether to answer a message takes milliseconds, and waits for nobody."""
+    return not (
+        len(delivery.body) > SMALL_BYTES
+        or LATEST.encode() in delivery.body  # which the database tells
+        or b"\\u" in delivery.body  # by which that may be written
+        or (delivery.reply_to or "").startswith(PREFIX)
+    )
+
+
+def _awaited(deliveries: list[Delivery]) -> list[Delivery]:
+    """Leave out what nobody waits for any more."""
+    now = monotonic()
+    return [each for each in deliveries if each.deadline is None or each.deadline > now]
+
+
+def _resume(
+    model_id: str, asked: list[_Asked], found: Future[Model], deliveries: list[Delivery]
+) -> None:
+    awaited = set(_awaited(deliveries))
+    _attempt(model_id, [each for each in asked if each[0].delivery in awaited], found)
+
+
+def _attempt(model_id: str, asked: list[_Asked], found: Future[Model]) -> None:
+    """Answer what was asked of one model, be it that the model could not be loaded."""
+    try:
+        _answer(asked, found.result())
+    except errors.WarrenError as error:
+        error.__traceback__ = None  # the error may be kept for a while, not so what was asked
+        _refuse(asked, error)
+    except Exception:  # a bug with one model is none of the others' business
+        logger.exception("predictions of %s go to the dead letters", model_id)
+        for part, _ in asked:
+            part.reply(Reply.error(errors.WarrenError(), model_id))
+            part.reject()
+
+
+def _refuse(asked: list[_Asked], error: errors.WarrenError) -> None:
+    for part, request in asked:
+        part.reply(Reply.error(error, request.model_id))
+
+
+def _answer(asked: list[_Asked], model: Model) -> None:
+    """Check every request's rows, run the good ones together, reply to each."""
     rows: list[Row] = []
-    waiting: list[tuple[Delivery, PredictRequest]] = []
-    for delivery, request in asked:
+    waiting: list[_Asked] = []
+    for part, request in asked:
         try:
             for row in request.rows:
                 model.check(row)
         except errors.Invalid as error:
-            delivery.reply(Reply.error(error, model.manifest.model_id))
+            part.reply(Reply.error(error, model.manifest.model_id))
         else:
             rows += request.rows
-            waiting.append((delivery, request))
+            waiting.append((part, request))
     answers = iter(model.predict(rows) if rows else ())
     model_id = model.manifest.model_id
-    for delivery, request in waiting:
+    for part, request in waiting:
         mine = list(islice(answers, len(request.rows)))
         whole = [answer for answer in mine if answer is not None]
         if len(whole) < len(mine):
             infinite = errors.Invalid("input_data: has no finite answer", field="input_data")
-            delivery.reply(Reply.error(infinite, model_id))
+            part.reply(Reply.error(infinite, model_id))
             continue
         fields = whole[0]
         if isinstance(request.input_data, list):
             fields = {name: [answer[name] for answer in whole] for name in fields}
-        delivery.reply(Reply(Status.COMPLETED, model_id, fields))
+        part.reply(Reply(Status.COMPLETED, model_id, fields))

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from app import errors, log, queues
 from app.consumer.claim import claim, tell
-from app.consumer.delivery import Delivery
+from app.consumer.delivery import Delivery, decode, refuse
 from app.consumer.lease import Lease
 from app.consumer.patience import Patience
 from app.consumer.trainer import Limits, Trainer
@@ -40,7 +40,7 @@ class Train:
     def __call__(self, deliveries: list[Delivery]) -> None:
         """Claim each message's job, fit, store the model, publish it in the row, reply."""
         for delivery in deliveries:
-            request = delivery.decode(TrainRequest)
+            request = decode(delivery, TrainRequest)
             job_id = request.model_id or _id_of(delivery) if request else delivery.message_id
             if not job_id:
                 continue
@@ -54,7 +54,7 @@ class Train:
                     logger.info("handed back")
                     delivery.requeue()
                 except (errors.Invalid, errors.TooLarge) as error:
-                    delivery.refuse(error)
+                    refuse(delivery, error)
                     self._refuse(job_id)
                 except Exception:
                     self._refuse(job_id)

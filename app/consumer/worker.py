@@ -1,28 +1,35 @@
-"""A worker: one thread that owns a connection and only pumps it, and one that does the work.
+"""A worker: one thread that owns a connection and pumps it, and one that does the work.
 
-Heartbeats therefore never wait for work, and nothing but `add_callback_threadsafe` crosses between
-the two (pika's rule). Whatever takes the channel away (connection lost, channel closed, consumer
-cancelled) is answered alike: a new connection with everything on it made anew, after a backoff.
+Heartbeats therefore wait for no work but what takes milliseconds; the first thread does that itself
+as to hand it over would take as long again. Only `add_callback_threadsafe` crosses between the two
+(pika's rule). Whatever takes the channel away (connection lost, channel closed, consumer cancelled)
+is answered alike: a new connection with everything on it made anew, after a backoff.
 """
 
 import logging
 import queue
 import threading
 from collections.abc import Callable
+from itertools import chain
+from time import monotonic
+from typing import Any
 
 import pika
 from pika.exceptions import AMQPError
 
 from app import errors, queues
 from app.broker import keep
-from app.consumer.delivery import Delivery, Session
+from app.consumer.delivery import Delivery, Handler, Later, Session
 from app.consumer.direct import DirectReplies
-from app.messages import Reply
+from app.messages import LINES, Reply
 
 log = logging.getLogger(__name__)
 
-
-Handler = Callable[[list[Delivery]], None]
+BATCH_BYTES = 1_000_000  # what came behind so much waits for the next batch
+QUICK_BYTES = 100_000  # what came behind so much is the hands', be it quick or not
+# Small is not quick with every model: after such a batch all are the hands' for a while.
+SLOW_SECONDS = 0.2
+SLOW_FOR_SECONDS = 60.0
 
 
 class Worker(threading.Thread):
@@ -35,14 +42,22 @@ class Worker(threading.Thread):
         queue_name: str,
         prefetch: int,
         handler: Handler,
+        quick: Callable[[Delivery], bool] = lambda _: False,
     ) -> None:
-        """`prefetch` is also the size of the largest batch."""
+        """`prefetch` is also the most messages in a batch.
+
+        Of what is `quick` to handle the connection's thread takes care itself.
+        """
         super().__init__(name=name, daemon=True)
         self._parameters = parameters
         self._queue = queue_name
         self._prefetch = prefetch
         self._handler = handler
-        self._inbox: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
+        self._quick = quick
+        self._quick_from = 0.0
+        self._arrived: list[Delivery] = []
+        self._inbox: queue.SimpleQueue[Delivery | Later | None] = queue.SimpleQueue()
+        self._waiting: set[Later] = set()
         self._hands = threading.Thread(target=self._work, name=name, daemon=True)
         self._stopping = threading.Event()
         self._free = threading.Event()
@@ -89,22 +104,26 @@ class Worker(threading.Thread):
         return session
 
     def _consume(self, session: Session) -> None:
-        session.channel.basic_consume(
-            self._queue,
-            lambda _, method, properties, body: self._inbox.put(
+        def arrived(_: object, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
+            session.came(method.delivery_tag)
+            self._arrived.append(
                 Delivery(
                     body,
                     properties.reply_to if isinstance(properties.reply_to, str) else None,
                     properties.correlation_id,
                     properties.message_id if isinstance(properties.message_id, str) else None,
                     method.redelivered,
-                    method.delivery_tag or 0,
+                    method.delivery_tag,
                     session,
                     lambda: self._session or session,
                     self._direct,
+                    properties.content_type == LINES,
+                    _deadline(properties.expiration),
                 )
-            ),
-        )
+            )
+
+        self._arrived = []
+        session.channel.basic_consume(self._queue, arrived)
         log.info("consuming %s", self._queue)
 
     def _pump(self, session: Session) -> None:
@@ -114,6 +133,7 @@ class Worker(threading.Thread):
             if not session.channel.consumer_tags and self._free.is_set():
                 self._consume(session)
             session.connection.process_data_events(time_limit=0.5)
+            self._share_out(session)
             if not session.alive:
                 raise AMQPError("channel closed or consumer cancelled by the broker")
         for tag in session.channel.consumer_tags:
@@ -122,37 +142,89 @@ class Worker(threading.Thread):
             session.connection.process_data_events(time_limit=0.1)
         session.flush()
 
+    def _share_out(self, session: Session) -> None:
+        """Handle at once what is quick, and give the rest to the hands."""
+        arrived, self._arrived = self._arrived, []
+        now: list[Delivery] = []
+        size, begun = 0, monotonic()
+        for each in arrived:
+            # What came before may have held this thread for so long that the connection was lost.
+            quick = not each.redelivered and begun >= self._quick_from and self._quick(each)
+            if quick and size < QUICK_BYTES:
+                now.append(each)
+                size += len(each.body)
+            else:
+                self._inbox.put(each)
+        if now:
+            with session.gathered():
+                self._handle(self._handler, now)
+                if monotonic() - begun > SLOW_SECONDS:
+                    self._quick_from = monotonic() + SLOW_FOR_SECONDS
+
     def _work(self) -> None:
         """Be the working thread: take what has arrived, handle it, settle it."""
         while batch := self._take():
-            current = [each for each in batch if each.session.alive]
-            if not current:
-                continue
-            try:
-                self._handler(current)
-            except Exception:  # a bug in a handler must not end the thread
-                log.exception("a handler failed; its messages go to the dead letters")
-                for each in current:
-                    each.reply(Reply.error(errors.WarrenError()))
-                    each.reject()
-            for session in {each.session for each in current}:
-                settled = [each for each in current if each.session is session]
-                session.settle(settled)
+            self._handle(self._handler, batch)
         self._direct.close()
 
+    def _handle(self, handler: Handler, batch: list[Delivery]) -> None:
+        current = [each for each in batch if each.session.alive]
+        if not current:
+            return
+        held: list[Later] = []
+        try:
+            held = handler(current) or []
+        except Exception:  # a bug in a handler must not end the thread
+            log.exception("a handler failed; its messages go to the dead letters")
+            for each in current:
+                each.reply(Reply.error(errors.WarrenError()))
+                each.reject()
+        for each in chain.from_iterable(later.deliveries for later in held):
+            each.holds += 1
+        done = [each for each in current if not each.holds]
+        for later in held:  # from here on, its deliveries may be the hands'
+            self._hold(later)
+        for session in {each.session for each in done}:
+            session.settle([each for each in done if each.session is session])
+
+    def _hold(self, later: Later) -> None:
+        self._waiting.add(later)
+        once = [later]  # a Future keeps its callbacks, but is not to keep our messages
+        later.until.add_done_callback(lambda _: self._inbox.put(once.pop()))
+
+    def _resume(self, later: Later) -> None:
+        self._waiting.discard(later)
+        for each in later.deliveries:
+            each.holds -= 1
+        self._handle(later.then, later.deliveries)
+
     def _take(self) -> list[Delivery]:
-        """Wait for a delivery and take those behind it; empty when the worker ends."""
+        """Wait for a delivery and take those behind it; empty when the worker ends.
+
+        What was left for later is done on the way: its messages came before those of the batch.
+        """
         batch: list[Delivery] = []
-        while len(batch) < self._prefetch:
+        size = 0
+        while len(batch) < self._prefetch and size < BATCH_BYTES:
             if not batch and self._inbox.empty():
+                if self._stopping.is_set() and not self._waiting:
+                    break
                 self._free.set()
             try:
-                delivery = self._inbox.get(block=not batch)
+                came = self._inbox.get(block=not batch)
             except queue.Empty:
                 break
             self._free.clear()
-            if delivery is None:
-                self._inbox.put(None)  # the end, for the next call to find
-                break
-            batch.append(delivery)
+            if isinstance(came, Later):
+                self._resume(came)
+            elif came:  # or it says that the worker is stopping
+                batch.append(came)
+                size += len(came.body)
         return batch
+
+
+def _deadline(expiration: object) -> float | None:
+    """Return the moment by which a message's sender will have given up; milliseconds come in."""
+    if isinstance(expiration, str) and expiration.isdecimal():
+        return monotonic() + int(expiration) / 1000
+    return None

@@ -11,6 +11,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from app import broker as amqp
 from app import deadletters, errors, letters, messages, queues
+from app.consumer.delivery import decode
 from app.consumer.worker import Worker
 from scripts.plan import ROOT
 from scripts.programs import inherited
@@ -514,7 +515,7 @@ def worker(settings):
     def handle(deliveries):
         for each in deliveries:
             seen.append(each.body)
-            each.decode(messages.TrainRequest)
+            decode(each, messages.TrainRequest)
 
     made = Worker("worker", amqp.parameters(settings, "worker"), queues.TRAIN, 1, handle)
     made.seen = seen

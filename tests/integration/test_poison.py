@@ -114,7 +114,7 @@ async def test_a_producer_gets_its_reply_although_poison_came_before(properties,
 
     await asyncio.to_thread(answer)
 
-    assert await call == Reply(Status.COMPLETED, "m")
+    assert await call == Reply(Status.COMPLETED, "m").encode()
     assert client.check() is before
     await client.stop()
 

@@ -1,15 +1,20 @@
 import json
 import threading
 from collections import Counter
+from itertools import chain
+from time import monotonic
 
 import pika
 import pytest
 
 from app import broker as amqp
 from app import queues
-from app.consumer.worker import Worker
-from app.messages import Reply, Status
+from app.consumer.predict import Predict, quick
+from app.consumer.worker import BATCH_BYTES, Worker
+from app.messages import LINES, Reply, Status
+from app.serving import Model, ModelCache
 from tests.integration.wire import Wire, close_connection
+from tests.unit import frames
 from tests.waiting import until
 
 
@@ -64,14 +69,19 @@ def wire(settings):
         yield opened
 
 
+def no(_):
+    """Nothing is quick."""
+    return False
+
+
 @pytest.fixture
 def start(settings):
     """Start workers that end with the test."""
     workers = []
 
-    def run(handler, queue=queues.TRAIN, prefetch=1, name="worker", **changes):
+    def run(handler, queue=queues.TRAIN, prefetch=1, name="worker", quick=no, **changes):
         parameters = amqp.parameters(settings.model_copy(update=changes), name)
-        worker = Worker(name, parameters, queue, prefetch, handler)
+        worker = Worker(name, parameters, queue, prefetch, handler, quick)
         workers.append(worker)
         worker.start()
         return worker
@@ -242,7 +252,8 @@ def test_a_worker_comes_back_after_each_of_many_losses(start, client, wire):
 
     for number in range(5):
         client.ask(number)
-        assert client.reply()[0] == str(number)
+        while client.reply()[0] != str(number):
+            pass  # the one before: its ack was cut off, so it came again
         wire.cut()
 
 
@@ -572,6 +583,42 @@ def test_a_batch_is_not_larger_than_the_prefetch(start, client):
     assert max(handler.batches) <= 5
 
 
+def test_a_batch_takes_nothing_more_once_it_has_so_many_bytes(start, client):
+    handler = Handler(waits=True)
+    worker = start(handler, queues.PREDICT, prefetch=20)
+    client.ask(0, queues.PREDICT)
+    assert handler.at_work.wait(20)
+    for number in range(1, 6):
+        body = str(number) + "x" * (BATCH_BYTES * 2 // 5)
+        client.ask(body, queues.PREDICT, correlation_id=str(number))
+    until(lambda: worker._inbox.qsize() == 5, "the messages have arrived")
+
+    handler.gate.set()
+
+    assert set(client.replies(6)) == set("012345")
+    assert handler.batches == [1, 3, 2]
+
+
+def test_a_message_tells_whether_it_has_lines_and_when_its_answer_is_of_no_use(start, client):
+    seen = []
+
+    def handle(deliveries):
+        for each in deliveries:
+            seen.append((each.lines, each.deadline))
+            each.reply(Reply(Status.COMPLETED))
+
+    before = monotonic()
+    start(handle)
+    client.ask(1, content_type="application/json")
+    client.ask(2, content_type=LINES, expiration="60000")
+    client.replies(2)
+
+    plain, (lines, deadline) = seen
+    assert plain == (False, None)
+    assert lines
+    assert before + 60 <= deadline <= monotonic() + 60
+
+
 def test_a_message_is_handled_by_one_of_many_workers(start, client):
     handlers = [Handler() for _ in range(4)]
     for number, handler in enumerate(handlers):
@@ -599,3 +646,112 @@ def test_the_heart_beats_while_a_handler_works(start, client):
 
     assert client.reply()[0] == "1"
     assert handler.seen == [("1", False)]
+
+
+class Shelf:
+    """Loads models: "warm" at once, any other when the gate is open."""
+
+    def __init__(self):
+        self.loaded = []
+        self.gate = threading.Event()
+        self.begun = threading.Event()
+
+    def __call__(self, model_id):
+        self.loaded.append(model_id)
+        if model_id != "warm":
+            self.begun.set()
+            assert self.gate.wait(60)
+        model = Model(frames.file("numeric", "ridge"))
+        model.manifest = model.manifest.model_copy(update={"model_id": model_id})
+        return model
+
+
+@pytest.fixture
+def shelf():
+    made = Shelf()
+    yield made
+    made.gate.set()
+
+
+@pytest.fixture(params=[quick, no], ids=["quick", "hands"])
+def predicting(start, shelf, request):
+    """Start a worker that predicts, by either of its threads."""
+
+    def run(**changes):
+        predict = Predict(ModelCache(shelf, max_bytes=10_000_000).get, lambda _: "warm")
+        return start(predict, queues.PREDICT, prefetch=32, quick=request.param, **changes)
+
+    return run
+
+
+def held(worker):
+    """What came by the connection that is, and waits for a model."""
+    deliveries = chain.from_iterable(later.deliveries for later in list(worker._waiting))
+    return [each for each in deliveries if each.session is worker._session]
+
+
+def ask_model(client, model_id, name):
+    body = {"model_id": model_id, "input_data": {"a": 0.5, "b": 1, "c": -2.0}}
+    client.ask(json.dumps(body), queues.PREDICT, correlation_id=name)
+
+
+def settled_all(client, worker):
+    """Stop a worker: what it has not acked goes back into its queue."""
+    worker.stop()
+    worker.join(20)
+    assert not worker.is_alive()
+    return client.depth(queues.PREDICT) == client.depth(queues.DEAD) == 0
+
+
+def test_predictions_do_not_wait_for_the_load_of_another_model(predicting, client, shelf):
+    worker = predicting()
+    for number in range(3):
+        ask_model(client, "cold", f"cold-{number}")
+    assert shelf.begun.wait(20)
+
+    for number in range(20):
+        ask_model(client, "warm", f"warm-{number}")
+    answered = client.replies(20)
+
+    assert answered.keys() == {f"warm-{number}" for number in range(20)}
+    assert {reply["status"] for reply in answered.values()} == {"TASK_COMPLETED"}
+    ask_model(client, "cold", "cold-3")  # joins the others
+    shelf.gate.set()
+    answered = client.replies(4)
+    assert answered.keys() == {f"cold-{number}" for number in range(4)}
+    assert {reply["model_id"] for reply in answered.values()} == {"cold"}
+    assert sorted(shelf.loaded) == ["cold", "warm"]
+    assert settled_all(client, worker)
+
+
+def test_what_waits_for_a_model_on_a_lost_connection_comes_again(predicting, client, shelf, wire):
+    worker = predicting(rabbitmq_port=wire.port)
+    for number in range(3):
+        ask_model(client, "cold", str(number))
+    until(lambda: len(held(worker)) == 3, "all of them wait")
+    lost = worker._session
+
+    wire.cut()
+    reconnected(worker, lost)
+    until(lambda: len(held(worker)) == 3, "all of them wait again")
+    shelf.gate.set()
+
+    assert Counter(client.reply()[0] for _ in range(3)) == Counter("012")
+    assert shelf.loaded == ["cold"]
+    assert settled_all(client, worker)
+    assert client._get(None)[0] is None  # no answer came twice
+
+
+def test_stop_finishes_what_waits_for_a_model(predicting, client, shelf):
+    worker = predicting()
+    for number in range(3):
+        ask_model(client, "cold", str(number))
+    until(lambda: len(held(worker)) == 3, "all of them wait")
+
+    worker.stop()
+    until(lambda: client.consumers(queues.PREDICT) == 0, "nothing more is taken")
+    assert worker.healthy
+    shelf.gate.set()
+
+    assert client.replies(3).keys() == {"0", "1", "2"}
+    assert settled_all(client, worker)

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import defaultdict
+from concurrent.futures import Future
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,6 +58,7 @@ class FakeSession:
     def __init__(self):
         self.channel = FakeChannel()
         self.alive = True
+        self.crowded = False
 
     def post(self, action):
         action()
@@ -79,6 +81,20 @@ def delivery(body: Any, session: Any = None, **changes: Any) -> Delivery:
         "outlet": lambda: came_by,
     }
     return Delivery(**{**values, **changes})
+
+
+def at_once(load):
+    """What finds models for `Predict`, of a function that returns them or raises."""
+
+    def find(model_id):
+        found = Future()
+        try:
+            found.set_result(load(model_id))
+        except errors.WarrenError as error:
+            found.set_exception(error)
+        return found
+
+    return find
 
 
 class Failing:

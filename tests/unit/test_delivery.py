@@ -6,8 +6,8 @@ import pytest
 from pika.exceptions import ConnectionWrongStateError
 
 from app import errors, queues
-from app.consumer.delivery import Session, Verdict
-from app.messages import PredictRequest, Reply, Status, TrainRequest
+from app.consumer.delivery import Session, Verdict, decode, encode
+from app.messages import MAX_ROWS, PredictRequest, Reply, Status, TrainRequest
 from tests.unit.fakes import FakeChannel, FakeConnection, FakeSession, delivery
 
 PREDICTION = {"model_id": "m", "input_data": {"a": 1}}
@@ -26,7 +26,7 @@ def session(connection):
 def test_a_request_is_decoded():
     message = delivery(PREDICTION)
 
-    assert message.decode(PredictRequest).model_id == "m"
+    assert decode(message, PredictRequest).model_id == "m"
     assert message.verdict is Verdict.ACK
     assert message.session.channel.published == []
 
@@ -36,7 +36,7 @@ def test_a_request_is_decoded():
 def test_what_is_no_request_is_answered_and_rejected(kind, body):
     message = delivery(body)
 
-    assert message.decode(kind) is None
+    assert decode(message, kind) is None
 
     assert message.verdict is Verdict.REJECT
     (reply,) = message.session.channel.replies
@@ -48,7 +48,7 @@ def test_what_is_no_request_is_answered_and_rejected(kind, body):
 def test_what_is_no_request_is_rejected_where_nobody_wants_a_reply():
     message = delivery(b"{", reply_to=None)
 
-    assert message.decode(TrainRequest) is None
+    assert decode(message, TrainRequest) is None
 
     assert message.verdict is Verdict.REJECT
     assert message.session.channel.published == []
@@ -133,6 +133,30 @@ def test_a_reply_that_is_too_large_becomes_an_error():
     assert reply["status"] == "TASK_ERROR"
     assert reply["model_id"] == "m"
     assert reply["error"]["type"] == "too_large"
+    ((_, _, _, properties),) = message.session.channel.published
+    assert properties.type == "TASK_ERROR"
+
+
+def test_a_reply_may_have_as_many_bytes_as_a_message():
+    empty = len(Reply(Status.COMPLETED, "m", {"text": ""}).encode())
+    most = "x" * (queues.MAX_MESSAGE_BYTES - empty)
+
+    _, whole = encode(Reply(Status.COMPLETED, "m", {"text": most}))
+    body, too_large = encode(Reply(Status.COMPLETED, "m", {"text": most + "x"}))
+
+    assert (whole, too_large) == (Status.COMPLETED, Status.ERROR)
+    assert len(body) < 1000
+
+
+def test_too_many_rows_are_answered_and_rejected():
+    message = delivery({"model_id": "m", "input_data": [{}] * (MAX_ROWS + 1)})
+
+    assert decode(message, PredictRequest) is None
+
+    assert message.verdict is Verdict.REJECT
+    (reply,) = message.session.channel.replies
+    assert reply["error"]["type"] == "too_large"
+    assert (reply["error"]["field"], reply["error"]["limit"]) == ("input_data", MAX_ROWS)
 
 
 def settled(verdicts):

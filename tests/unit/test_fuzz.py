@@ -94,6 +94,15 @@ def test_a_body_in_chunks_ends_with_an_empty_one():
     assert calls.in_chunks(Random(1), b"abc").endswith(b"\r\n0\r\n\r\n")
 
 
+def test_some_messages_are_many_predictions():
+    made = [messages.lines(Random(number)) for number in range(100)]
+
+    assert {each.queue for each in made} == {"queue.model.predict"}
+    assert max(each.body.count(b"\n") for each in made) >= 63
+    assert min(each.body.count(b"\n") for each in made) == 0
+    assert all(b"application/x-ndjson" in each.properties for each in made)
+
+
 def test_no_message_is_larger_than_a_frame():
     for number in range(2000):
         assert len(messages.make(Random(number)).properties) < 131_000

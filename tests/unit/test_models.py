@@ -74,3 +74,33 @@ def test_that_there_is_no_latest_is_not_remembered():
         latest(None)
 
     assert latest(None) == "m1"
+
+
+def test_a_database_that_is_away_is_not_asked_again_for_a_while():
+    class Away(FakeJobs):
+        def model(self, model_id, dataset_id=None):
+            super().model(model_id, dataset_id)
+            raise errors.DatabaseUnavailable("gone")
+
+    jobs = Away()
+    latest = models.latest(jobs)
+
+    for _ in range(3):
+        with pytest.raises(errors.DatabaseUnavailable, match="gone"):
+            latest("d")
+    assert jobs.asked == [(LATEST, "d")]
+
+
+def test_a_data_set_without_a_model_is_looked_at_again():
+    class Empty(FakeJobs):
+        def model(self, model_id, dataset_id=None):
+            super().model(model_id, dataset_id)
+            raise errors.NotFound("none yet")
+
+    jobs = Empty()
+    latest = models.latest(jobs)
+
+    for _ in range(2):
+        with pytest.raises(errors.NotFound):
+            latest("d")
+    assert len(jobs.asked) == 2

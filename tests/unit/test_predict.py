@@ -1,3 +1,6 @@
+import json
+from time import monotonic
+
 import pytest
 
 from app import errors
@@ -5,7 +8,7 @@ from app.consumer.delivery import Verdict
 from app.consumer.predict import Predict
 from app.serving import Model
 from tests.unit import frames
-from tests.unit.fakes import FakeSession, delivery
+from tests.unit.fakes import FakeSession, at_once, delivery
 
 NUMERIC = {"a": 0.5, "b": 1, "c": -2.0}
 
@@ -45,7 +48,7 @@ def models():
 
 @pytest.fixture
 def predict(models):
-    return Predict(models.find, models.latest)
+    return Predict(at_once(models.find), models.latest)
 
 
 def asks(model_id="a", input_data=None, **changes):
@@ -189,7 +192,7 @@ def test_an_answer_that_is_not_finite_is_an_error_of_its_own_message(models):
     odd = {**NUMERIC, "a": 666}
     good, one, among = asks(), asks(input_data=odd), asks(input_data=[NUMERIC, odd])
 
-    Predict(models.find, models.latest)([one, good, among])
+    Predict(at_once(models.find), models.latest)([one, good, among])
 
     assert answer(good)["status"] == "TASK_COMPLETED"
     assert answer(one)["error"]["field"] == "input_data"
@@ -200,7 +203,7 @@ def test_a_classifier_answers_labels_and_probabilities(models):
     models.models["a"] = Counted(frames.file("numeric", "logistic_regression"), "a")
     one, many = asks(), asks(input_data=[NUMERIC, NUMERIC])
 
-    Predict(models.find, models.latest)([one, many])
+    Predict(at_once(models.find), models.latest)([one, many])
 
     assert answer(one)["prediction"] in (0, 1)
     assert set(answer(one)["pred_proba"]) == {"0", "1"}
@@ -220,3 +223,72 @@ def test_the_replies_of_a_batch_go_by_their_own_sessions(predict):
     for number, session in enumerate(sessions):
         ((_, _, _, properties),) = session.channel.published
         assert properties.correlation_id == str(number)
+
+
+def lines(*bodies):
+    """One message of many requests."""
+    return delivery(b"\n".join(json.dumps(body).encode() for body in bodies), lines=True)
+
+
+def said(message):
+    """The replies to the lines of a message."""
+    ((_, _, body, _),) = message.session.channel.published
+    return [json.loads(line) for line in body.split(b"\n")]
+
+
+def test_the_lines_of_messages_are_answered_in_one_run_for_each_model(predict, models):
+    def asked(model_id, value):
+        return {"model_id": model_id, "input_data": {**NUMERIC, "a": value}}
+
+    first = lines(asked("a", 1.0), asked("b", 2.0), asked("a", 3.0))
+    second, alone = lines(asked("b", 4.0), asked("a", 5.0)), asks(input_data={**NUMERIC, "a": 6.0})
+
+    predict([first, alone, second])
+
+    assert models.models["a"].runs == [4]
+    assert models.models["b"].runs == [2]
+    assert [reply["model_id"] for reply in said(first) + said(second)] == ["a", "b", "a", "b", "a"]
+    predictions = [reply["prediction"] for reply in [*said(first), *said(second), answer(alone)]]
+    assert predictions == sorted(predictions)
+
+
+def test_a_bad_line_spoils_itself_only(predict):
+    good = {"model_id": "a", "input_data": NUMERIC}
+    message = lines(good, {"model_id": "a", "input_data": {}}, {"model_id": "gone"}, [], good)
+    gone = lines({**good, "model_id": "gone"}, good)
+
+    predict([message, gone])
+
+    kinds = [reply.get("error", {}).get("type") for reply in said(message)]
+    assert kinds == [None, "invalid", "invalid", "invalid", None]
+    assert message.verdict is Verdict.REJECT  # for what was no request
+    assert [reply["status"] for reply in said(gone)] == ["TASK_ERROR", "TASK_COMPLETED"]
+    assert gone.verdict is Verdict.ACK
+
+
+def test_a_bug_with_one_model_is_none_of_the_other_lines_business(predict, models):
+    def fail(rows):
+        raise KeyError("secret")
+
+    models.models["b"].predict = fail
+    good = {"model_id": "a", "input_data": NUMERIC}
+    message = lines(good, {**good, "model_id": "b"}, good)
+
+    predict([message])
+
+    kinds = [reply.get("error", {}).get("type") for reply in said(message)]
+    assert kinds == [None, "internal", None]
+    assert message.verdict is Verdict.REJECT
+
+
+def test_what_nobody_waits_for_any_more_is_not_answered(predict, models):
+    request = {"model_id": "a", "input_data": NUMERIC}
+    late = delivery(request, deadline=monotonic() - 1)
+    in_time, patient = delivery(request, deadline=monotonic() + 600), asks()
+
+    predict([late, in_time, patient])
+
+    assert late.session.channel.published == []
+    assert late.verdict is Verdict.ACK
+    assert answer(in_time)["status"] == answer(patient)["status"] == "TASK_COMPLETED"
+    assert models.models["a"].runs == [2]

@@ -1,5 +1,5 @@
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from app import errors, serving
 from app.serving import ModelCache
 from tests.unit import frames
+from tests.waiting import until
 
 LARGEST = float(np.finfo(np.float32).max)
 GOOD = {"a": 0.5, "b": 1, "c": -2.0, "colour": "red", "flag": True}
@@ -242,64 +243,69 @@ class Shelf:
         return FakeModel(model_id, self.size)
 
 
+def got(cache, model_id):
+    model = cache.get(model_id).result(20)
+    until(lambda: model_id not in cache._loading, "it is kept, or forgotten")
+    return model
+
+
 def test_a_model_is_loaded_once():
     shelf = Shelf()
     cache = ModelCache(shelf, max_bytes=10)
 
-    assert cache.get("a") is cache.get("a")
-    assert cache.get("b").name == "b"
+    assert got(cache, "a") is got(cache, "a")
+    assert got(cache, "b").name == "b"
     assert shelf.loaded == ["a", "b"]
 
 
-@pytest.fixture
-def waiting(monkeypatch):
-    """A semaphore that every thread releases when it begins to wait for another one's load."""
-    begun = threading.Semaphore(0)
+class Gated:
+    """Loads when the gate is open; `begun` is released by each load that begins."""
 
-    class Counted(Future):
-        def result(self, timeout=None):
-            begun.release()
-            return super().result(timeout)
+    def __init__(self, load):
+        self.load = load
+        self.gate = threading.Event()
+        self.begun = threading.Semaphore(0)
 
-    monkeypatch.setattr(serving, "Future", Counted)
-    return begun
+    def __call__(self, model_id):
+        self.begun.release()
+        assert self.gate.wait(20)
+        return self.load(model_id)
 
 
-def asked_by_50_threads(load, waiting):
-    """Ask 50 times for a model whose load begins to return when 49 threads wait for it."""
-
-    def slowly(model_id):
-        for _ in range(49):
-            assert waiting.acquire(timeout=20)
-        return load(model_id)
-
-    cache = ModelCache(slowly, max_bytes=10)
+def asked_by_50_threads(load):
+    """Ask 50 times for a model whose load ends when all have asked."""
+    gated = Gated(load)
+    cache = ModelCache(gated, max_bytes=10)
     with ThreadPoolExecutor(50) as pool:
-        return [pool.submit(cache.get, "a") for _ in range(50)]
+        asked = list(pool.map(cache.get, ["a"] * 50))
+    assert not any(each.done() for each in asked)
+    gated.gate.set()
+    return asked
 
 
-def test_a_model_is_loaded_once_however_many_threads_ask(waiting):
+def test_a_model_is_loaded_once_however_many_threads_ask():
     shelf = Shelf()
 
-    asked = asked_by_50_threads(shelf, waiting)
+    asked = asked_by_50_threads(shelf)
 
+    assert len({each.result(20) for each in asked}) == 1
     assert shelf.loaded == ["a"]
-    assert len({each.result() for each in asked}) == 1
 
 
-def test_a_failing_load_reaches_all_that_wait(waiting):
-    failure = errors.NotReady("in training")
-
+@pytest.mark.parametrize(
+    "failure", [errors.NotReady("in training"), errors.StorageUnavailable(), KeyError("a bug")]
+)
+def test_a_failing_load_reaches_all_that_wait(failure):
     def load(_):
         raise failure
 
-    asked = asked_by_50_threads(load, waiting)
+    asked = asked_by_50_threads(load)
 
-    assert [each.exception() for each in asked] == [failure] * 50
+    assert [each.exception(20) for each in asked] == [failure] * 50
 
 
-def test_a_failing_load_is_not_kept():
-    outcomes = [errors.StorageUnavailable(), FakeModel("a")]
+def shelf_that_fails_once(failure):
+    outcomes = [failure, FakeModel("a")]
 
     def load(_):
         outcome = outcomes.pop(0)
@@ -307,31 +313,69 @@ def test_a_failing_load_is_not_kept():
             raise outcome
         return outcome
 
-    cache = ModelCache(load, max_bytes=10)
-    with pytest.raises(errors.StorageUnavailable):
-        cache.get("a")
-
-    assert cache.get("a").name == "a"
+    return load
 
 
-def test_while_one_model_loads_another_is_given():
-    begun, release = threading.Event(), threading.Event()
+@pytest.mark.parametrize("failure", [errors.NotReady("in training"), KeyError("a bug")])
+def test_a_failing_load_is_not_kept(failure):
+    cache = ModelCache(shelf_that_fails_once(failure), max_bytes=10)
+    assert cache.get("a").exception(20) is failure
 
-    def load(model_id):
-        if model_id == "slow":
-            begun.set()
-            assert release.wait(20)
-        return FakeModel(model_id)
+    until(lambda: cache.get("a").exception(20) is None, "the model is loaded")
 
-    cache = ModelCache(load, max_bytes=10)
-    with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(cache.get, "slow")
-        assert begun.wait(20)
-        assert cache.get("quick").name == "quick"
-        assert not slow.done()
-        release.set()
 
-    assert slow.result().name == "slow"
+@pytest.mark.parametrize("failure", [errors.StorageUnavailable(), errors.DatabaseUnavailable()])
+def test_what_was_away_is_not_asked_again_for_a_while(failure, monkeypatch):
+    monkeypatch.setattr(serving, "AWAY_SECONDS", 60)
+    cache = ModelCache(shelf_that_fails_once(failure), max_bytes=10)
+    assert cache.get("a").exception(20) is failure
+
+    again = cache.get("a")
+
+    assert again.done()
+    assert again.exception() is failure
+
+
+def test_what_was_away_is_asked_again_after_a_while(monkeypatch):
+    monkeypatch.setattr(serving, "AWAY_SECONDS", 0)
+    cache = ModelCache(shelf_that_fails_once(errors.StorageUnavailable()), max_bytes=10)
+    assert cache.get("a").exception(20)
+
+    until(lambda: cache.get("a").exception(20) is None, "the model is loaded")
+
+
+def test_when_a_load_was_met_by_silence_others_do_not_wait_for_that_again(monkeypatch):
+    now = [10.0]
+    monkeypatch.setattr(serving, "monotonic", lambda: now[0])
+
+    def silent(_):
+        now[0] += serving.SILENT_SECONDS + 1
+        raise errors.StorageUnavailable
+
+    loads = [silent, FakeModel]
+    cache = ModelCache(lambda name: loads.pop(0)(name), max_bytes=10)
+    assert cache.get("a").exception(20)
+
+    assert isinstance(cache.get("b").exception(20), errors.Unavailable)
+    assert loads == [FakeModel]
+    now[0] += serving.AWAY_SECONDS
+    assert got(cache, "c").name == "c"
+
+
+def test_while_models_load_another_is_given():
+    shelf = Shelf()
+    gated = Gated(shelf)
+    cache = ModelCache(lambda name: (shelf if name == "warm" else gated)(name), max_bytes=10)
+    got(cache, "warm")
+
+    slow = [cache.get(f"slow-{n}") for n in range(serving.LOADERS + 1)]
+    for _ in range(serving.LOADERS):
+        assert gated.begun.acquire(timeout=20)
+
+    assert cache.get("warm").done()
+    assert not gated.begun.acquire(blocking=False)  # as many at a time
+    gated.gate.set()
+    assert {each.result(20).name for each in slow} == set(shelf.loaded[1:])
 
 
 def test_models_are_forgotten_by_their_bytes():
@@ -339,7 +383,7 @@ def test_models_are_forgotten_by_their_bytes():
     cache = ModelCache(shelf, max_bytes=10)
 
     for name in ("a", "b", "c", "a"):
-        cache.get(name)
+        got(cache, name)
 
     assert shelf.loaded == ["a", "b", "c", "a"]
 
@@ -349,17 +393,17 @@ def test_the_model_used_last_is_forgotten_last():
     cache = ModelCache(shelf, max_bytes=10)
 
     for name in ("a", "b", "a", "c", "a", "b"):
-        cache.get(name)
+        got(cache, name)
 
     assert shelf.loaded == ["a", "b", "c", "b"]
 
 
 def test_a_model_larger_than_the_cache_serves_and_is_not_kept():
     cache = ModelCache(lambda name: FakeModel(name, len(name)), max_bytes=3)
-    small = cache.get("a")
+    small = got(cache, "a")
 
-    large = cache.get("large")
+    large = got(cache, "large")
 
     assert large.name == "large"
-    assert cache.get("large") is not large
-    assert cache.get("a") is small
+    assert got(cache, "large") is not large
+    assert got(cache, "a") is small
