@@ -44,10 +44,10 @@ class Case:
         return self.name
 
 
-def raw(name: str, content: str | bytes, says: str = "") -> Case:
+def raw(path: str, name: str, content: str | bytes, says: str = "") -> Case:
     """Make a body that is no JSON."""
     body = content.encode() if isinstance(content, str) else content
-    return Case(name, "POST", "/train", 422, "body", says, body)
+    return Case(f"{path}: {name}", "POST", path, 422, "body", says, body)
 
 
 def training(name: str, where: str | None, says: str = "", status: int = 422, **to: Any) -> Case:
@@ -74,23 +74,36 @@ def without(feature: str) -> dict[str, float]:
 
 IDS = ["", "../x", "a/b", "a..b", ".a", "-a", "a b", "a\n", "\u00fc", "a" * 129, "a\\b", "a\0b"]
 
+NOT_JSON = [
+    ("half an object", '{"dataset_id": ', "not valid JSON"),
+    ("two objects", "{} {}", "not valid JSON"),
+    ("Python's literals", "{'dataset_id': None}", "not valid JSON"),
+    ("NaN", json.dumps({**TRAIN, "test_size": float("nan")}), "NaN"),
+    ("Infinity", json.dumps({**TRAIN, "test_size": float("inf")}), "Infinity"),
+    ("-Infinity", json.dumps({**TRAIN, "params": {"a": -float("inf")}}), "Infinity"),
+    ("a number that overflows", '{"test_size": 1e999}', "1e999"),
+    ("a number of 5000 digits", '{"test_size": %s}' % ("9" * 5000), "not valid JSON"),
+    ("a key twice", '{"target": "a", "target": "b"}', "'target' stands twice"),
+    ("a lone surrogate", '{"target": "\\ud800"}', "surrogate"),
+    ("not UTF-8", b'{"target": "\xff"}', "utf-8"),
+    ("a depth bomb", "[" * 200_000, "not valid JSON"),
+    ("a list", "[]"),
+    ("null", "null"),
+]
+
 CASES = [
-    raw("no body", "", "required"),
-    raw("half an object", '{"dataset_id": ', "not valid JSON"),
-    raw("two objects", "{} {}", "not valid JSON"),
-    raw("Python's literals", "{'dataset_id': None}", "not valid JSON"),
-    raw("NaN", json.dumps({**TRAIN, "test_size": float("nan")}), "NaN"),
-    raw("Infinity", json.dumps({**TRAIN, "test_size": float("inf")}), "Infinity"),
-    raw("-Infinity", json.dumps({**TRAIN, "params": {"a": -float("inf")}}), "Infinity"),
-    raw("a number that overflows", '{"test_size": 1e999}', "1e999"),
-    raw("a number of 5000 digits", '{"test_size": %s}' % ("9" * 5000), "not valid JSON"),
-    raw("a key twice", '{"target": "a", "target": "b"}', "'target' stands twice"),
-    raw("a lone surrogate", '{"target": "\\ud800"}', "surrogate"),
-    raw("not UTF-8", b'{"target": "\xff"}', "utf-8"),
-    raw("a depth bomb", "[" * 200_000, "not valid JSON"),
-    raw("a list", "[]"),
-    raw("null", "null"),
-    Case("no JSON by its header", "POST", "/train", 422, "body", "application/json", b"{}", {}),
+    raw("/train", "no body", "", "required"),
+    raw("/predict", "no body", "", "not valid JSON"),
+    *(raw(path, *each) for path in ("/train", "/predict") for each in NOT_JSON),
+    *(
+        Case(f"{path}: {kind}", "POST", path, 422, "body", "application/json", b"{}", headers)
+        for path in ("/train", "/predict")
+        for kind, headers in [
+            ("no type", {}),
+            ("text", {"Content-Type": "text/plain"}),
+            ("a form", {"Content-Type": "application/x-www-form-urlencoded"}),
+        ]
+    ),
     *(training(f"dataset_id {each!r:.20}", "dataset_id", dataset_id=each) for each in IDS),
     training("dataset_id is a number", "dataset_id", dataset_id=1),
     training("no dataset_id", "dataset_id", dataset_id=None),
@@ -261,7 +274,7 @@ def test_a_data_set_over_the_limit_leaves_nothing_behind(
 def test_a_body_of_megabytes_gets_413_by_the_default_limit(http: httpx.Client) -> None:
     body = b'{"a":"' + b"x" * 5_000_000 + b'"}'
     problem = is_problem(http.post("/predict", content=body, headers=JSON), 413)
-    assert "1000000 bytes" in problem["detail"]
+    assert "4000000 bytes" in problem["detail"]
 
 
 @pytest.mark.parametrize(

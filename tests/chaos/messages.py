@@ -33,8 +33,10 @@ def messages_malformed(world: World, chance: Random, seconds: float) -> Detail:
     for queue in (TRAIN, PREDICT):
         _sent(partial(publish, world.login(), queue, *bodies))
         _sent(partial(publish, world.login(), queue, b"{}", **STRANGE))
+        lines = b"\n".join(NO_REQUESTS)
+        _sent(partial(publish, world.login(), queue, lines, content_type="application/x-ndjson"))
         _sent(partial(publish, world.login(), queue, b"[]", reply_to=queue, correlation_id="1"))
-    return {"messages": 2 * len(bodies) + 4}
+    return {"messages": 2 * len(bodies) + 6}
 
 
 def _sent(send: Callable[[], None]) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from app.messages import MAX_ROWS
 from scripts.demo import ROW, TRAIN
 
 CANARY = "canary"  # the model that is always there
@@ -148,7 +149,7 @@ GARBAGE: list[Callable[[Random], bytes]] = [
     lambda rng: b"\0" * rng.randrange(1, 5000),
     lambda rng: b"[" * rng.choice((100, 5000, 100_000)),
     lambda rng: write(hostile(rng)).encode(),
-    lambda rng: b'{"a":"' + b"x" * rng.choice((10, 10_000, 10_000, 990_000, 1_100_000)) + b'"}',
+    lambda rng: b'{"a":"' + b"x" * rng.choice((10, 10_000, 10_000, 3_990_000, 4_100_000)) + b'"}',
 ]
 
 
@@ -174,7 +175,8 @@ def body(rng: Random, seed: Json, valid: float) -> bytes:
 
 def prediction(rng: Random, valid: float = 0.15) -> bytes:
     """Return the body of a prediction."""
-    rows = ROW if rng.random() < 0.6 else [ROW] * rng.choice((1, 2, 20))
+    counts, weights = (1, 2, 20, MAX_ROWS + 1), (100, 100, 100, 1)
+    rows = ROW if rng.random() < 0.6 else [ROW] * rng.choices(counts, weights)[0]
     seed = {"model_id": rng.choice((CANARY, CANARY, "latest", "nobody")), "input_data": rows}
     return body(rng, seed, valid)
 

@@ -5,6 +5,7 @@ import struct
 from dataclasses import dataclass
 from random import Random
 
+from app.messages import LINES
 from app.queues import DEAD, PREDICT, TRAIN
 from tests.fuzz import bodies, params, properties
 from tests.fuzz.properties import entry, table
@@ -58,6 +59,8 @@ IDS = [b"", b"a", b"\0", b"\xff", b"a" * 255, b"\xc3\xbc", b"{}", b"\r\n", b"0" 
 def make(rng: Random) -> Letter:
     """Return a message."""
     queue = rng.choices((TRAIN, PREDICT, CALLBACK, "absent"), (40, 45, 12, 3))[0]
+    if queue == PREDICT and rng.random() < 0.15:
+        return lines(rng)
     if queue == TRAIN:
         body = bodies.training(rng, 0.02)
         if rng.random() < 0.03:
@@ -79,6 +82,15 @@ def make(rng: Random) -> Letter:
     if kind < 0.97:
         return Letter(queue, unreadable(rng), body)
     return Letter(queue, refused(rng), body, refused=True)
+
+
+def lines(rng: Random) -> Letter:
+    """Return a message of many predictions, or of nothing but line breaks."""
+    count = rng.choice((1, 2, 5, 64))
+    body = b"\n".join(bodies.prediction(rng, 0.5) for _ in range(count))
+    if rng.random() < 0.05:
+        body = b"\n" * rng.choice((1, 100, 3_000_000))
+    return Letter(PREDICT, properties.encode({**some(rng), "content_type": LINES.encode()}), body)
 
 
 def some(rng: Random) -> dict[str, bytes]:
