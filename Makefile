@@ -2,7 +2,8 @@
 
 python := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo up down logs status test chaos fuzz test-brokers lint format lock environment environment-dev
+.PHONY: help demo up down logs status test chaos fuzz bench test-brokers lint format lock \
+	environment environment-dev environment-bench
 
 # Without it, every process would compile every module it imports again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,13 +35,16 @@ chaos: environment-dev ## inject faults for ten minutes and count what was lost;
 fuzz: environment-dev ## send a million broken requests and messages; ARGS="--cases 5000 --seed 1"
 	@$(python) -m tests.fuzz $(ARGS)
 
+bench: environment-bench ## measure, beside others, and write docs/performance.md; ARGS="--only compare"
+	@$(python) -m benchmarks $(ARGS)
+
 test-brokers: environment-dev ## run the tests of RabbitMQ against 4.0 and 4.3 (on Debian, as root)
 	@$(python) -m scripts.brokers $(ARGS)
 
 lint: environment-dev ## check format, style, types and the direction of imports
 	@$(python) -m ruff format --check .
 	@$(python) -m ruff check .
-	@$(python) -m mypy app scripts
+	@$(python) -m mypy app scripts benchmarks
 	@.venv/bin/lint-imports
 
 format: environment-dev ## bring the code into shape
@@ -50,12 +54,16 @@ format: environment-dev ## bring the code into shape
 LOCK := -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-lock: environment-dev ## pin the newest versions of requirements*.txt, with their hashes
+lock: environment-dev ## pin the newest versions of all requirements*.txt, with their hashes
 	@$(python) $(LOCK) --upgrade -o requirements.lock requirements.txt
 	@$(python) $(LOCK) --upgrade -c requirements.lock -o requirements-dev.lock requirements-dev.txt
+	@$(python) $(LOCK) --upgrade -c requirements.lock -o benchmarks/requirements.lock benchmarks/requirements.txt
 
 environment:
 	@scripts/bootstrap.sh
 
 environment-dev:
 	@scripts/bootstrap.sh dev
+
+environment-bench:
+	@scripts/bootstrap.sh bench

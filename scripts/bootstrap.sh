@@ -2,6 +2,7 @@
 # From a bare machine to all that the local stack needs. A second run finds everything done.
 #   scripts/bootstrap.sh        for `make up`
 #   scripts/bootstrap.sh dev    also what only the tests need from the system
+#   scripts/bootstrap.sh bench  also what only the benchmark needs: hey, and .venv-bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -106,6 +107,7 @@ If there is a newer one, name it:
         if has apt-get; then packages="$packages rabbitmq-server"; else packages="$packages rabbitmq"; fi
     fi
     if [ "${1:-}" = dev ] && has apt-get && ! has_chromium; then packages="$packages chromium"; fi
+    if [ "${1:-}" = bench ] && ! has hey; then packages="$packages hey"; fi
     # shellcheck disable=SC2086 # words on purpose
     if [ -n "$packages" ]; then install_packages $packages; fi
 }
@@ -128,5 +130,18 @@ make_environment() {
     printf '%s\n' "$stamp" >.venv/stamp
 }
 
+# The peers of the benchmark have an environment of their own, so that Warren's stays as it is.
+make_bench_environment() {
+    local stamp
+    stamp="$(cksum <benchmarks/requirements.lock) $(.venv/bin/python --version) $PWD"
+    if [ "$(cat .venv-bench/stamp 2>/dev/null)" = "$stamp" ]; then return; fi
+    say "Installing the benchmark's Python packages into .venv-bench"
+    quietly .venv/bin/python -m venv --clear .venv-bench
+    quietly .venv-bench/bin/python -m pip install --no-compile --no-input \
+        --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock
+    printf '%s\n' "$stamp" >.venv-bench/stamp
+}
+
 install_what_is_missing "$@"
 make_environment
+if [ "${1:-}" = bench ]; then make_bench_environment; fi

@@ -19,8 +19,8 @@ class Children:
         self.log = log
         self._running: list[tuple[Program, subprocess.Popen[bytes]]] = []
 
-    def start(self, program: Program, ready: Callable[[], bool], seconds: float) -> None:
-        """Start a program and wait until it is ready.
+    def start(self, program: Program, ready: Callable[[], bool], seconds: float) -> int:
+        """Start a program and wait until it is ready; return its process id.
 
         Raises `ProgramError`, with the end of the log, if it ends or is not ready in time.
         """
@@ -42,6 +42,7 @@ class Children:
             if monotonic() > deadline:
                 raise self._failure(f"{program.name} was not ready within {seconds:.0f} s")
             sleep(0.05)
+        return process.pid
 
     def stop(self) -> None:
         """End them as an operator would; the ones that take too long are killed."""
