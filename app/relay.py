@@ -120,7 +120,7 @@ def publish(channel: BlockingChannel, entry: outbox.Entry) -> None:
         queue = queues.rung(entry.delay)
         expiration = str(max(1, int(entry.delay * 1000)))
     properties = pika.BasicProperties(
-        content_type="application/json",
+        content_type=messages.JSON,
         correlation_id=entry.correlation_id,
         reply_to=entry.reply_to,
         message_id=entry.job_id,

@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-import boto3
 import httpx
 from sklearn.datasets import load_diabetes
 
-from scripts import ports
+from scripts import buckets, ports
 from scripts.api import Api
 from scripts.broker import Broker
 from scripts.children import Children
@@ -96,15 +95,7 @@ class Bench:
 
     def bucket(self) -> Any:
         """Return the bucket, as boto3 has it. Its folder is no way in: the server caches it."""
-        of = self.s3.settings()
-        s3 = boto3.resource(
-            "s3",
-            endpoint_url=of["AWS_ENDPOINT_URL"],
-            region_name=of["AWS_DEFAULT_REGION"],
-            aws_access_key_id=of["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=of["AWS_SECRET_ACCESS_KEY"],
-        )
-        return s3.Bucket(self.s3.bucket)
+        return buckets.resource(self.s3.settings()).Bucket(self.s3.bucket)
 
     @property
     def body(self) -> bytes:

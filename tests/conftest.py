@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import hypothesis
 import pytest
 from alembic import command
@@ -15,6 +14,7 @@ from alembic.config import Config
 from app.jobs import JobStore
 from app.settings import Settings
 from app.storage import Storage
+from scripts import buckets
 from scripts.broker import Broker
 from scripts.programs import ProgramError
 from scripts.s3 import S3Server
@@ -72,14 +72,7 @@ def vhost(broker: Broker) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def s3(s3_server: S3Server) -> Any:
     """A client of the S3 server, for what the product does not do."""
-    settings = s3_server.s3.settings()
-    return boto3.client(
-        "s3",
-        endpoint_url=settings["AWS_ENDPOINT_URL"],
-        region_name=settings["AWS_DEFAULT_REGION"],
-        aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
-    )
+    return buckets.resource(s3_server.s3.settings()).meta.client
 
 
 @pytest.fixture

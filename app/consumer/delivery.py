@@ -154,6 +154,11 @@ class Delivery:
         """Return the message itself."""
         return self
 
+    @property
+    def replies_directly(self) -> bool:
+        """Whether its sender waits by direct reply-to."""
+        return (self.reply_to or "").startswith(PREFIX)
+
     def reply(self, reply: Reply) -> None:
         """Send a reply to whoever asked for one."""
         if self.reply_to:
@@ -170,7 +175,7 @@ class Delivery:
         properties = pika.BasicProperties(
             content_type=content_type, correlation_id=self.correlation_id, type=status
         )
-        if self.direct and self.reply_to.startswith(PREFIX):
+        if self.direct and self.replies_directly:
             self.direct.send(self.reply_to, body, properties)
             return
         self.outlet().publish(self.reply_to, body, properties)

@@ -11,7 +11,6 @@ from time import monotonic
 
 from app import errors
 from app.consumer.delivery import Delivery, Later, Part, decode
-from app.consumer.direct import PREFIX
 from app.consumer.lines import parts
 from app.messages import LATEST, PredictRequest, Reply, Row, Status
 from app.serving import Model
@@ -71,7 +70,7 @@ def quick(delivery: Delivery) -> bool:
         len(delivery.body) > SMALL_BYTES
         or LATEST.encode() in delivery.body  # which the database tells
         or b"\\u" in delivery.body  # by which that may be written
-        or (delivery.reply_to or "").startswith(PREFIX)
+        or delivery.replies_directly
     )
 
 

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import errors, messages
 from app.producer import schema
+from app.producer.problems import SEND_JSON
 from app.producer.services import Services
 from app.producer.strict import problems
 
@@ -43,7 +44,7 @@ router = APIRouter(route_class=_BareRoute)
     response_model=schema.PredictionAnswer,
     responses=problems(404, 408, 409, 413, 422, 503, 504),
     openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}
+        "requestBody": {"required": True, "content": {messages.JSON: {"schema": _SCHEMA}}}
     },
 )
 async def predict(request: Request) -> Response:
@@ -58,18 +59,14 @@ async def predict(request: Request) -> Response:
         model = (checked.model_id, checked.dataset_id)
         del checked  # ten times as large as the body, which waits for its answer
         answer = await services.predictions.ask(model, body)
-    return Response(b'{"message":' + answer + b"}", media_type="application/json")
+    return Response(b'{"message":' + answer + b"}", media_type=messages.JSON)
 
 
 async def _body(request: Request, take: Callable[[int], None], seconds: float) -> bytes:
     """Return the JSON of a request. Raises `errors.Invalid`, or HTTP's 408 when it is too slow."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not (
-        kind.startswith("application/") and kind.endswith("+json")
-    ):
-        raise errors.Invalid(
-            "body: send JSON, with the header Content-Type: application/json", field="body"
-        )
+    if kind != messages.JSON and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise errors.Invalid(f"body: {SEND_JSON}", field="body")
     chunks = []
     try:
         async with asyncio.timeout(seconds):

@@ -15,6 +15,7 @@ from app import errors, messages
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+SEND_JSON = f"send JSON, with the header Content-Type: {messages.JSON}"
 
 # The status of a class is that of the nearest one above it which stands here.
 _STATUS: dict[type[errors.WarrenError], int] = {
@@ -79,7 +80,7 @@ async def _validation(_: Request, error: Exception) -> Response:
     field = messages.field_name(first["loc"][1:]) or str(first["loc"][0])
     said = str(first["msg"]).removeprefix("Value error, ")
     if field == "body" and isinstance(error.body, bytes):
-        said = "send JSON, with the header Content-Type: application/json"
+        said = SEND_JSON
     return problem(422, f"{field}: {said}", errors.Invalid.type, field=field)
 
 

@@ -9,13 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pika
 from pydantic import SecretStr
 
 from app.settings import Settings
-from scripts import ports
+from scripts import buckets, ports
 from scripts.plan import ROOT
 from scripts.programs import inherited, tail
 from tests import waiting
@@ -181,15 +180,7 @@ class Stack:
     @functools.cached_property
     def bucket(self) -> Any:
         """The bucket, as boto3 has it."""
-        of = self.environment
-        s3 = boto3.resource(
-            "s3",
-            endpoint_url=of["AWS_ENDPOINT_URL"],
-            region_name=of["AWS_DEFAULT_REGION"],
-            aws_access_key_id=of["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=of["AWS_SECRET_ACCESS_KEY"],
-        )
-        return s3.Bucket(of["S3_BUCKET_NAME"])
+        return buckets.resource(self.environment).Bucket(self.environment["S3_BUCKET_NAME"])
 
     def stored(self, job_id: str) -> set[int]:
         """Return the attempts of a job that have a model in the bucket, or a part of one."""

@@ -6,10 +6,9 @@ from pathlib import Path
 from signal import SIGCONT
 from typing import Any, Self
 
-import boto3
 import httpx
 
-from scripts import ports
+from scripts import buckets, ports
 from scripts.broker import Broker
 from scripts.s3 import S3Server
 from scripts.stack import migrate
@@ -152,14 +151,7 @@ class World:
         return self.folder / f"{name}.log"
 
     def _s3_client(self) -> Any:
-        settings = self.s3_server.s3.settings()
-        return boto3.client(
-            "s3",
-            endpoint_url=settings["AWS_ENDPOINT_URL"],
-            region_name=settings["AWS_DEFAULT_REGION"],
-            aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
-        )
+        return buckets.resource(self.s3_server.s3.settings()).meta.client
 
     def _end(self) -> None:
         if hasattr(self, "_supervisor"):

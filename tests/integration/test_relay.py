@@ -24,6 +24,7 @@ from tests.integration.rows import (
     put,
     run,
 )
+from tests.integration.taking import take
 from tests.integration.wire import Wire, close_connection
 from tests.waiting import until
 
@@ -121,16 +122,7 @@ class Broker:
 
     def take(self, count=1, queue=queues.TRAIN):
         """Wait for messages, and take them."""
-        taken = []
-
-        def all_there():
-            got = self.channel.basic_get(queue, auto_ack=True)
-            if got[0]:
-                taken.append(got)
-            return len(taken) == count
-
-        until(all_there, f"{count} messages in {queue}")
-        return taken
+        return take(self.channel, queue, count)
 
     def find(self, job_id):
         """Wait for the message of a job; take it, and those before it."""

@@ -13,8 +13,8 @@ from app.messages import LINES, Reply, Status
 from app.producer.amqp import open_channel
 from app.producer.rpc import RpcClient, read
 from scripts.node import SERVER_FOLDERS
+from tests.integration.taking import take
 from tests.integration.wire import Wire, close_connection
-from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -36,16 +36,7 @@ class Consumer:
         self.channel = self.connection.channel()
 
     def take(self, count=1, queue=queues.PREDICT):
-        taken = []
-
-        def all_there():
-            got = self.channel.basic_get(queue, auto_ack=True)
-            if got[0]:
-                taken.append(got)
-            return len(taken) == count
-
-        until(all_there, f"{count} messages")
-        return taken
+        return take(self.channel, queue, count)
 
     def finds_nothing(self, queue=queues.PREDICT):
         return not self.channel.queue_declare(queue, passive=True).method.message_count
