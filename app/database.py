@@ -27,7 +27,7 @@ table = sa.Table(
     sa.Column("id", sa.String(128), primary_key=True),
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("state", sa.String(32), nullable=False),
-    sa.Column("dataset_id", sa.String(128), nullable=False),
+    sa.Column("dataset_id", sa.String(128)),
     sa.Column("request", sa.JSON, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, default=0),  # grows with each claim: the fence
     sa.Column("failures", sa.Integer, nullable=False, default=0),  # attempts that ended badly
@@ -37,7 +37,10 @@ table = sa.Table(
     sa.Column("result_key", sa.String(1024)),
     sa.Column("result_sha256", sa.String(64)),
     sa.Column("metrics", _Json),
+    sa.Column("result", _Json),
+    sa.Column("sync", _Json),  # of a prediction that two models were asked for: the fast one's
     sa.Column("error", _Json),
+    sa.Column("inputs", sa.Text),  # of a prediction that has not ended: the JSON, perhaps megabytes
     sa.Column("idempotency_key", sa.String(255), unique=True),
     sa.Column("reply_to", sa.String(255)),
     sa.Column("correlation_id", sa.String(255)),
@@ -49,18 +52,30 @@ table = sa.Table(
     sa.Column("ended_at", _Time),
     sa.Index("ix_jobs_created_at", "created_at", "id"),
     sa.Index("ix_jobs_state_dataset", "state", "dataset_id", "ended_at"),
-    sa.Index("ix_jobs_state_published", "state", "published_at"),
+    sa.Index("ix_jobs_kind_state_published", "kind", "state", "published_at"),
 )
+
+# What is read of a row, and what the fields of a Job are.
+columns = [column for column in table.c if column.name != "inputs"]
+
+
+def without(*names: str) -> list[sa.ColumnElement[Any]]:
+    """Return what is read of a row, with null for these columns."""
+    return [sa.null().label(each.name) if each.name in names else each for each in columns]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A row of the table. `error` is that of the last attempt that failed."""
+    """A row of the table, without its inputs. `error` is that of the last attempt that failed.
+
+    `kind` is "train", or "predict" of a job that answers; models that were not trained here have
+    rows, too, of kind "onnx" or "endpoint", which are completed from the beginning.
+    """
 
     id: str
     kind: str
     state: Status
-    dataset_id: str
+    dataset_id: str | None
     request: dict[str, Any]
     attempt: int
     failures: int
@@ -70,6 +85,8 @@ class Job:
     result_key: str | None
     result_sha256: str | None
     metrics: dict[str, float] | None
+    result: dict[str, Any] | None
+    sync: dict[str, Any] | None
     error: dict[str, Any] | None
     idempotency_key: str | None
     reply_to: str | None
@@ -168,6 +185,16 @@ def read(engine: sa.Engine, query: sa.Select[Any]) -> list[Job]:
     """Return the rows of a query."""
     with connected(engine) as connection:
         return [_job(row) for row in connection.execute(query).mappings()]
+
+
+def insert(engine: sa.Engine, row: dict[str, Any]) -> bool:
+    """Write a new row; False when a key of it is taken."""
+    try:
+        with connected(engine) as connection:  # psycopg counts no rows of an INSERT
+            connection.execute(sa.insert(table).values(**row))
+    except IntegrityError:
+        return False
+    return True
 
 
 def _job(row: sa.RowMapping) -> Job:

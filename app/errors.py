@@ -43,6 +43,12 @@ class BadData(Invalid):
     type = "bad_data"
 
 
+class Elsewhere(Invalid):
+    """The model answers by another queue: `queue` is its name, `seconds` how long it may take."""
+
+    type = "elsewhere"
+
+
 class NotFound(WarrenError):
     """There is no such thing."""
 
@@ -89,6 +95,12 @@ class Ended(WarrenError):
     """The job has ended, so that nothing can change any more."""
 
     type = "ended"
+
+
+class Conflict(WarrenError):
+    """What is there stands against what is asked."""
+
+    type = "conflict"
 
 
 class Interrupted(WarrenError):
@@ -143,6 +155,27 @@ class StorageUnavailable(Unavailable):
     """S3 cannot be reached."""
 
     type = "storage_unavailable"
+
+
+class EndpointUnavailable(Unavailable):
+    """A remote model cannot be reached, or is too busy.
+
+    It has not begun to work on this, unless `may_have_begun` is set.
+    """
+
+    type = "endpoint_unavailable"
+
+
+class EndpointFailed(WarrenError):
+    """A remote model gave no usable answer; it may have done its work all the same."""
+
+    type = "endpoint_failed"
+
+
+class EndpointLost(EndpointFailed):
+    """The connection to a remote model ended before its answer did."""
+
+    type = "endpoint_lost"
 
 
 class DatabaseUnavailable(Unavailable):

@@ -6,22 +6,25 @@ late changes no row. `attempt` is thus a fencing token, and a running job's leas
 heard of again, in the sense of M. Kleppmann, "How to do distributed locking" (2016).
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from app import errors
-from app.database import Job, connected, engine, now, read, table
-from app.messages import LATEST, Status
+from app.database import Job, columns, connected, engine, insert, now, read, table, without
+from app.messages import Status
 from app.settings import Settings
 
+KINDS = ("train", "predict")  # of rows that are work to be done,
+REGISTERED = ("onnx", "endpoint")  # and of models that came finished
 SUSPECT_SECONDS = 3.0  # a consumer that has not been heard of for so long may be dead
 
 QUEUED = table.c.state == Status.QUEUED
 _RUNNING = table.c.state == Status.RUNNING
+_CONSUMER_LOST = sa.literal(errors.ConsumerLost().to_wire(), table.c.error.type)
 _SEEN = {"version": table.c.version + 1}
-_ENDED: dict[str, Any] = {"ended_at": now(), "run_after": None, **_SEEN}
+_ENDED: dict[str, Any] = {"ended_at": now(), "run_after": None, "inputs": None, **_SEEN}
 
 
 class JobStore:
@@ -37,21 +40,16 @@ class JobStore:
         self._max_attempts = max_attempts
 
     def accept(
-        self, job_id: str, kind: str, dataset_id: str, request: dict[str, Any], **more: str | None
+        self, job_id: str, kind: str, dataset_id: str | None, request: dict[str, Any], **more: Any
     ) -> bool:
-        """Write a new job as `TASKQUEUED`; False when its id or its `idempotency_key` is taken.
+        """Write a new job as `TASK_QUEUED`; False when its id or its `idempotency_key` is taken.
 
-        Whoever accepts also publishes the message; when that fails, `unpublish` says so. `more` may
-        be `idempotency_key`, `reply_to` and `correlation_id`.
+        Whoever accepts also publishes the message, or says by `unpublish` that it failed. `more`:
+        `idempotency_key`, `reply_to`, `correlation_id`, `inputs` and `sync`.
         """
         row = {"id": job_id, "kind": kind, "dataset_id": dataset_id, "request": request, **more}
         queued = {"state": Status.QUEUED, "created_at": now(), "published_at": now()}
-        try:
-            with connected(self.engine) as connection:  # psycopg counts no rows of an INSERT
-                connection.execute(sa.insert(table).values(**row, **queued))
-        except IntegrityError:
-            return False
-        return True
+        return insert(self.engine, {**row, **queued})
 
     def unpublish(self, *job_ids: str) -> None:
         """Say that no message stands for these jobs any more, so that one is published."""
@@ -64,18 +62,20 @@ class JobStore:
         A job that runs is taken over when its lease has ended; and for a message that was
         redelivered, and whose consumer the caller has watched in vain, as soon as the lease has not
         been renewed for `SUSPECT_SECONDS`. Or by the same `worker`, whose claim before got lost on
-        the way back: it runs one job at a time.
+        the way back: it asks for no job that it holds.
         """
         patience = self._lease - SUSPECT_SECONDS if redelivered else 0.0
         mine = table.c.worker == worker
         dead = (table.c.lease_until < now(patience)) & (table.c.failures + 1 < self._max_attempts)
+        taken_over = _RUNNING & ~mine
         update = (
             sa.update(table)
             .where(table.c.id == job_id, QUEUED | (_RUNNING & (mine | dead)))
             .values(
                 state=Status.RUNNING,
                 attempt=table.c.attempt + 1,
-                failures=table.c.failures + sa.case((_RUNNING & ~mine, 1), else_=0),
+                failures=table.c.failures + sa.case((taken_over, 1), else_=0),
+                error=sa.case((taken_over, _CONSUMER_LOST), else_=table.c.error),
                 worker=worker,
                 progress=None,
                 run_after=None,
@@ -94,6 +94,17 @@ class JobStore:
         values: dict[str, Any] = {} if progress is None else {"progress": progress, **_SEEN}
         return self._from(job_id, attempt, lease_until=now(self._lease), **values)
 
+    def renew_all(self, worker: str, job_ids: Collection[str]) -> set[str]:
+        """Renew the leases of these jobs; return those that this worker still has."""
+        update = (
+            sa.update(table)
+            .where(table.c.id.in_(job_ids), _RUNNING, table.c.worker == worker)
+            .values(lease_until=now(self._lease))
+            .returning(table.c.id)
+        )
+        with connected(self.engine) as connection:
+            return set(connection.scalars(update))
+
     def complete(
         self, job_id: str, attempt: int, key: str, sha256: str, metrics: dict[str, float]
     ) -> bool:
@@ -105,6 +116,14 @@ class JobStore:
             return True
         job = self.get(job_id)  # the answer to a commit may get lost, and then it is asked again
         return job is not None and (job.attempt, job.result_key) == (attempt, key)
+
+    def answer(self, job_id: str, attempt: int, result: dict[str, Any]) -> bool:
+        """Publish the answer of a predict job. True again when this attempt's is published."""
+        ended = {"state": Status.COMPLETED, "error": None, "progress": 1.0, **_ENDED}
+        if self._from(job_id, attempt, result=result, **ended):
+            return True
+        job = self.get(job_id)
+        return job is not None and (job.attempt, job.state) == (attempt, Status.COMPLETED)
 
     def fail(self, job_id: str, attempt: int, error: dict[str, Any]) -> bool:
         """End an attempt, and the job, with an error that would come again."""
@@ -136,13 +155,12 @@ class JobStore:
 
     def reap(self) -> int:
         """Queue every job again, or end it, whose lease has ended; return how many there were."""
-        error = errors.ConsumerLost().to_wire()
         with connected(self.engine) as connection:
             lost = [_RUNNING, table.c.lease_until < now()]
-            return connection.execute(self._failed(lost, error, delay=0.0)).rowcount
+            return connection.execute(self._failed(lost, _CONSUMER_LOST, delay=0.0)).rowcount
 
     def _failed(
-        self, where: list[sa.ColumnElement[bool]], error: dict[str, Any], delay: float
+        self, where: list[sa.ColumnElement[bool]], error: object, delay: float
     ) -> sa.Update:
         last = table.c.failures + 1 >= self._max_attempts
         return (
@@ -151,6 +169,7 @@ class JobStore:
             .values(
                 state=sa.case((last, Status.ERROR), else_=Status.QUEUED),
                 ended_at=sa.case((last, now()), else_=None),
+                inputs=sa.case((last, None), else_=table.c.inputs),
                 failures=table.c.failures + 1,
                 error=error,
                 worker=None,
@@ -163,53 +182,44 @@ class JobStore:
 
     def get(self, job_id: str) -> Job | None:
         """Return a job."""
-        return self._one(sa.select(table).where(table.c.id == job_id))
+        return self._one(sa.select(*columns).where(table.c.id == job_id))
+
+    def version(self, job_id: str) -> tuple[int, bool] | None:
+        """Return a job's version, and whether it has ended: what costs little to look at often."""
+        query = sa.select(table.c.version, table.c.ended_at).where(table.c.id == job_id)
+        with connected(self.engine) as connection:
+            row = connection.execute(query).first()
+            return row and (row.version, row.ended_at is not None)
+
+    def inputs(self, job_id: str) -> str | None:
+        """Return the JSON that a predict job asks about; None when the job has ended."""
+        query = sa.select(table.c.inputs).where(table.c.id == job_id)
+        with connected(self.engine) as connection:
+            text: str | None = connection.scalar(query)
+            return text
 
     def of_key(self, idempotency_key: str) -> Job | None:
         """Return the job that was accepted under a key."""
-        return self._one(sa.select(table).where(table.c.idempotency_key == idempotency_key))
+        return self._one(sa.select(*columns).where(table.c.idempotency_key == idempotency_key))
 
     def position(self, job: Job) -> int:
         """Return the place of a queued job in its queue: 1 is the next."""
         before = sa.tuple_(table.c.created_at, table.c.id) < (job.created_at, job.id)
-        query = sa.select(sa.func.count()).select_from(table).where(QUEUED, before)
+        ahead = [QUEUED, table.c.kind == job.kind, before]
+        query = sa.select(sa.func.count()).select_from(table).where(*ahead)
         with connected(self.engine) as connection:
             return 1 + (connection.scalar(query) or 0)
 
     def newest(self, limit: int, state: Status | None = None) -> list[Job]:
-        """Return the newest jobs, of one state or of all."""
-        query = sa.select(table).order_by(table.c.created_at.desc(), table.c.id).limit(limit)
+        """Return the newest jobs, of one state or of all, without the answers: they may be long."""
+        kinds = table.c.kind.not_in(REGISTERED)  # for `in_(KINDS)` SQLite sorts the whole table
+        query = sa.select(*without("result", "sync")).where(kinds)
+        query = query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
         return read(self.engine, query.where(table.c.state == state) if state else query)
-
-    def model(self, model_id: str, dataset_id: str | None = None) -> Job:
-        """Return the job whose result a model is; `latest` is the newest, of one data set or all.
-
-        Raises `errors.NotFound`, or `NotReady` while there is no result.
-        """
-        job = self._latest(dataset_id) if model_id == LATEST else self.get(model_id)
-        if job is None:
-            among = f" on data set {dataset_id}" if dataset_id and model_id == LATEST else ""
-            raise errors.NotFound(
-                f"model_id: there is no model {model_id}{among}", field="model_id"
-            )
-        if job.state is not Status.COMPLETED:
-            cause = f": {job.error['detail']}" if job.error else ""
-            raise errors.NotReady(
-                f"model_id: model {model_id} cannot answer, its training is {job.state}{cause}",
-                field="model_id",
-                state=job.state,
-            )
-        return job
-
-    def _latest(self, dataset_id: str | None) -> Job | None:
-        query = sa.select(table).where(table.c.state == Status.COMPLETED)
-        if dataset_id:
-            query = query.where(table.c.dataset_id == dataset_id)
-        return self._one(query.order_by(table.c.ended_at.desc(), table.c.id).limit(1))
 
     def check(self) -> None:
         """Raise unless the table can be read."""
-        read(self.engine, sa.select(table).limit(1))
+        read(self.engine, sa.select(*columns).limit(1))
 
     def close(self) -> None:
         """Close the connections."""

@@ -30,7 +30,7 @@ from app import broker, errors, queues, strictjson
 from app.settings import Settings
 
 LOCK = f"{queues.DEAD}.lock"  # an exclusive queue: it ends with the connection that declared it
-WORK = (queues.TRAIN, queues.PREDICT)
+WORK = (queues.TRAIN, queues.PREDICT, queues.PREDICT_ASYNC, queues.INVOKE)
 MAX_PREFETCH = 65535  # what the protocol can say; 0 is unlimited
 PATIENCE_SECONDS = 10.0  # how long the next message may take, and how long the way back
 

@@ -5,18 +5,56 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 _job: ContextVar[str] = ContextVar("job", default="-")
 
 
 @contextmanager
 def job(job_id: str) -> Iterator[None]:
-    """Name the job that the lines logged inside this block belong to."""
-    token = _job.set(job_id)
+    """Name the job that the lines logged inside this block belong to.
+
+    It may be a stranger's: what might look like the end of a line becomes `?`.
+    """
+    token = _job.set("".join(each if each.isprintable() else "?" for each in job_id))
     try:
         yield
     finally:
         _job.reset(token)
+
+
+@dataclass
+class Task:
+    """What is done for a job. `status` is that of its end, unless it ends with an error."""
+
+    status: str = "TASK_COMPLETED"
+
+
+@contextmanager
+def task(logger: logging.Logger, job_id: str, what: str) -> Iterator[Task]:
+    """Log START and END of this block, in which every line carries the job's id.
+
+    `what` is a word and what it is about: `predict model=ID`. The END has the status, the
+    milliseconds, and the type of the error if it is one.
+    """
+    began = time.perf_counter()
+    task, error = Task(), ""
+    with job(job_id):
+        logger.info("START %s", what)
+        try:
+            yield task
+        except BaseException as raised:
+            task.status = "TASK_ERROR"
+            error = getattr(raised, "type", type(raised).__name__)
+            raise
+        finally:
+            end(logger, what, task.status, began, error)
+
+
+def end(logger: logging.Logger, what: str, status: str, began: float, error: str = "") -> None:
+    """Log the END of what began at `began`, by `time.perf_counter`; `error` is its type."""
+    elapsed = (time.perf_counter() - began) * 1000
+    logger.info("END %s %s elapsed_ms=%.1f%s", what, status, elapsed, error and f" {error}")
 
 
 class _Job(logging.Filter):
@@ -36,4 +74,5 @@ def configure(level: str) -> None:
     handler.setFormatter(formatter)
     handler.addFilter(_Job())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("pika").setLevel(logging.CRITICAL)  # our own lines say what was lost and why
+    for library in ("pika", "aio_pika", "aiormq"):  # our own lines say what was lost and why
+        logging.getLogger(library).setLevel(logging.CRITICAL)

@@ -43,10 +43,19 @@ MAX_TRAINING_BYTES = 4_000_000  # what a broker takes, with room for what the re
 LATEST = "latest"  # instead of a model's id: the newest that finished
 Row = dict[str, JsonValue]  # which type a value must have, only the model knows
 _ROW, _ROWS = "<row>", "<rows>"  # tags that pydantic puts into the location of an error
+_ONE_OR_MANY = Discriminator(lambda value: _ROWS if isinstance(value, list) else _ROW)
 Rows = Annotated[
     Annotated[Row, Tag(_ROW)]
     | Annotated[list[Row], Field(min_length=1, max_length=MAX_ROWS), Tag(_ROWS)],
-    Discriminator(lambda value: _ROWS if isinstance(value, list) else _ROW),
+    _ONE_OR_MANY,
+]
+
+MAX_IMAGES = 64
+Image = Annotated[str, Field(min_length=1)]  # base64
+Images = Annotated[
+    Annotated[Image, Tag(_ROW)]
+    | Annotated[list[Image], Field(min_length=1, max_length=MAX_IMAGES), Tag(_ROWS)],
+    _ONE_OR_MANY,
 ]
 
 # The producer offers these without importing scikit-learn; `estimators.ESTIMATORS` builds them.
@@ -134,23 +143,50 @@ class TrainRequest(Training):
         return model_id
 
 
-class PredictRequest(Request):
-    """One row or many for one model.
+class Inputs(Request):
+    """What is asked of a model: rows, or images as base64 of JPEG or PNG; one of them or a list."""
+
+    image_data: Images | None = None
+    input_data: Rows | None = Field(None, validate_default=True)
+
+    @field_validator("input_data")
+    @classmethod
+    def _one_of_them(cls, rows: Rows | None, info: ValidationInfo) -> Rows | None:
+        if "image_data" in info.data and (rows is None) == (info.data["image_data"] is None):
+            raise ValueError("give either this or image_data")
+        return rows
+
+    @property
+    def many(self) -> bool:
+        """Whether a list is asked for, and is to be answered by lists."""
+        return isinstance(self.input_data, list) or isinstance(self.image_data, list)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Return the rows asked for, one or many; none where images are."""
+        asked = self.input_data
+        return asked if isinstance(asked, list) else [] if asked is None else [asked]
+
+    @property
+    def images(self) -> list[str]:
+        """Return the images asked for, one or many; none where rows are."""
+        asked = self.image_data
+        return asked if isinstance(asked, list) else [] if asked is None else [asked]
+
+
+class PredictRequest(Inputs):
+    """What is asked of one model.
 
     The model may be called `latest`: the newest that finished, of `dataset_id` when that is given.
+    A request with a `job_id` is logged under it at its start and end, on both sides of the broker.
     """
 
     model_id: Id
     dataset_id: Id | None = None
-    input_data: Rows
-
-    @property
-    def rows(self) -> list[Row]:
-        """Return the rows asked for, one or many."""
-        return self.input_data if isinstance(self.input_data, list) else [self.input_data]
+    job_id: Id | None = None
 
 
-RequestT = TypeVar("RequestT", bound=Request)
+RequestT = TypeVar("RequestT", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -167,7 +203,7 @@ class Reply:
 
     def encode(self) -> bytes:
         """Return the body as JSON."""
-        return json.dumps(self.to_wire(), allow_nan=False, separators=(",", ":")).encode()
+        return strictjson.dumps(self.to_wire())
 
     @classmethod
     def error(cls, error: errors.WarrenError, model_id: str | None = None) -> Self:
@@ -185,6 +221,11 @@ class Reply:
         return cls(Status(wire.pop("status")), wire.pop("model_id", None), wire)
 
 
+def doorbell(job_id: str) -> bytes:
+    """Return the body of the message of a predict job: what is asked stands in its row."""
+    return json.dumps({"job_id": job_id}).encode()
+
+
 def decode(kind: type[RequestT], body: bytes) -> RequestT:
     """Parse and check a request. Raises `errors.Invalid`, `Malformed` or `TooLarge`."""
     return check(kind, strictjson.loads(body))
@@ -198,8 +239,10 @@ def check(kind: type[RequestT], value: Any) -> RequestT:
         first = error.errors(include_url=False, include_input=False)[0]
         name = field_name(first["loc"]) or "body"
         if first["type"] == "too_long" and first["loc"][-1] == _ROWS:
-            raise errors.TooLarge(f"{name}: {first['msg']}", field=name, limit=MAX_ROWS) from None
-        raise errors.Invalid(f"{name}: {first['msg']}", field=name) from None
+            limit = first["ctx"]["max_length"]
+            raise errors.TooLarge(f"{name}: {first['msg']}", field=name, limit=limit) from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise errors.Invalid(f"{name}: {said}", field=name) from None
 
 
 def field_name(location: tuple[int | str, ...]) -> str:

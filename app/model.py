@@ -24,51 +24,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from app import errors, export, metrics, progress
+from app.dataset import is_text
 from app.estimators import build
 from app.manifest import METADATA_KEY, Feature, Manifest
 from app.messages import Training
 
 MAX_CATEGORIES = 1000  # of a text column: each becomes a column of its own
-
-
-def read(path: str, request: Training) -> pd.DataFrame:
-    """Read the columns that `request` names from a CSV file. Raises `errors.BadData`.
-
-    Among numbers and booleans, and in the target, NA, NaN, None, null and the like are missing
-    values as the empty field is; in a feature of text they are texts.
-    """
-    try:
-        header = [str(column) for column in pd.read_csv(path, nrows=0).columns]
-        for field, wanted in [("features", request.features), ("target", [request.target])]:
-            if missing := [column for column in wanted if column not in header]:
-                raise errors.BadData(
-                    f"{field}: data set {request.dataset_id} has no column {', '.join(missing)}; "
-                    f"it has {', '.join(header)}",
-                    field=field,
-                    columns=header,
-                )
-        # All columns are read: pandas checks the number of fields only where it takes every one.
-        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
-            frame = pd.read_csv(path, index_col=False, low_memory=False)
-        frame = frame[[*request.features, request.target]]
-        if texts := [n for n in request.features if _is_text(frame[n]) and frame[n].hasnans]:
-            # Only now is it known which are text. What of them is not empty is no missing value.
-            plain: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""]}
-            frame[texts] = pd.read_csv(path, index_col=False, usecols=texts, **plain)[texts]
-        return frame
-    except (
-        pd.errors.EmptyDataError,
-        pd.errors.ParserError,
-        pd.errors.ParserWarning,
-        UnicodeDecodeError,
-    ) as error:
-        # What pandas calls an error of the file when it is its memory that has an end.
-        if "out of memory" in str(error) or "on source failed" in str(error):
-            raise MemoryError from None
-        raise errors.BadData(
-            f"data set {request.dataset_id} is no readable CSV: {str(error).strip()}",
-            field="dataset_id",
-        ) from None
 
 
 @dataclass(frozen=True)
@@ -150,6 +111,7 @@ def fit(
         rows={"train": len(y_train), "test": len(y_test), "dropped": len(frame) - len(rows)},
         metrics={name: value for name, value in measured.items() if np.isfinite(value)},
         parity=None,
+        sample={f.name: _usual(rows[f.name], f) for f in features},
         versions={module.__name__: module.__version__ for module in (sklearn, skl2onnx, np, pd)},
     )
     rest = pd.DataFrame(x_test)
@@ -164,7 +126,7 @@ def _feature(column: "pd.Series[Any]") -> Feature:
     name, nullable = str(column.name), bool(column.isna().any())
     if column.isna().all():
         raise errors.BadData(f"features: column {name} is empty", field="features")
-    if not _is_text(column):
+    if not is_text(column):
         numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
         return Feature(name=name, type="number" if numeric else "boolean", nullable=nullable)
     if (distinct := column.nunique()) > MAX_CATEGORIES:
@@ -176,10 +138,11 @@ def _feature(column: "pd.Series[Any]") -> Feature:
     return Feature(name=name, type="text", nullable=nullable)
 
 
-def _is_text(column: "pd.Series[Any]") -> bool:
-    """Tell whether a column holds anything but numbers or booleans, missing ones aside."""
-    numeric = pd.api.types.is_numeric_dtype(column)  # booleans among them
-    return not numeric and not pd.api.types.is_bool_dtype(column.dropna().infer_objects())
+def _usual(column: "pd.Series[Any]", feature: Feature) -> float | bool | str:
+    """Return the median of a column, or its commonest value."""
+    if feature.type == "number":
+        return float(column.median())
+    return bool(column.mode()[0]) if feature.type == "boolean" else str(column.mode()[0])
 
 
 def _matrix(

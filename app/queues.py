@@ -11,6 +11,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 TRAIN = "queue.model.train"
 PREDICT = "queue.model.predict"
+PREDICT_ASYNC = "queue.model.predict.async"  # predictions that are jobs
+INVOKE = "queue.model.invoke"  # models behind somebody's HTTP
 DEAD = "queue.model.dead"
 
 # The ladder: a training that failed and may yet succeed waits on a rung, each longer than the one
@@ -18,11 +20,15 @@ DEAD = "queue.model.dead"
 # shorter `expiration` cuts the wait, but not that of a message ahead: only a rung's head expires.
 LADDER = {"queue.model.retry.1": 2.0, "queue.model.retry.2": 10.0, "queue.model.retry.3": 60.0}
 
-# Where the message of a job may wait.
-OF_JOBS = (TRAIN, *LADDER)
+# Where the message of a job may wait, by the job's kind. A prediction that has to wait for its next
+# attempt waits in its row.
+OF_JOBS = {"train": (TRAIN, *LADDER), "predict": (PREDICT_ASYNC,)}
 
-# A job must outlive a broker; a prediction somebody waits for must be quick.
-TYPES = {**dict.fromkeys((*OF_JOBS, DEAD), "quorum"), PREDICT: "classic"}
+# A job must outlive a broker; an answer that somebody waits for must be quick.
+TYPES = {
+    **dict.fromkeys((*OF_JOBS["train"], *OF_JOBS["predict"], DEAD), "quorum"),
+    **dict.fromkeys((PREDICT, INVOKE), "classic"),
+}
 
 # What rabbitmq.conf allows; the broker closes the channel on whoever publishes more.
 MAX_MESSAGE_BYTES = 4_194_304

@@ -103,22 +103,21 @@ class Relay(threading.Thread):
             log.info("published %d jobs", len(entries))
 
 
-def _ready(channel: BlockingChannel) -> int:
-    """Count the messages that wait for a consumer, or for their time."""
-    declared = [channel.queue_declare(name, passive=True) for name in queues.OF_JOBS]
-    return sum(int(each.method.message_count) for each in declared)
+def _ready(channel: BlockingChannel) -> dict[str, int]:
+    """Count the messages that wait for a consumer, or for their time, by the kind of their job."""
+
+    def waiting(queue: str) -> int:
+        return int(channel.queue_declare(queue, passive=True).method.message_count)
+
+    return {kind: sum(map(waiting, names)) for kind, names in queues.OF_JOBS.items()}
 
 
 def publish(channel: BlockingChannel, entry: outbox.Entry) -> None:
-    """Publish a job's message, to the ladder when it has to wait.
+    """Publish a job's message, a training's to the ladder when it has to wait.
 
     Raises pika's errors, and `errors.Invalid` or `TooLarge` for a row of which none can be made.
     """
-    queue = queues.TRAIN
-    expiration = None
-    if entry.delay > 0:
-        queue = queues.rung(entry.delay)
-        expiration = str(max(1, int(entry.delay * 1000)))
+    queue, body, expiration = _message(entry)
     properties = pika.BasicProperties(
         content_type=messages.JSON,
         correlation_id=entry.correlation_id,
@@ -127,5 +126,15 @@ def publish(channel: BlockingChannel, entry: outbox.Entry) -> None:
         delivery_mode=pika.DeliveryMode.Persistent,
         expiration=expiration,
     )
-    body = messages.check(TrainRequest, {**entry.request, "model_id": entry.job_id}).encode()
     channel.basic_publish("", queue, body, properties, mandatory=True)
+
+
+def _message(entry: outbox.Entry) -> tuple[str, bytes, str | None]:
+    """Return a job's queue, body and expiration."""
+    if entry.kind == "predict":
+        return queues.PREDICT_ASYNC, messages.doorbell(entry.job_id), None
+    request = {**entry.request, "model_id": entry.job_id}
+    body = messages.check(TrainRequest, request).encode()
+    if entry.delay > 0:
+        return queues.rung(entry.delay), body, str(max(1, int(entry.delay * 1000)))
+    return queues.TRAIN, body, None

@@ -13,7 +13,9 @@ class Settings(BaseSettings):
     Sizes are bytes and times are seconds.
     """
 
-    model_config = SettingsConfigDict(env_file=".run/env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".run/env", extra="ignore", frozen=True, env_nested_delimiter="__"
+    )
 
     host: str = "127.0.0.1"
     port: int = 5000
@@ -42,6 +44,8 @@ class Settings(BaseSettings):
     max_in_flight_bytes: int = Field(32_000_000, ge=4_000_000)
     max_body: int = Field(4_000_000, ge=1, le=4_000_000)  # it becomes a message: rabbitmq.conf
     max_dataset: int = 2_000_000_000
+    max_model: int = Field(500_000_000, ge=1, le=2_000_000_000)  # protobuf ends at 2 GiB
+    max_pixels: int = Field(25_000_000, ge=1)
 
     max_attempts: int = Field(4, ge=1)
     lease_seconds: float = Field(15.0, ge=5)  # a consumer not heard of for so long has lost its job
@@ -51,3 +55,6 @@ class Settings(BaseSettings):
     predict_prefetch: int = Field(128, ge=1)
     model_cache: int = 512_000_000
     drain_seconds: float = 30.0
+
+    invoke_hosts: str = ""  # which endpoints may be called: host or host:port, comma between them
+    invoke_secrets: dict[str, SecretStr] = Field(default_factory=dict)  # INVOKE_SECRETS__NAME=value

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from app import errors
-from app.manifest import Manifest
+from app.manifest import Manifest, Uploaded
 from app.settings import Settings
 
 _CONFIG = Config(
@@ -121,9 +121,26 @@ class Storage:
                 self._s3.put_object(Bucket=self._bucket, Key=key + name, Body=body)
         return key, hashlib.sha256(onnx).hexdigest()
 
+    def put_file(self, model_id: str, manifest: Uploaded, onnx: IO[bytes], sha256: str) -> str:
+        """Store a model that came finished, and its manifest; return the key of the folder.
+
+        The folder is named after what is in it: who registers another model by this id, at the same
+        time, overwrites nothing.
+        """
+        description = manifest.model_dump_json(indent=2).encode()
+        content = hashlib.sha256(sha256.encode() + description).hexdigest()
+        key = self._folder(model_id, content)
+        with _mapped(f"model {model_id}"):
+            self._s3.put_object(Bucket=self._bucket, Key=key + _MANIFEST, Body=description)
+            self._s3.upload_fileobj(onnx, self._bucket, key + _ONNX, Config=_ONE_BY_ONE)
+        return key
+
     def delete_model(self, model_id: str, attempt: int) -> None:
         """Remove what an attempt has stored, if it has."""
-        key = self._folder(model_id, attempt)
+        self.delete_folder(self._folder(model_id, attempt))
+
+    def delete_folder(self, key: str) -> None:
+        """Remove a model and its manifest, as far as they are there."""
         with _mapped(f"model {key}"):
             for name in (_ONNX, _MANIFEST):
                 self._s3.delete_object(Bucket=self._bucket, Key=key + name)
@@ -146,7 +163,7 @@ class Storage:
         except ValidationError as error:
             raise errors.Corrupt(f"{key}{_MANIFEST} is no manifest") from error
 
-    def _folder(self, model_id: str, attempt: int) -> str:
+    def _folder(self, model_id: str, attempt: int | str) -> str:
         return f"{self._models}{model_id}/{attempt}/"
 
     def _csv(self, dataset_id: str) -> str:
