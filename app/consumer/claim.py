@@ -38,9 +38,10 @@ def claim(
         if job is None:
             patiently(lambda: _accept(jobs, delivery, request, job_id))
             continue
-        asked = messages.check(TrainRequest, job.request)
-        if not asked.asks_the_same(request):
-            other = errors.Invalid(f"model_id: {job_id} is another training", field="model_id")
+        asked = messages.check(TrainRequest, job.request) if job.kind == "train" else None
+        if asked is None or not asked.asks_the_same(request):
+            what = "another training" if asked else "taken"
+            other = errors.Invalid(f"model_id: {job_id} is {what}", field="model_id")
             delivery.reply(Reply.error(other, job_id))
             return None
         if job.ended:

@@ -8,7 +8,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Protocol
+from time import monotonic
+from typing import Any, Protocol, TypeGuard
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
@@ -115,20 +116,24 @@ class Session:
             self.channel.basic_ack(tag, multiple=at_once)
 
 
-class Part(Protocol):
-    """A request in hand: a message, or one of those that share a message."""
+class Asked(Protocol):
+    """A request in hand."""
 
     body: bytes
-
-    @property
-    def delivery(self) -> "Delivery":
-        """Return the message."""
 
     def reply(self, reply: Reply) -> None:
         """Send a reply to whoever asked for one."""
 
     def reject(self) -> None:
         """Send the message to the dead-letter queue: it can never be understood."""
+
+
+class Part(Asked, Protocol):
+    """A request in hand: a message, or one of those that share a message."""
+
+    @property
+    def delivery(self) -> "Delivery":
+        """Return the message."""
 
 
 @dataclass(eq=False)
@@ -167,10 +172,7 @@ class Delivery:
 
     def send(self, body: bytes, content_type: str, status: Status | None = None) -> None:
         """Send the body of a reply, or of many, but never into a queue of work."""
-        if not self.reply_to:
-            return
-        if self.reply_to in queues.TYPES:
-            log.warning("no reply is sent into %s", self.reply_to)
+        if not answerable(self.reply_to):
             return
         properties = pika.BasicProperties(
             content_type=content_type, correlation_id=self.correlation_id, type=status
@@ -204,7 +206,7 @@ class Later:
     then: Handler
 
 
-def decode(part: Part, kind: type[RequestT]) -> RequestT | None:
+def decode(part: Asked, kind: type[RequestT]) -> RequestT | None:
     """Return the request; what is none is answered, and goes to the dead letters."""
     try:
         return messages.decode(kind, part.body)
@@ -213,11 +215,26 @@ def decode(part: Part, kind: type[RequestT]) -> RequestT | None:
         return None
 
 
-def refuse(part: Part, error: errors.WarrenError) -> None:
+def refuse(part: Asked, error: errors.WarrenError) -> None:
     """Answer with an error and send the message to the dead letters."""
     log.warning("a message is rejected: %s", error)
     part.reply(Reply.error(error))
     part.reject()
+
+
+def answerable(reply_to: str | None) -> TypeGuard[str]:
+    """Tell whether a reply may be sent: somebody asked for one, and not into a queue of work."""
+    if reply_to in queues.TYPES:
+        log.warning("no reply is sent into %s", reply_to)
+        return False
+    return bool(reply_to)
+
+
+def deadline(expiration: object) -> float | None:
+    """Return the moment by which a message's sender will have given up; milliseconds come in."""
+    if isinstance(expiration, str) and expiration.isdecimal():
+        return monotonic() + int(expiration) / 1000
+    return None
 
 
 def encode(reply: Reply) -> tuple[bytes, Status]:

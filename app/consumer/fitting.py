@@ -40,7 +40,7 @@ def run(
 ) -> None:
     """Be the child. `memory` is in bytes, on top of what the libraries have taken."""
     # Only children load scikit-learn; the server they are forked from has done so already.
-    from app import estimators, model, serving
+    from app import dataset, estimators, model, serving
 
     # Both may be sent to the whole group: the parent decides what becomes of the fit.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -61,7 +61,7 @@ def run(
         estimators.build(request.estimator, request.params)
         pipe.send(("checked", bound))
         pipe.recv()
-        fitted = model.fit(model.read(csv, request), request, model_id, progress)
+        fitted = model.fit(dataset.read(csv, request), request, model_id, progress)
         file, _ = fitted.encode(parity=0.0)
         parity = serving.parity(fitted.expected, serving.Model(file).run(fitted.inputs))
         if not (parity <= MAX_PARITY or request.estimator.startswith("knn")):

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from time import monotonic
+from typing import Any
 
 from app import errors
 from app.consumer.delivery import Delivery, Later, Part, decode
 from app.consumer.lines import parts
-from app.messages import LATEST, PredictRequest, Reply, Row, Status
-from app.serving import Model
+from app.consumer.noted import Noted
+from app.messages import LATEST, Inputs, PredictRequest, Reply, Status
+from app.serving import Answer, Servable
 
 logger = logging.getLogger(__name__)
 
 SMALL_BYTES = 64_000
+IMAGE_BYTES = 64_000_000  # of images, decoded, that are answered together; more wait in base64
 
 _Asked = tuple[Part, PredictRequest]
 
@@ -30,7 +33,7 @@ class Predict:
     last.
     """
 
-    find: Callable[[str], Future[Model]]
+    find: Callable[[str], Future[Servable]]
     latest: Callable[[str | None], str]
 
     def __call__(self, deliveries: list[Delivery]) -> list[Later]:
@@ -54,6 +57,8 @@ class Predict:
         groups: dict[str, list[_Asked]] = defaultdict(list)
         for part in chain.from_iterable(map(parts, deliveries)):
             if request := decode(part, PredictRequest):
+                if request.job_id:
+                    part = Noted(part, request.job_id, f"predict model={request.model_id}")
                 try:
                     groups[self._name(request)].append((part, request))
                 except errors.WarrenError as error:
@@ -70,6 +75,7 @@ def quick(delivery: Delivery) -> bool:
         len(delivery.body) > SMALL_BYTES
         or LATEST.encode() in delivery.body  # which the database tells
         or b"\\u" in delivery.body  # by which that may be written
+        or b'"image_data"' in delivery.body
         or delivery.replies_directly
     )
 
@@ -81,13 +87,16 @@ def _awaited(deliveries: list[Delivery]) -> list[Delivery]:
 
 
 def _resume(
-    model_id: str, asked: list[_Asked], found: Future[Model], deliveries: list[Delivery]
+    model_id: str, asked: list[_Asked], found: Future[Servable], deliveries: list[Delivery]
 ) -> None:
     awaited = set(_awaited(deliveries))
     _attempt(model_id, [each for each in asked if each[0].delivery in awaited], found)
+    for part, _ in asked:
+        if isinstance(part, Noted):
+            part.end(Status.ERROR, "dropped")  # unless it was answered
 
 
-def _attempt(model_id: str, asked: list[_Asked], found: Future[Model]) -> None:
+def _attempt(model_id: str, asked: list[_Asked], found: Future[Servable]) -> None:
     """Answer what was asked of one model, be it that the model could not be loaded."""
     try:
         _answer(asked, found.result())
@@ -106,29 +115,42 @@ def _refuse(asked: list[_Asked], error: errors.WarrenError) -> None:
         part.reply(Reply.error(error, request.model_id))
 
 
-def _answer(asked: list[_Asked], model: Model) -> None:
-    """Check every request's rows, run the good ones together, reply to each."""
-    rows: list[Row] = []
-    waiting: list[_Asked] = []
+def _answer(asked: list[_Asked], model: Servable) -> None:
+    """Check what every request asks, run the good ones together, reply to each."""
+    prepared: list[Any] = []
+    waiting: list[tuple[Part, PredictRequest, int]] = []
+    size = 0
     for part, request in asked:
         try:
-            for row in request.rows:
-                model.check(row)
-        except errors.Invalid as error:
-            part.reply(Reply.error(error, model.manifest.model_id))
-        else:
-            rows += request.rows
-            waiting.append((part, request))
-    answers = iter(model.predict(rows) if rows else ())
-    model_id = model.manifest.model_id
-    for part, request in waiting:
-        mine = list(islice(answers, len(request.rows)))
-        whole = [answer for answer in mine if answer is not None]
-        if len(whole) < len(mine):
-            infinite = errors.Invalid("input_data: has no finite answer", field="input_data")
-            part.reply(Reply.error(infinite, model_id))
+            mine = model.prepare(request)
+        except (errors.Invalid, errors.TooLarge) as error:
+            part.reply(Reply.error(error, model.model_id))
             continue
-        fields = whole[0]
-        if isinstance(request.input_data, list):
-            fields = {name: [answer[name] for answer in whole] for name in fields}
-        part.reply(Reply(Status.COMPLETED, model_id, fields))
+        prepared += mine
+        waiting.append((part, request, len(mine)))
+        size += sum(each.nbytes for each in mine) if request.images else 0
+        if size > IMAGE_BYTES:
+            _run(prepared, waiting, model)
+            prepared, waiting, size = [], [], 0
+    _run(prepared, waiting, model)
+
+
+def _run(
+    prepared: list[Any], waiting: list[tuple[Part, PredictRequest, int]], model: Servable
+) -> None:
+    answers = iter(model.predict(prepared) if prepared else ())
+    for part, request, count in waiting:
+        part.reply(reply(request, list(islice(answers, count)), model.model_id))
+
+
+def reply(inputs: Inputs, answers: list[Answer | None], model_id: str) -> Reply:
+    """Return the reply that a model's answers make: one, or lists to a list."""
+    whole = [answer for answer in answers if answer is not None]
+    if len(whole) < len(answers):
+        field = "input_data" if inputs.image_data is None else "image_data"
+        infinite = errors.Invalid(f"{field}: has no finite answer", field=field)
+        return Reply.error(infinite, model_id)
+    fields = whole[0]
+    if inputs.many:
+        fields = {name: [answer[name] for answer in whole] for name in fields}
+    return Reply(Status.COMPLETED, model_id, fields)

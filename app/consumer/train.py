@@ -63,7 +63,8 @@ class Train:
     def _refuse(self, job_id: str) -> None:
         """Count a failure for a queued job whose message came to nothing, lest it come for ever."""
         wire = errors.Invalid("the job's message was rejected; it is a dead letter").to_wire()
-        with suppress(errors.Unavailable):  # then it is published, and rejected, again
+        # Then it is published, and rejected, again; or the database has no row of such a name.
+        with suppress(errors.Unavailable, errors.Invalid):
             self.jobs.refuse(job_id, wire, queues.delay(1))
 
     def _train(self, delivery: Delivery, request: TrainRequest, job_id: str) -> None:
@@ -71,13 +72,15 @@ class Train:
         if claimed is None:
             return
         request, attempt = claimed
-        logger.info("attempt %d: %s on %s", attempt, request.estimator, request.dataset_id)
-        mine = self._concluded(delivery, request, job_id, attempt)
-        job = self.patiently(lambda: self.jobs.get(job_id))
-        tell(delivery, job)
-        if not mine:
-            cause = "cancelled" if job and job.state is Status.CANCELLED else "fenced"
-            logger.warning("%s: attempt %d has the job no longer", cause, attempt)
+        with log.task(logger, job_id, f"train model={job_id} attempt={attempt}") as task:
+            logger.info("attempt %d: %s on %s", attempt, request.estimator, request.dataset_id)
+            mine = self._concluded(delivery, request, job_id, attempt)
+            job = self.patiently(lambda: self.jobs.get(job_id))
+            tell(delivery, job)
+            if not mine:
+                cause = "cancelled" if job and job.state is Status.CANCELLED else "fenced"
+                logger.warning("%s: attempt %d has the job no longer", cause, attempt)
+            task.status = job.state if job else Status.ERROR
         ended = job is not None and job.ended
         published = job.attempt if job and job.result_key else None
         for each in range(1 if ended else attempt, attempt + 1):

@@ -19,7 +19,7 @@ from pika.exceptions import AMQPError
 
 from app import errors, queues
 from app.broker import keep
-from app.consumer.delivery import Delivery, Handler, Later, Session
+from app.consumer.delivery import Delivery, Handler, Later, Session, deadline
 from app.consumer.direct import DirectReplies
 from app.messages import LINES, Reply
 
@@ -118,7 +118,7 @@ class Worker(threading.Thread):
                     lambda: self._session or session,
                     self._direct,
                     properties.content_type == LINES,
-                    _deadline(properties.expiration),
+                    deadline(properties.expiration),
                 )
             )
 
@@ -221,10 +221,3 @@ class Worker(threading.Thread):
                 batch.append(came)
                 size += len(came.body)
         return batch
-
-
-def _deadline(expiration: object) -> float | None:
-    """Return the moment by which a message's sender will have given up; milliseconds come in."""
-    if isinstance(expiration, str) and expiration.isdecimal():
-        return monotonic() + int(expiration) / 1000
-    return None
