@@ -1,4 +1,5 @@
-# One image: the producer, the consumer and the migrations differ by their command only.
+# One image: the producer, the consumer and the migrations differ by their command only. SageMaker's
+# command is `serve`, which is the producer on the port that SageMaker calls.
 #   docker build -t warren .
 
 # The Python that requirements.lock was made for, on the current Debian; rebuild for its fixes.
@@ -27,6 +28,7 @@ WORKDIR /srv/warren
 COPY --from=packages /opt/venv /opt/venv
 COPY pyproject.toml ./
 COPY app app
+COPY sagemaker/serve /usr/local/bin/
 
 # Everything here belongs to root and is only read; what is written goes to /tmp.
 USER 10001:10001
@@ -37,8 +39,11 @@ EXPOSE 5000
 
 # Whether this process serves, and no more: restarting it would not bring back a lost broker, which
 # is what /health/all tells. The empty ProxyHandler keeps the call out of a proxy of the environment.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", \
-    "import os, urllib.request as u; u.build_opener(u.ProxyHandler({})).open(f\"http://127.0.0.1:{os.environ['PORT']}/health\", timeout=4)"]
+# `serve` sets a PORT of its own, which only its process knows.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD \
+    for port in "$PORT" "${SAGEMAKER_BIND_TO_PORT:-8080}"; do \
+        python -c "import sys, urllib.request as u; u.build_opener(u.ProxyHandler({})).open(f'http://127.0.0.1:{sys.argv[1]}/health', timeout=2)" "$port" && exit 0; \
+    done; exit 1
 
 CMD ["python", "-m", "app.producer.main"]
 

@@ -11,16 +11,14 @@ from collections.abc import Hashable, Iterator
 from itertools import chain
 
 from app import errors
-from app.messages import JSON, LINES, Status
+from app.messages import JSON, LINES
 from app.producer import amqp
-from app.producer.rpc import RpcClient, read
+from app.producer.rpc import RpcClient, passed, read
 
 log = logging.getLogger(__name__)
 
 MAX_LINES = 64  # with more of them in a message, other consumers would have none
 MAX_BYTES = 100_000
-
-_COMPLETED = b'{"status":"%s",' % Status.COMPLETED.encode()
 
 _Call = tuple[bytes, asyncio.Future[bytes]]
 
@@ -46,9 +44,7 @@ class Coalescer:
         reply = await (self._together(model, body) if self._under_way else self._send(body))
         if not reply:  # there was no room for it beside the others
             reply = await self._send(body)
-        if not reply.startswith(_COMPLETED):
-            read(reply)
-        return reply
+        return passed(reply)
 
     async def _together(self, model: Hashable, body: bytes) -> bytes:
         """Wait for who else asks in this turn."""

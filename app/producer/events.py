@@ -3,19 +3,24 @@
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import anyio
 from sse_starlette import ServerSentEvent
 
 from app import errors
 from app.database import Job
-from app.jobs import JobStore
+from app.jobs import KINDS, JobStore
 from app.messages import Status
-from app.producer.schema import JobView
+from app.producer.compare import differ
 from app.producer.services import threaded
+from app.producer.views import JobInShort, JobView
 
 LOOK_SECONDS = 0.5
 CLOSE_SECONDS = 2.0  # how long a stream may take to end when the producer does
+HIDDEN = ("sha256",)  # of a request: it is for us alone
+
+ViewT = TypeVar("ViewT", bound=JobInShort)
 
 
 async def look(jobs: JobStore, job_id: str) -> JobView:
@@ -32,24 +37,41 @@ async def changes(
     """
     while not closing.is_set():
         with suppress(errors.Unavailable):  # the stream outlives a database that is away
-            view = await look(jobs, job_id)
-            if view.version > known:
-                known = view.version
+            seen = await threaded(jobs.version, job_id)
+            if seen is None:
+                return
+            version, ended = seen
+            if version > known:  # only then: the answers in a row may be long
+                view = await look(jobs, job_id)
+                known, ended = view.version, view.ended_at is not None
                 yield ServerSentEvent(view.model_dump_json(), event="job", id=str(known))
-            if view.ended_at:
+            if ended:
                 return
         with anyio.move_on_after(LOOK_SECONDS):
             await closing.wait()
 
 
+def shown(form: type[ViewT], job: Job) -> ViewT:
+    """Return what a form shows of a job: of a prediction's request not what is for us alone."""
+    request = {name: value for name, value in job.request.items() if name not in HIDDEN}
+    return form.model_validate({**vars(job), "request": request})
+
+
 def _look(jobs: JobStore, job_id: str) -> JobView:
     job = jobs.get(job_id)
-    if job is None:
+    if job is None or job.kind not in KINDS:  # or it is a model that came finished
         raise errors.NotFound(f"job_id: there is no job {job_id}", field="job_id")
-    view = JobView.model_validate(job)
+    view = shown(JobView, job)
     view.queue_position = jobs.position(job) if job.state is Status.QUEUED else None
     view.seconds_left = _seconds_left(job)
+    view.disagree = _disagree(job)
     return view
+
+
+def _disagree(job: Job) -> bool | None:
+    if not job.sync or job.sync["status"] != Status.COMPLETED or job.result is None:
+        return None
+    return differ(job.sync["prediction"], job.result["prediction"], job.request["tolerance"])
 
 
 def _seconds_left(job: Job) -> float | None:

@@ -5,10 +5,14 @@ import time
 from collections.abc import Awaitable
 
 from app import errors, queues
-from app.producer.schema import Check, Health
+from app.producer.dispatch import Predictions
 from app.producer.services import Services, threaded
+from app.producer.views import Check, Health, ModelHealth
 
 TIMEOUT_SECONDS = 3.0
+
+# Without a consumer of each, something that a client may ask for would never be answered.
+CONSUMED = (queues.TRAIN, queues.PREDICT, queues.PREDICT_ASYNC, queues.INVOKE)
 
 
 async def check_all(services: Services) -> Health:
@@ -17,11 +21,31 @@ async def check_all(services: Services) -> Health:
         "broker": _broker(services),
         "s3": threaded(services.storage.check),
         "database": threaded(services.jobs.check),
-        **{queue: _consumed(services, queue) for queue in (queues.TRAIN, queues.PREDICT)},
+        **{queue: _consumed(services, queue) for queue in CONSUMED},
     }
     results = await asyncio.gather(*map(_check, checks.values()))
     ok = all(result.status == "ok" for result in results)
-    return Health(status="ok" if ok else "ng", checks=dict(zip(checks, results, strict=True)))
+    return Health(
+        status="ok" if ok else "ng",
+        checks=dict(zip(checks, results, strict=True)),
+        models=_models(services.predictions),
+    )
+
+
+def _models(predictions: Predictions) -> dict[str, ModelHealth]:
+    now = time.monotonic()
+    return {
+        name: ModelHealth(
+            kind="endpoint" if predictions.invokes(name) else None,
+            state="ok" if use.ok else "ng",
+            calls=use.calls,
+            errors=use.errors,
+            elapsed_ms=round(use.elapsed * 1000, 1),
+            seconds_ago=round(now - use.at, 1),
+            error=use.error,
+        )
+        for name, use in predictions.usage.recent().items()
+    }
 
 
 async def _check(probe: Awaitable[object]) -> Check:

@@ -1,6 +1,5 @@
 """The producer: `python -m app.producer.main`."""
 
-import gc
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -11,9 +10,21 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from app import broker, jobs, log, queues
-from app.producer import catalogue, docs, limits, predictions, problems, routes
-from app.producer.coalesce import Coalescer
+from app import broker, jobs, log, process
+from app.producer import (
+    catalogue,
+    docs,
+    durable,
+    limits,
+    metadata,
+    patterns,
+    predictions,
+    problems,
+    registering,
+    routes,
+    sagemaker,
+)
+from app.producer.dispatch import Predictions
 from app.producer.rpc import RpcClient
 from app.producer.services import Services, threaded
 from app.relay import Relay
@@ -39,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
         services = Services(
             settings=settings,
             rpc=rpc,
-            predictions=Coalescer(rpc, queues.PREDICT, settings.predict_timeout),
+            predictions=Predictions(rpc, settings.predict_timeout),
             in_flight=limits.InFlight(settings.max_in_flight, settings.max_in_flight_bytes),
             jobs=jobs.opened(settings),
             storage=Storage(settings),
@@ -64,12 +75,11 @@ def create_app(settings: Settings) -> FastAPI:
         static_url=_STATIC_URL,
     )
     docs.install(app, _STATIC_URL)
-    app.include_router(predictions.router)
-    app.include_router(routes.router)
-    app.include_router(catalogue.router)
-    app.add_middleware(
-        limits.BodyLimit, limit=settings.max_body, special={"/datasets/": settings.max_dataset}
-    )
+    parts = (predictions, patterns, durable, sagemaker, metadata, routes, registering, catalogue)
+    for part in parts:
+        app.include_router(part.router)
+    larger = {"/datasets/": settings.max_dataset, "/models/": settings.max_model}
+    app.add_middleware(limits.BodyLimit, limit=settings.max_body, special=larger)
     problems.install(app)
     return app
 
@@ -80,8 +90,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings()
     log.configure(settings.log_level)
+    process.allow_many_files()
     app = create_app(settings)
-    gc.freeze()  # to look at all that was imported takes a collection 50 ms, and stops the rest
+    process.collect_seldom()
     uvicorn.run(
         app,
         host=settings.host,

@@ -3,7 +3,6 @@
 import logging
 import re
 import uuid
-from contextlib import suppress
 from typing import Annotated, Any
 
 import anyio
@@ -11,25 +10,17 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from sse_starlette import EventSourceResponse
 from starlette.responses import JSONResponse
 
-from app import errors, queues
+from app import errors, log, queues
 from app.database import Job
 from app.messages import Id, Status, TrainRequest
-from app.producer import events, health, schema
+from app.producer import accepting, events, health, schema, views
 from app.producer.services import Needed, threaded
 from app.producer.strict import StrictRoute, problems
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 _JobId = Annotated[Id, Path()]
-_Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        pattern=r"^[!-~]{1,255}$",
-        description="The same key with the same body is the same job, with another body a 422.",
-    ),
-]
 _LastEvent = Annotated[str | None, Header()]
 
 
@@ -40,10 +31,12 @@ router = APIRouter(route_class=StrictRoute)
     "/train",
     tags=["jobs"],
     status_code=202,
-    response_model=schema.AcceptedAnswer,
+    response_model=views.AcceptedAnswer,
     responses=problems(404, 413, 422, 503),
 )
-async def train(body: schema.TrainBody, services: Needed, idempotency_key: _Key = None) -> Response:
+async def train(
+    body: schema.TrainBody, services: Needed, idempotency_key: accepting.Key = None
+) -> Response:
     """Train a model on a data set.
 
     The job's way is at `Location`. TASK_QUEUED says that no consumer took it within a second; it
@@ -64,32 +57,21 @@ async def train(body: schema.TrainBody, services: Needed, idempotency_key: _Key 
         known = await threaded(jobs.of_key, idempotency_key or "")
         assert known is not None
         return _again(known, body)
-    status = Status.QUEUED
-    try:
-        if reply := await services.rpc.submit(
-            queues.TRAIN, message, job_id, services.settings.train_wait
-        ):
-            status = reply.status
-    except errors.BrokerUnavailable as error:
-        # The job is accepted all the same: the relay publishes it. If the database is away now,
-        # too, the message will be found missing.
-        log.warning("job %s goes to the outbox: %s", job_id, error)
-        with suppress(errors.Unavailable):
-            await threaded(jobs.unpublish, job_id)
-    return _accepted(status, job_id)
+    with log.task(logger, job_id, f"train model={job_id}") as task:
+        task.status = await accepting.submit(services, queues.TRAIN, message, job_id)
+    return _accepted(task.status, job_id)
 
 
 def _again(job: Job, body: schema.TrainBody) -> Response:
     """Answer a request whose idempotency key is that of a job."""
     asked = TrainRequest(**body.model_dump(), model_id=job.id)
-    if not asked.asks_the_same(TrainRequest.model_validate(job.request)):
-        raise errors.Invalid(
-            "Idempotency-Key: it was used with another body", field="Idempotency-Key", job=job.id
-        )
+    trains = job.kind == "train"
+    if not trains or not asked.asks_the_same(TrainRequest.model_validate(job.request)):
+        raise accepting.other_body(job)
     return _accepted(job.state, job.id)
 
 
-def _accepted(status: Status, job_id: str) -> Response:
+def _accepted(status: str, job_id: str) -> Response:
     return JSONResponse(
         {"message": {"status": status, "model_id": job_id}},
         202,
@@ -97,34 +79,36 @@ def _accepted(status: Status, job_id: str) -> Response:
     )
 
 
-@router.get("/jobs", tags=["jobs"], response_model=schema.Jobs, responses=problems(422, 503))
+@router.get("/jobs", tags=["jobs"], response_model=views.Jobs, responses=problems(422, 503))
 async def jobs(
     services: Needed,
     state: Status | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """List the newest jobs, of one state or of all."""
-    return {"jobs": await threaded(services.jobs.newest, limit, state)}
+    found = await threaded(services.jobs.newest, limit, state)
+    return {"jobs": [events.shown(views.JobInShort, each) for each in found]}
 
 
+@router.get("/job/{job_id}", include_in_schema=False, response_model=views.JobView)
 @router.get(
     "/jobs/{job_id}",
     tags=["jobs"],
-    response_model=schema.JobView,
+    response_model=views.JobView,
     responses=problems(404, 422, 503),
 )
-async def job(job_id: _JobId, services: Needed) -> schema.JobView:
-    """Tell a job's state, progress, times, metrics, error and attempts."""
+async def job(job_id: _JobId, services: Needed) -> views.JobView:
+    """Tell a job's state, progress, times, result, error and attempts."""
     return await events.look(services.jobs, job_id)
 
 
 @router.delete(
     "/jobs/{job_id}",
     tags=["jobs"],
-    response_model=schema.JobView,
+    response_model=views.JobView,
     responses=problems(404, 409, 422, 503),
 )
-async def cancel(job_id: _JobId, services: Needed) -> schema.JobView:
+async def cancel(job_id: _JobId, services: Needed) -> views.JobView:
     """Cancel a job that has not ended: one that waits at once, one that runs within 2 seconds."""
     applied = await threaded(services.jobs.cancel, job_id)
     found = await events.look(services.jobs, job_id)
@@ -133,6 +117,7 @@ async def cancel(job_id: _JobId, services: Needed) -> schema.JobView:
     return found
 
 
+@router.get("/job/{job_id}/events", include_in_schema=False)
 @router.get(
     "/jobs/{job_id}/events",
     tags=["jobs"],
@@ -179,8 +164,8 @@ async def alive() -> dict[str, str]:
 @router.get(
     "/health/all",
     tags=["health"],
-    response_model=schema.Health,
-    responses={503: {"model": schema.Health}},
+    response_model=views.Health,
+    responses={503: {"model": views.Health}},
 )
 async def health_all(services: Needed) -> Response:
     """Ask every part, and tell how long each took; 503 if one does not answer."""

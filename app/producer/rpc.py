@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 2.0  # how long it may take to say goodbye
 
+_COMPLETED = b'{"status":"%s",' % Status.COMPLETED.encode()
+
 _Future = asyncio.Future[Any]
 
 
@@ -85,15 +87,19 @@ class RpcClient:
                     f"no consumer answered within {deadline:g} s"
                 ) from None
 
-    async def submit(self, queue: str, body: bytes, job_id: str, wait: float) -> Reply | None:
+    async def submit(
+        self, queue: str, body: bytes, job_id: str, wait: float, *, replied: bool = True
+    ) -> Reply | None:
         """Publish a job, durably; return the first reply to it if one comes within `wait` seconds.
 
-        Raises `errors.BrokerUnavailable` when the broker has not taken it, as far as can be told in
-        that time, or the error that the reply tells of.
+        What is not `replied` to is done with when the broker has it. Raises
+        `errors.BrokerUnavailable` when the broker has not taken it, as far as can be told in that
+        time, or the error that the reply tells of.
         """
         session = self.check()
         with self._expecting() as (correlation_id, reply):
             properties = {"message_id": job_id, "delivery_mode": 2, "content_type": JSON}
+            properties |= {} if replied else {"reply_to": None}
             self._publish(session, session.jobs, queue, body, correlation_id, **properties)
             session.published += 1
             confirm = asyncio.get_running_loop().create_future()
@@ -101,6 +107,8 @@ class RpcClient:
             try:
                 async with asyncio.timeout(wait):
                     await confirm
+                    if not replied and not reply.done():  # what no queue took has come back by now
+                        return None
                     return read(await reply)
             except TimeoutError:
                 if confirm.cancelled():
@@ -156,10 +164,11 @@ class RpcClient:
         correlation_id: str,
         **properties: Any,
     ) -> None:
-        properties |= {
+        properties = {
             "correlation_id": correlation_id,
             "reply_to": session.callback_queue,
             "timestamp": int(time.time()),
+            **properties,
         }
         try:
             channel.basic_publish(
@@ -217,6 +226,13 @@ class RpcClient:
             delay = delays.next()
             log.warning("%s; again in %.1f s", cause, delay)
             await asyncio.sleep(delay)
+
+
+def passed(body: bytes) -> bytes:
+    """Return a reply as it came, unread if it begins like a success. Raises what `read` does."""
+    if not body.startswith(_COMPLETED):
+        read(body)
+    return body
 
 
 def read(body: bytes) -> Reply:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, ParamSpec, TypeVar
 
@@ -12,13 +12,14 @@ from fastapi import Depends, Request
 
 from app import errors
 from app.jobs import JobStore
-from app.producer.coalesce import Coalescer
+from app.producer.dispatch import Predictions
 from app.producer.limits import InFlight
 from app.producer.rpc import RpcClient
 from app.settings import Settings
 from app.storage import Storage
 
 PATIENCE_SECONDS = 15.0
+_INSPECTIONS = 2
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,11 +31,13 @@ class Services:
 
     settings: Settings
     rpc: RpcClient
-    predictions: Coalescer
+    predictions: Predictions
     in_flight: InFlight
     jobs: JobStore
     storage: Storage
     uploads: CapacityLimiter  # slow clients must not hold all threads
+    # Each may take some gigabytes for a while.
+    inspections: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_INSPECTIONS))
 
 
 async def of(request: Request) -> Services:

@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from app import errors, strictjson
-from app.producer import schema
+from app.producer import views
 
 
 class _StrictRequest(Request):
@@ -36,5 +36,5 @@ class StrictRoute(APIRoute):
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document the statuses that a route answers with a problem document."""
-    content = {"application/problem+json": {"schema": schema.Problem.model_json_schema()}}
+    content = {"application/problem+json": {"schema": views.Problem.model_json_schema()}}
     return {status: {"content": content} for status in statuses}
