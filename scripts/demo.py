@@ -1,11 +1,9 @@
 """Train and predict through the API of the local stack, and print each step."""
 
 import sys
-from time import monotonic, sleep
 from typing import Any
 
-from scripts import plan
-from scripts.api import Api, ApiError
+from scripts.api import Api, ApiError, local
 from scripts.console import complain, say
 
 TRAIN = {
@@ -25,7 +23,6 @@ ROW = {
     "s6": -0.017646,
 }
 TRAIN_SECONDS = 120
-IN_WORK = ("TASK_QUEUED", "TASK_RUNNING")
 
 
 def demo(api: Api) -> None:
@@ -51,31 +48,14 @@ def demo(api: Api) -> None:
 
 
 def follow(api: Api, model_id: str) -> dict[str, Any]:
-    """Print the states of a job as they change; return it when it is completed."""
-    deadline, shown = monotonic() + TRAIN_SECONDS, None
-    while True:
-        job: dict[str, Any] = api.get(f"/jobs/{model_id}")
-        state = job["state"]
-        if state != shown:
-            say(f"GET /jobs/{model_id}: {state}")
-            shown = state
-        if state == "TASK_COMPLETED":
-            return job
-        if state not in IN_WORK:
-            raise ApiError(f"the training ended as {state}: {(job['error'] or {}).get('detail')}")
-        if monotonic() > deadline:
-            raise ApiError(f"the training was still {state} after {TRAIN_SECONDS} s")
-        sleep(0.1)
+    """Print the states of a training as they change; return its job when it is completed."""
+    return api.follow(model_id, TRAIN_SECONDS, lambda state: say(f"GET /jobs/{model_id}: {state}"))
 
 
 def main() -> int:
     """Run the demo and return the exit status: 0 only if the prediction came."""
-    settings = plan.read_settings()
-    if not settings:
-        complain("the stack does not run: `make up` starts it")
-        return 1
     try:
-        demo(Api(settings))
+        demo(Api(local()))
     except ApiError as error:
         complain(str(error))
         return 1

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from time import monotonic, sleep
 
 from scripts import plan, supervise
-from scripts.api import Api, ApiError
+from scripts.api import Api, ApiError, address_of
 from scripts.console import complain, say
 from scripts.plan import ROOT, RUN
 from scripts.programs import ProgramError, inherited, tail
@@ -26,6 +26,8 @@ CULPRITS = {
     "database": "producer",
     "queue.model.train": "consumer",
     "queue.model.predict": "consumer",
+    "queue.model.predict.async": "consumer",
+    "queue.model.invoke": "consumer",
 }
 
 
@@ -41,7 +43,7 @@ def up() -> None:
         migrate(settings)
         say(f"Starting {', '.join(program.name for program in programs)}")
         supervise.start(RUN, programs)
-    api = Api(settings)
+    api = Api(address_of(settings))
     wait_until_ready(api)
     upload(api)
     print(addresses(settings))
@@ -70,7 +72,7 @@ def status() -> None:
     for name, state in supervise.states(RUN).items():
         print(f"{name:10} {state}")
     settings = plan.read_settings()
-    if missing := Api(settings).not_ready():
+    if missing := Api(address_of(settings)).not_ready():
         raise ProgramError(f"not ready: {', '.join(missing)}")
     print(addresses(settings))
 
@@ -124,7 +126,7 @@ def upload(api: Api) -> None:
 
 def addresses(settings: dict[str, str]) -> str:
     """Say where everything is, and how to log in."""
-    api = f"http://{settings['HOST']}:{settings['PORT']}"
+    api = address_of(settings)
     management = f"http://127.0.0.1:{settings['RABBITMQ_MANAGEMENT_PORT']}"
     login = f"user {settings['RABBITMQ_USER']}, password {settings['RABBITMQ_PASSWORD']}"
     return f"""

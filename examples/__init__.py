@@ -1,0 +1,1 @@
+"""Examples that run against a Warren: `python -m examples.NAME.run`."""
