@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ class Stack:
     def consumer(self, command: tuple[str, ...] = CONSUMER, **settings: str) -> Process:
         """Start a consumer and wait until all its threads consume."""
         process = self.start(command, **settings)
-        consumes(process, int(command[-1]))
+        consumes(process, *counts(command))
         return process
 
     def pair(
@@ -158,7 +159,7 @@ class Stack:
         """Start a consumer and a producer side by side."""
         consumer = self.start(command, **settings)
         producer, http = self.producer(**settings)
-        consumes(consumer, int(command[-1]))
+        consumes(consumer, *counts(command))
         return producer, consumer, http
 
     def let_go(self, job_id: str) -> None:
@@ -200,16 +201,24 @@ class Stack:
             process.end()
 
 
-def consumes(consumer: Process, threads: int) -> None:
-    """Wait until a consumer's threads, so many of each kind, are at work."""
+def consumes(consumer: Process, threads: int, invokes: bool = True) -> None:
+    """Wait until a consumer's threads are at work: so many of each kind, and the one that calls."""
     consumer.says(" consuming queue.model.", times=2 * threads)
+    if invokes:
+        consumer.says("waiting on queue.model.invoke")
+
+
+def counts(command: tuple[str, ...]) -> tuple[int, bool]:
+    """Return how many threads of each kind a consumer's command asks for, and whether it calls."""
+    options = {name.replace("-", "_"): value for name, value in pairwise(command)}
+    return int(options["__num_threads"]), options.get("__invoke") != "0"
 
 
 def every_default() -> dict[str, str]:
     """Return the default of every setting, so that no `.run/env` of the checkout has a say."""
     defaults = {}
     for name, field in Settings.model_fields.items():
-        value = field.default
+        value = field.get_default(call_default_factory=True)
         if value is not None:  # those that are None name a server, and tests have their own
             secret = isinstance(value, SecretStr)
             defaults[name.upper()] = value.get_secret_value() if secret else str(value)

@@ -186,7 +186,7 @@ def test_whoever_loses_a_connection_makes_a_new_one(
         return {each.get("user_provided_name") for each in connections()}
 
     until(
-        lambda: len(named()) == 7 and None not in named(),
+        lambda: len(named()) == 8 and None not in named(),
         "the management API knows of ours and of no other",
     )
     for name in [each["name"] for each in connections()]:

@@ -304,12 +304,17 @@ def test_a_body_of_megabytes_gets_413_by_the_default_limit(http: httpx.Client) -
     ],
 )
 def test_data_that_cannot_be_learnt_from_end_the_job_with_an_error(
-    running: Running, csv: str | None, changes: dict[str, Any], where: str | None, says: str
+    running: Running,
+    csv: str | None,
+    changes: dict[str, Any],
+    where: str | None,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if csv is None:  # the API refuses it, but anybody may write into the bucket
-        of = running.stack.environment.items()
-        storage = Storage(Settings(_env_file=None, **{name.lower(): value for name, value in of}))
-        storage.put_dataset("awry", io.BytesIO())
+        for name, value in running.stack.environment.items():
+            monkeypatch.setenv(name, value)
+        Storage(Settings(_env_file=None)).put_dataset("awry", io.BytesIO())
     else:
         upload(running.http, "awry", csv)
     job_id = train(running.http, dataset_id="awry", **{"target": "b", **changes})

@@ -101,7 +101,7 @@ def test_a_fit_that_lets_no_other_thread_run_costs_no_connection(
         names = {each["name"]: each.get("user_provided_name") or "" for each in found}
         return {each for each, name in names.items() if name.startswith("warren consumer")}
 
-    until(lambda: len(connections()) == 6, "the management API shows two workers and a relay each")
+    until(lambda: len(connections()) == 8, "the management API shows four for each of the two")
     before = connections()
     job_id = train(http, dataset_id=GRIPPED)
     assert reached(http, job_id, "TASK_COMPLETED")["attempt"] == 1

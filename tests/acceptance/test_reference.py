@@ -154,9 +154,14 @@ def test_no_library_keeps_a_diary_in_the_home_of_the_user(
     assert list(running.stack.home.rglob("*")) == []
 
 
-def test_the_root_and_the_health_pages_say_that_all_is_well(http: httpx.Client) -> None:
+def test_the_root_and_the_health_pages_say_that_all_is_well(
+    running: Running, http: httpx.Client
+) -> None:
+    for queue in ("invoke", "predict.async"):
+        running.consumer.says(f"waiting on queue.model.{queue}\n")
     assert http.get("/").json() == {"Status": "OK"}
     assert http.get("/health").json() == {"status": "ok"}
     checks = http.get("/health/all").json()["checks"]
-    parts = ["broker", "s3", "database", "queue.model.train", "queue.model.predict"]
+    queues = ["train", "predict", "predict.async", "invoke"]
+    parts = ["broker", "s3", "database", *(f"queue.model.{each}" for each in queues)]
     assert {name: check["status"] for name, check in checks.items()} == dict.fromkeys(parts, "ok")

@@ -1,15 +1,19 @@
 """How a consumer ends: with its work done or handed back, and nobody left behind."""
 
+import json
 import signal
 import sys
 from collections.abc import Callable
+from time import monotonic
 
 import httpx
 import pytest
 
 from app.queues import TRAIN as TRAIN_QUEUE
+from tests import graphs
 from tests.acceptance.client import ENDLESS, LONG, job, reached, train, upload
 from tests.acceptance.processes import Process, Stack, until
+from tests.graphs import LINEAR
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 
@@ -37,6 +41,7 @@ def test_a_consumer_told_to_end_finishes_what_it_has_in_hand(
     in_hand = begin(consumer, http, **LONG)
     end(consumer)
     assert consumer.wait() == 0
+    assert consumer.output().rstrip().endswith("drained")  # no warning of what was left
     assert job(http, in_hand)["state"] == "TASK_COMPLETED"
     draining, after = consumer.output().split("draining")
     assert f"[{in_hand}]" in draining
@@ -61,6 +66,23 @@ def test_a_consumer_hands_back_what_it_cannot_finish_in_time(stack: Stack) -> No
     reached(http, too_long, "TASK_RUNNING")
     assert job(http, too_long)["attempt"] == 2
     assert f"[{too_long}] attempt 2" in heir.output()
+
+
+def test_a_consumer_does_not_wait_for_a_model_that_computes(stack: Stack) -> None:
+    _, consumer, http = stack.pair(DRAIN_SECONDS="0.5")
+    files = {"model": ("model.onnx", graphs.endless(ends_at_zero=True))}
+    answer = http.put("/models/loop", data={"manifest": json.dumps(LINEAR)}, files=files)
+    assert answer.status_code == 201, answer.text
+    asked = {"model_id": "loop", "input_data": {"a": 1, "b": 0}}
+    job_id = http.post("/predict/async", json=asked).json()["message"]["job_id"]
+    reached(http, job_id, "TASK_RUNNING")
+    begun = monotonic()
+    consumer.terminate()
+    assert consumer.wait() == 0
+    assert monotonic() - begun < 10  # the model would be let compute for 15
+    assert consumer.output().rstrip().endswith("drained")
+    assert job(http, job_id)["state"] == "TASK_QUEUED"
+    left_alone(consumer)
 
 
 def test_the_fit_of_a_consumer_that_was_killed_ends_too(stack: Stack) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.chaos.world import World
 
-OF_JOBS = re.compile(r"^queue\.model\.(train|retry\.\d)$")
+OF_JOBS = re.compile(r"^queue\.model\.(train|predict\.async|retry\.\d)$")
 
 
 def objects(world: World) -> dict[str, str]:

@@ -7,13 +7,14 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
-from app.queues import DEAD, PREDICT, TRAIN
+from app.queues import DEAD, INVOKE, PREDICT, PREDICT_ASYNC, TRAIN
 from tests.fuzz.messages import CALLBACK, Letter
 from tests.fuzz.properties import Raw
 from tests.fuzz.web import Seen
 from tests.waiting import until
 
 EMPTY_SECONDS = 60
+OF_WORK = (TRAIN, PREDICT, INVOKE, PREDICT_ASYNC)
 
 Case = tuple[int, Letter]
 
@@ -85,15 +86,15 @@ class Publisher:
         Nobody reads them here, and a hundred thousand are all that their queue takes.
         """
         self._open()
-        for queue in (TRAIN, PREDICT):
+        for queue in OF_WORK:
             until(lambda queue=queue: not self._depth(queue), f"{queue} is empty", EMPTY_SECONDS)
         return int(self._channel.queue_purge(DEAD).method.message_count)
 
     def consumers(self) -> list[int]:
-        """Count the consumers of both queues of work."""
+        """Count the consumers of each queue of work."""
         return [
             int(self._channel.queue_declare(queue, passive=True).method.consumer_count)
-            for queue in (TRAIN, PREDICT)
+            for queue in OF_WORK
         ]
 
     def close(self) -> None:

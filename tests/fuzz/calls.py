@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from urllib.parse import quote
 
-from tests.fuzz import bodies, params
+from tests.fuzz import bodies, params, serving, uploads
 from tests.fuzz.bodies import CANARY, IDS
 from tests.fuzz.oddities import BROKEN, CSVS, HEADERS, METHODS, PATHS, QUERIES, TYPES
 
@@ -44,10 +44,15 @@ def make(rng: Random) -> Call:
 
 
 def framed(
-    rng: Random, method: str, target: str, body: bytes = b"", content_type: bytes = b""
+    rng: Random,
+    method: str,
+    target: str,
+    body: bytes = b"",
+    content_type: bytes = b"",
+    *headers: tuple[bytes, bytes],
 ) -> Call:
     """Frame a request, whole or in chunks, with a header or two that nobody asked for."""
-    head = [(b"Host", b"a"), *rng.choices(HEADERS, k=rng.choice((0, 0, 0, 0, 1, 2)))]
+    head = [(b"Host", b"a"), *headers, *rng.choices(HEADERS, k=rng.choice((0, 0, 0, 0, 1, 2)))]
     if content_type:
         odd = rng.random() < 0.03
         head.append((b"Content-Type", rng.choice(TYPES) if odd else content_type))
@@ -102,8 +107,55 @@ def upload(rng: Random) -> Call:
     return framed(rng, "PUT", f"/datasets/{chosen}", body, b"text/csv")
 
 
+def serve(rng: Random) -> Call:
+    """Return a call of one model of any kind, as a job or not."""
+    target = rng.choice(("/predict", "/predict", "/predict/async"))
+    return framed(rng, "POST", target, serving.one(rng), JSON)
+
+
+def parallel(rng: Random) -> Call:
+    return framed(rng, "POST", "/predict/parallel", serving.parallel(rng), JSON)
+
+
+def sync_async(rng: Random) -> Call:
+    return framed(rng, "POST", "/predict/sync_async", serving.sync_async(rng), JSON)
+
+
+def invoke(rng: Random) -> Call:
+    """Return a call as SageMaker makes it."""
+    body, kind = serving.invocation(rng)
+    headers = []
+    if rng.random() < 0.7:
+        name = rng.choice((*serving.NAMES, *IDS))[:200].encode(errors="replace")
+        name = bytes(byte for byte in name if byte >= 32)
+        value = b"".join((rng.choice((b"", b"a=b,", b"=;,")), b"model_id=", name))
+        headers.append((b"X-Amzn-SageMaker-Custom-Attributes", value))
+    return framed(rng, "POST", "/invocations", body, kind, *headers)
+
+
+def register(rng: Random) -> Call:
+    """Return the registration of an endpoint that may not be called."""
+    return framed(rng, "PUT", f"/models/{registered(rng)}", uploads.endpoint(rng), JSON)
+
+
+def upload_model(rng: Random) -> Call:
+    body, kind = uploads.uploaded(rng)
+    return framed(rng, "PUT", f"/models/{registered(rng)}", body, kind)
+
+
+def registered(rng: Random) -> str:
+    return rng.choice(("net-1", "net-2", "net-3")) if rng.random() < 0.7 else odd_id(rng)
+
+
+def describe(rng: Random) -> Call:
+    """Return a question about a model by its name in the query."""
+    name = rng.choice(serving.NAMES) if rng.random() < 0.6 else odd_id(rng)
+    query = rng.choice((*[f"?model_id={name}"] * 6, "", "?model_id=", f"?model_id={name}&a=b"))
+    return framed(rng, "GET", rng.choice(("/metadata", "/predict/test")) + query)
+
+
 def one(rng: Random) -> Call:
-    target = rng.choice(("/jobs/{}", "/jobs/{}", "/models/{}", "/jobs/{}/events"))
+    target = rng.choice(("/jobs/{}", "/job/{}", "/models/{}", "/jobs/{}/events"))
     return framed(rng, "GET", target.format(odd_id(rng)) + rng.choice((*[""] * 5, "?a=%ff")))
 
 
@@ -124,7 +176,8 @@ def broken(rng: Random) -> Call:
     """Return what is no HTTP, or what breaks off."""
     if rng.random() < 0.5:
         return Call("", rng.choice(BROKEN), alone=True)
-    whole = rng.choice((train, predict, upload, one))(rng).raw[:5000]
+    makers = (train, predict, upload, one, parallel, upload_model, invoke)
+    whole = rng.choice(makers)(rng).raw[:5000]
     return Call("", bodies.damage(rng, whole), alone=True)
 
 
@@ -132,6 +185,13 @@ MAKERS: dict[str, tuple[float, Callable[[Random], Call]]] = {
     "train": (30, train),
     "hostile train": (0.5, hostile_train),
     "predict": (30, predict),
+    "serve": (6, serve),
+    "parallel": (5, parallel),
+    "sync_async": (3, sync_async),
+    "invoke": (3, invoke),
+    "register": (2, register),
+    "upload model": (0.5, upload_model),
+    "describe": (2, describe),
     "upload": (8, upload),
     "one": (10, one),
     "delete": (4, delete),

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from random import Random
 
 from app.messages import LINES
-from app.queues import DEAD, PREDICT, TRAIN
-from tests.fuzz import bodies, params, properties
+from app.queues import DEAD, INVOKE, PREDICT, PREDICT_ASYNC, TRAIN
+from tests.fuzz import bodies, params, properties, serving
 from tests.fuzz.properties import entry, table
 
 CALLBACK = "(the callback queue of the producer)"
@@ -58,13 +58,18 @@ IDS = [b"", b"a", b"\0", b"\xff", b"a" * 255, b"\xc3\xbc", b"{}", b"\r\n", b"0" 
 
 def make(rng: Random) -> Letter:
     """Return a message."""
-    queue = rng.choices((TRAIN, PREDICT, CALLBACK, "absent"), (40, 45, 12, 3))[0]
+    queues = (TRAIN, PREDICT, INVOKE, PREDICT_ASYNC, CALLBACK, "absent")
+    queue = rng.choices(queues, (32, 37, 9, 7, 12, 3))[0]
     if queue == PREDICT and rng.random() < 0.15:
         return lines(rng)
     if queue == TRAIN:
         body = bodies.training(rng, 0.02)
         if rng.random() < 0.03:
             body = json.dumps(params.request(rng)).encode()
+    elif queue == PREDICT_ASYNC:
+        body = serving.doorbell(rng)
+    elif queue == INVOKE or rng.random() < 0.2:
+        body = serving.one(rng)
     else:
         body = bodies.prediction(rng)
     if queue == CALLBACK and rng.random() < 0.5:
@@ -76,7 +81,8 @@ def make(rng: Random) -> Letter:
         body = bodies.body(rng, reply, 0.2)
     kind = rng.random()
     if kind < 0.3:
-        return Letter(queue, properties.encode({}), body)
+        named = {"message_id": serving.job(rng).encode()} if queue == PREDICT_ASYNC else {}
+        return Letter(queue, properties.encode(named), body)
     if kind < 0.9:
         return Letter(queue, properties.encode(some(rng)), body)
     if kind < 0.97:

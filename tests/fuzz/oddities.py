@@ -61,6 +61,8 @@ PATHS = [
         "/docs",
         "/openapi.json",
     ),
+    *("/ping", "/invocations", "/metadata", "/predict/test", "/predict/parallel", "/predict/async"),
+    *("/predict/sync_async", "/predict/", "/models/canary", "/job/", "/job/canary/events"),
     *("//", "/jobs/", "/jobs//", "/%00", "/..", "/../../etc/passwd", "/static", "/static/", "*"),
     *(
         "/static/../../../../etc/passwd",

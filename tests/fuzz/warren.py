@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from app.queues import TRAIN as TRAIN_QUEUE
@@ -12,10 +13,13 @@ from scripts.broker import Broker
 from scripts.demo import ROW, TRAIN
 from scripts.s3 import S3Server
 from scripts.stack import migrate
+from tests import tiny
 from tests.acceptance.client import predict, reached, train, upload
 from tests.acceptance.processes import Process, Stack, until
+from tests.fuzz import echo
 from tests.fuzz.bodies import CANARY
 from tests.fuzz.calls import CSV, TINY
+from tests.fuzz.serving import COLOURS, ECHO, SUMS, base64_of
 from tests.postgres import Postgres
 
 SETTINGS = {"TRAIN_WAIT": "1", "PREDICT_TIMEOUT": "30", "MAX_DATASET": "1000000"}
@@ -28,12 +32,15 @@ DELIBERATE = re.compile(r'consumer/fitting\.py", line \d+, in run\n')
 
 
 class Warren:
-    """The processes, a client, and the answer that the canary gave when all was well."""
+    """The processes, a client, and the answer that the canary gave when all was well.
 
-    def __init__(self, stack: Stack, broker: Broker) -> None:
+    `remote` is the address of the remote model.
+    """
+
+    def __init__(self, stack: Stack, broker: Broker, remote: str) -> None:
         self.stack = stack
         self._broker = broker
-        self.producer, self.consumer, self.http = stack.pair(**SETTINGS)
+        self.producer, self.consumer, self.http = stack.pair(**SETTINGS, INVOKE_HOSTS=remote)
         self.address = ("127.0.0.1", int(self.http.base_url.port or 0))
         self._read = {self.producer: 0, self.consumer: 0}
         self.deliberate = 0
@@ -44,6 +51,11 @@ class Warren:
             connection.channel().basic_publish("", TRAIN_QUEUE, wanted.encode())
         until(lambda: self.http.get(f"/jobs/{CANARY}").is_success, "the canary's job")
         reached(self.http, CANARY, "TASK_COMPLETED")
+        self._put(SUMS, files=tiny.parts(tiny.ROWS, tiny.sums()))
+        self._put(COLOURS, files=tiny.parts(tiny.COLOURS, tiny.colours()))
+        # As many calls at once as there may be messages: none is turned away.
+        endpoint = {"kind": "endpoint", "url": f"http://{remote}/", "limit": 10_000, "sample": ROW}
+        self._put(ECHO, json=endpoint)
         self._song = predict(self.http, CANARY)["prediction"]
 
     def callback_queue(self) -> str:
@@ -60,6 +72,19 @@ class Warren:
         for each in (CANARY, model_id):
             found = predict(self.http, each, ROW)["prediction"]
             assert found == self._song, f"{each} answers {found} instead of {self._song}"
+        for each, row, wanted in ((SUMS, {"a": 1, "b": 2}, 3.0), (ECHO, ROW, echo.ANSWER)):
+            found = predict(self.http, each, row)["prediction"]
+            assert found == wanted, f"{each} answers {found} instead of {wanted}"
+        names = {"sync_model_id": COLOURS, "async_model_id": COLOURS}
+        asked = {**names, "image_data": base64_of(tiny.image())}
+        message = self.http.post("/predict/sync_async", json=asked).json()["message"]
+        job = reached(self.http, message["job_id"], "TASK_COMPLETED")
+        both = message["prediction"], job["result"]["prediction"], job["disagree"]
+        assert both == ("red", "red", False), f"{COLOURS} answers {both}"
+
+    def _put(self, model_id: str, **content: Any) -> None:
+        answer = self.http.put(f"/models/{model_id}", **content)
+        assert answer.is_success, answer.text
 
     def look(self) -> list[str]:
         """Return what is wrong with the processes, and with what they said since the last look."""
@@ -116,4 +141,4 @@ def running(folder: Path, database: str) -> Iterator[Warren]:
         migrate(environment)
         stack = Stack(environment, folder)
         parts.callback(stack.end)
-        yield Warren(stack, broker)
+        yield Warren(stack, broker, parts.enter_context(echo.served()))

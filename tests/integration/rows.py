@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
+from app import registry
 from app.database import now, table
 from app.messages import Status
 
@@ -13,9 +14,18 @@ ERROR = {"type": "bad_data", "detail": "no column a", "columns": ["b"]}
 RESULT = ("models/m/1/", "a" * 64, {"rmse": 53.0, "r2": -0.25})
 
 
-def accept(store, job_id="m", dataset_id="d", **more):
+ASKED = {"model_id": "model"}  # the request of a job that predicts
+INPUTS = '{"input_data":{"a":1.0}}'
+SYNC = {"status": "TASK_COMPLETED", "model_id": "fast", "prediction": 1.0, "elapsed_ms": 0.5}
+ANSWER = {"prediction": 1.5, "pred_proba": 1.5, "model_id": "model", "elapsed_ms": 3.25}
+
+
+def accept(store, job_id="m", dataset_id="d", kind="train", **more):
     """Accept a job; return its id."""
-    assert store.accept(job_id, "train", dataset_id, REQUEST, **more)
+    if kind == "predict":
+        assert store.accept(job_id, kind, None, ASKED, **{"inputs": INPUTS, **more})
+    else:
+        assert store.accept(job_id, kind, dataset_id, REQUEST, **more)
     return job_id
 
 
@@ -30,9 +40,9 @@ def outboxed(store, *job_ids, **more):
         wait_for_the_clock(store)
 
 
-def run(store, job_id="m", dataset_id="d", worker="worker"):
+def run(store, job_id="m", dataset_id="d", worker="worker", kind="train"):
     """Accept a job and claim it; return the number of the attempt."""
-    accept(store, job_id, dataset_id)
+    accept(store, job_id, dataset_id, kind)
     return store.claim(job_id, worker, redelivered=False)
 
 
@@ -81,11 +91,16 @@ CALLS = {
     "get": lambda store: store.get("m"),
     "of_key": lambda store: store.of_key("k"),
     "newest": lambda store: store.newest(10),
-    "model": lambda store: store.model("m"),
+    "model": lambda store: registry.find(store, "m"),
     "accept": lambda store: store.accept("n", "train", "d", REQUEST),
     "unpublish": lambda store: store.unpublish("m"),
     "claim": lambda store: store.claim("m", "worker", redelivered=False),
     "renew": lambda store: store.renew("m", 1),
+    "renew_all": lambda store: store.renew_all("worker", ["m"]),
+    "inputs": lambda store: store.inputs("m"),
+    "version": lambda store: store.version("m"),
+    "models": lambda store: registry.newest(store, 10),
+    "answer": lambda store: store.answer("m", 1, ANSWER),
     "complete": lambda store: store.complete("m", 1, *RESULT),
     "fail": lambda store: store.fail("m", 1, ERROR),
     "retry": lambda store: store.retry("m", 1, ERROR, 2.0),

@@ -12,7 +12,7 @@ from tests.integration.rows import CALLS, RESULT, accept, expire, run
 CALLS = {
     **CALLS,
     "take": outbox.take,
-    "reconcile": lambda store: outbox.reconcile(store, 0),
+    "reconcile": lambda store: outbox.reconcile(store, {"train": 0, "predict": 0}),
 }
 
 

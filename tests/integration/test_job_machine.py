@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 )
 
 from app import jobs, outbox
-from app.database import Job, now, read, table
+from app.database import Job, columns, now, read, table
 from app.messages import Status
-from tests.integration.rows import ERROR, REQUEST, expire, put
+from tests.integration.rows import ASKED, ERROR, INPUTS, REQUEST, expire, put
 
 # Time passes only by the rules, however slow the machine is.
 LEASE, SUSPECT, SETTLED, DELAY = 9000.0, 3000.0, 1000.0, 5000.0
@@ -44,7 +44,7 @@ FIXED = (
     "reply_to",
     "correlation_id",
 )
-SEEN = ("state", "attempt", "failures", "progress", "error", "result_key", "ended_at")
+SEEN = ("state", "attempt", "failures", "progress", "error", "result_key", "result", "ended_at")
 
 
 @dataclass
@@ -60,6 +60,7 @@ class Known:
     waits: bool = False  # for its time on the ladder
     lease: str = ""  # "good", "suspect" or "over"
     key: str | None = None
+    kind: str = "train"
 
 
 @dataclass
@@ -81,6 +82,11 @@ class Held:
     @property
     def result(self) -> tuple[str, str, dict[str, float]]:
         return f"models/{self.job}/{self.attempt}/", "a" * 64, {"rmse": float(self.attempt)}
+
+    @property
+    def answer(self) -> dict[str, str]:
+        """What a job that predicts has instead."""
+        return {"prediction": self.result[0]}
 
 
 # What may happen, and what has to be there for it.
@@ -159,10 +165,11 @@ class Machine(RuleBasedStateMachine):
         job = f"job-{min(which, len(self.known))}"  # an id that is taken, or the next
         used = {each.idempotency_key for each in self.before.values()}
         new = job not in self.known and (key is None or key not in used)
-        assert self.store.accept(job, "train", "d", REQUEST, idempotency_key=key) == new
+        row = (("train", "d", REQUEST), ("predict", None, ASKED))[which % 2]
+        assert self.store.accept(job, *row, inputs=INPUTS, idempotency_key=key) == new
         if not new:
             return
-        self.known[job] = Known()
+        self.known[job] = Known(kind=row[0])
         if then == "published":
             self.queue.append(Message(job))
         elif then == "refused":
@@ -170,11 +177,17 @@ class Machine(RuleBasedStateMachine):
 
     def take(self, which, how):
         entries = outbox.take(self.store)
-        unpublished = [job for job in self.some(QUEUED) if not self.known[job].published]
+        queued = {job: self.known[job] for job in self.some(QUEUED)}
+        unpublished = [
+            job
+            for job, known in queued.items()
+            if not known.published and not (known.waits and known.kind == "predict")
+        ]
         assert sorted(entry.job_id for entry in entries) == sorted(unpublished)
         for entry in entries:
             known = self.known[entry.job_id]
             assert (entry.delay > 0) == known.waits
+            assert entry.kind == known.kind
             known.published, known.settled = True, False
         self.taken += entries
 
@@ -205,13 +218,22 @@ class Machine(RuleBasedStateMachine):
     def reconcile(self, which, how):
         waiting = [job for job in self.some(QUEUED) if self.known[job].published]
         settled = {job for job in waiting if self.known[job].settled}
-        missing = max(0, min(len(waiting) - len(self.queue), len(settled)))
-        assert outbox.reconcile(self.store, len(self.queue)) == missing
+        missing = {}
+        for kind, ready in self.ready().items():
+            mine = [job for job in waiting if self.known[job].kind == kind]
+            missing[kind] = max(0, min(len(mine) - ready, len(settled.intersection(mine))))
+        assert outbox.reconcile(self.store, self.ready()) == sum(missing.values())
         again = {job for job in waiting if self.store.get(job).published_at is None}
-        assert len(again) == missing
+        kinds = [self.known[job].kind for job in again]
+        assert {kind: kinds.count(kind) for kind in missing} == missing
         assert again <= settled
         for job in again:
             self.known[job].published = self.known[job].settled = False
+
+    def ready(self):
+        """Count the messages of the queues, by kind."""
+        kinds = [self.known[message.job].kind for message in self.queue]
+        return {kind: kinds.count(kind) for kind in jobs.KINDS}
 
     # Consumers.
 
@@ -282,12 +304,17 @@ class Machine(RuleBasedStateMachine):
         held = self.attempt(which)
         known = self.known[held.job]
         if known.key == held.result[0]:
-            assert self.store.complete(held.job, held.attempt, *held.result)
-        elif self.left(held, self.store.complete(held.job, held.attempt, *held.result)):
+            assert self.completed(held)
+        elif self.left(held, self.completed(held)):
             known.state, known.key = Status.COMPLETED, held.result[0]
             if how % 2:  # the answer got lost
-                assert self.store.complete(held.job, held.attempt, *held.result)
-                assert not self.store.complete(held.job, held.attempt, "else", "b" * 64, {})
+                assert self.completed(held)
+                assert not self.completed(replace(held, attempt=held.attempt + 1))
+
+    def completed(self, held):
+        if self.known[held.job].kind == "predict":
+            return self.store.answer(held.job, held.attempt, held.answer)
+        return self.store.complete(held.job, held.attempt, *held.result)
 
     def fail(self, which, how):
         held = self.attempt(which)
@@ -339,7 +366,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_rows_are_as_the_model_and_as_promised(self):
-        rows = {job.id: job for job in read(self.store.engine, sa.select(table))}
+        rows = {job.id: job for job in read(self.store.engine, sa.select(*columns))}
         self.agrees(rows)
         audit(self.before, rows)
         self.before = rows
@@ -353,7 +380,8 @@ class Machine(RuleBasedStateMachine):
                 known.attempt,
                 known.failures,
             )
-            assert row.result_key == known.key
+            assert (row.result_key or (row.result or {}).get("prediction")) == known.key
+            assert (self.store.inputs(job) is None) == row.ended
             if known.state in (QUEUED, RUNNING):
                 assert (row.published_at is not None) == known.published
                 assert row.worker == known.worker
@@ -367,16 +395,16 @@ class Machine(RuleBasedStateMachine):
                 expire(self.store, row.id)
             let_time_pass(self.store, long=True)
             self.store.reap()
-            outbox.reconcile(self.store, len(self.queue))
+            outbox.reconcile(self.store, self.ready())
             self.queue += [Message(entry.job_id) for entry in outbox.take(self.store)]
             for message in self.queue:
                 worker = next(self.names)
                 attempt = self.store.claim(message.job, worker, message.redelivered)
                 if attempt is not None:
                     held = Held(message.job, attempt, worker)
-                    assert self.store.complete(held.job, held.attempt, *held.result)
+                    assert self.completed(held)
             self.queue.clear()
-        rows = {job.id: job for job in read(self.store.engine, sa.select(table))}
+        rows = {job.id: job for job in read(self.store.engine, sa.select(*columns))}
         audit(self.before, rows)
         assert rows.keys() == self.known.keys()
         assert {job: row.state for job, row in rows.items() if row.state not in ENDS} == {}
@@ -410,7 +438,8 @@ def audit(before, rows):
         assert row.failures <= MAX_ATTEMPTS
         assert row.failures <= row.attempt
         assert row.ended == (row.ended_at is not None) == (row.state in ENDS)
-        assert (row.state is Status.COMPLETED) == (row.result_key is not None)
+        result = row.result_key if row.kind == "train" else row.result
+        assert (row.state is Status.COMPLETED) == (result is not None)
         if row.ended:
             assert row.run_after is None
         if row.state is RUNNING:

@@ -2,7 +2,19 @@ import pytest
 
 from app.jobs import JobStore
 from app.messages import Status
-from tests.integration.rows import ERROR, REQUEST, RESULT, accept, at_once, expire, put, run
+from tests.integration.rows import (
+    ANSWER,
+    ASKED,
+    ERROR,
+    INPUTS,
+    REQUEST,
+    RESULT,
+    accept,
+    at_once,
+    expire,
+    put,
+    run,
+)
 
 
 def in_state(store, state):
@@ -433,3 +445,95 @@ def test_writers_and_readers_do_not_wait_for_ever_for_each_other(store):
 
     assert at_once(20, work) == [True] * 20
     assert len(store.newest(100, Status.COMPLETED)) == 20
+
+
+# Jobs that predict.
+
+
+def test_a_prediction_keeps_what_is_asked_until_it_ends(store):
+    attempt = run(store, kind="predict")
+
+    job = store.get("m")
+    assert (job.kind, job.dataset_id, job.request, job.result) == ("predict", None, ASKED, None)
+    assert store.inputs("m") == INPUTS
+    assert store.answer("m", attempt, ANSWER)
+    assert store.inputs("m") is None
+
+
+def test_inputs_of_megabytes_come_back_as_they_went(store):
+    inputs = '{"image_data":"' + "x" * 4_000_000 + '\\u0000é"}'
+    accept(store, kind="predict", inputs=inputs)
+
+    assert store.inputs("m") == inputs
+    assert store.inputs("nobody") is None
+
+
+def test_an_answer_completes_the_job(store):
+    attempt = run(store, kind="predict")
+
+    assert store.answer("m", attempt, ANSWER)
+
+    job = store.get("m")
+    assert job.state is Status.COMPLETED
+    assert (job.result, job.error, job.progress) == (ANSWER, None, 1.0)
+    assert job.result_key is job.metrics is None
+    assert job.started_at <= job.ended_at
+
+
+def test_an_answer_whose_confirmation_got_lost_is_written_once(store):
+    attempt = run(store, kind="predict")
+    assert store.answer("m", attempt, ANSWER)
+    before = store.get("m")
+
+    assert store.answer("m", attempt, ANSWER)
+    assert not store.answer("m", attempt + 1, ANSWER)
+
+    assert store.get("m") == before
+
+
+def test_an_answer_that_comes_late_changes_nothing(store):
+    late = run(store, kind="predict")
+    expire(store)
+    assert store.claim("m", "worker 2", redelivered=False) == late + 1
+
+    assert not store.answer("m", late, ANSWER)
+    assert store.cancel("m")
+    assert not store.answer("m", late + 1, ANSWER)
+
+    assert store.get("m").result is None
+
+
+@pytest.mark.parametrize("end", ["fail", "cancel", "retry", "reap"])
+def test_with_the_end_of_a_prediction_its_inputs_go(store, end):
+    attempt = run(store, kind="predict")
+    put(store, failures=3)  # the next is the last
+
+    match end:
+        case "fail":
+            assert store.fail("m", attempt, ERROR)
+        case "cancel":
+            assert store.cancel("m")
+        case "retry":
+            assert store.retry("m", attempt, ERROR, 2.0)
+        case "reap":
+            expire(store)
+            assert store.reap() == 1
+
+    assert store.get("m").ended
+    assert store.inputs("m") is None
+
+
+def test_what_is_tried_again_keeps_its_inputs(store):
+    assert store.retry("m", run(store, kind="predict"), ERROR, 2.0)
+    assert store.inputs("m") == INPUTS
+    attempt = store.claim("m", "worker 2", redelivered=False)
+    assert store.release("m", attempt)
+    assert store.inputs("m") == INPUTS
+
+
+def test_the_list_leaves_answers_out(store):
+    assert store.answer("m", run(store, kind="predict"), ANSWER)
+
+    (job,) = store.newest(10)
+
+    assert (job.id, job.state, job.result) == ("m", Status.COMPLETED, None)

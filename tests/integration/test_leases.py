@@ -203,3 +203,55 @@ def test_takeovers_retries_and_lost_leases_count_as_one_sort_of_failure(store):
 
     assert store.get("m").state is Status.ERROR
     assert store.get("m").failures == 4
+
+
+# Many leases at once.
+
+
+def test_all_leases_of_a_worker_are_renewed_at_once(store):
+    for name in ("one", "two", "left"):
+        run(store, name, kind="predict")
+        expire(store, name)
+    before = {name: store.get(name) for name in ("one", "two")}
+
+    assert store.renew_all("worker", ["one", "two"]) == {"one", "two"}
+
+    for name, old in before.items():
+        assert store.get(name).lease_until > old.lease_until
+        assert store.get(name).version == old.version  # nobody is told of it
+    assert store.reap() == 1
+    assert store.get("left").state is Status.QUEUED
+
+
+def test_what_is_lost_is_not_renewed(store):
+    run(store, "mine")
+    run(store, "cancelled")
+    store.cancel("cancelled")
+    store.fail("failed", run(store, "failed"), ERROR)
+    run(store, "taken")
+    expire(store, "taken")
+    store.claim("taken", "worker 2", redelivered=False)
+    lease = store.get("taken").lease_until
+    accept(store, "queued")
+
+    names = ["mine", "cancelled", "failed", "taken", "queued", "nobody"]
+    assert store.renew_all("worker", names) == {"mine"}
+    assert store.get("taken").lease_until == lease
+
+
+def test_who_takes_over_says_that_a_consumer_was_lost(store):
+    run(store)
+    expire(store)
+
+    store.claim("m", "worker 2", redelivered=False)
+
+    assert store.get("m").error["type"] == "consumer_lost"
+
+
+def test_a_claim_of_ones_own_says_nothing(store):
+    run(store)
+
+    assert store.claim("m", "worker", redelivered=False) == 2
+
+    assert store.get("m").error is None
+    assert store.get("m").failures == 0

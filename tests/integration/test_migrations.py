@@ -3,7 +3,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from app import database, outbox
+from app import database, outbox, registry
 from app.jobs import JobStore
 from app.messages import Status
 from tests.conftest import ROOT, migrate
@@ -125,7 +125,7 @@ def test_a_job_of_before_is_what_it_was(old):
         assert job.failures == job.version == 0
         assert job.progress is job.idempotency_key is job.reply_to is None
     assert old.get("running").attempt == 3
-    assert old.model("latest").id == "completed"
+    assert registry.find(old, "latest").id == "completed"
 
 
 def test_what_was_queued_or_running_before_is_run(old):
@@ -154,7 +154,7 @@ def test_what_had_ended_before_stays(old):
 
     old.reap()
     outbox.take(old)
-    outbox.reconcile(old, 0)
+    outbox.reconcile(old, {"train": 0, "predict": 0})
 
     assert [old.get("completed"), old.get("failed")] == before
 

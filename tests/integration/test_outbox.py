@@ -17,12 +17,16 @@ from tests.integration.rows import (
 LONG_AGO = -outbox.SETTLED_SECONDS - 1
 
 
-def waiting(store, *job_ids):
+def waiting(store, *job_ids, kind="train"):
     """Accept jobs whose messages were published long ago."""
     for job_id in job_ids:
-        accept(store, job_id)
+        accept(store, job_id, kind=kind)
         wait_for_the_clock(store)
         put(store, job_id, published_at=LONG_AGO)
+
+
+def reconcile(store, trainings, predictions=0):
+    return outbox.reconcile(store, {"train": trainings, "predict": predictions})
 
 
 def unpublished(store):
@@ -41,7 +45,7 @@ def test_what_could_not_be_published_is_taken_once(store):
 
     (entry,) = outbox.take(store)
 
-    assert entry == outbox.Entry("m", REQUEST, "amq.gen-1", "c1", 0.0)
+    assert entry == outbox.Entry("m", "train", REQUEST, "amq.gen-1", "c1", 0.0)
     assert store.get("m").published_at is not None
     assert outbox.take(store) == []
 
@@ -137,17 +141,17 @@ def test_each_entry_is_taken_by_one_of_twenty(store):
 def test_as_many_messages_as_jobs_are_missing_are_published_again(store):
     waiting(store, "one", "two", "three")
 
-    assert outbox.reconcile(store, 1) == 2
+    assert reconcile(store, 1) == 2
 
     assert len(unpublished(store)) == 2
-    assert outbox.reconcile(store, 1) == 0  # what is in the outbox is not missed
+    assert reconcile(store, 1) == 0  # what is in the outbox is not missed
 
 
 def test_the_oldest_without_a_message_are_the_first_published(store):
     waiting(store, "one", "two", "three")
     put(store, "two", published_at=LONG_AGO - 10)
 
-    assert outbox.reconcile(store, 2) == 1
+    assert reconcile(store, 2) == 1
 
     assert unpublished(store) == {"two"}
 
@@ -156,7 +160,7 @@ def test_the_oldest_without_a_message_are_the_first_published(store):
 def test_nothing_is_missing_where_messages_are_enough(store, messages):
     waiting(store, "one", "two", "three")
 
-    assert outbox.reconcile(store, messages) == 0
+    assert reconcile(store, messages) == 0
 
     assert unpublished(store) == set()
 
@@ -165,7 +169,7 @@ def test_what_was_published_just_now_is_not_missed_yet(store):
     waiting(store, "old")
     accept(store, "new")
 
-    assert outbox.reconcile(store, 0) == 1
+    assert reconcile(store, 0) == 1
 
     assert unpublished(store) == {"old"}
 
@@ -177,20 +181,20 @@ def test_what_is_not_queued_is_not_missed(store):
     store.cancel("cancelled")
     put(store, published_at=LONG_AGO)
 
-    assert outbox.reconcile(store, 0) == 0
+    assert reconcile(store, 0) == 0
 
 
 def test_what_waits_on_the_ladder_is_missed_after_its_time(store):
     assert store.retry("m", run(store), ERROR, delay=60.0)
     outbox.take(store)
     put(store, "m", published_at=LONG_AGO)
-    assert outbox.reconcile(store, 0) == 0
+    assert reconcile(store, 0) == 0
     put(store, "m", run_after=-1)  # the rung may take a moment more
-    assert outbox.reconcile(store, 0) == 0
+    assert reconcile(store, 0) == 0
 
     put(store, "m", run_after=LONG_AGO)
 
-    assert outbox.reconcile(store, 0) == 1
+    assert reconcile(store, 0) == 1
     (entry,) = outbox.take(store)
     assert entry.delay <= 0
 
@@ -198,7 +202,7 @@ def test_what_waits_on_the_ladder_is_missed_after_its_time(store):
 def test_of_twenty_that_reconcile_at_once_each_job_is_missed_once(store):
     waiting(store, *(f"job-{n}" for n in range(5)))
 
-    found = at_once(20, lambda _: outbox.reconcile(store, 2))
+    found = at_once(20, lambda _: reconcile(store, 2))
 
     assert sum(found) == len(unpublished(store))
     assert 3 <= sum(found) <= 5
@@ -206,7 +210,7 @@ def test_of_twenty_that_reconcile_at_once_each_job_is_missed_once(store):
 
 def test_a_message_too_many_starts_no_second_attempt(store):
     waiting(store, "m")
-    outbox.reconcile(store, 0)
+    reconcile(store, 0)
     outbox.take(store)
 
     assert store.claim("m", "worker 1", redelivered=False) == 1
@@ -220,12 +224,12 @@ def test_a_job_that_was_overtaken_is_missing_though_there_are_messages_enough(st
     put(store, "next", published_at=LONG_AGO - 1)
     strangers = 2  # messages of which no row knows yet
 
-    assert outbox.reconcile(store, strangers) == 0
+    assert reconcile(store, strangers) == 0
 
     assert store.claim("next", "worker", redelivered=False) == 1
-    assert outbox.reconcile(store, strangers) == 0, "its turn may be now"
+    assert reconcile(store, strangers) == 0, "its turn may be now"
     put(store, "next", started_at=LONG_AGO)
-    assert outbox.reconcile(store, strangers) == 1
+    assert reconcile(store, strangers) == 1
     assert unpublished(store) == {"lost"}
 
 
@@ -237,4 +241,86 @@ def test_a_job_that_waits_for_its_turn_was_not_overtaken(store):
     store.claim("first", "worker", redelivered=False)
     put(store, "first", started_at=LONG_AGO)
 
-    assert outbox.reconcile(store, 2) == 0
+    assert reconcile(store, 2) == 0
+
+
+# Trainings and predictions have queues of their own.
+
+
+def test_a_lost_prediction_is_found_though_trainings_wait(store):
+    waiting(store, "training-1", "training-2")
+    waiting(store, "prediction", kind="predict")
+
+    assert reconcile(store, trainings=3, predictions=0) == 1  # one of them stands for no row
+
+    assert unpublished(store) == {"prediction"}
+
+
+def test_a_lost_training_is_found_though_predictions_wait(store):
+    waiting(store, "prediction-1", "prediction-2", kind="predict")
+    waiting(store, "training")
+
+    assert reconcile(store, trainings=0, predictions=3) == 1
+
+    assert unpublished(store) == {"training"}
+
+
+@pytest.mark.parametrize(("slow", "quick"), [("train", "predict"), ("predict", "train")])
+def test_a_job_is_not_overtaken_by_one_of_another_kind(store, slow, quick):
+    waiting(store, "first", kind=slow)
+    put(store, "first", published_at=LONG_AGO - 2)
+    waiting(store, "second", kind=quick)
+    store.claim("second", "worker", redelivered=False)
+    put(store, "second", started_at=LONG_AGO)
+
+    assert reconcile(store, 1, 1) == 0
+
+    waiting(store, "third", kind=slow)
+    store.claim("third", "worker", redelivered=False)
+    put(store, "third", started_at=LONG_AGO)
+    assert reconcile(store, 1, 1) == 1
+    assert unpublished(store) == {"first"}
+
+
+def test_of_both_kinds_the_oldest_are_taken_first(store):
+    for name, kind in (("a", "predict"), ("b", "train"), ("c", "predict")):
+        accept(store, name, kind=kind)
+        wait_for_the_clock(store)
+    store.unpublish("a", "b", "c")
+
+    taken = [(entry.job_id, entry.kind) for entry in outbox.take(store)]
+
+    assert taken == [("a", "predict"), ("b", "train"), ("c", "predict")]
+
+
+def test_a_prediction_waits_in_its_row_for_its_next_attempt(store):
+    assert store.retry("m", run(store, kind="predict"), ERROR, delay=60.0)
+    assert outbox.take(store) == []
+    assert reconcile(store, 0) == 0
+    assert unpublished(store) == {"m"}
+
+    put(store, "m", run_after=-1)
+
+    (entry,) = outbox.take(store)
+    assert (entry.job_id, entry.kind) == ("m", "predict")
+    assert entry.delay <= 0
+
+
+def test_a_prediction_that_waits_keeps_nobody_else_waiting(store, monkeypatch):
+    monkeypatch.setattr(outbox, "BATCH", 2)
+    for name in ("one", "two"):
+        assert store.retry(name, run(store, name, kind="predict"), ERROR, delay=60.0)
+    wait_for_the_clock(store)
+    accept(store, "three", kind="predict")
+    store.unpublish("three")
+
+    assert [entry.job_id for entry in outbox.take(store)] == ["three"]
+
+
+def test_a_prediction_that_lost_its_consumer_is_published_at_once(store):
+    run(store, kind="predict")
+    expire(store)
+    store.reap()
+    wait_for_the_clock(store)
+
+    assert [entry.job_id for entry in outbox.take(store)] == ["m"]

@@ -11,12 +11,17 @@ import pytest
 from app import broker as amqp
 from app import errors, queues
 from app.consumer.claim import storable
+from app.consumer.delivery import Verdict
+from app.consumer.patience import Patience
+from app.consumer.train import Train
+from app.consumer.trainer import Limits
 from app.consumer.worker import Worker
 from app.messages import Reply, Status
 from app.outbox import Entry
 from app.producer.rpc import RpcClient
 from app.relay import publish
 from tests.fuzz.properties import Raw, encode, entry, nested, table
+from tests.unit.fakes import FakeStorage, FakeTrainer, Pauses, delivery
 from tests.waiting import until
 
 MILLISECONDS = table(entry(b"at", b"T", struct.pack(">Q", 1_760_000_000_000)))
@@ -47,9 +52,9 @@ def taken(settings):
     seen = []
 
     def handler(deliveries):
-        for delivery in deliveries:
-            seen.append((delivery.body, delivery.redelivered))
-            delivery.reply(Reply(Status.COMPLETED))
+        for each in deliveries:
+            seen.append((each.body, each.redelivered))
+            each.reply(Reply(Status.COMPLETED))
 
     worker = Worker("worker", amqp.parameters(settings, "worker"), queues.PREDICT, 8, handler)
     worker.start()
@@ -141,13 +146,23 @@ def test_a_row_holds_whatever_a_message_is_called(name, store):
     assert kept.correlation_id == (None if name in (b"\xff\xfe", "a\0b") else name)
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a" * 255])
+def test_a_training_that_is_called_what_no_row_can_be_is_rejected(name, store):
+    trained = Train(store, FakeStorage(), FakeTrainer(), Limits(1.0, 1), "w", Patience(Pauses()))
+    poison = delivery(b"{", message_id=name)
+
+    trained([poison])
+
+    assert poison.verdict is Verdict.REJECT
+
+
 def test_a_message_that_the_relay_repeats_is_no_longer_than_it_was(settings, channel):
     queues.declare(channel)
     channel.confirm_delivery()
     features = [f"{n:04}" + "\u4e16" * 246 for n in range(5000)]  # 3.7 MB, and 7.4 with escapes
     request = {"dataset_id": "d", "features": features, "target": "t"}
 
-    publish(channel, Entry("m", request, None, None, 0.0))
+    publish(channel, Entry("m", "train", request, None, None, 0.0))
 
     _, _, body = until(lambda: next(iter(loaded(channel)), None), "the message")
     assert {name: body[name] for name in request} == request

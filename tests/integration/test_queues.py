@@ -67,7 +67,7 @@ def test_what_the_code_declares_is_what_the_definitions_import(broker, vhost, ba
     declared(bare)
 
     assert topology(broker, bare.rabbitmq_vhost) == imported
-    assert len(imported["queues"]) == len(queues.TYPES) == 6
+    assert len(imported["queues"]) == len(queues.TYPES) == 8
     assert len(imported["exchanges"]) == 1
     assert len(imported["bindings"]) == 1
 

@@ -1,8 +1,21 @@
 import pytest
+import sqlalchemy as sa
 
-from app import errors
+from app import errors, registry
+from app.jobs import JobStore
 from app.messages import Status
-from tests.integration.rows import ERROR, RESULT, accept, put, run, wait_for_the_clock
+from tests.integration.rows import (
+    ANSWER,
+    ASKED,
+    ERROR,
+    REQUEST,
+    RESULT,
+    SYNC,
+    accept,
+    put,
+    run,
+    wait_for_the_clock,
+)
 
 
 def test_the_newest_come_first(store):
@@ -26,6 +39,57 @@ def test_the_newest_may_be_of_one_state(store):
     assert [job.id for job in store.newest(10, Status.QUEUED)] == ["queued"]
     assert [job.id for job in store.newest(10, Status.CANCELLED)] == ["cancelled"]
     assert store.newest(10, Status.ERROR) == []
+
+
+def test_a_list_has_no_answers(store):
+    run(store, kind="predict")
+    accept(store, "both", kind="predict", sync=SYNC)
+    store.answer("both", store.claim("both", "worker", redelivered=False), ANSWER)
+
+    found = {job.id: job for job in store.newest(10)}
+
+    assert found["both"].sync is found["both"].result is None
+    assert found["both"].request == ASKED
+    assert (store.get("both").sync, store.get("both").result) == (SYNC, ANSWER)
+    assert store.get("m").sync is None
+
+
+def test_the_newest_are_read_in_their_order_and_not_sorted(sqlite_url):
+    """A table of 100,000 rows would be sorted for each list."""
+    asked = []
+    store = JobStore(sqlite_url)
+    sa.event.listen(store.engine, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+    store.newest(10)
+    ((statement, values),) = asked
+    with store.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        assert [step[3] for step in plan] == ["SCAN jobs USING INDEX ix_jobs_created_at"]
+    store.close()
+
+
+def test_a_version_tells_of_a_change_and_of_the_end(store):
+    assert store.version("m") is None
+    attempt = run(store)
+    before, ended = store.version("m")
+    assert (before, ended) == (store.get("m").version, False)
+    store.complete("m", attempt, *RESULT)
+    after, ended = store.version("m")
+    assert (after, ended) == (before + 1, True)
+
+
+def test_models_are_listed_without_what_they_were_registered_with(store):
+    registry.register(store, "far", "endpoint", {"kind": "endpoint", "sample": {"a": "x" * 1000}})
+    wait_for_the_clock(store)
+    accept(store, "asked", kind="predict")
+    store.complete("m", run(store), *RESULT)
+
+    found = registry.newest(store, 10)
+
+    assert [(job.id, job.kind, job.request) for job in found] == [
+        ("m", "train", REQUEST),
+        ("far", "endpoint", {}),
+    ]
+    assert registry.find(store, "far").request["kind"] == "endpoint"
 
 
 def test_a_job_is_found_by_its_key(store):
@@ -71,12 +135,12 @@ def test_only_who_waits_is_counted(store):
 def test_a_completed_job_is_a_model(store):
     store.complete("m", run(store), *RESULT)
 
-    assert store.model("m").result_key == "models/m/1/"
+    assert registry.find(store, "m").result_key == "models/m/1/"
 
 
 def test_a_model_that_nobody_trains_is_not_found(store):
     with pytest.raises(errors.NotFound, match="there is no model m") as caught:
-        store.model("m")
+        registry.find(store, "m")
 
     assert caught.value.extra["field"] == "model_id"
 
@@ -94,7 +158,7 @@ def test_a_job_without_a_result_is_a_model_that_is_not_ready(store, state):
     NOT_READY[state](store)
 
     with pytest.raises(errors.NotReady) as caught:
-        store.model("m")
+        registry.find(store, "m")
 
     assert caught.value.extra["state"] == state
     assert str(state) in caught.value.detail
@@ -111,9 +175,9 @@ def test_the_latest_model_is_the_one_that_finished_last(store):
     wait_for_the_clock(store)
     assert store.complete("first", first, *RESULT)
 
-    assert store.model("latest").id == "first"
-    assert store.model("latest", "e").id == "second"
-    assert store.model("latest", "d").id == "first"
+    assert registry.find(store, "latest").id == "first"
+    assert registry.find(store, "latest", "e").id == "second"
+    assert registry.find(store, "latest", "d").id == "first"
 
 
 def test_what_runs_failed_or_was_cancelled_is_never_the_latest(store):
@@ -123,16 +187,16 @@ def test_what_runs_failed_or_was_cancelled_is_never_the_latest(store):
     run(store, "cancelled", "d")
     store.cancel("cancelled")
 
-    assert store.model("latest").id == "done"
+    assert registry.find(store, "latest").id == "done"
 
 
 def test_there_may_be_no_latest(store):
     complete(store, "done", "d")
 
     with pytest.raises(errors.NotFound, match="latest on data set e"):
-        store.model("latest", "e")
+        registry.find(store, "latest", "e")
 
 
 def test_the_first_latest_is_not_found(store):
     with pytest.raises(errors.NotFound, match="no model latest"):
-        store.model("latest")
+        registry.find(store, "latest")

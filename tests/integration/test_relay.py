@@ -1,3 +1,4 @@
+import json
 import subprocess
 import threading
 
@@ -15,7 +16,9 @@ from scripts import ports
 from scripts.node import SERVER_FOLDERS
 from scripts.programs import find
 from tests.integration.rows import (
+    ASKED,
     ERROR,
+    INPUTS,
     REQUEST,
     RESULT,
     accept,
@@ -134,7 +137,7 @@ class Broker:
 
     def publish(self, job_id):
         """Publish as the producer does."""
-        relay.publish(self.channel, outbox.Entry(job_id, REQUEST, None, None, 0.0))
+        relay.publish(self.channel, outbox.Entry(job_id, "train", REQUEST, None, None, 0.0))
 
 
 @pytest.fixture
@@ -178,7 +181,7 @@ def test_what_is_in_the_outbox_is_published(store, start, seen):
 def test_the_message_is_no_longer_than_the_one_that_was_accepted(seen):
     long = {**REQUEST, "target": "я" * 256}
 
-    relay.publish(seen.channel, outbox.Entry("m", long, None, None, 0.0))
+    relay.publish(seen.channel, outbox.Entry("m", "train", long, None, None, 0.0))
 
     ((_, _, body),) = seen.take()
     assert messages.decode(TrainRequest, body) == TrainRequest(**long, model_id="m")
@@ -215,12 +218,40 @@ def test_two_relays_publish_each_job_once(store, start, seen):
     assert seen.depth() == 0
 
 
+def test_the_message_of_a_prediction_says_which_and_no_more(store, start, seen):
+    outboxed(store, "m", kind="predict", dataset_id=None, request=ASKED, inputs=INPUTS)
+
+    start()
+
+    ((_, properties, body),) = seen.take(queue=queues.PREDICT_ASYNC)
+    assert json.loads(body) == {"job_id": "m"}
+    assert properties.message_id == "m"
+    assert properties.delivery_mode == 2
+    assert properties.content_type == "application/json"
+    assert properties.expiration is None
+    assert store.get("m").published_at is not None
+    assert seen.depth() == 0
+
+
+def test_a_prediction_is_published_when_its_time_has_come(store, start, seen):
+    assert store.retry("m", run(store, kind="predict"), ERROR, delay=60.0)
+    start()
+    pass_a_round(store, seen)
+    assert store.get("m").published_at is None
+
+    put(store, "m", run_after=-1)
+
+    ((_, properties, _),) = seen.take(queue=queues.PREDICT_ASYNC)
+    assert properties.message_id == "m"
+    assert properties.expiration is None
+
+
 # What is missing.
 
 
-def published_long_ago(store, *job_ids):
+def published_long_ago(store, *job_ids, kind="train"):
     for job_id in job_ids:
-        accept(store, job_id)
+        accept(store, job_id, kind=kind)
     put(store, published_at=LONG_AGO)
 
 
@@ -230,6 +261,22 @@ def test_jobs_whose_messages_have_vanished_are_published_again(store, start, see
     start()
 
     assert sorted(seen.ids(3)) == ["one", "three", "two"]
+
+
+def test_predictions_whose_messages_have_vanished_are_published_though_trainings_wait(
+    store, start, seen, caplog
+):
+    published_long_ago(store, "training-1", "training-2")
+    for name in ("training-1", "training-2", "stranger"):
+        seen.publish(name)
+    published_long_ago(store, "prediction", kind="predict")
+
+    start()
+
+    ((_, properties, _),) = seen.take(queue=queues.PREDICT_ASYNC)
+    assert properties.message_id == "prediction"
+    assert seen.depth() == 3
+    assert "the messages of 1 jobs are missing" in caplog.text
 
 
 @pytest.mark.parametrize("loss", ["queue_purge", "queue_delete"])
@@ -431,7 +478,7 @@ def test_a_relay_whose_rounds_fail_asks_less_and_less_often(store, start, monkey
             yield 0.0
 
     monkeypatch.setattr(broker_module, "backoff", backoff)
-    monkeypatch.setattr(queues, "OF_JOBS", ("queue.model.nowhere",))
+    monkeypatch.setattr(queues, "OF_JOBS", {"train": ("queue.model.nowhere",)})
 
     start()
 

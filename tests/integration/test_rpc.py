@@ -60,12 +60,6 @@ def consumer(settings):
         made.connection.close()
 
 
-@pytest.fixture
-def wire(settings):
-    with Wire(settings.rabbitmq_port) as opened:
-        yield opened
-
-
 async def eventually(ask: Callable[[], object], what: str) -> None:
     """Wait until it is so, and let the loop go on meanwhile."""
     async with asyncio.timeout(20):
@@ -280,6 +274,28 @@ async def test_a_call_to_a_queue_that_is_not_there_fails_at_once(settings):
 
         assert type(caught) is errors.Unroutable
         assert "queue.model.nowhere" in caught.detail
+
+
+async def test_a_job_that_is_not_replied_to_is_done_with_when_the_broker_has_it(settings, consumer):
+    async with connected(settings) as client:
+        assert await client.submit(queues.PREDICT_ASYNC, b"{}", "m", LONG, replied=False) is None
+        ((_, properties, body),) = await asyncio.to_thread(
+            consumer.take, queue=queues.PREDICT_ASYNC
+        )
+    assert (body, properties.message_id, properties.delivery_mode) == (b"{}", "m", 2)
+    assert properties.reply_to is None
+
+
+async def test_a_job_that_is_not_replied_to_and_has_no_queue_comes_back(settings):
+    async with connected(settings) as client:
+        nowhere = client.submit("queue.model.nowhere", b"{}", "m", LONG, replied=False)
+        assert isinstance(await raised(nowhere), errors.Unroutable)
+
+
+async def test_a_job_that_is_not_replied_to_and_is_not_confirmed(settings):
+    async with connected(settings) as client:
+        late = client.submit(queues.PREDICT_ASYNC, b"{}", "m", 1e-9, replied=False)
+        assert isinstance(await raised(late), errors.BrokerUnavailable)
 
 
 async def test_a_job_for_a_queue_that_is_not_there_fails_at_once(settings):

@@ -1,13 +1,17 @@
 import gc
+import hashlib
 import io
 import random
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from app import errors
+from app.manifest import Uploaded
 from app.settings import Settings
 from app.storage import Storage
+from tests import graphs
 from tests.unit import frames
 
 MIB = 2**20
@@ -236,6 +240,29 @@ def test_an_attempt_overwrites_no_other(storage):
     assert storage.get_model(*second) == b"second"
 
 
+def put_file(storage, onnx=b"onnx", **changes):
+    spec = Uploaded.model_validate({**graphs.LINEAR, **changes})
+    sha256 = hashlib.sha256(onnx).hexdigest()
+    return storage.put_file("m", spec, io.BytesIO(onnx), sha256), sha256
+
+
+def test_a_file_lies_in_a_folder_that_is_named_by_what_is_in_it(storage, s3, bucket):
+    onnx = random.Random(7).randbytes(9 * MIB)
+
+    key, sha256 = put_file(storage, onnx)
+
+    assert storage.get_model(key, sha256) == onnx
+    assert keys(s3, bucket) == [f"{key}metadata.json", f"{key}model.onnx"]
+    assert key.startswith("models/m/")
+    assert put_file(storage, onnx) == (key, sha256)
+    others = [put_file(storage, b"other"), put_file(storage, onnx, sample={"a": 1, "b": 2})]
+    assert len({key, *(other for other, _ in others)}) == 3
+    storage.delete_folder(others[0][0])
+    assert storage.get_model(key, sha256) == onnx
+    with pytest.raises(errors.NotFound):
+        storage.get_model(*others[0])
+
+
 def test_a_model_that_was_changed_is_corrupt(storage, s3, bucket):
     key, sha256 = put_model(storage)
     s3.put_object(Bucket=bucket, Key=f"{key}model.onnx", Body=b"onnX")
@@ -319,6 +346,9 @@ CALLS = {
     "get_dataset": lambda storage, folder: storage.get_dataset("d", str(folder / "x.csv")),
     "datasets": lambda storage, folder: storage.datasets(),
     "put_model": lambda storage, folder: put_model(storage),
+    "put_file": lambda storage, folder: put_file(storage),
+    "a large put_file": lambda storage, folder: put_file(storage, bytes(9 * MIB)),
+    "delete_folder": lambda storage, folder: storage.delete_folder("models/m/1/"),
     "delete_model": lambda storage, folder: storage.delete_model("m", 1),
     "get_model": lambda storage, folder: storage.get_model("models/m/1/", "a" * 64),
     "get_manifest": lambda storage, folder: storage.get_manifest("models/m/1/"),
@@ -331,9 +361,10 @@ def test_a_server_that_is_stopped_cannot_be_reached_and_one_that_is_back_can(
     storage.put_dataset("d", io.BytesIO(CSV))
     s3_server.stop()
     try:
-        for call in CALLS.values():
-            with pytest.raises(errors.StorageUnavailable):
-                call(storage, tmp_path)
+        with ThreadPoolExecutor(len(CALLS)) as all_at_once:  # each is tried again and again
+            asked = [all_at_once.submit(call, storage, tmp_path) for call in CALLS.values()]
+        for each in asked:
+            assert isinstance(each.exception(), errors.StorageUnavailable)
     finally:
         s3_server.start()
 

@@ -4,69 +4,19 @@ from collections import Counter
 from itertools import chain
 from time import monotonic
 
-import pika
 import pytest
 
 from app import broker as amqp
 from app import queues
+from app.cache import ModelCache
 from app.consumer.predict import Predict, quick
 from app.consumer.worker import BATCH_BYTES, Worker
 from app.messages import LINES, Reply, Status
-from app.serving import Model, ModelCache
+from app.serving import Model
+from tests.integration.client import Client, is_consumed
 from tests.integration.wire import Wire, close_connection
 from tests.unit import frames
 from tests.waiting import until
-
-
-class Client:
-    """A client after RabbitMQ's RPC tutorial."""
-
-    def __init__(self, settings, callback_queue=""):
-        self.connection = pika.BlockingConnection(amqp.parameters(settings, "client"))
-        self.channel = self.connection.channel()
-        self.channel.confirm_delivery()
-        queues.declare(self.channel)
-        result = self.channel.queue_declare(callback_queue, exclusive=True)
-        self.callback_queue = result.method.queue
-
-    def ask(self, body, queue=queues.TRAIN, **properties):
-        wanted = {"reply_to": self.callback_queue, "correlation_id": str(body), **properties}
-        self.channel.basic_publish(
-            "", queue, str(body).encode(), pika.BasicProperties(**wanted), mandatory=True
-        )
-
-    def reply(self, queue=None):
-        """Wait for a reply; return the correlation id and what it says."""
-        _, properties, body = until(
-            lambda: next((got for got in [self._get(queue)] if got[0]), None), "a reply"
-        )
-        return properties.correlation_id, json.loads(body)
-
-    def replies(self, count):
-        return dict(self.reply() for _ in range(count))
-
-    def _get(self, queue):
-        return self.channel.basic_get(queue or self.callback_queue, auto_ack=True)
-
-    def depth(self, queue):
-        return self.channel.queue_declare(queue, passive=True).method.message_count
-
-    def consumers(self, queue):
-        return self.channel.queue_declare(queue, passive=True).method.consumer_count
-
-
-@pytest.fixture
-def client(settings):
-    made = Client(settings)
-    yield made
-    if made.connection.is_open:
-        made.connection.close()
-
-
-@pytest.fixture
-def wire(settings):
-    with Wire(settings.rabbitmq_port) as opened:
-        yield opened
 
 
 def no(_):
@@ -280,18 +230,6 @@ def test_a_worker_comes_back_after_its_queue_is_deleted(start, client):
     client.ask(2)
 
     assert client.reply()[0] == "2"
-
-
-def is_consumed(client, queue):
-    """Ask on a channel of its own: it is closed when there is no such queue."""
-    channel = client.connection.channel()
-    try:
-        return channel.queue_declare(queue, passive=True).method.consumer_count
-    except pika.exceptions.ChannelClosedByBroker:
-        return 0
-    finally:
-        if channel.is_open:
-            channel.close()
 
 
 def test_a_worker_comes_back_after_its_channel_is_closed(start, client):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_diabetes
 
-from app import messages, model, serving
+from app import dataset, messages, model, serving
 from app.manifest import Manifest
 from app.messages import TrainRequest
 from scripts.demo import ROW, TRAIN
@@ -66,7 +66,7 @@ def through_csv(data: pd.DataFrame, asked: TrainRequest, folder: Path) -> pd.Dat
     """The frame as it arrives in a training."""
     path = folder / "data.csv"
     data.to_csv(path, index=False)
-    return model.read(str(path), asked)
+    return dataset.read(str(path), asked)
 
 
 @cache

@@ -65,6 +65,7 @@ def test_what_can_be_tried_again_is_unavailable():
         errors.Overloaded,
         errors.BrokerUnavailable,
         errors.Unroutable,
+        errors.EndpointUnavailable,
         errors.StorageUnavailable,
         errors.DatabaseUnavailable,
     }

@@ -4,10 +4,27 @@ import asyncio
 import json
 from random import Random
 
+import httpx
 import pika
 import pytest
+from pydantic import ValidationError
 
-from tests.fuzz import bodies, calls, messages, params, properties, web
+from app import errors
+from app.endpoint import Endpoint
+from app.producer.schema import ParallelBody
+from tests import tiny
+from tests.fuzz import (
+    amqp,
+    bodies,
+    calls,
+    echo,
+    messages,
+    params,
+    properties,
+    serving,
+    uploads,
+    web,
+)
 from tests.fuzz.__main__ import case, shown, span
 from tests.fuzz.bodies import Pairs, Text
 from tests.fuzz.calls import Call
@@ -186,3 +203,56 @@ def test_a_traceback_is_deliberate_when_a_fit_gave_up(module, deliberate):
 
     assert found.endswith("ValueError: too many")
     assert bool(DELIBERATE.search(found)) is deliberate
+
+
+def test_every_call_that_serves_is_sent_and_often_as_it_should_be():
+    made = [calls.make(Random(number)) for number in range(4000)]
+
+    kinds = {"serve", "parallel", "sync_async", "invoke", "register", "upload model", "describe"}
+    assert kinds <= {each.kind for each in made}
+    bodies_of = [serving.parallel(Random(number)) for number in range(200)]
+    assert sum(_whole(each) for each in bodies_of) > 60
+
+
+def _whole(body: bytes) -> bool:
+    try:
+        ParallelBody.model_validate_json(body)
+    except ValidationError:
+        return False
+    return True
+
+
+def test_messages_go_to_every_queue_of_work():
+    queues = {messages.make(Random(number)).queue for number in range(500)}
+
+    assert set(amqp.OF_WORK) <= queues
+
+
+def test_a_form_has_its_parts_between_boundaries():
+    made = [uploads.uploaded(Random(number)) for number in range(300)]
+
+    assert all(kind.endswith(uploads.BOUNDARY) for _, kind in made)
+    both = [form for form, _ in made if form.count(b"--b0undary") == 3]
+    assert len(both) > 150
+    assert sum(tiny.sums() in form and b'"holds": "values"' in form for form in both) > 20
+
+
+def test_no_endpoint_that_is_registered_may_be_called():
+    for endpoint in uploads.ENDPOINTS:
+        with pytest.raises(errors.Invalid):
+            Endpoint.model_validate(endpoint).check_host("127.0.0.1:10")
+
+
+def test_only_who_gives_models_no_time_may_be_told_that_it_was_short():
+    late = Answer(504, PROBLEM, b'{"detail": "a", "status": 504}')
+
+    web.check(Call("parallel", b"POST / HTTP/1.1\r\n\r\n"), late)
+    with pytest.raises(Failed):
+        web.check(GET, late)
+
+
+def test_the_remote_model_answers_as_many_as_it_is_asked():
+    with echo.served() as address:
+        for asked, answer in (({}, 1.0), ([{}, {}], [1.0, 1.0]), (["a"], [1.0])):
+            found = httpx.post(f"http://{address}/", json={"input_data": asked}, trust_env=False)
+            assert found.json() == {"prediction": answer}

@@ -180,8 +180,8 @@ def test_a_lost_lease_does_not_renew_that_of_the_next_attempt(jobs, held):
     jobs.claim("m", "worker 2", redelivered=False)
     before = jobs.get("m")
 
+    held.check(0.5)
     with held:
-        held.check(0.5)
         fenced(held)
 
     assert jobs.get("m") == before

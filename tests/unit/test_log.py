@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from app import log
+from app import errors, log
 
 
 @pytest.fixture
@@ -55,6 +55,14 @@ def test_a_job_inside_a_job_gives_back_the_name(output):
         logging.getLogger("app").info("2")
 
     assert [re.search(r"\[(.*?)\]", line)[1] for line in lines(output)] == ["inner", "outer"]
+
+
+def test_an_id_forges_no_line(output):
+    with log.job("a\n2026-01-01 CRITICAL \x1b[31m\u2028b"):
+        logging.getLogger("app").info("on")
+
+    (line,) = lines(output)
+    assert "[a?2026-01-01 CRITICAL ?[31m?b] on" in line
 
 
 def test_a_job_that_raises_gives_back_the_name(output):
@@ -116,3 +124,34 @@ def test_pika_does_not_tell_what_our_own_lines_tell(output):
     logging.getLogger("pika.adapters").error("a long traceback")
 
     assert lines(output) == []
+
+
+TASK = re.compile(r"\[job-7\] END (.*) elapsed_ms=\d+\.\d(.*)")
+
+
+def test_a_task_is_logged_at_its_start_and_end(output):
+    logger = logging.getLogger("app.anything")
+    with log.task(logger, "job-7", "predict model=m"):
+        logger.info("in between")
+    with log.task(logger, "job-7", "train model=m") as task:
+        task.status = "TASK_QUEUED"
+
+    start, between, end, _, queued = lines(output)
+    assert start.endswith("[job-7] START predict model=m")
+    assert between.endswith("[job-7] in between")
+    assert TASK.search(end).groups() == ("predict model=m TASK_COMPLETED", "")
+    assert TASK.search(queued).groups() == ("train model=m TASK_QUEUED", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(errors.NotFound("no"), "not_found"), (KeyError("x"), "KeyError")],
+)
+def test_a_task_that_fails_says_of_what(output, error, kind):
+    with (
+        pytest.raises(type(error)),
+        log.task(logging.getLogger("app"), "job-7", "predict model=m"),
+    ):
+        raise error
+
+    assert TASK.search(lines(output)[1]).groups() == ("predict model=m TASK_ERROR", f" {kind}")

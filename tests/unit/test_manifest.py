@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from app.manifest import Manifest
+from app.manifest import Manifest, Uploaded
+from tests.graphs import LINEAR
 from tests.unit import frames
 
 
@@ -18,3 +19,10 @@ def test_a_manifest_survives_its_json(labels):
 def test_a_manifest_does_not_change():
     with pytest.raises(ValidationError, match="frozen"):
         frames.manifest().target = "other"
+
+
+def test_two_inputs_of_a_graph_have_different_names():
+    inputs = [{"name": "x", "features": ["a"]}, {"name": "x", "features": ["b"]}]
+
+    with pytest.raises(ValidationError, match="inputs: two have the same name"):
+        Uploaded.model_validate({**LINEAR, "inputs": inputs})

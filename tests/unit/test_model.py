@@ -6,7 +6,7 @@ import onnx
 import pandas as pd
 import pytest
 
-from app import errors, model, serving
+from app import dataset, errors, model, serving
 from app.manifest import METADATA_KEY, Feature, Manifest
 from tests.unit import frames
 
@@ -285,7 +285,7 @@ def test_labels_too_large_to_be_kept_are_bad_data(labels, tmp_path):
     asked = frames.request(["a"], estimator="knn_classifier")
 
     with pytest.raises(errors.BadData, match="labels that are too large as numbers") as caught:
-        model.fit(model.read(path, asked), asked, "m")
+        model.fit(dataset.read(path, asked), asked, "m")
 
     assert caught.value.extra["field"] == "target"
 
@@ -381,21 +381,21 @@ def write(folder, content):
 )
 def test_a_broken_csv_is_bad_data(content, tmp_path):
     with pytest.raises(errors.BadData):
-        model.read(write(tmp_path, content[1]), frames.request(["a", "b"]))
+        dataset.read(write(tmp_path, content[1]), frames.request(["a", "b"]))
 
 
 def test_a_csv_without_rows_is_bad_data(tmp_path):
     asked = frames.request(["a", "b"], estimator="ridge")
 
     with pytest.raises(errors.BadData, match="is empty"):
-        model.fit(model.read(write(tmp_path, b"a,b,target\n"), asked), asked, "m")
+        model.fit(dataset.read(write(tmp_path, b"a,b,target\n"), asked), asked, "m")
 
 
 def test_a_missing_feature_is_bad_data_that_names_it_and_the_columns_there_are(tmp_path):
     path = write(tmp_path, b"a,b,target\n1,2,3\n")
 
     with pytest.raises(errors.BadData, match=r"no column x, y; it has a, b, target") as caught:
-        model.read(path, frames.request(["a", "x", "y"]))
+        dataset.read(path, frames.request(["a", "x", "y"]))
 
     assert caught.value.extra == {"field": "features", "columns": ["a", "b", "target"]}
 
@@ -404,7 +404,7 @@ def test_a_missing_target_is_bad_data_that_names_it(tmp_path):
     path = write(tmp_path, b"a,b\n1,2\n")
 
     with pytest.raises(errors.BadData, match=r"no column target; it has a, b") as caught:
-        model.read(path, frames.request(["a"]))
+        dataset.read(path, frames.request(["a"]))
 
     assert caught.value.extra["field"] == "target"
 
@@ -412,7 +412,7 @@ def test_a_missing_target_is_bad_data_that_names_it(tmp_path):
 def test_columns_that_nobody_asked_for_are_not_kept(tmp_path):
     path = write(tmp_path, b"a,secret,target\n1,x,3\n2,y,4\n")
 
-    assert list(model.read(path, frames.request(["a"])).columns) == ["a", "target"]
+    assert list(dataset.read(path, frames.request(["a"])).columns) == ["a", "target"]
 
 
 @pytest.mark.parametrize(
@@ -427,7 +427,7 @@ def test_columns_that_nobody_asked_for_are_not_kept(tmp_path):
     ],
 )
 def test_a_csv_may_look_different_and_hold_the_same(content, tmp_path):
-    frame = model.read(write(tmp_path, content), frames.request(["a"]))
+    frame = dataset.read(write(tmp_path, content), frames.request(["a"]))
 
     assert frame.to_dict("records") == [{"a": 1, "target": 2}]
 
@@ -441,7 +441,7 @@ def test_a_text_may_look_like_a_missing_value(text, tmp_path):
     path = write(tmp_path, f"a,target\n{rows}".encode())
     asked = frames.request(["a"], params={"n_estimators": 30})
 
-    fitted = model.fit(model.read(path, asked), asked, "m")
+    fitted = model.fit(dataset.read(path, asked), asked, "m")
 
     assert fitted.manifest.features == [Feature(name="a", type="text", nullable=True)]
     served = serving.Model(fitted.encode(0.0)[0])
@@ -453,7 +453,7 @@ def test_a_text_that_looks_like_a_missing_value_does_not_allow_null(tmp_path):
     path = write(tmp_path, b"a,b,target\nNA,1,1\nx,2,2\nNA,3,3\nx,4,4\nx,5,5\n")
     asked = frames.request(["b", "a"], estimator="ridge")
 
-    manifest = model.fit(model.read(path, asked), asked, "m").manifest
+    manifest = model.fit(dataset.read(path, asked), asked, "m").manifest
 
     assert manifest.features[1] == Feature(name="a", type="text", nullable=False)
 
@@ -463,7 +463,7 @@ def test_among_numbers_and_booleans_and_in_the_target_it_is_a_missing_value(miss
     rows = f"1,True,x,p\n{missing},False,y,q\n3,{missing},z,p\n4,True,x,{missing}\n"
     path = write(tmp_path, f"number,flag,text,target\n{rows}".encode())
 
-    frame = model.read(path, frames.request(["number", "flag", "text"]))
+    frame = dataset.read(path, frames.request(["number", "flag", "text"]))
 
     assert frame.isna().to_numpy().tolist() == [
         [False, False, False, False],
@@ -479,7 +479,7 @@ def test_texts_that_are_read_again_stay_in_their_rows(tmp_path):
     lines = [b"self,target,b", b'"NA",1,"two\nlines"', b"", b"x,2,", b'"1,0",3,null', b",4,1.50"]
     path = write(tmp_path, b"\n".join(lines) + b"\n")
 
-    frame = model.read(path, frames.request(["b", "self"]))
+    frame = dataset.read(path, frames.request(["b", "self"]))
 
     assert list(frame.columns) == ["b", "self", "target"]
     assert frame["self"].fillna("-").tolist() == ["NA", "x", "1,0", "-"]

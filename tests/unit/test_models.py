@@ -2,11 +2,16 @@ import pytest
 
 from app import errors
 from app.consumer import models
-from app.messages import LATEST
+from app.messages import LATEST, Inputs
+from app.uploaded import OnnxModel
+from tests import graphs, pictures
 from tests.unit import frames
+
+PIXELS = 1000
 
 
 class FakeJob:
+    kind = "train"
     result_key = "models/m/1/"
     result_sha256 = "abc"
 
@@ -19,7 +24,7 @@ class FakeJobs:
         self.asked = []
         self.newest = "m1"
 
-    def model(self, model_id, dataset_id=None):
+    def __call__(self, model_id, dataset_id=None):
         self.asked.append((model_id, dataset_id))
         if model_id == "queued":
             raise errors.NotReady("in training")
@@ -33,14 +38,36 @@ class FakeStorage:
 
 
 def test_a_model_is_loaded_by_the_key_and_the_sum_of_its_row():
-    model = models.load("m", FakeJobs(), FakeStorage())
+    model = models.load("m", FakeJobs(), FakeStorage(), PIXELS)
 
     assert model.manifest.model_id == "numeric-ridge"
 
 
+class Uploaded(FakeJob):
+    kind = "onnx"
+    request = graphs.IMAGES
+
+
+class Images:
+    def get_model(self, key, sha256):
+        assert (key, sha256) == ("models/m/1/", "abc")
+        return graphs.colours()
+
+
+def test_an_uploaded_model_is_loaded_by_its_manifest_and_the_limit_of_pixels():
+    model = models.load("m", lambda model_id, _: Uploaded(model_id), Images(), PIXELS)
+
+    assert isinstance(model, OnnxModel)
+    assert model.model_id == "m"
+    (image,) = model.prepare(Inputs(image_data=pictures.image(pictures.GREEN)))
+    assert model.predict([image])[0]["prediction"] == "green"
+    with pytest.raises(errors.TooLarge, match="more than 1,000"):
+        model.prepare(Inputs(image_data=pictures.image(size=(1001, 1))))
+
+
 def test_a_model_without_a_result_is_not_looked_for_in_storage():
     with pytest.raises(errors.NotReady):
-        models.load("queued", FakeJobs(), None)
+        models.load("queued", FakeJobs(), None, PIXELS)
 
 
 def test_the_latest_of_each_data_set_is_asked_for_once_for_a_while():
@@ -63,7 +90,7 @@ def test_the_latest_is_asked_for_again_after_a_while(monkeypatch):
 
 def test_that_there_is_no_latest_is_not_remembered():
     class Empty(FakeJobs):
-        def model(self, model_id, dataset_id=None):
+        def __call__(self, model_id, dataset_id=None):
             if not self.asked:
                 self.asked.append(dataset_id)
                 raise errors.NotFound
@@ -78,8 +105,8 @@ def test_that_there_is_no_latest_is_not_remembered():
 
 def test_a_database_that_is_away_is_not_asked_again_for_a_while():
     class Away(FakeJobs):
-        def model(self, model_id, dataset_id=None):
-            super().model(model_id, dataset_id)
+        def __call__(self, model_id, dataset_id=None):
+            super().__call__(model_id, dataset_id)
             raise errors.DatabaseUnavailable("gone")
 
     jobs = Away()
@@ -93,8 +120,8 @@ def test_a_database_that_is_away_is_not_asked_again_for_a_while():
 
 def test_a_data_set_without_a_model_is_looked_at_again():
     class Empty(FakeJobs):
-        def model(self, model_id, dataset_id=None):
-            super().model(model_id, dataset_id)
+        def __call__(self, model_id, dataset_id=None):
+            super().__call__(model_id, dataset_id)
             raise errors.NotFound("none yet")
 
     jobs = Empty()

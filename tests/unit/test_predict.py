@@ -1,12 +1,18 @@
 import json
+import re
+from concurrent.futures import Future
 from time import monotonic
 
 import pytest
 
 from app import errors
+from app.consumer import predict as predict_module
 from app.consumer.delivery import Verdict
 from app.consumer.predict import Predict
+from app.manifest import Uploaded
 from app.serving import Model
+from app.uploaded import OnnxModel
+from tests import graphs, pictures
 from tests.unit import frames
 from tests.unit.fakes import FakeSession, at_once, delivery
 
@@ -211,6 +217,36 @@ def test_a_classifier_answers_labels_and_probabilities(models):
     assert len(answer(many)["pred_proba"]) == 2
 
 
+class Counting(OnnxModel):
+    runs: list[int]
+
+    def predict(self, prepared):
+        self.runs.append(len(prepared))
+        return super().predict(prepared)
+
+
+def test_images_are_answered_a_few_megabytes_at_a_time(monkeypatch):
+    monkeypatch.setattr(predict_module, "IMAGE_BYTES", 500)
+    spec = Uploaded.model_validate(graphs.IMAGES)
+    model = Counting("a", graphs.colours(), spec, 1000)
+    model.runs = []
+    colours = [pictures.RED, pictures.GREEN, pictures.BLUE] * 3
+    asked = [{"model_id": "a", "image_data": pictures.image(each)} for each in colours]
+    bad = {"model_id": "a", "image_data": "bad"}
+    many = {"model_id": "a", "image_data": [pictures.image(each) for each in colours]}
+    messages = [delivery(each) for each in (*asked[:4], bad, *asked[4:], many)]
+
+    Predict(at_once(lambda _: model), None)(messages)
+
+    replies = [answer(each) for each in messages]
+    assert model.runs == [3, 3, 3, 9]  # 192 bytes each
+    assert [each.get("prediction") for each in replies if each is not replies[4]] == [
+        *graphs.COLOURS * 3,
+        graphs.COLOURS * 3,
+    ]
+    assert replies[4]["error"]["field"] == "image_data"
+
+
 def test_the_replies_of_a_batch_go_by_their_own_sessions(predict):
     sessions = [FakeSession(), FakeSession()]
     messages = [
@@ -292,3 +328,58 @@ def test_what_nobody_waits_for_any_more_is_not_answered(predict, models):
     assert late.verdict is Verdict.ACK
     assert answer(in_time)["status"] == answer(patient)["status"] == "TASK_COMPLETED"
     assert models.models["a"].runs == [2]
+
+
+def noted(caplog):
+    """What was logged, without the milliseconds."""
+    return [re.sub(r"=\d+\.\d", "", each.getMessage()) for each in caplog.records]
+
+
+def test_a_request_with_a_job_is_logged_at_its_start_and_end(predict, caplog):
+    caplog.set_level("INFO")
+    message = asks(job_id="j1")
+    predict([message, asks("b")])
+
+    assert answer(message)["status"] == "TASK_COMPLETED"
+    assert noted(caplog) == [
+        "START predict model=a",
+        "END predict model=a TASK_COMPLETED elapsed_ms",
+    ]
+
+
+def test_a_request_with_a_job_that_fails_is_logged_with_its_error(predict, caplog):
+    caplog.set_level("INFO")
+    predict([asks("none", job_id="j1"), asks(input_data={"a": 1}, job_id="j2")])
+
+    assert sorted(noted(caplog)) == [
+        "END predict model=a TASK_ERROR elapsed_ms invalid",
+        "END predict model=none TASK_ERROR elapsed_ms not_found",
+        "START predict model=a",
+        "START predict model=none",
+    ]
+
+
+def test_a_request_with_a_job_that_comes_too_late_has_an_end_all_the_same(models, caplog):
+    caplog.set_level("INFO")
+    found = Future()
+    predict = Predict(lambda _: found, models.latest)
+    message = asks(job_id="j1")
+    (later,) = predict([message])
+    found.set_result(models.find("a"))
+    later.then([])
+
+    assert message.session.channel.replies == []
+    assert noted(caplog)[1] == "END predict model=a TASK_ERROR elapsed_ms dropped"
+
+
+def test_a_request_with_a_job_that_waited_for_its_model_ends_once(models, caplog):
+    caplog.set_level("INFO")
+    found = Future()
+    predict = Predict(lambda _: found, models.latest)
+    message = asks(job_id="j1")
+    (later,) = predict([message])
+    found.set_result(models.find("a"))
+    later.then([message])
+
+    assert answer(message)["status"] == "TASK_COMPLETED"
+    assert noted(caplog)[1:] == ["END predict model=a TASK_COMPLETED elapsed_ms"]

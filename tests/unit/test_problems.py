@@ -7,16 +7,18 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from app import errors
-from app.producer import problems, schema
+from app.producer import problems, schema, views
 
 STATUS = {
     errors.WarrenError: 500,
     errors.Invalid: 422,
     errors.Malformed: 422,
     errors.BadData: 422,
+    errors.Elsewhere: 422,
     errors.NotFound: 404,
     errors.NotReady: 409,
     errors.Ended: 409,
+    errors.Conflict: 409,
     errors.TooLarge: 413,
     errors.FitFailed: 502,
     errors.OutOfMemory: 422,
@@ -32,6 +34,9 @@ STATUS = {
     errors.Unroutable: 503,
     errors.StorageUnavailable: 503,
     errors.DatabaseUnavailable: 503,
+    errors.EndpointUnavailable: 503,
+    errors.EndpointFailed: 502,
+    errors.EndpointLost: 502,
     errors.DeadlineExceeded: 504,
 }
 
@@ -80,7 +85,7 @@ def test_every_error_has_its_status(cls):
     assert problem["title"]
     assert problem["detail"] == "what happened"
     assert problem["field"] == "features"
-    schema.Problem.model_validate(problem)
+    views.Problem.model_validate(problem)
 
 
 @pytest.mark.parametrize("cls", tree())

@@ -48,7 +48,7 @@ def test_the_ladder_is_climbed_in_order():
     assert [queues.rung(longest) for longest in LONGEST] == RUNGS
 
 
-def test_the_messages_of_jobs_wait_in_the_queue_of_trainings_and_on_the_ladder():
-    assert (queues.TRAIN, *RUNGS) == queues.OF_JOBS
-    assert {queues.TYPES[queue] for queue in queues.OF_JOBS} == {"quorum"}
-    assert all(queues.arguments(queue) == {"x-queue-type": "quorum"} for queue in queues.OF_JOBS)
+def test_the_messages_of_jobs_wait_in_queues_that_outlive_a_broker():
+    assert {"train": (queues.TRAIN, *RUNGS), "predict": (queues.PREDICT_ASYNC,)} == queues.OF_JOBS
+    for queue in (name for names in queues.OF_JOBS.values() for name in names):
+        assert queues.arguments(queue) == {"x-queue-type": "quorum"}

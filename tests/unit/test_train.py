@@ -245,6 +245,18 @@ def test_a_message_of_another_training_of_that_id_is_none(bench):
     assert bench.trainer.requests == []
 
 
+def test_a_message_with_the_id_of_a_prediction_does_it_no_harm(bench):
+    bench.jobs.accept("p", "predict", None, {"model_id": "m"}, inputs="{}")
+
+    message = bench.handle({**TRAINING, "model_id": "p"})
+
+    assert last(message)["error"]["detail"] == "model_id: p is taken"
+    assert message.verdict is Verdict.ACK
+    assert bench.jobs.get("p").state is Status.QUEUED
+    assert bench.jobs.get("p").failures == 0
+    assert bench.trainer.requests == []
+
+
 def test_a_job_whose_message_cannot_be_understood_does_not_wait_for_ever(bench):
     for failures in range(1, 5):
         message = bench.handle({"estimator": "of the future"}, message_id="m")
@@ -557,7 +569,8 @@ def test_an_attempt_that_comes_too_late_changes_nothing_and_says_nothing(bench, 
     assert message.verdict is Verdict.ACK
     row = bench.row
     assert (row.state, row.attempt, row.worker) == (Status.RUNNING, 2, "worker 2")
-    assert row.error is row.result_key is None
+    assert row.error == errors.ConsumerLost().to_wire()
+    assert row.result_key is None
 
 
 def test_what_a_late_attempt_has_stored_is_swept(bench, logged):

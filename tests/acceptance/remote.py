@@ -1,0 +1,74 @@
+"""A consumer that stands in for all others: what becomes of a model stands in its id."""
+
+import json
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+import pika
+
+from app import errors, queues
+from app.messages import Reply, Status
+from tests.acceptance.processes import Stack
+
+SECONDS = 20.0  # the deadline of every remote model
+
+
+class Consumer(threading.Thread):
+    """Answers on a thread of its own, many at a time.
+
+    `here` answers by `queue.model.predict`, all others by `queue.model.invoke`: `think-N` after N
+    seconds, `dead` with an error, `silent` never. `asked` holds queues and bodies as they came.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(name="remote", daemon=True)
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.expirations: list[str] = []
+        self._connection = stack.amqp()
+        self._channel = self._connection.channel()
+        queues.declare(self._channel)
+        for queue in (queues.PREDICT, queues.INVOKE):
+            self._channel.basic_consume(queue, self._on_message, auto_ack=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._connection.add_callback_threadsafe(self._channel.stop_consuming)
+        self.join()
+        self._connection.close()
+
+    def run(self) -> None:
+        self._channel.start_consuming()
+
+    def models(self, queue: str) -> list[str]:
+        """Return which models were asked by a queue."""
+        return [body["model_id"] for name, body in self.asked if name == queue]
+
+    def _on_message(
+        self, _: Any, method: Any, properties: pika.BasicProperties, body: bytes
+    ) -> None:
+        queue, request = method.routing_key, json.loads(body)
+        self.asked.append((queue, request))
+        self.expirations.append(str(properties.expiration))
+        model_id, _, seconds = request["model_id"].partition("-")
+        if queue == queues.PREDICT and model_id != "here":
+            elsewhere = errors.Elsewhere("elsewhere", queue=queues.INVOKE, seconds=SECONDS)
+            self._reply(properties, Reply.error(elsewhere))
+        elif model_id == "dead":
+            self._reply(properties, Reply.error(errors.EndpointUnavailable("it is dead")))
+        elif model_id != "silent":
+            number = {"prediction": float(seconds or 0), "pred_proba": float(seconds or 0)}
+            reply = Reply(Status.COMPLETED, request["model_id"], number)
+            self._connection.call_later(float(seconds or 0), lambda: self._reply(properties, reply))
+
+    def _reply(self, properties: pika.BasicProperties, reply: Reply) -> None:
+        answer = pika.BasicProperties(correlation_id=properties.correlation_id)
+        self._channel.basic_publish("", str(properties.reply_to), reply.encode(), answer)

@@ -1,0 +1,23 @@
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import resource, sys
+soft, hard = map(int, sys.argv[1:])
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+from app import process
+process.allow_many_files()
+print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((256, 9000), (8192, 9000)), ((256, 1024), (1024, 1024)), ((8500, 9000), (8500, 9000))],
+)
+def test_the_limit_of_open_files_is_raised_as_far_as_may_be(before, after):
+    command = [sys.executable, "-c", CODE, *map(str, before)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert tuple(map(int, said.stdout.split())) == after
