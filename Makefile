@@ -44,7 +44,7 @@ test-brokers: environment-dev ## run the tests of RabbitMQ against 4.0 and 4.3 (
 lint: environment-dev ## check format, style, types and the direction of imports
 	@$(python) -m ruff format --check .
 	@$(python) -m ruff check .
-	@$(python) -m mypy app scripts benchmarks
+	@$(python) -m mypy app scripts benchmarks examples
 	@.venv/bin/lint-imports
 
 format: environment-dev ## bring the code into shape

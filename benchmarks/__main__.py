@@ -1,4 +1,4 @@
-"""Measure and write docs/performance.md: `python -m benchmarks --only compare floor --rounds 1`."""
+"""Measure, and write the tables of docs: `python -m benchmarks --only compare floor --rounds 1`."""
 
 import argparse
 import importlib
@@ -14,7 +14,10 @@ from scripts.console import complain, say
 from scripts.plan import ROOT
 from scripts.programs import ProgramError, inherited
 
-SECTIONS = ("compare", "floor", "rows", "scaling", "training", "safety", "memory", "cold")
+SECTIONS = (
+    *("compare", "floor", "rows", "scaling", "training", "safety", "memory", "cold"),
+    *report.ELSEWHERE,
+)
 
 QUIET = 0.1  # of the cores' time that others may take
 
@@ -47,9 +50,10 @@ def measure(asked: argparse.Namespace) -> None:
             rows = importlib.import_module(f"benchmarks.{name}").run(bench)
             results.save(name, rows, machine, settings)
             print(render(name, rows), flush=True)
-    report.write(render)
+    documents = report.write(render)
     draw(asked.only)
-    say(f"Wrote {report.DOCUMENT.relative_to(ROOT)} and {results.PATH.relative_to(ROOT)}")
+    written = ", ".join(str(path.relative_to(ROOT)) for path in (*documents, results.PATH))
+    say(f"Wrote {written}")
 
 
 def render(name: str, rows: list[results.Row]) -> str:

@@ -16,7 +16,7 @@ REPORT = """{"total": {{ jsonify .Total }}, "latencies": {{ jsonify .Lats }}, "a
 WARM_SECONDS = 1.0
 WARM_CONCURRENCY = 64
 TIMEOUT_SECONDS = 20
-TIMEOUT = f"no answer in {TIMEOUT_SECONDS} s"
+TIMEOUT = "no answer in time"
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Load:
     """What came of a load: answers 200 a second, their latencies in ms, and all that failed."""
 
     rate: float
+    #: From the first request to the last answer.
+    seconds: float
     p50: float
     p99: float
     #: Answers other than 200, and requests without an answer.
@@ -35,7 +37,12 @@ class Load:
 
 
 def load(
-    url: str, body: bytes, concurrency: int, seconds: float = 4, requests: int | None = None
+    url: str,
+    body: bytes,
+    concurrency: int,
+    seconds: float = 4,
+    requests: int | None = None,
+    timeout: int = TIMEOUT_SECONDS,
 ) -> Load:
     """Post a JSON body again and again for so many seconds, or `requests` times in all.
 
@@ -50,7 +57,7 @@ def load(
         Path(file.name).write_bytes(body)
         ended = subprocess.run(
             [
-                find("hey"), *amount, *("-c", str(concurrency)), *("-t", str(TIMEOUT_SECONDS)),
+                find("hey"), *amount, *("-c", str(concurrency)), *("-t", str(timeout)),
                 *("-m", "POST", "-T", "application/json", "-D", file.name), *("-o", REPORT), url,
             ],
             env=inherited(),
@@ -79,6 +86,7 @@ def read(report: bytes) -> Load:
     errors = problems.total()
     return Load(
         rate=len(good) / (found["total"] / 1e9),
+        seconds=found["total"] / 1e9,
         p50=quantile(good, 0.50),
         p99=quantile(good, 0.99),
         errors=errors,

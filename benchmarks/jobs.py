@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from benchmarks.servers import Stack
-from scripts.api import Api
-from scripts.demo import IN_WORK, TRAIN
+from scripts.api import IN_WORK, Api, address_of
+from scripts.demo import TRAIN
 
 POLL_SECONDS = 0.05
 JOB_SECONDS = 120
@@ -18,7 +18,7 @@ JOB_SECONDS = 120
 
 def api_of(stack: Stack) -> Api:
     """Return a client of a stack."""
-    return Api(stack.settings)
+    return Api(address_of(stack.settings))
 
 
 def train(api: Api, **params: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The document: tables go between its markers, the prose around them stays as it is written."""
+"""The documents: tables go between its markers, the prose around them stays as it is written."""
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from benchmarks import results
@@ -9,19 +10,24 @@ from benchmarks.results import Row, Section
 from scripts.plan import ROOT
 
 DOCUMENT = ROOT / "docs" / "performance.md"
+#: The sections whose tables stand elsewhere.
+ELSEWHERE = {"serving": ROOT / "docs" / "serving.md"}
 CHART = ROOT / "docs" / "performance.svg"
 
 #: Makes Markdown of a section's name and rows.
 Render = Callable[[str, list[Row]], str]
 
 
-def write(render: Render) -> None:
-    """Put every section measured so far into the document."""
-    text = DOCUMENT.read_text()
+def write(render: Render) -> set[Path]:
+    """Put every section measured so far into its document; return the documents."""
+    documents = set()
     for name, section in results.load().items():
+        document = ELSEWHERE.get(name, DOCUMENT)
         body = render(name, section["rows"])
-        text = replace(text, name, f"{body}\n\n{origin(section)}")
-    DOCUMENT.write_text(text)
+        text = replace(document.read_text(), name, f"{body}\n\n{origin(section)}")
+        document.write_text(text)
+        documents.add(document)
+    return documents
 
 
 def origin(section: Section) -> str:
@@ -38,7 +44,7 @@ def replace(text: str, name: str, body: str) -> str:
     pattern = re.compile(f"({re.escape(begin)}\n).*?({re.escape(end)})", re.DOTALL)
     changed, count = pattern.subn(lambda found: f"{found[1]}{body}\n{found[2]}", text)
     if count != 1:
-        raise ValueError(f"{DOCUMENT.name} needs one pair of lines {begin} and {end}")
+        raise ValueError(f"the document of {name} needs one pair of lines {begin} and {end}")
     return changed
 
 

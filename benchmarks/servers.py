@@ -81,7 +81,7 @@ class Bench:
     def model_id(self) -> str:
         """The forest of the README, trained when it is first asked for; S3 keeps it for all."""
         with self._processes(1, 2, {}) as stack:
-            api = Api({"HOST": "127.0.0.1", "PORT": stack.settings["PORT"]})
+            api = Api(f"http://127.0.0.1:{stack.settings['PORT']}")
             api.put_csv("/datasets/diabetes", diabetes())
             model_id = str(api.post("/train", TRAIN)["message"]["model_id"])
             follow(api, model_id)
