@@ -11,6 +11,7 @@ import resource
 import sys
 import traceback
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,13 @@ LOADED_COPIES = 3
 NICENESS = 10
 ROWS = 2  # in the trial run: one row tells nothing about the batch
 
-# Open from the start: `_confine` lets nothing be opened. Only Linux has it.
-_STATM = os.open("/proc/self/statm", os.O_RDONLY) if Path("/proc/self/statm").exists() else None
 _NEEDS_MEMORY = f"it needs more than {MEMORY / 1e6:,.0f} MB of memory"
 
 
 def main(path: str) -> None:
     """Write the verdict on one file."""
     file, manifest = Path(path).read_bytes(), sys.stdin.buffer.read()
+    _memory_file()
     _confine(len(file))
     try:
         check(file, Uploaded.model_validate_json(manifest))
@@ -89,11 +89,17 @@ def check(file: bytes, spec: Uploaded) -> None:
     _try(OnnxModel("it", file, spec, max_pixels=1), spec)
 
 
+@cache  # opened before `_confine`, after which nothing can be
+def _memory_file() -> int | None:
+    """Return the descriptor of the file that tells this process's memory; only Linux has it."""
+    path = "/proc/self/statm"
+    return os.open(path, os.O_RDONLY) if Path(path).exists() else None
+
+
 def _resident() -> int:
     """Return how much memory this process has in hand, in bytes; 0 where nothing tells."""
-    if _STATM is None:
-        return 0
-    return int(os.pread(_STATM, 100, 0).split()[1]) * resource.getpagesize()
+    file = _memory_file()
+    return int(os.pread(file, 100, 0).split()[1]) * resource.getpagesize() if file else 0
 
 
 def _check_file(file: bytes) -> None:
