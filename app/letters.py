@@ -30,7 +30,6 @@ from app import broker, errors, queues, strictjson
 from app.settings import Settings
 
 LOCK = f"{queues.DEAD}.lock"  # an exclusive queue: it ends with the connection that declared it
-WORK = (queues.TRAIN, queues.PREDICT, queues.PREDICT_ASYNC, queues.INVOKE)
 MAX_PREFETCH = 65535  # what the protocol can say; 0 is unlimited
 PATIENCE_SECONDS = 10.0  # how long the next message may take, and how long the way back
 
@@ -144,7 +143,7 @@ class Box:
     def replay(self, letter: Letter, to: str | None) -> None:
         """Publish it, wait for the confirm, and only then remove it; whatever fails keeps it."""
         queue = to or letter.death.get("queue")
-        if not to and queue not in WORK:
+        if not to and queue not in queues.WORK:
             came = f"comes from {plain(queue)}" if queue else "does not say where it comes from"
             raise errors.Invalid(f"it {came}: say with --to where it shall go")
         try:

@@ -14,6 +14,7 @@ PREDICT = "queue.model.predict"
 PREDICT_ASYNC = "queue.model.predict.async"  # predictions that are jobs
 INVOKE = "queue.model.invoke"  # models behind somebody's HTTP
 DEAD = "queue.model.dead"
+WORK = (TRAIN, PREDICT, PREDICT_ASYNC, INVOKE)  # what clients publish to, and consumers consume
 
 # The ladder: a training that failed and may yet succeed waits on a rung, each longer than the one
 # before it, and falls back into TRAIN as a new message. The seconds are those of the policies. A

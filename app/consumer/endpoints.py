@@ -83,9 +83,9 @@ class Endpoints:
         """Return `{"prediction", "pred_proba"?}`, lists where many were asked for.
 
         The inputs came as `size` bytes. It takes `seconds` at most, of which the wait for a turn is
-        a part unless `patient`. Raises
-        `errors.Invalid` for what the model refuses, `EndpointUnavailable`, `EndpointFailed`,
-        `DeadlineExceeded`, `Overloaded`, and `Interrupted` once shut.
+        a part unless `patient`. Raises `errors.Invalid` for what the model refuses,
+        `EndpointUnavailable`, `EndpointFailed`, `DeadlineExceeded`, `Overloaded`, and `Interrupted`
+        once shut.
         """
         target = self._target(model_id, spec)
         body = await aside(size, lambda: question(spec, inputs))

@@ -11,9 +11,6 @@ from app.producer.views import Check, Health, ModelHealth
 
 TIMEOUT_SECONDS = 3.0
 
-# Without a consumer of each, something that a client may ask for would never be answered.
-CONSUMED = (queues.TRAIN, queues.PREDICT, queues.PREDICT_ASYNC, queues.INVOKE)
-
 
 async def check_all(services: Services) -> Health:
     """Ask the broker, S3, the database, and each queue for its consumers; all at once."""
@@ -21,7 +18,8 @@ async def check_all(services: Services) -> Health:
         "broker": _broker(services),
         "s3": threaded(services.storage.check),
         "database": threaded(services.jobs.check),
-        **{queue: _consumed(services, queue) for queue in CONSUMED},
+        # Without a consumer of each, something that a client may ask for would never be answered.
+        **{queue: _consumed(services, queue) for queue in queues.WORK},
     }
     results = await asyncio.gather(*map(_check, checks.values()))
     ok = all(result.status == "ok" for result in results)

@@ -1,6 +1,7 @@
 """`POST /predict`: from bytes to bytes. Its requests outnumber all others by far."""
 
 import logging
+from contextlib import nullcontext
 
 from fastapi import APIRouter, Request, Response
 
@@ -33,9 +34,6 @@ async def predict(request: Request) -> Response:
         checked = messages.decode(schema.PredictBody, body)
         model, job_id = (checked.model_id, checked.dataset_id), checked.job_id
         del checked  # ten times as large as the body, which waits for its answer
-        if job_id is None:
+        with log.task(logger, job_id, f"predict model={model[0]}") if job_id else nullcontext():
             answer = await services.predictions.ask(model, body)
-        else:
-            with log.task(logger, job_id, f"predict model={model[0]}"):
-                answer = await services.predictions.ask(model, body)
     return Response(b'{"message":' + answer + b"}", media_type=messages.JSON)

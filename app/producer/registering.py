@@ -206,12 +206,12 @@ def _checked(kind: type[SpecT], value: Any, within: str = "") -> SpecT:
 
 async def _body(request: Request, limit: int) -> bytes:
     """Return a body that is not a file. Raises `errors.TooLarge`."""
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
             raise errors.TooLarge(f"body: over the limit of {limit} bytes", field="body")
-    return body
+    return bytes(body)
 
 
 def _sha256(file: IO[bytes]) -> str:

@@ -24,6 +24,7 @@ SECONDS = 60.0  # far more than anything here takes on a busy machine
 
 PRODUCER = ("-m", "app.producer.main")
 CONSUMER = ("app/consumer/consumer.py", "--num_threads", "2")
+ALONE = (*CONSUMER[:-1], "1")
 
 # A test that is about a deadline sets its own.
 PATIENT = {"TRAIN_WAIT": "30", "PREDICT_TIMEOUT": "30"}

@@ -24,7 +24,7 @@ from tests.acceptance.client import (
 )
 from tests.acceptance.conftest import Running
 from tests.acceptance.gated import HELD
-from tests.acceptance.processes import Process, Stack, until
+from tests.acceptance.processes import ALONE, Process, Stack, until
 from tests.acceptance.thinking import Remote, remote
 
 COMMAND = gated.COMMAND
@@ -445,7 +445,7 @@ def test_one_id_finds_the_whole_story(running: Running, http: httpx.Client, mode
 @pytest.fixture
 def two(stack: Stack) -> tuple[Process, httpx.Client]:
     """A consumer, and a producer; leases are short."""
-    consumer = stack.start(("app/consumer/consumer.py", "--num_threads", "1"), **SHORT_LEASE)
+    consumer = stack.start(ALONE, **SHORT_LEASE)
     _, http = stack.producer(**SHORT_LEASE)
     consumer.says("waiting on queue.model.predict.async")
     return consumer, http
@@ -463,7 +463,7 @@ def test_a_consumer_that_is_killed_in_the_middle(
     first.wait()
     far.let_go()
 
-    stack.start(("app/consumer/consumer.py", "--num_threads", "1"), **SHORT_LEASE)
+    stack.start(ALONE, **SHORT_LEASE)
 
     if idempotent:
         found = reached(http, job_id, "TASK_COMPLETED")
@@ -485,9 +485,7 @@ def test_a_consumer_that_is_asked_to_end_in_the_middle(
     _, http = two
     far.hold()
     model_id = far.register(stack, "held", idempotent=idempotent)
-    ending = stack.start(
-        ("app/consumer/consumer.py", "--num_threads", "1"), **SHORT_LEASE, DRAIN_SECONDS="0.2"
-    )
+    ending = stack.start(ALONE, **SHORT_LEASE, DRAIN_SECONDS="0.2")
     ending.says("waiting on queue.model.predict.async")
     two[0].terminate()
     assert two[0].wait() == 0
@@ -500,7 +498,7 @@ def test_a_consumer_that_is_asked_to_end_in_the_middle(
     if idempotent:
         assert job(http, job_id)["state"] == "TASK_QUEUED"
         far.let_go()
-        stack.start(("app/consumer/consumer.py", "--num_threads", "1"), **SHORT_LEASE)
+        stack.start(ALONE, **SHORT_LEASE)
         found = reached(http, job_id, "TASK_COMPLETED")
         assert (found["attempt"], found["failures"], len(far.asked)) == (2, 0, 2)
     else:

@@ -14,12 +14,12 @@ from app.queues import DEAD, INVOKE
 from scripts.ports import unused
 from tests.acceptance.amqp import RpcClient
 from tests.acceptance.client import is_problem, predict
-from tests.acceptance.processes import CONSUMER, Process, Stack, until
+from tests.acceptance.processes import ALONE, Process, Stack, until
 from tests.endpoints import KEY, KEY_ID, Fleet, Stranger
 
 TOKEN = "t0ken-of-the-test-suite"  # a secret
 ROW = {"a": 1.5}
-COMMAND = (*CONSUMER[:-1], "1", "--invoke", "1000")
+COMMAND = (*ALONE, "--invoke", "1000")
 MEGABYTE = 1_000_000
 
 
