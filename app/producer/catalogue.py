@@ -22,7 +22,7 @@ router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
 @router.put(
     "/datasets/{dataset_id:path}",
     response_model=views.Stored,
-    responses=problems(413, 422, 503),
+    responses=problems(408, 413, 422, 503),
     openapi_extra={
         "requestBody": {
             "required": True,

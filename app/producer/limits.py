@@ -1,5 +1,6 @@
 """Bounds on what clients send: on the bytes of a body, and on what is in hand at a time."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -48,14 +49,16 @@ class BodyLimit:
 
     It bounds the body whether that says its length beforehand or is chunked.
 
-    `limit` bytes, but for the paths that begin with a key of `special`.
+    `limit` bytes, but for the paths that begin with a key of `special`: there a body may be long,
+    and has to go on coming, or a 408 is raised when nothing has come for so many `seconds`.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, special: dict[str, int]) -> None:
+    def __init__(self, app: ASGIApp, limit: int, special: dict[str, int], seconds: float) -> None:
         """Wrap `app`."""
         self._app = app
         self._limit = limit
         self._special = special
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -63,8 +66,10 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         path = scope["path"]
-        special = (n for prefix, n in self._special.items() if path.startswith(prefix))
-        limit = next(special, self._limit)
+        special = next((n for prefix, n in self._special.items() if path.startswith(prefix)), None)
+        if special:
+            receive = _steady(receive, self._seconds)
+        limit = special or self._limit
         announced = Headers(scope=scope).get("content-length", "0")
         seen = int(announced) if announced.isdigit() and int(announced) > limit else 0
 
@@ -77,3 +82,20 @@ class BodyLimit:
             return message
 
         await self._app(scope, limited, send)
+
+
+def _steady(receive: Receive, seconds: float) -> Receive:
+    """Return a `receive` that raises HTTP's 408 when a body that goes on does not come."""
+    more = True
+
+    async def steady() -> Message:
+        nonlocal more
+        try:
+            async with asyncio.timeout(seconds if more else None):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, f"body: nothing more came within {seconds:g} s") from None
+        more = message.get("more_body", False)
+        return message
+
+    return steady

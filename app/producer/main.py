@@ -34,6 +34,7 @@ from app.storage import Storage
 _STATIC_URL = "/static"
 _RELAY_SECONDS = 5.0
 _UPLOADS = 8  # at a time; each holds a thread while its client sends
+_STALL_SECONDS = 30.0  # who sends nothing for so long holds it no more
 
 _DESCRIPTION = (
     "Machine-learning jobs over RabbitMQ. Open POST /train, *Try it out*, *Execute*; then "
@@ -79,7 +80,9 @@ def create_app(settings: Settings) -> FastAPI:
     for part in parts:
         app.include_router(part.router)
     larger = {"/datasets/": settings.max_dataset, "/models/": settings.max_model}
-    app.add_middleware(limits.BodyLimit, limit=settings.max_body, special=larger)
+    app.add_middleware(
+        limits.BodyLimit, limit=settings.max_body, special=larger, seconds=_STALL_SECONDS
+    )
     problems.install(app)
     return app
 

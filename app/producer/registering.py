@@ -17,10 +17,11 @@ from app import errors, registry, strictjson
 from app.endpoint import Endpoint
 from app.manifest import Strict, Uploaded
 from app.messages import JSON, LATEST, Id, check
-from app.producer import modelschema
+from app.producer import bare, modelschema
 from app.producer.inspecting import inspect
 from app.producer.services import Needed, Services, threaded
 from app.producer.strict import StrictRoute, problems
+from app.settings import Settings
 
 FORM = "multipart/form-data"
 _PARTS = ("manifest", "model")
@@ -37,7 +38,7 @@ router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
     responses={
         200: {"model": modelschema.Registered, "description": "It had been registered before"},
         201: {"description": "It is registered, and can be asked"},
-        **problems(409, 413, 422, 503),
+        **problems(408, 409, 413, 422, 503),
     },
     openapi_extra={"requestBody": modelschema.REGISTRATION},
 )
@@ -52,7 +53,7 @@ async def put_model(
     """
     if model_id == LATEST:
         raise errors.Invalid(f"model_id: {LATEST} always means the newest model", field="model_id")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = bare.media_type(request)
     if kind == FORM:
         async with services.uploads, _form(request, services.settings.max_body) as form:
             known = await _put_onnx(services, model_id, form)
@@ -71,7 +72,7 @@ async def put_model(
 
 async def _put_endpoint(services: Services, model_id: str, request: Request) -> bool:
     """Register a remote model; return whether it was known. The secrets are the consumers'."""
-    spec = _checked(Endpoint, strictjson.loads(await _body(request, services.settings.max_body)))
+    spec = _checked(Endpoint, strictjson.loads(await _body(request, services.settings)))
     spec.check_host(services.settings.invoke_hosts)
     known = not await _register(services, model_id, spec)
     services.predictions.remember(model_id, spec.seconds)
@@ -204,14 +205,18 @@ def _checked(kind: type[SpecT], value: Any, within: str = "") -> SpecT:
         raise errors.Invalid(f"{field}: {said}", field=field) from None
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """Return a body that is not a file. Raises `errors.TooLarge`."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
+async def _body(request: Request, settings: Settings) -> bytes:
+    """Return a body that is not a file. Raises `errors.TooLarge`, and HTTP's 408."""
+    left = settings.max_body
+
+    def take(size: int) -> None:
+        nonlocal left
+        left -= size
+        if left < 0:
+            limit = settings.max_body
             raise errors.TooLarge(f"body: over the limit of {limit} bytes", field="body")
-    return bytes(body)
+
+    return await bare.read(request, take, settings.predict_timeout)
 
 
 def _sha256(file: IO[bytes]) -> str:

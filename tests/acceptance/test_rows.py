@@ -138,12 +138,15 @@ def test_who_asks_for_more_than_can_be_answered_is_told_to_come_again(stack: Sta
     assert predict(http, model_id)["status"] == "TASK_COMPLETED"
 
 
-@pytest.mark.parametrize("path", ["/predict", "/predict/async", "/predict/sync_async"])
+@pytest.mark.parametrize(
+    "call",
+    ["POST /predict", "POST /predict/async", "POST /predict/sync_async", "PUT /models/endpoint"],
+)
 def test_clients_that_stall_in_a_body_keep_nobody_waiting(
-    running: Running, model_id: str, path: str
+    running: Running, model_id: str, call: str
 ) -> None:
     _, http = running.stack.producer(MAX_IN_FLIGHT_BYTES="4000000", PREDICT_TIMEOUT="5")
-    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    head = f"{call} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
     with ExitStack() as stack:
         address = ("127.0.0.1", http.base_url.port)
         clients = [stack.enter_context(socket.create_connection(address, 20)) for _ in range(10)]

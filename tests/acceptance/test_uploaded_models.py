@@ -329,6 +329,8 @@ def test_an_endpoint_is_registered_by_its_description(http: httpx.Client) -> Non
     assert (new.status_code, new.json()) == (201, {"model_id": "remote", "kind": "endpoint"})
     assert new.headers["location"] == "/models/remote"
     assert http.put("/models/remote", json={**ENDPOINT, "seconds": 60}).status_code == 200
+    headers = {"Content-Type": "application/vnd.example+json"}
+    assert http.put("/models/remote", json=ENDPOINT, headers=headers).status_code == 200
     other = http.put("/models/remote", json={**ENDPOINT, "seconds": 61})
     assert is_problem(other, 409)["type"] == "conflict"
     found = http.get("/models/remote").json()

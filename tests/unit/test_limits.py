@@ -22,7 +22,7 @@ def received(chunks, path="/train", length=None, kind="http"):
 
     headers = [] if length is None else [(b"content-length", str(length).encode())]
     scope = {"type": kind, "path": path, "headers": headers}
-    limited = BodyLimit(application, limit=10, special={"/datasets/": 20})
+    limited = BodyLimit(application, limit=10, special={"/datasets/": 20}, seconds=20)
     try:
         asyncio.run(limited(scope, receive, None))
     except HTTPException as error:
@@ -59,6 +59,41 @@ def test_a_path_may_have_a_limit_of_its_own():
     assert received([b"x" * 21], path="/datasets/d")[1].status_code == 413
     assert received([b"x" * 21], path="/datasets/d", length=21)[1].status_code == 413
     assert received([b"x" * 20], path="/datasets")[1].status_code == 413
+
+
+def second(path, first, pause):
+    """The type of the message after `first`, which comes after a pause; it may take 50 ms."""
+    messages = [first, {"type": "http.disconnect"}]
+    seen = []
+
+    async def application(scope, receive, send):
+        seen.extend([await receive(), await receive()])
+
+    async def receive():
+        if len(messages) == 1:
+            await asyncio.sleep(pause)
+        return messages.pop(0)
+
+    limited = BodyLimit(application, limit=10, special={"/datasets/": 20}, seconds=0.05)
+    asyncio.run(limited({"type": "http", "path": path, "headers": []}, receive, None))
+    return seen[1]["type"]
+
+
+BEGUN = {"type": "http.request", "body": b"x", "more_body": True}
+WHOLE = {"type": "http.request", "body": b"x"}
+
+
+def test_where_a_body_may_be_long_it_has_to_go_on_coming():
+    with pytest.raises(HTTPException) as caught:
+        second("/datasets/d", BEGUN, pause=20)
+
+    assert caught.value.status_code == 408
+    assert caught.value.detail == "body: nothing more came within 0.05 s"
+
+
+@pytest.mark.parametrize(("path", "first"), [("/datasets/d", WHOLE), ("/train", BEGUN)])
+def test_nothing_has_to_come_after_the_whole_body_nor_elsewhere(path, first):
+    assert second(path, first, pause=0.2) == "http.disconnect"
 
 
 def test_what_is_no_request_passes():
