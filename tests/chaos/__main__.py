@@ -71,6 +71,7 @@ def chaos(world: World, asked: argparse.Namespace) -> tuple[str, bool]:
         evidence.objects(world),
         [fault["end"] for fault in happened if fault["kind"] in DATA_LOST],
         asked.max_attempts,
+        evidence.called(world),
     )
     run = Run(
         command=f"python -m tests.chaos --seconds {asked.seconds:.0f} --seed {asked.seed}",

@@ -17,9 +17,9 @@ DECLARE
     was jsonb := CASE WHEN TG_OP = 'INSERT' THEN '{}' ELSE to_jsonb(OLD) END;
     now jsonb := CASE WHEN TG_OP = 'DELETE' THEN '{}' ELSE to_jsonb(NEW) END;
 BEGIN
-    IF (was->>'state', was->>'attempt', was->>'result_key', was->>'result_sha256')
+    IF (was->>'state', was->>'attempt', was->>'result_key', was->>'result_sha256', was->>'result')
         IS DISTINCT FROM
-       (now->>'state', now->>'attempt', now->>'result_key', now->>'result_sha256')
+       (now->>'state', now->>'attempt', now->>'result_key', now->>'result_sha256', now->>'result')
     THEN
         INSERT INTO audit (op, id, worker, old_state, state, old_attempt, attempt,
                            old_key, result_key, old_sha256, result_sha256)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ def objects(world: World) -> dict[str, str]:
 def sha256(s3: Any, bucket: str, key: str) -> str:
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     return hashlib.sha256(body).hexdigest()
+
+
+def called(world: World) -> Counter[int]:
+    """Count how often the model that may be called once got each number."""
+    asked = [json.loads(request.body)["input_data"] for request in world.stranger.requests]
+    return Counter(row["once"] for row in asked if "once" in row)
 
 
 def in_work(world: World) -> tuple[int, int]:

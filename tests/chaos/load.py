@@ -3,6 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from random import Random
 from time import monotonic, sleep, time
 from typing import Any
@@ -18,20 +19,49 @@ from tests.chaos.journal import Journal
 CLIENTS = 64
 PATIENCE = 30.0  # seconds a client waits for an answer
 TRAIN_QUEUE = "queue.model.train"
+REMOTE = ("again", "once")  # models
 
-#: How often a job is of which sort, in a hundred.
-SORTS = {"quick": 88, "medium": 4, "long": 1, "bad": 7}
-#: How often it comes in which way.
+#: How often a job is a training, or a prediction, in a hundred.
+KINDS = {"train": 80, "async": 20}
+#: How often a training is of which sort.
+TRAININGS = {"quick": 88, "medium": 4, "long": 1, "bad": 7}
+#: And a prediction: of a model that is run here, of a remote one that may be called again or only
+#: once, or of what the model does not know.
+PREDICTIONS = {"here": 30, "again": 30, "once": 30, "bad": 10}
+#: How often it comes in which way; predictions that are jobs never do by AMQP.
 WAYS = {"plain": 78, "key": 7, "delete": 6, "amqp": 9}
+PATHS = {"train": "/train", "async": "/predict/async"}
 
 
 def draw(chance: Random, of: dict[str, int]) -> str:
     return chance.choices(list(of), list(of.values()))[0]
 
 
-def job(chance: Random) -> tuple[str, dict[str, Any]]:
-    """Draw a job: its sort, and the body that asks for it."""
-    sort = draw(chance, SORTS)
+@dataclass(frozen=True)
+class Wish:
+    """A job that a client wants: `number` is what a remote model has to answer."""
+
+    what: str
+    sort: str
+    body: dict[str, Any]
+    number: int | None = None
+
+
+def wish(chance: Random) -> Wish:
+    """Draw a job."""
+    return training(chance) if draw(chance, KINDS) == "train" else prediction(chance)
+
+
+def prediction(chance: Random) -> Wish:
+    sort, number = draw(chance, PREDICTIONS), chance.getrandbits(40)
+    if sort in REMOTE:
+        return Wish("async", sort, {"model_id": sort, "input_data": {sort: number}}, number)
+    row = ROW if sort == "here" else {"no_such_column": 1}
+    return Wish("async", sort, {"model_id": "latest", "input_data": row})
+
+
+def training(chance: Random) -> Wish:
+    sort = draw(chance, TRAININGS)
     params: dict[str, Any] = {"n_estimators": chance.randint(5, 30)}
     body = {**TRAIN, "params": params}
     if sort == "medium":
@@ -40,7 +70,7 @@ def job(chance: Random) -> tuple[str, dict[str, Any]]:
         params |= {"n_estimators": chance.randint(3000, 8000), "max_depth": 1}
     elif sort == "bad":
         body["features"] = [*TRAIN["features"], "no_such_column"]
-    return sort, body
+    return Wish("train", sort, body)
 
 
 class Load:
@@ -74,11 +104,13 @@ class Load:
         due = monotonic()
         while not self._stopping.wait(max(0.0, due - monotonic())):
             due += self._chance.expovariate(rate)
-            sort, body = job(self._chance)
+            wanted = wish(self._chance)
             way = draw(self._chance, WAYS)
+            if wanted.what == "async" and way == "amqp":
+                way = "plain"
             name = UUID(int=self._chance.getrandbits(128)).hex
             pause = self._chance.uniform(0, 1.5)
-            self._pool.submit(getattr(self, f"_{way}"), sort, body, name, pause)
+            self._pool.submit(getattr(self, f"_{way}"), wanted, name, pause)
             if self._chance.random() < 0.1:
                 self._pool.submit(self._predict)
 
@@ -92,31 +124,32 @@ class Load:
             status, found = 0, {"detail": repr(error)}
         entry = {**entry, "at": at, "seconds": monotonic() - begun, "status": status}
         if status == 202:
-            entry["id"] = found["message"]["model_id"]
+            message = found["message"]
+            entry["id"] = message.get("job_id", message["model_id"])
         elif status >= 500 or status in (0, 422):
             entry["detail"] = str(found.get("detail"))[:300]
         self._journal.write(**entry)
         return entry
 
-    def _train(self, sort: str, body: dict[str, Any], **more: Any) -> dict[str, Any]:
+    def _post(self, wanted: Wish, **more: Any) -> dict[str, Any]:
         headers = {"Idempotency-Key": more["key"]} if "key" in more else {}
-        entry = {"what": "train", "sort": sort, **more}
-        return self._ask("POST", "/train", entry, json=body, headers=headers)
+        entry = {"what": wanted.what, "sort": wanted.sort, "number": wanted.number, **more}
+        return self._ask("POST", PATHS[wanted.what], entry, json=wanted.body, headers=headers)
 
-    def _plain(self, sort: str, body: dict[str, Any], name: str, pause: float) -> None:
-        self._train(sort, body)
+    def _plain(self, wanted: Wish, name: str, pause: float) -> None:
+        self._post(wanted)
 
-    def _key(self, sort: str, body: dict[str, Any], name: str, pause: float) -> None:
+    def _key(self, wanted: Wish, name: str, pause: float) -> None:
         """Ask until it is accepted, as a client with a key may, and once more for good measure."""
         for _ in range(20):
-            if self._train(sort, body, key=name)["status"] == 202 or self._stopping.is_set():
+            if self._post(wanted, key=name)["status"] == 202 or self._stopping.is_set():
                 break
             self._stopping.wait(1)
         sleep(pause)
-        self._train(sort, body, key=name)
+        self._post(wanted, key=name)
 
-    def _delete(self, sort: str, body: dict[str, Any], name: str, pause: float) -> None:
-        entry = self._train(sort, body)
+    def _delete(self, wanted: Wish, name: str, pause: float) -> None:
+        entry = self._post(wanted)
         if "id" in entry:
             sleep(pause)
             self._ask("DELETE", f"/jobs/{entry['id']}", {"what": "delete", "job": entry["id"]})
@@ -125,15 +158,16 @@ class Load:
         body = {"model_id": "latest", "input_data": ROW}
         self._ask("POST", "/predict", {"what": "predict"}, json=body)
 
-    def _amqp(self, sort: str, body: dict[str, Any], name: str, pause: float) -> None:
+    def _amqp(self, wanted: Wish, name: str, pause: float) -> None:
         """Publish as a client that knows AMQP only; accepted is what the broker confirms."""
         at, begun, status = time(), monotonic(), 202
         detail = None
         try:
-            publish(self._login, TRAIN_QUEUE, json.dumps({**body, "model_id": name}).encode())
+            body = json.dumps({**wanted.body, "model_id": name}).encode()
+            publish(self._login, TRAIN_QUEUE, body)
         except (AMQPError, OSError) as error:
             status, detail = 0, repr(error)
-        entry = {"what": "amqp", "sort": sort, "at": at, "seconds": monotonic() - begun}
+        entry = {"what": "amqp", "sort": wanted.sort, "at": at, "seconds": monotonic() - begun}
         self._journal.write(**entry, status=status, id=name, detail=detail)
 
 

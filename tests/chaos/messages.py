@@ -10,7 +10,7 @@ from pika.exceptions import AMQPError
 
 from tests.chaos.load import publish
 from tests.chaos.processes import Detail
-from tests.chaos.servers import PREDICT, TRAIN
+from tests.chaos.servers import INVOKE, PREDICT, PREDICT_ASYNC, TRAIN
 from tests.chaos.world import World
 
 COPIES = 5
@@ -20,23 +20,32 @@ def messages_duplicated(world: World, chance: Random, seconds: float) -> Detail:
     """Publish the messages of some jobs again, be they waiting, running or done."""
     with world.database.connect() as connection:
         rows = connection.execute(
-            "SELECT id, request FROM jobs ORDER BY created_at DESC LIMIT 40"
+            "SELECT id, kind, request FROM jobs WHERE kind IN ('train', 'predict')"
+            " ORDER BY created_at DESC LIMIT 40"
         ).fetchall()
     some = chance.sample(rows, min(8, len(rows)))
-    bodies = [json.dumps({**row["request"], "model_id": row["id"]}).encode() for row in some]
-    sent = _sent(lambda: publish(world.login(), TRAIN, *(bodies * COPIES)))
-    return {"jobs": len(bodies), "messages": len(bodies) * COPIES, "sent": sent}
+    sent = [_sent(partial(_again, world, row)) for row in some]
+    return {"jobs": len(some), "messages": len(some) * COPIES, "sent": all(sent)}
+
+
+def _again(world: World, row: dict[str, Any]) -> None:
+    if row["kind"] == "train":
+        queue, body = TRAIN, {**row["request"], "model_id": row["id"]}
+    else:
+        queue, body = PREDICT_ASYNC, {"job_id": row["id"]}
+    publish(world.login(), queue, *[json.dumps(body).encode()] * COPIES, message_id=row["id"])
 
 
 def messages_malformed(world: World, chance: Random, seconds: float) -> Detail:
     bodies = [*NO_REQUESTS, chance.randbytes(chance.randint(1, 5000))]
-    for queue in (TRAIN, PREDICT):
+    queues = (TRAIN, PREDICT, PREDICT_ASYNC, INVOKE)
+    for queue in queues:
         _sent(partial(publish, world.login(), queue, *bodies))
         _sent(partial(publish, world.login(), queue, b"{}", **STRANGE))
         lines = b"\n".join(NO_REQUESTS)
         _sent(partial(publish, world.login(), queue, lines, content_type="application/x-ndjson"))
         _sent(partial(publish, world.login(), queue, b"[]", reply_to=queue, correlation_id="1"))
-    return {"messages": 2 * len(bodies) + 6}
+    return {"messages": len(queues) * (len(bodies) + 3)}
 
 
 def _sent(send: Callable[[], None]) -> bool:

@@ -4,14 +4,17 @@ accepted   a 202 was received, or the broker confirmed the message of a client t
 lost       accepted, and no terminal row after healing and draining
 stuck      a row that is not terminal after healing and draining, accepted or not
 double     two transitions into TASK_COMPLETED, a result that changed, a terminal row that changed,
-           an attempt that was begun twice, an Idempotency-Key that got two jobs
-wrong      completed without the object the row names, or with another; ended otherwise than the
-           job must; cancelled though nobody asked, or not cancelled though that was promised
+           an attempt that was begun twice, an Idempotency-Key that got two jobs, a call that a
+           remote model got twice though it may get it once only
+wrong      completed without the object the row names, or with another, or with the answer to
+           another question; ended otherwise than the job must; cancelled though nobody asked, or
+           not cancelled though that was promised
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 Entry = Mapping[str, Any]
@@ -20,6 +23,8 @@ QUEUED, RUNNING = "TASK_QUEUED", "TASK_RUNNING"
 COMPLETED, ERROR, CANCELLED = "TASK_COMPLETED", "TASK_ERROR", "TASK_CANCELLED"
 TERMINAL = (COMPLETED, ERROR, CANCELLED)
 CLEAR_ERRORS = ("bad_data", "invalid")  # what a job that cannot work must end with
+# What a call that must not be repeated may end with: it may have been carried out.
+UNCERTAIN = ("endpoint_failed", "endpoint_lost", "endpoint_unavailable")
 
 
 @dataclass
@@ -28,9 +33,11 @@ class Verdict:
 
     accepted: set[str] = field(default_factory=set)
     by_amqp: set[str] = field(default_factory=set)
+    predictions: set[str] = field(default_factory=set)
     completed: int = 0
     failed_as_must: int = 0
     cancelled: int = 0
+    uncertain: int = 0
     gave_up: list[str] = field(default_factory=list)
     #: Confirmed by a broker whose data a fault threw away before anybody read them.
     gone_with_broker: list[str] = field(default_factory=list)
@@ -61,10 +68,12 @@ def judge(
     objects: Mapping[str, str],
     data_lost: list[float],
     max_failures: int,
+    called: Mapping[int, int] = MappingProxyType({}),
 ) -> Verdict:
     """Judge what clients saw by what is left.
 
-    `objects` are the keys in the bucket with their sha256; `data_lost` when queues were emptied.
+    `objects` are the keys in the bucket with their sha256; `data_lost` when queues were emptied;
+    `called` how often the remote model that may be called once got each number.
     """
     verdict = Verdict()
     rows = {row["id"]: row for row in jobs}
@@ -72,9 +81,11 @@ def judge(
     deletes = [call for call in calls if call["what"] == "delete"]
     verdict.accepted = set(asked)
     verdict.by_amqp = {job for job, call in asked.items() if call["what"] == "amqp"}
+    verdict.predictions = {job for job, call in asked.items() if call["what"] == "async"}
     verdict.bugs = [f"{call['what']}: {call}" for call in calls if call["status"] == 500]
     verdict.stuck = [f"{row['id']}: {row['state']}" for row in jobs if row["state"] not in TERMINAL]
     verdict.double = [*doubles(audit), *split_keys(calls)]
+    verdict.double += [f"{number}: called {n} times" for number, n in called.items() if n > 1]
     maybe_cancelled = {call["job"] for call in deletes if call["status"] in (200, 0)}
     for job, call in asked.items():
         if job in rows:
@@ -101,7 +112,7 @@ def accepted(calls: Sequence[Entry]) -> dict[str, Entry]:
     """Return the first promise made of each job."""
     found: dict[str, Entry] = {}
     for call in calls:
-        if call["what"] in ("train", "amqp") and call["status"] == 202:
+        if call["what"] in ("train", "amqp", "async") and call["status"] == 202:
             found.setdefault(call["id"], call)
     return found
 
@@ -117,15 +128,25 @@ def _end(verdict: Verdict, row: Entry, call: Entry, max_failures: int) -> None:
         verdict.completed += 1
         if must_fail:
             verdict.wrong.append(f"{job}: completed, though it cannot work")
+        elif not _answers(row, call):
+            verdict.wrong.append(f"{job}: asked for {call['number']}, answered {row['result']}")
     else:
         kind = (row["error"] or {}).get("type")
         verdict.errors[str(kind)] += 1
         if must_fail and kind in CLEAR_ERRORS:
             verdict.failed_as_must += 1
+        elif call["sort"] == "once" and kind in UNCERTAIN:
+            verdict.uncertain += 1
         elif (row.get("failures") or 0) >= max_failures:
             verdict.gave_up.append(f"{job}: {kind}")
         else:
             verdict.wrong.append(f"{job}: {row['error']}")
+
+
+def _answers(row: Entry, call: Entry) -> bool:
+    """Tell whether a job that completed has the answer to what was asked, where we know it."""
+    number = call.get("number")
+    return number is None or row["result"]["prediction"] == number
 
 
 def doubles(audit: Sequence[Entry]) -> list[str]:
@@ -162,6 +183,8 @@ def bad_objects(jobs: Sequence[Entry], objects: Mapping[str, str]) -> list[str]:
     """Find published results that are not there, or are not what was published."""
     found = []
     for row in jobs:
+        if row["kind"] != "train":
+            continue
         if row["state"] == COMPLETED:
             sha256 = objects.get(f"{row['result_key']}model.onnx")
             if sha256 is None or f"{row['result_key']}metadata.json" not in objects:

@@ -72,9 +72,11 @@ def _promises(run: Run) -> str:
     rows = [
         ("accepted", len(it.accepted)),
         ("of these by AMQP alone (confirmed by the broker)", len(it.by_amqp)),
+        ("of these predictions", len(it.predictions)),
         ("completed", it.completed),
         ("failed as they must, with one clear error", it.failed_as_must),
         ("cancelled", it.cancelled),
+        ("calls not to be repeated, whose end is uncertain, and said to be", it.uncertain),
         ("gave up after the last attempt, with one clear error", len(it.gave_up)),
         ("gone with a broker whose data were thrown away (AMQP alone)", len(it.gone_with_broker)),
         ("**lost**", len(it.lost)),

@@ -78,8 +78,9 @@ FAULTS = [
     Fault("broker: memory alarm", servers.broker_out_of_memory, quick=False),
     Fault("broker: disk alarm", servers.broker_out_of_disk, quick=False),
     Fault("queue: train deleted", servers.train_queue_deleted),
-    Fault("queue: predict deleted", servers.predict_queue_deleted, quick=False),
-    Fault("queue: train and retry purged", servers.all_queues_purged),
+    Fault("queue: predict.async deleted", servers.predict_async_queue_deleted),
+    Fault("queue: predict and invoke deleted", servers.predict_queue_deleted, quick=False),
+    Fault("queue: all of jobs purged", servers.all_queues_purged),
     Fault("s3: restart", servers.s3_restarted),
     Fault("database: restart", servers.database_restarted),
     Fault("database: crash", servers.database_crashed, quick=False),
@@ -90,7 +91,7 @@ FAULTS = [
 ]
 
 #: After these a message that no row knows of may be gone with the broker's data.
-DATA_LOST = ("broker: data wiped", "queue: train deleted", "queue: train and retry purged")
+DATA_LOST = ("broker: data wiped", "queue: train deleted", "queue: all of jobs purged")
 #: While these last the producer cannot publish.
 BROKER_AWAY = (
     "broker: restart", "broker: kill -9", "broker: data wiped", "broker: refused",

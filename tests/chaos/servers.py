@@ -14,6 +14,7 @@ from tests.chaos.world import World
 from tests.waiting import until
 
 TRAIN, PREDICT = "queue.model.train", "queue.model.predict"
+PREDICT_ASYNC, INVOKE = "queue.model.predict.async", "queue.model.invoke"
 LADDER = [f"queue.model.retry.{rung}" for rung in (1, 2, 3)]
 # What RabbitMQ starts with.
 MEMORY, DISK = "0.4", "50MB"
@@ -73,26 +74,36 @@ def train_queue_deleted(world: World, chance: Random, seconds: float) -> Detail:
     return {"deleted": _deleted(world, f"queues/%2F/{TRAIN}")}
 
 
+def predict_async_queue_deleted(world: World, chance: Random, seconds: float) -> Detail:
+    world.declared = monotonic()
+    return {"deleted": _deleted(world, f"queues/%2F/{PREDICT_ASYNC}")}
+
+
 def predict_queue_deleted(world: World, chance: Random, seconds: float) -> Detail:
-    return {"deleted": _deleted(world, f"queues/%2F/{PREDICT}")}
+    return {
+        "deleted": [queue for queue in (PREDICT, INVOKE) if _deleted(world, f"queues/%2F/{queue}")]
+    }
 
 
 def all_queues_purged(world: World, chance: Random, seconds: float) -> Detail:
     return {
         "purged": [
-            queue for queue in (TRAIN, *LADDER) if _deleted(world, f"queues/%2F/{queue}/contents")
+            queue
+            for queue in (TRAIN, PREDICT_ASYNC, *LADDER)
+            if _deleted(world, f"queues/%2F/{queue}/contents")
         ]
     }
 
 
 def _settle(world: World) -> None:
-    """Do not kill a broker that has declared the quorum queue a moment ago.
+    """Do not kill a broker that has declared a quorum queue a moment ago.
 
     RabbitMQ 3.10 may lose the queue's entry in Ra's directory then, which is written about a second
     later; after the start the queue exists and never finds a leader. That is not what is tested.
     """
     if monotonic() - world.declared < YOUNG_SECONDS:
-        until(partial(_exists, world, TRAIN), f"{TRAIN} is declared again", YOUNG_SECONDS)
+        for queue in (TRAIN, PREDICT_ASYNC):
+            until(partial(_exists, world, queue), f"{queue} is declared again", YOUNG_SECONDS)
         sleep(SETTLE_SECONDS)
 
 

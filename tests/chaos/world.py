@@ -15,9 +15,11 @@ from scripts.stack import migrate
 from tests.acceptance.client import diabetes
 from tests.acceptance.processes import every_default
 from tests.chaos.database import Database
+from tests.chaos.load import REMOTE
 from tests.chaos.loop import Loop
 from tests.chaos.proxy import Proxy
 from tests.chaos.service import Service, Supervisor
+from tests.endpoints import Stranger
 from tests.postgres import OWNER, Postgres
 from tests.waiting import until
 
@@ -25,6 +27,7 @@ PRODUCER = "producer"
 CONSUMERS = ("consumer-a", "consumer-b")
 PARTS = ("broker", "s3", "database")
 THREADS = 2
+THINKS = 2.0  # seconds, a remote model: long enough to be hit
 CONSUMER = ["app/consumer/consumer.py", "--num_threads", str(THREADS)]
 
 
@@ -40,6 +43,7 @@ class World:
         database_port, self._http_port = ports.unused(2)
         self.broker = Broker.on_free_ports(folder / "rabbitmq")
         self.s3_server = S3Server.on_free_port(folder / "s3")
+        self.stranger = Stranger()
         self.postgres = Postgres(folder / "postgres", database_port)
         self.address = f"http://127.0.0.1:{self._http_port}"
         self.services: dict[str, Service] = {}
@@ -101,6 +105,7 @@ class World:
             return False
 
     def _start(self) -> None:
+        self.stranger.__enter__()
         self.postgres.start()
         self.broker.start()
         self.s3_server.start()
@@ -121,9 +126,13 @@ class World:
         self._supervisor.start()
         until(self.ready, "the API is ready", 60)
         until(self._all_consume, "all consumers are ready", 60)
-        httpx.put(
-            f"{self.address}/datasets/diabetes", content=diabetes(), trust_env=False
-        ).raise_for_status()
+        self._put("/datasets/diabetes", content=diabetes())
+        for model in REMOTE:
+            url = f"{self.stranger.url}/think/{THINKS}"
+            self._put(f"/models/{model}", json={"url": url, "idempotent": model == "again"})
+
+    def _put(self, path: str, **body: Any) -> None:
+        httpx.put(f"{self.address}{path}", **body, trust_env=False).raise_for_status()
 
     def _all_consume(self) -> bool:
         queues = self.broker.api("GET", "queues/%2F")
@@ -144,6 +153,7 @@ class World:
             "HOST": "127.0.0.1",
             "PORT": str(self._http_port),
             "HOME": str(self.folder / "home"),
+            "INVOKE_HOSTS": self.stranger.host,
             **self.settings,
         }
 
@@ -161,6 +171,7 @@ class World:
         for proxy in self.proxies.values():
             proxy.close()
         self._loop.close()
+        self.stranger.__exit__()
         self.s3_server.stop()
         self.broker.__exit__()
         self.postgres.__exit__()

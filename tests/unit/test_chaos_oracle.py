@@ -17,7 +17,16 @@ def call(job: str = "a", **changes: Any) -> dict[str, Any]:
 
 def row(job: str = "a", **changes: Any) -> dict[str, Any]:
     good = {"state": "TASK_COMPLETED", "result_key": KEY, "result_sha256": "aa", "attempt": 1}
-    return {"id": job, "error": None, "failures": 0, **good, **changes}
+    return {"id": job, "kind": "train", "error": None, "failures": 0, **good, **changes}
+
+
+def asked(number: int | None = 7, **changes: Any) -> dict[str, Any]:
+    return call(**{"what": "async", "sort": "once", "number": number, **changes})
+
+
+def answered(number: int = 7, **changes: Any) -> dict[str, Any]:
+    none = {"result_key": None, "result_sha256": None}
+    return row(kind="predict", result={"prediction": number}, **none, **changes)
 
 
 def failed(kind: str, **changes: Any) -> dict[str, Any]:
@@ -156,6 +165,31 @@ def test_what_a_wiped_broker_had_confirmed_is_told_apart() -> None:
 def test_a_500_is_a_bug_and_a_503_is_not() -> None:
     assert len(verdict([call(), call(status=500)]).bugs) == 1
     assert verdict([call(), call(status=503)]).holds
+
+
+def test_a_prediction_is_a_job_like_another() -> None:
+    good = verdict([asked()], [answered()], objects={})
+    assert good.holds
+    assert (good.completed, good.predictions) == (1, {"a"})
+    assert verdict([call(), asked(id="b")]).lost == ["b: no row"]
+
+
+def test_the_answer_to_another_question_is_wrong() -> None:
+    assert verdict([asked()], [answered(8)], objects={}).wrong
+    assert verdict([asked(None, sort="here")], [answered(8)], objects={}).holds
+
+
+def test_what_may_be_called_once_may_end_uncertainly_and_nothing_else() -> None:
+    end = {**failed("endpoint_failed"), "kind": "predict"}
+    rows = [end, row("b")]
+    assert (verdict([asked()], rows).uncertain, verdict([asked()], rows).wrong) == (1, [])
+    assert verdict([asked(sort="again")], rows).wrong
+    assert verdict([asked()], [{**failed("internal"), "kind": "predict"}, row("b")]).wrong
+
+
+def test_a_call_that_a_model_got_twice_though_it_may_not_is_a_double_effect() -> None:
+    judged = judge([asked()], [answered()], HISTORY, {}, [], ATTEMPTS, {7: 2, 8: 1})
+    assert judged.double == ["7: called 2 times"]
 
 
 def test_a_folder_without_a_row_is_counted() -> None:
