@@ -13,7 +13,7 @@ from scripts.demo import ROW, TRAIN
 from tests.acceptance.client import PREDICTION, is_problem, reached, trained, upload
 from tests.acceptance.processes import SECONDS, Process, Stack, until
 
-TRAININGS = 20
+TRAININGS = 8
 PREDICTIONS = 2000
 CONNECTIONS = 64
 
