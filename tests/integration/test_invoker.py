@@ -142,7 +142,7 @@ def test_what_was_done_on_a_lost_connection_is_answered_on_the_next(start, clien
     invoker = start(handler, rabbitmq_port=wire.port)
     client.ask(1, Q)
     until(lambda: handler.seen, "it is at work")
-    start(other, name="other")
+    connected(start(other, name="other"))  # or the first might come back sooner, and take it
     lost = connected(invoker)
     wire.cut()
     until(lambda: other.seen == [("1", True)], "the other one has it, too")
@@ -403,11 +403,11 @@ def test_lines_are_refused(start, client, peer):
 
 
 def test_the_deadline_of_the_caller_is_that_of_the_call(start, client, peer):
-    start(peer=peer, models={"m": at(peer, "hang")})
-    ask_model(client, "m", expiration="300")
+    connected(start(peer=peer, models={"m": at(peer, "hang")}))  # or it might expire in its queue
+    ask_model(client, "m", expiration="3000")
     begun = monotonic()
     assert client.reply()[1]["error"]["type"] == "deadline_exceeded"
-    assert monotonic() - begun < 5
+    assert monotonic() - begun < 30  # the model's own is 60
 
 
 def test_a_call_of_a_job_is_logged_at_its_start_and_end(start, client, peer, caplog):
