@@ -42,11 +42,16 @@ class Request:
 
 @dataclass
 class Fleet:
-    """A SageMaker endpoint: each of its instances serves one call at a time."""
+    """A SageMaker endpoint: each of its instances serves one call at a time.
+
+    `most` is how many were served at once.
+    """
 
     instances: int
     seconds: float
     free: asyncio.Semaphore = field(init=False)
+    serving: int = 0
+    most: int = 0
 
     def __post_init__(self) -> None:
         self.free = asyncio.Semaphore(self.instances)
@@ -62,7 +67,7 @@ class Stranger:
         self.sent = 0  # bytes of large answers
         self.released = threading.Event()  # lets go on what `held` holds
         self.peers: set[_Peer] = set()  # who is connected
-        self._fleets = fleets
+        self.fleets = fleets
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._ready = threading.Event()
@@ -213,9 +218,14 @@ class Stranger:
         elif name == "choosy":
             error = {"Message": "no", "OriginalMessage": "bad row", "OriginalStatusCode": 422}
             peer.answers(424, json.dumps(error).encode(), "x-amzn-errortype: ModelError")
-        elif fleet := self._fleets.get(name):
+        elif fleet := self.fleets.get(name):
             async with fleet.free:
-                await asyncio.sleep(fleet.seconds)
+                fleet.serving += 1
+                fleet.most = max(fleet.most, fleet.serving)
+                try:
+                    await asyncio.sleep(fleet.seconds)
+                finally:
+                    fleet.serving -= 1
             await self.on_ok(peer, request, "")
         else:
             error = {"Message": f"Endpoint {name} not found"}

@@ -4,7 +4,6 @@ import logging
 import os
 import resource
 import tracemalloc
-from time import monotonic
 from urllib.parse import quote
 
 import pytest
@@ -43,6 +42,7 @@ def peer():
 
 @pytest.fixture(autouse=True)
 def fresh(peer):
+    until(lambda: not peer.peers, "the calls of the test before are over")
     peer.calls.clear()
     peer.requests.clear()
 
@@ -140,12 +140,12 @@ async def test_what_is_no_json_is_no_answer(endpoints, peer, says):
         ("noise", errors.EndpointFailed, "speak HTTP"),
         ("large/length", errors.EndpointFailed, "more than 4194304 bytes"),
         ("large/chunks", errors.EndpointFailed, "more than 4194304 bytes"),
-        ("hang", errors.DeadlineExceeded, "within 0.3 s"),
-        ("drip", errors.DeadlineExceeded, "within 0.3 s"),
+        ("hang", errors.DeadlineExceeded, "within 3 s"),
+        ("drip", errors.DeadlineExceeded, "within 3 s"),
     ],
 )
 async def test_a_bad_endpoint_is_told_of_and_asked_once(endpoints, peer, path, kind, says):
-    seconds = 0.3 if kind is errors.DeadlineExceeded else 20
+    seconds = 3 if kind is errors.DeadlineExceeded else 20
     with pytest.raises(kind, match=says) as caught:
         await endpoints.ask("m", at(peer, path), ONE, seconds)
     assert type(caught.value).type == kind.type
@@ -370,19 +370,28 @@ async def test_an_endpoint_that_hangs_blocks_no_other(endpoints, peer):
 
 
 async def test_a_call_that_was_cancelled_leaves_its_turn_to_others(endpoints, peer):
-    hung = at(peer, "hang", limit=1)
+    held = at(peer, "held", limit=1)
     for _ in range(3):
         with pytest.raises(errors.DeadlineExceeded):
-            await endpoints.ask("m", hung, ONE, 0.1)
-    assert peer.calls["hang"] == 3
+            await endpoints.ask("m", held, ONE, 0.1)
+    asked = asyncio.create_task(endpoints.ask("m", held, ONE, 20))
+    peer.released.set()
+    try:
+        assert await asked == {"prediction": 1.5}
+    finally:
+        peer.released.clear()
 
 
 async def test_once_shut_what_waits_is_interrupted_and_what_was_begun_goes_on(endpoints, peer):
-    spec = at(peer, "think/0.3", limit=1)
+    spec = at(peer, "held", limit=1)
     asked = [asyncio.create_task(endpoints.ask("m", spec, ONE, 20)) for _ in range(2)]
-    await asyncio.to_thread(until, lambda: peer.calls["think"], "the first call is there")
+    await asyncio.to_thread(until, lambda: peer.calls["held"], "the first call is there")
     endpoints.shut()
-    first, second = await asyncio.gather(*asked, return_exceptions=True)
+    peer.released.set()
+    try:
+        first, second = await asyncio.gather(*asked, return_exceptions=True)
+    finally:
+        peer.released.clear()
     assert first == {"prediction": 1.5}
     assert isinstance(second, errors.Interrupted)
     with pytest.raises(errors.Interrupted):
@@ -488,6 +497,6 @@ async def test_a_sagemaker_that_redirects_is_not_followed(endpoints, peer):
 async def test_calls_of_two_instances_overlap(endpoints, peer):
     spec = sagemaker(peer, "slow")
     await endpoints.ask("m", spec, ONE, 20)  # aiobotocore is imported at the first
-    begun = monotonic()
+    assert peer.fleets["slow"].most == 1
     await asyncio.gather(*(endpoints.ask("m", spec, ONE, 20) for _ in range(4)))
-    assert monotonic() - begun < 3.5  # one by one it is 4; two by two the half
+    assert peer.fleets["slow"].most == 2
