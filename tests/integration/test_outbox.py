@@ -237,7 +237,7 @@ def test_a_job_that_waits_for_its_turn_was_not_overtaken(store):
     waiting(store, "first", "second", "third")
     put(store, "second", published_at=LONG_AGO + 0.5)
     put(store, "third", published_at=LONG_AGO + 0.6)
-    put(store, "first", published_at=LONG_AGO)
+    put(store, "first", published_at=LONG_AGO - 10)
     store.claim("first", "worker", redelivered=False)
     put(store, "first", started_at=LONG_AGO)
 
