@@ -47,6 +47,7 @@ class Proxy:
         self._changed = asyncio.Event()
         self._open: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
+        self.swallowed = 0  # pieces
         self.port = 0
         loop.call(self._listen())
 
@@ -133,6 +134,7 @@ class Proxy:
             if mode is not self._mode:
                 mode, seen = self._mode, 0
             if mode.swallow:
+                self.swallowed += 1
                 while self._mode is mode:
                     await self._changed.wait()
                 raise Lost

@@ -10,6 +10,7 @@ import pytest
 
 from tests.chaos.loop import Loop
 from tests.chaos.proxy import Mode, Proxy, canned
+from tests.waiting import until
 
 SECONDS = 20.0
 
@@ -122,6 +123,7 @@ def test_a_connection_that_lost_bytes_is_reset(proxy: Proxy) -> None:
         assert said(idle)
         proxy.add(Mode(swallow=True))
         near.sendall(b"gone")
+        until(lambda: proxy.swallowed, "it is lost")
         near.settimeout(0.1)
         with pytest.raises(TimeoutError):
             near.recv(1)
