@@ -251,11 +251,12 @@ def test_a_retry_is_a_new_message_with_all_it_said(channel, rung):
 
 def test_a_retry_without_an_expiration_waits_as_long_as_the_rung(channel):
     publish(channel, next(iter(queues.LADDER)), b"again")
-    assert depth(channel, next(iter(queues.LADDER))) == 1
 
-    _, _, body = took(channel, queues.TRAIN)
+    _, properties, body = took(channel, queues.TRAIN)
 
     assert body == b"again"
+    assert properties.headers["x-first-death-queue"] == next(iter(queues.LADDER))
+    assert properties.headers["x-first-death-reason"] == "expired"
 
 
 def test_an_expiration_longer_than_the_rung_does_not_count(channel):

@@ -19,7 +19,8 @@ from tests.integration.wire import Wire, close_connection
 pytestmark = pytest.mark.anyio
 
 LONG = 30.0  # seconds that nobody waits for
-CONFIRMED = 2.0  # seconds in which the broker confirms a job
+CONFIRMED = 5.0  # seconds in which the broker confirms a job
+TAKEN = 4.0  # seconds in which a test takes a message, which then expires
 
 
 @pytest.fixture
@@ -209,7 +210,7 @@ async def test_a_call_that_nobody_answers_ends_at_its_deadline(settings, consume
 
 async def test_a_late_reply_is_ignored(settings, consumer):
     async with connected(settings) as client:
-        call = asyncio.create_task(client.call(queues.PREDICT, b"1", 1.0))
+        call = asyncio.create_task(client.call(queues.PREDICT, b"1", TAKEN))
         (late,) = await asyncio.to_thread(consumer.take)
         assert type(await raised(call)) is errors.DeadlineExceeded
 
