@@ -1,6 +1,6 @@
 import asyncio
 import json
-from time import monotonic
+from time import monotonic, process_time
 
 import pytest
 
@@ -103,14 +103,14 @@ async def test_while_a_large_body_is_read_and_written_others_have_their_turns():
 
     async def tick():
         while True:
-            began = monotonic()
+            began = process_time()  # which stands still while the machine does something else
             await asyncio.sleep(0)
-            waits.append(monotonic() - began)
+            waits.append(process_time() - began)
 
     ticking = asyncio.create_task(tick())
-    began = monotonic()
+    began = process_time()
     await handler(made)
-    took = monotonic() - began
+    took = process_time() - began
     await asyncio.sleep(0)
     ticking.cancel()
     assert max(waits) < took / 2
