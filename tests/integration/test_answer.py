@@ -451,9 +451,6 @@ def test_leases_are_renewed_though_the_database_was_away(store, warren):
     for job_id in names:
         asked(store, "far", job_id)
 
-    def good():
-        return all(job.lease_until > job.started_at for job in map(store.get, names))
-
     async def test():
         warren.far.hold()
         tasks = [warren.begin(job_id)[1] for job_id in names]
@@ -462,7 +459,8 @@ def test_leases_are_renewed_though_the_database_was_away(store, warren):
         await until(lambda: store.refuse["renew_all"] == 0)
         for job_id in names:
             expire(store, job_id)
-        await until(good)
+        ends = {job_id: store.get(job_id).lease_until for job_id in names}
+        await until(lambda: all(store.get(each).lease_until > ends[each] for each in names))
         warren.far.gate.set()
         await asyncio.gather(*tasks)
 

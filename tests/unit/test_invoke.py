@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import json
 from time import monotonic, process_time
 
@@ -107,13 +108,17 @@ async def test_while_a_large_body_is_read_and_written_others_have_their_turns():
             await asyncio.sleep(0)
             waits.append(process_time() - began)
 
-    ticking = asyncio.create_task(tick())
-    began = process_time()
-    await handler(made)
-    took = process_time() - began
-    await asyncio.sleep(0)
-    ticking.cancel()
-    assert max(waits) < took / 2
+    gc.disable()  # or a look through all that the tests keep is a wait, too
+    try:
+        ticking = asyncio.create_task(tick())
+        began = process_time()
+        await handler(made)
+        took = process_time() - began
+        await asyncio.sleep(0)
+        ticking.cancel()
+    finally:
+        gc.enable()
+    assert max(waits) < took / 5
 
 
 @pytest.mark.parametrize("size", [1, 200_000])
