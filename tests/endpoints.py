@@ -44,17 +44,26 @@ class Request:
 class Fleet:
     """A SageMaker endpoint: each of its instances serves one call at a time.
 
-    `most` is how many were served at once.
+    `busy` are so many of them now, `most` so many at any time.
     """
 
     instances: int
     seconds: float
-    free: asyncio.Semaphore = field(init=False)
-    serving: int = 0
+    busy: int = 0
     most: int = 0
+    free: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self.free = asyncio.Semaphore(self.instances)
+
+    async def serve(self) -> None:
+        async with self.free:
+            self.busy += 1
+            self.most = max(self.most, self.busy)
+            try:
+                await asyncio.sleep(self.seconds)
+            finally:
+                self.busy -= 1
 
 
 class Stranger:
@@ -219,13 +228,7 @@ class Stranger:
             error = {"Message": "no", "OriginalMessage": "bad row", "OriginalStatusCode": 422}
             peer.answers(424, json.dumps(error).encode(), "x-amzn-errortype: ModelError")
         elif fleet := self.fleets.get(name):
-            async with fleet.free:
-                fleet.serving += 1
-                fleet.most = max(fleet.most, fleet.serving)
-                try:
-                    await asyncio.sleep(fleet.seconds)
-                finally:
-                    fleet.serving -= 1
+            await fleet.serve()
             await self.on_ok(peer, request, "")
         else:
             error = {"Message": f"Endpoint {name} not found"}

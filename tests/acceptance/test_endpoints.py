@@ -138,11 +138,12 @@ HOSTILE = {
 def test_a_hostile_endpoint_is_told_of_within_its_time(
     remote: Remote, client: Client, path: str, says: tuple[str, str]
 ) -> None:
+    kind, detail = says
+    seconds = 2.0 if kind == "deadline_exceeded" else 30.0  # which no other may wait for
     begun = monotonic()
-    reply = client.model(remote.model(path, seconds=2.0))
+    reply = client.model(remote.model(path, seconds=seconds))
     assert monotonic() - begun < 10
     assert reply["status"] == "TASK_ERROR"
-    kind, detail = says
     assert reply["error"]["type"] == kind
     assert detail in reply["error"]["detail"]
     assert reply["error"]["detail"].isprintable()
@@ -203,12 +204,10 @@ def test_calls_of_two_instances_of_sagemaker_overlap(remote: Remote, client: Cli
     model_id = remote.pair()
     client.model(model_id)  # aiobotocore is imported at the first
     client.responses = []
-    begun = monotonic()
     client.begin(*[model_id] * 4)
     replies = client.replies(4)
-    took = monotonic() - begun
     assert [each["prediction"] for each in replies] == [1.5] * 4
-    assert took < 5  # two by two it is 3, one by one 6
+    assert remote.peer.fleets["pair"].most == 2
 
 
 def test_an_endpoint_that_hangs_keeps_no_other_from_answering(
@@ -229,13 +228,13 @@ def test_a_thousand_calls_wait_at_once(remote: Remote, client: Client) -> None:
     replies = client.replies(1000)
     took = monotonic() - begun
     assert {each.get("prediction") for each in replies} == {1.5}
-    assert took < 10  # ten at a time it is 100
+    assert took < 30  # ten at a time it is 100
 
 
 def test_a_remote_model_answers_by_http_and_its_failure_is_a_problem(remote: Remote) -> None:
     _, http = remote.stack.producer(**remote.settings())
     assert predict(http, remote.model("ok"), ROW)["prediction"] == 1.5
-    asked = {"model_id": remote.model("reset", seconds=2.0), "input_data": ROW}
+    asked = {"model_id": remote.model("reset", seconds=30.0), "input_data": ROW}
     is_problem(http.post("/predict", json=asked), 502)
 
 
