@@ -28,7 +28,8 @@ def lines_of(process: Process, job_id: str) -> list[str]:
 def test_every_line_of_a_job_carries_its_id(running: Running, model_id: str) -> None:
     failed = train(running.http, features=["size"])
     reached(running.http, failed, "TASK_ERROR")
-    running.consumer.says(f"[{failed}] attempt 1: TASK_ERROR")
+    for job in (model_id, failed):
+        running.consumer.says(f"[{job}] END train")
     found = [
         match for line in running.consumer.output().splitlines() if (match := LINE.match(line))
     ]
@@ -77,7 +78,8 @@ def test_a_prediction_that_nobody_has_named_is_not_logged(running: Running, mode
     predict(running.http, model_id)
     predict(running.http, model_id, job_id="after")
     for side in (running.producer, running.consumer):
-        side.says("[after] START")
+        for line in ("[before] END", "[after] START"):
+            side.says(line)
         text = side.output()
         between = text[text.rindex("[before] END") : text.index("[after] START")]
         assert not re.search("\\] (START|END) ", between.partition("\n")[2])
