@@ -57,8 +57,9 @@ class Process:
         """Wait until its output holds a text."""
 
         def said() -> bool:
+            ended = self._process.poll() is not None  # first: all it says has been written then
             seen = self.output().count(text) >= times
-            assert seen or self._process.poll() is None, f"it has ended:\n{tail(self.log)}"
+            assert seen or not ended, f"it has ended:\n{tail(self.log)}"
             return seen
 
         until(said, f"the process says {text!r}")
