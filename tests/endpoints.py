@@ -81,6 +81,7 @@ class Stranger:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._ready = threading.Event()
         self._end = asyncio.Event()
+        self._three = asyncio.Barrier(3)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -135,6 +136,11 @@ class Stranger:
     async def on_think(self, peer: "_Peer", request: Request, seconds: str) -> None:
         await asyncio.sleep(float(seconds))
         await self.on_ok(peer, request, "")
+
+    async def on_together(self, peer: "_Peer", request: Request, seconds: str) -> None:
+        """Think when three are asked at a time."""
+        await self._three.wait()
+        await self.on_think(peer, request, seconds)
 
     async def on_held(self, peer: "_Peer", request: Request, _: str) -> None:
         """Answer when a test lets it."""

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,13 +19,16 @@ class Consumer(threading.Thread):
     """Answers on a thread of its own, many at a time.
 
     `here` answers by `queue.model.predict`, all others by `queue.model.invoke`: `think-N` after N
-    seconds, `dead` with an error, `silent` never. `asked` holds queues and bodies as they came.
+    seconds, `dead` with an error, `silent` never. None thinks before `together` of them are asked.
+    `asked` holds queues and bodies as they came.
     """
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(name="remote", daemon=True)
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.expirations: list[str] = []
+        self.together = 1
+        self._begun: list[tuple[float, Callable[[], None]]] = []
         self._connection = stack.amqp()
         self._channel = self._connection.channel()
         queues.declare(self._channel)
@@ -67,7 +71,11 @@ class Consumer(threading.Thread):
         elif model_id != "silent":
             number = {"prediction": float(seconds or 0), "pred_proba": float(seconds or 0)}
             reply = Reply(Status.COMPLETED, request["model_id"], number)
-            self._connection.call_later(float(seconds or 0), lambda: self._reply(properties, reply))
+            self._begun.append((float(seconds or 0), lambda: self._reply(properties, reply)))
+            if len(self._begun) >= self.together:
+                for each in self._begun:
+                    self._connection.call_later(*each)
+                self._begun.clear()
 
     def _reply(self, properties: pika.BasicProperties, reply: Reply) -> None:
         answer = pika.BasicProperties(correlation_id=properties.correlation_id)

@@ -39,7 +39,7 @@ def registered(http: httpx.Client, model_id: str, url: str, **spec: Any) -> str:
 @pytest.fixture(scope="module")
 def thinkers(running: Running, stranger: Stranger) -> list[str]:
     return [
-        registered(running.http, f"thinks-{seconds}", f"{stranger.url}/think/{seconds}")
+        registered(running.http, f"thinks-{seconds}", f"{stranger.url}/together/{seconds}")
         for seconds in ("1.0", "1.5", "2.0")
     ]
 
@@ -51,14 +51,13 @@ def asked(http: httpx.Client, model_ids: list[str], **more: Any) -> dict[str, An
     return dict(answer.json()["message"])
 
 
-def test_three_that_think_take_as_long_as_the_slowest(
+def test_three_are_asked_at_a_time_and_each_may_think_as_long_as_it_likes(
     running: Running, thinkers: list[str]
 ) -> None:
     message = asked(running.http, thinkers, combine="mean", job_id="three")
-    assert message["elapsed_ms"] <= 3500  # one after the other it is 4500
     assert [each["prediction"] for each in message["answers"]] == [7.0] * 3
     for answer, seconds in zip(message["answers"], (1.0, 1.5, 2.0), strict=True):
-        assert seconds * 1000 - 10 <= answer["elapsed_ms"] <= seconds * 1000 + 900
+        assert seconds * 1000 - 10 <= answer["elapsed_ms"] <= message["elapsed_ms"]
     assert message["combined"]["prediction"] == 7.0
     for name in thinkers:
         running.consumer.says(f"[three] START invoke model={name}")
@@ -66,12 +65,13 @@ def test_three_that_think_take_as_long_as_the_slowest(
 
 
 def test_one_that_is_dead_and_one_that_is_late_spoil_no_other(
-    running: Running, stranger: Stranger, thinkers: list[str]
+    running: Running, stranger: Stranger
 ) -> None:
     http = running.http
+    well = registered(http, "well", f"{stranger.url}/think/1.0")
     dead = registered(http, "dead", "http://127.0.0.1:1/")
     late = registered(http, "late", f"{stranger.url}/think/5", seconds=0.5)
-    good, refused, missed = asked(http, [thinkers[0], dead, late])["answers"]
+    good, refused, missed = asked(http, [well, dead, late])["answers"]
     assert good["status"] == "TASK_COMPLETED"
     assert refused["error"]["type"] == "endpoint_unavailable"
     assert missed["error"]["type"] == "deadline_exceeded"
@@ -84,8 +84,8 @@ def test_one_that_is_dead_and_one_that_is_late_spoil_no_other(
     ]
     health = http.get("/health/all")
     models = health.json()["models"]
-    assert {name: models[name]["state"] for name in (thinkers[0], dead, late)} == {
-        thinkers[0]: "ok",
+    assert {name: models[name]["state"] for name in (well, dead, late)} == {
+        well: "ok",
         dead: "ng",
         late: "ng",
     }
