@@ -1,48 +1,63 @@
 """Much work at once, and the consumer restarted in the middle of it."""
 
 import asyncio
+import threading
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
 
 import httpx
 import pytest
 
 from app.queues import DEAD
 from app.queues import TRAIN as TRAIN_QUEUE
-from scripts.demo import ROW, TRAIN
-from tests.acceptance.client import PREDICTION, is_problem, reached, trained, upload
+from scripts.demo import ROW
+from tests.acceptance.client import PREDICTION, is_problem, reached, train, trained, upload
 from tests.acceptance.processes import SECONDS, Process, Stack, until
 
-TRAININGS = 8
-PREDICTIONS = 2000
-CONNECTIONS = 64
+TRAININGS = 8  # at once
+CONNECTIONS = 64  # by which predictions are asked, one after the other
+ENOUGH = 200  # predictions, before the restart and after it
 
 
-class Load:
-    """All requests at once, over a bounded number of connections."""
+class Load(threading.Thread):
+    """Asks for predictions from entering to leaving; `answers` has all that came."""
 
-    def __init__(self, address: httpx.URL) -> None:
+    def __init__(self, address: httpx.URL, model_id: str) -> None:
+        super().__init__(name="load", daemon=True)
         self.answers: list[httpx.Response] = []
         self._address = address
-        self._turns = asyncio.Semaphore(CONNECTIONS)
+        self._body = {"model_id": model_id, "input_data": ROW}
+        self._stopping = threading.Event()
 
-    async def run(self, model_id: str, meanwhile: Callable[[], None]) -> list[str]:
-        """Send everything, do something else in the middle of it; return the ids of the jobs."""
+    def run(self) -> None:
+        asyncio.run(self._ask_all())
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stopping.set()
+        self.join()
+
+    def until_answered(self) -> None:
+        """Wait for the answers to more predictions."""
+        before = self._good()
+        until(lambda: self._good() >= before + ENOUGH, "predictions are answered")
+
+    def _good(self) -> int:
+        return sum(answer.status_code == 200 for answer in self.answers)
+
+    async def _ask_all(self) -> None:
         async with httpx.AsyncClient(
             base_url=self._address, timeout=SECONDS, trust_env=False
         ) as http:
-            accepted = [http.post("/train", json=TRAIN) for _ in range(TRAININGS)]
-            asked = [self._ask(http, model_id) for _ in range(PREDICTIONS)]
-            *_, jobs, _ = await asyncio.gather(
-                asyncio.to_thread(meanwhile), asyncio.gather(*accepted), asyncio.gather(*asked)
-            )
-        assert [each.status_code for each in jobs] == [202] * TRAININGS
-        return [each.json()["message"]["model_id"] for each in jobs]
+            await asyncio.gather(*(self._ask(http) for _ in range(CONNECTIONS)))
 
-    async def _ask(self, http: httpx.AsyncClient, model_id: str) -> None:
-        async with self._turns:  # httpx takes long over a long queue of its own
-            answer = await http.post("/predict", json={"model_id": model_id, "input_data": ROW})
-        self.answers.append(answer)
+    async def _ask(self, http: httpx.AsyncClient) -> None:
+        while not self._stopping.is_set():
+            self.answers.append(await http.post("/predict", json=self._body))
 
 
 def running(http: httpx.Client) -> list[Any]:
@@ -78,21 +93,18 @@ def test_no_training_and_no_prediction_is_lost_when_the_consumer_is_restarted(
     _, consumer, http = stack.pair()
     upload(http)
     model_id = trained(http)
-    load = Load(http.base_url)
-
-    def restart() -> None:
-        until(lambda: len(load.answers) > PREDICTIONS / 10, "predictions are answered")
+    with Load(http.base_url, model_id) as load, ThreadPoolExecutor(TRAININGS) as clients:
+        load.until_answered()
+        asked = [clients.submit(train, http) for _ in range(TRAININGS)]
         end(consumer, http)
-        assert len(load.answers) < PREDICTIONS
         stack.consumer()
-
-    jobs = asyncio.run(load.run(model_id, restart))
+        jobs = [each.result() for each in asked]
+        load.until_answered()
 
     ended = [reached(http, each, "TASK_COMPLETED") for each in jobs]
     assert {each["attempt"] for each in ended} == attempts
     assert len({each["metrics"]["rmse"] for each in ended}) == 1
 
-    assert len(load.answers) == PREDICTIONS
     for answer in load.answers:
         if answer.status_code != 200:
             assert is_problem(answer, answer.status_code)["status"] in (503, 504)
