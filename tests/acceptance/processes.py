@@ -77,8 +77,10 @@ class Process:
         os.kill(self.pid, signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Stop its time."""
+        """Stop its time: when this returns, none of its threads runs any more."""
         os.kill(self.pid, signal.SIGSTOP)
+        # On a busy machine they go on until one of them has come to see the signal.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """Let its time go on."""
