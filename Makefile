@@ -27,7 +27,7 @@ status: ## say what runs and where
 	@$(python) -m scripts.stack status
 
 test: environment-dev ## run all tests, or those that `make test ARGS="-k predict"` names
-	@$(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: environment-dev ## inject faults for ten minutes and count what was lost; ARGS="--seconds 60 --seed 1"
 	@$(python) -m tests.chaos $(ARGS)
