@@ -67,9 +67,9 @@ class BodyLimit:
             return
         path = scope["path"]
         special = next((n for prefix, n in self._special.items() if path.startswith(prefix)), None)
-        if special:
-            receive = _steady(receive, self._seconds)
-        limit = special or self._limit
+        limit = self._limit
+        if special is not None:
+            limit, receive = special, _steady(receive, self._seconds)
         announced = Headers(scope=scope).get("content-length", "0")
         seen = int(announced) if announced.isdigit() and int(announced) > limit else 0
 

@@ -14,7 +14,6 @@ wrong      completed without the object the row names, or with another, or with 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 Entry = Mapping[str, Any]
@@ -68,7 +67,7 @@ def judge(
     objects: Mapping[str, str],
     data_lost: list[float],
     max_failures: int,
-    called: Mapping[int, int] = MappingProxyType({}),
+    called: Mapping[int, int],
 ) -> Verdict:
     """Judge what clients saw by what is left.
 

@@ -53,6 +53,7 @@ def verdict(
     audit: list[Any] | None = None,
     objects: dict[str, str] | None = None,
     data_lost: tuple[float, ...] = (),
+    called: dict[int, int] | None = None,
 ) -> Verdict:
     """Judge a good run of one job, but for what is given."""
     return judge(
@@ -62,6 +63,7 @@ def verdict(
         FILES if objects is None else objects,
         list(data_lost),
         ATTEMPTS,
+        called or {},
     )
 
 
@@ -188,8 +190,8 @@ def test_what_may_be_called_once_may_end_uncertainly_and_nothing_else() -> None:
 
 
 def test_a_call_that_a_model_got_twice_though_it_may_not_is_a_double_effect() -> None:
-    judged = judge([asked()], [answered()], HISTORY, {}, [], ATTEMPTS, {7: 2, 8: 1})
-    assert judged.double == ["7: called 2 times"]
+    found = verdict([asked()], [answered()], objects={}, called={7: 2, 8: 1})
+    assert found.double == ["7: called 2 times"]
 
 
 def test_a_folder_without_a_row_is_counted() -> None:

@@ -8,7 +8,7 @@ from app.producer.limits import BodyLimit, InFlight
 
 
 def received(chunks, path="/train", length=None, kind="http"):
-    """What an application reads behind a limit of 10 bytes, 20 for data sets."""
+    """What an application reads behind a limit of 10 bytes, 20 for data sets, none for models."""
     messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     messages.append({"type": "http.request", "body": b"", "more_body": False})
     read = []
@@ -22,7 +22,9 @@ def received(chunks, path="/train", length=None, kind="http"):
 
     headers = [] if length is None else [(b"content-length", str(length).encode())]
     scope = {"type": kind, "path": path, "headers": headers}
-    limited = BodyLimit(application, limit=10, special={"/datasets/": 20}, seconds=20)
+    limited = BodyLimit(
+        application, limit=10, special={"/datasets/": 20, "/models/": 0}, seconds=20
+    )
     try:
         asyncio.run(limited(scope, receive, None))
     except HTTPException as error:
@@ -59,6 +61,7 @@ def test_a_path_may_have_a_limit_of_its_own():
     assert received([b"x" * 21], path="/datasets/d")[1].status_code == 413
     assert received([b"x" * 21], path="/datasets/d", length=21)[1].status_code == 413
     assert received([b"x" * 20], path="/datasets")[1].status_code == 413
+    assert received([b"x"], path="/models/m")[1].status_code == 413
 
 
 def second(path, first, pause):
