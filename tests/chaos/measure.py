@@ -17,11 +17,10 @@ from scripts.demo import TRAIN
 from scripts.s3 import S3Server
 from scripts.stack import migrate
 from tests.acceptance.client import job, reached, train, upload
-from tests.acceptance.processes import Stack, until
+from tests.acceptance.processes import ALONE, Stack, until
 
 KILLS, POSTS = 20, 200
 LONG = {"n_estimators": 3000, "max_depth": None}  # seconds
-CONSUMER = ("app/consumer/consumer.py", "--num_threads", "1")
 
 
 @contextmanager
@@ -50,7 +49,7 @@ def kills() -> list[float]:
     with world() as (stack, _):
         _, http = stack.producer()
         upload(http)
-        consumers = [stack.consumer(CONSUMER) for _ in range(2)]
+        consumers = [stack.consumer(ALONE) for _ in range(2)]
         for _ in range(KILLS):
             job_id = train(http, params=LONG)
             row = until(lambda of=job_id: seen(job(http, of)), "the fit is under way")
@@ -61,7 +60,7 @@ def kills() -> list[float]:
             found.append(monotonic() - begin)
             http.delete(f"/jobs/{job_id}")
             consumers.remove(victim)
-            consumers.append(stack.consumer(CONSUMER))
+            consumers.append(stack.consumer(ALONE))
     return found
 
 

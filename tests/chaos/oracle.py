@@ -23,7 +23,7 @@ COMPLETED, ERROR, CANCELLED = "TASK_COMPLETED", "TASK_ERROR", "TASK_CANCELLED"
 TERMINAL = (COMPLETED, ERROR, CANCELLED)
 CLEAR_ERRORS = ("bad_data", "invalid")  # what a job that cannot work must end with
 # What a call that must not be repeated may end with: it may have been carried out.
-UNCERTAIN = ("endpoint_failed", "endpoint_lost", "endpoint_unavailable")
+UNCERTAIN = ("endpoint_failed", "endpoint_lost")
 
 
 @dataclass

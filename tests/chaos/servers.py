@@ -70,13 +70,16 @@ def broker_out_of_disk(world: World, chance: Random, seconds: float) -> None:
 
 
 def train_queue_deleted(world: World, chance: Random, seconds: float) -> Detail:
-    world.declared = monotonic()  # soon, by a consumer or the relay
-    return {"deleted": _deleted(world, f"queues/%2F/{TRAIN}")}
+    return _queue_of_jobs_deleted(world, TRAIN)
 
 
 def predict_async_queue_deleted(world: World, chance: Random, seconds: float) -> Detail:
-    world.declared = monotonic()
-    return {"deleted": _deleted(world, f"queues/%2F/{PREDICT_ASYNC}")}
+    return _queue_of_jobs_deleted(world, PREDICT_ASYNC)
+
+
+def _queue_of_jobs_deleted(world: World, queue: str) -> Detail:
+    world.declared = monotonic()  # soon, by a consumer or the relay
+    return {"deleted": _deleted(world, f"queues/%2F/{queue}")}
 
 
 def predict_queue_deleted(world: World, chance: Random, seconds: float) -> Detail:

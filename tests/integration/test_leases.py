@@ -1,3 +1,5 @@
+from contextlib import closing
+
 import pytest
 
 from app import jobs
@@ -6,7 +8,7 @@ from app.messages import Status
 from tests.integration.rows import ERROR, RESULT, accept, expire, put, run, wait_for_the_clock
 
 LEASE = 1500.0  # a hundred times what it is, so that a pause of the test changes nothing
-SUSPECT = 1200.0  # what is left of a lease that has just become suspect
+SUSPECT = LEASE - 100 * jobs.SUSPECT_SECONDS  # what is left of a lease that has just become suspect
 
 
 def test_a_lease_lasts_as_long_as_the_store_says(database_url):
@@ -79,23 +81,22 @@ def test_a_job_that_runs_is_taken_over_from_the_dead_only(
     database_url, monkeypatch, left, redelivered, taken
 ):
     monkeypatch.setattr(jobs, "SUSPECT_SECONDS", LEASE - SUSPECT)
-    store = JobStore(database_url, LEASE)
-    run(store)
-    put(store, "m", lease_until=left)
-    before = store.get("m")
+    with closing(JobStore(database_url, LEASE)) as store:
+        run(store)
+        put(store, "m", lease_until=left)
+        before = store.get("m")
 
-    attempt = store.claim("m", "worker 2", redelivered)
+        attempt = store.claim("m", "worker 2", redelivered)
 
-    job = store.get("m")
-    assert attempt == (2 if taken else None)
-    if taken:
+        job = store.get("m")
+        assert attempt == (2 if taken else None)
+        if not taken:
+            assert job == before
+            return
         assert (job.attempt, job.failures, job.worker) == (2, 1, "worker 2")
         assert job.state is Status.RUNNING
         assert job.lease_until > before.lease_until
         assert store.reap() == 0
-    else:
-        assert job == before
-    store.close()
 
 
 def test_a_worker_has_its_own_job_again_when_the_answer_got_lost(store):

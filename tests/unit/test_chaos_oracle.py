@@ -186,7 +186,8 @@ def test_what_may_be_called_once_may_end_uncertainly_and_nothing_else() -> None:
     rows = [end, row("b")]
     assert (verdict([asked()], rows).uncertain, verdict([asked()], rows).wrong) == (1, [])
     assert verdict([asked(sort="again")], rows).wrong
-    assert verdict([asked()], [{**failed("internal"), "kind": "predict"}, row("b")]).wrong
+    for other in ("internal", "endpoint_unavailable"):
+        assert verdict([asked()], [{**failed(other), "kind": "predict"}, row("b")]).wrong
 
 
 def test_a_call_that_a_model_got_twice_though_it_may_not_is_a_double_effect() -> None:
