@@ -28,7 +28,7 @@ WORKDIR /srv/warren
 COPY --from=packages /opt/venv /opt/venv
 COPY pyproject.toml ./
 COPY app app
-COPY sagemaker/serve /usr/local/bin/
+COPY deploy/sagemaker/serve /usr/local/bin/
 
 # Everything here belongs to root and is only read; what is written goes to /tmp.
 USER 10001:10001

@@ -12,19 +12,19 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: up ## install what is missing, start the stack, train, predict and print the result
-	@$(python) -m scripts.demo
+	@$(python) -m devstack.demo
 
 up: environment ## start the stack: RabbitMQ, S3, database, producer, consumer
-	@$(python) -m scripts.stack up
+	@$(python) -m devstack.stack up
 
 down: ## stop the stack; the data stay in .run
-	@if [ -x $(python) ]; then $(python) -m scripts.stack down; fi
+	@if [ -x $(python) ]; then $(python) -m devstack.stack down; fi
 
 logs: ## follow the logs of the stack
-	@$(python) -m scripts.stack logs
+	@$(python) -m devstack.stack logs
 
 status: ## say what runs and where
-	@$(python) -m scripts.stack status
+	@$(python) -m devstack.stack status
 
 test: environment-dev ## run all tests, or those that `make test ARGS="-k predict"` names
 	@$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -39,12 +39,12 @@ bench: environment-bench ## measure, beside others, and write docs/performance.m
 	@$(python) -m benchmarks $(ARGS)
 
 test-brokers: environment-dev ## run the tests of RabbitMQ against 4.0 and 4.3 (on Debian, as root)
-	@$(python) -m scripts.brokers $(ARGS)
+	@$(python) -m devstack.rabbitmq_versions $(ARGS)
 
 lint: environment-dev ## check format, style, types and the direction of imports
 	@$(python) -m ruff format --check .
 	@$(python) -m ruff check .
-	@$(python) -m mypy app scripts benchmarks examples
+	@$(python) -m mypy app devstack clients/python/warren_client benchmarks examples
 	@.venv/bin/lint-imports
 
 format: environment-dev ## bring the code into shape
@@ -60,10 +60,10 @@ lock: environment-dev ## pin the newest versions of all requirements*.txt, with 
 	@$(python) $(LOCK) --upgrade -c requirements.lock -o benchmarks/requirements.lock benchmarks/requirements.txt
 
 environment:
-	@scripts/bootstrap.sh
+	@devstack/bootstrap.sh
 
 environment-dev:
-	@scripts/bootstrap.sh dev
+	@devstack/bootstrap.sh dev
 
 environment-bench:
-	@scripts/bootstrap.sh bench
+	@devstack/bootstrap.sh bench

@@ -43,7 +43,7 @@ class BadData(Invalid):
     type = "bad_data"
 
 
-class Elsewhere(Invalid):
+class WrongQueue(Invalid):
     """The model answers by another queue: `queue` is its name, `seconds` how long it may take."""
 
     type = "elsewhere"
@@ -73,13 +73,13 @@ class FitFailed(WarrenError):
     type = "fit_failed"
 
 
-class OutOfMemory(WarrenError):
+class FitOutOfMemory(WarrenError):
     """The fit needed more memory than it may have."""
 
     type = "out_of_memory"
 
 
-class OutOfTime(WarrenError):
+class FitTimeout(WarrenError):
     """The fit took longer than it may."""
 
     type = "out_of_time"
@@ -91,7 +91,7 @@ class Fenced(WarrenError):
     type = "fenced"
 
 
-class Ended(WarrenError):
+class JobEnded(WarrenError):
     """The job has ended, so that nothing can change any more."""
 
     type = "ended"
@@ -103,7 +103,7 @@ class Conflict(WarrenError):
     type = "conflict"
 
 
-class Interrupted(WarrenError):
+class ShuttingDown(WarrenError):
     """The fit was stopped because its consumer is shutting down; another one may run it."""
 
     type = "interrupted"

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks import compare, report, results
-from benchmarks.servers import Bench
-from scripts.console import complain, say
-from scripts.plan import ROOT
-from scripts.programs import ProgramError, inherited
+from benchmarks.harness.servers import Bench
+from benchmarks.reporting import report, results
+from benchmarks.scenarios import compare
+from devstack.console import complain, say
+from devstack.layout import ROOT
+from devstack.program import ProgramError, inherited
 
 SECTIONS = (
     *("compare", "floor", "rows", "scaling", "training", "safety", "memory", "cold"),
@@ -47,7 +48,7 @@ def measure(asked: argparse.Namespace) -> None:
                 settings["busy before"] = f"{busy:.0%}"
                 if busy > QUIET:
                     say(f"Something else takes {busy:.0%} of the cores: figures will be low")
-            rows = importlib.import_module(f"benchmarks.{name}").run(bench)
+            rows = importlib.import_module(f"benchmarks.scenarios.{name}").run(bench)
             results.save(name, rows, machine, settings)
             print(render(name, rows), flush=True)
     documents = report.write(render)
@@ -58,7 +59,7 @@ def measure(asked: argparse.Namespace) -> None:
 
 def render(name: str, rows: list[results.Row]) -> str:
     """Render a section's rows as its module says, or as one table."""
-    module = importlib.import_module(f"benchmarks.{name}")
+    module = importlib.import_module(f"benchmarks.scenarios.{name}")
     rendered: str = getattr(module, "render", report.table)(rows)
     return rendered
 
@@ -67,7 +68,7 @@ def draw(measured: Iterable[str]) -> None:
     """Have the peers' environment draw the chart, when what it shows was measured."""
     if compare.NAME not in measured:
         return
-    script = ROOT / "benchmarks" / "chart.py"
+    script = ROOT / "benchmarks" / "reporting" / "chart.py"
     command = [compare.PYTHON, str(script), str(results.PATH), str(report.CHART)]
     ended = subprocess.run(command, env=inherited(), capture_output=True, text=True, check=False)
     if ended.returncode:

@@ -11,14 +11,14 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from app.jobs import JobStore
+from app.jobs.store import JobStore
 from app.settings import Settings
-from app.storage import Storage
-from scripts import buckets
-from scripts.broker import Broker
-from scripts.programs import ProgramError
-from scripts.s3 import S3Server
-from tests.postgres import Postgres
+from app.storage.client import Storage
+from devstack import buckets
+from devstack.program import ProgramError
+from devstack.rabbitmq import Broker
+from devstack.s3 import S3Server
+from tests.support.postgres import Postgres
 
 ROOT = Path(__file__).parents[1]
 

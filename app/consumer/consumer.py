@@ -18,26 +18,32 @@ if not __package__:  # run as a file: find `app` where `python -m` would
 
 import click
 
-from app import broker, jobs, log, process, queues, registry
-from app.cache import ModelCache
-from app.consumer import models
-from app.consumer.answer import Answer
-from app.consumer.endpoints import Endpoints
-from app.consumer.invoke import Invoke
-from app.consumer.invoker import Handler, Invoker
-from app.consumer.patience import Patience
-from app.consumer.predict import Predict, quick
-from app.consumer.specs import Specs
-from app.consumer.train import Train
-from app.consumer.trainer import Limits, Trainer
-from app.consumer.worker import Worker
-from app.relay import Relay
+from app.amqp.connection import connection_parameters
+from app.amqp.topology import INVOKE_QUEUE, PREDICT_ASYNC_QUEUE, PREDICT_QUEUE, TRAIN_QUEUE
+from app.consumer.async_consumer import AsyncConsumer, AsyncHandler
+from app.consumer.handlers.predict import PredictHandler, is_fast
+from app.consumer.handlers.predict_async import AsyncPredictHandler
+from app.consumer.handlers.predict_remote import RemotePredictHandler
+from app.consumer.handlers.train import TrainHandler
+from app.consumer.threaded_consumer import ThreadedConsumer
+from app.inference.cache import ModelCache
+from app.inference.loader import load_model
+from app.jobs.relay import OutboxRelay
+from app.jobs.store import open_store
+from app.models.endpoint_cache import EndpointCache
+from app.models.latest import latest_resolver
+from app.models.registry import find_model
+from app.observability import logs
+from app.remote.client import RemoteModelClient
+from app.retry import RetryUntilAvailable
+from app.runtime import collect_garbage_rarely, raise_open_file_limit
 from app.settings import Settings
-from app.storage import IMPATIENT, Storage
+from app.storage.client import LOW_LATENCY_CONFIG, Storage
+from app.training.fit_process import FitLimits, FitRunner
 
 logger = logging.getLogger("app.consumer")
 
-ANSWERS = 100  # predict jobs in hand at a time
+ASYNC_PREDICT_PREFETCH = 100  # predict jobs in hand at a time
 HAND_BACK_SECONDS = 5.0  # for all threads together, when the time to drain is over
 
 
@@ -57,48 +63,52 @@ def main(num_threads: int, invoke: int) -> None:
     Exits with status 1 when one of its threads dies; whoever started it starts it again.
     """
     settings = Settings()
-    log.configure(settings.log_level)
-    process.allow_many_files()
+    logs.configure(settings.log_level)
+    raise_open_file_limit()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
 
-    store = jobs.opened(settings)
+    store = open_store(settings)
     storage = Storage(settings)
-    trainer = Trainer()
-    limits = Limits(settings.fit_seconds, settings.fit_memory)
+    trainer = FitRunner()
+    limits = FitLimits(settings.fit_seconds, settings.fit_memory)
     drained = threading.Event()
-    shelf = Storage(settings, IMPATIENT)
-    find = partial(registry.find, store)
-    load = partial(models.load, find=find, storage=shelf, max_pixels=settings.max_pixels)
+    shelf = Storage(settings, LOW_LATENCY_CONFIG)
+    find = partial(find_model, store)
+    load = partial(load_model, find=find, storage=shelf, max_pixels=settings.max_pixels)
     cache = ModelCache(load, settings.model_cache)
-    predict = Predict(cache.get, models.latest(find))
+    predict = PredictHandler(cache.get, latest_resolver(find))
     # Containers that share a host's name share its process ids, too.
     host = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
 
-    def worker(kind: str, number: int) -> Worker:
+    def worker(kind: str, number: int) -> ThreadedConsumer:
         name = f"{kind}-{number}"
-        parameters = broker.parameters(settings, f"warren consumer {host} {name}")
+        parameters = connection_parameters(settings, f"warren consumer {host} {name}")
         if kind == "predict":
-            return Worker(
-                name, parameters, queues.PREDICT, settings.predict_prefetch, predict, quick
+            return ThreadedConsumer(
+                name, parameters, PREDICT_QUEUE, settings.predict_prefetch, predict, is_fast
             )
-        train = Train(store, storage, trainer, limits, f"{host}:{name}", Patience(drained))
-        return Worker(name, parameters, queues.TRAIN, 1, train)
+        train = TrainHandler(
+            store, storage, trainer, limits, f"{host}:{name}", RetryUntilAvailable(drained)
+        )
+        return ThreadedConsumer(name, parameters, TRAIN_QUEUE, 1, train)
 
     workers = [worker(kind, n) for kind in ("predict", "train") for n in range(num_threads)]
-    relay = Relay(broker.parameters(settings, f"warren consumer {host} relay"), store)
+    relay = OutboxRelay(connection_parameters(settings, f"warren consumer {host} relay"), store)
     name = f"warren consumer {host} invoke"
-    endpoints = Endpoints(settings)
-    answer = Answer(store, f"{host}:answer", find, cache, endpoints, Patience(drained), num_threads)
-    handlers: dict[str, tuple[int, Handler]] = {
-        queues.INVOKE: (invoke, Invoke(Specs(find), endpoints)),
-        queues.PREDICT_ASYNC: (ANSWERS, answer),
+    endpoints = RemoteModelClient(settings)
+    answer = AsyncPredictHandler(
+        store, f"{host}:answer", find, cache, endpoints, RetryUntilAvailable(drained), num_threads
+    )
+    handlers: dict[str, tuple[int, AsyncHandler]] = {
+        INVOKE_QUEUE: (invoke, RemotePredictHandler(EndpointCache(find), endpoints)),
+        PREDICT_ASYNC_QUEUE: (ASYNC_PREDICT_PREFETCH, answer),
     }
-    invokers = [Invoker(settings, name, endpoints, handlers)] if invoke else []
-    threads: list[Worker | Relay | Invoker] = [*workers, relay, *invokers]
+    invokers = [AsyncConsumer(settings, name, endpoints, handlers)] if invoke else []
+    threads: list[ThreadedConsumer | OutboxRelay | AsyncConsumer] = [*workers, relay, *invokers]
     trainer.warm()
-    process.collect_seldom()
+    collect_garbage_rarely()
     for each in threads:
         each.start()
     logger.info("%d train and %d predict threads", num_threads, num_threads)

@@ -1,28 +1,26 @@
 """What the routes work with, made by `main` and found through the request."""
 
-import asyncio
-from collections.abc import Callable
+import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated
 
-import anyio.to_thread
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from app import errors
-from app.jobs import JobStore
-from app.producer.dispatch import Predictions
-from app.producer.limits import InFlight
-from app.producer.rpc import RpcClient
+from app.concurrency import run_in_thread
+from app.jobs.store import JobStore
+from app.producer.middleware.admission import AdmissionControl
+from app.producer.rpc.client import RpcClient
+from app.producer.rpc.router import PredictionRouter
+from app.protocol.types import JobStatus
 from app.settings import Settings
-from app.storage import Storage
+from app.storage.client import Storage
 
-PATIENCE_SECONDS = 15.0
+log = logging.getLogger(__name__)
+
 _INSPECTIONS = 2
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,33 +29,35 @@ class Services:
 
     settings: Settings
     rpc: RpcClient
-    predictions: Predictions
-    in_flight: InFlight
+    predictions: PredictionRouter
+    in_flight: AdmissionControl
     jobs: JobStore
     storage: Storage
     uploads: CapacityLimiter  # slow clients must not hold all threads
     # Each may take some gigabytes for a while.
     inspections: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_INSPECTIONS))
 
+    async def publish_job(
+        self, queue: str, message: bytes, job_id: str, *, replied: bool = True
+    ) -> JobStatus:
+        """Publish an accepted job; return its status when the time to wait is over."""
+        wait = self.settings.train_wait
+        try:
+            if reply := await self.rpc.submit(queue, message, job_id, wait, replied=replied):
+                return reply.status
+        except errors.BrokerUnavailable as error:
+            # The job is accepted all the same: the relay publishes it. If the database is away now,
+            # too, reconciliation finds that its message is missing.
+            log.warning("the job goes to the outbox: %s", error)
+            with suppress(errors.Unavailable):
+                await run_in_thread(self.jobs.unpublish, job_id)
+        return JobStatus.QUEUED
 
-async def of(request: Request) -> Services:
+
+async def get_services(request: Request) -> Services:
     """Return the services of the application that serves `request`."""
     services: Services = request.app.state.services
     return services
 
 
-Needed = Annotated[Services, Depends(of)]
-
-
-async def threaded(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run what blocks (S3, the database) in a thread, off the event loop.
-
-    Raises `errors.Unavailable` when that takes too long: nobody answers, and nobody refuses.
-    """
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            return await anyio.to_thread.run_sync(
-                partial(call, *args, **kwargs), abandon_on_cancel=True
-            )
-    except TimeoutError:
-        raise errors.Unavailable(f"no answer within {PATIENCE_SECONDS:g} s") from None
+ServicesDep = Annotated[Services, Depends(get_services)]

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.console import say
-from scripts.programs import ProgramError, tail
+from devstack.console import say
+from devstack.program import ProgramError, tail
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build"

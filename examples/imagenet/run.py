@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
+from devstack.console import say
+from devstack.layout import local_api_address
+from devstack.program import ProgramError
 from examples.imagenet.environment import prepare
-from scripts.api import Api, ApiError, local
-from scripts.console import say
-from scripts.programs import ProgramError
+from warren_client.client import Api, ApiError
 
 FAST, BETTER = "efficientnet-lite0", "efficientnet-lite2"
 SECONDS = 60
@@ -25,7 +26,7 @@ SECONDS = 60
 def main(url: str | None, image: Path | None) -> None:
     """Run the example."""
     try:
-        api = Api(url or local())
+        api = Api(url or local_api_address())
         folder = prepare()
         run(api, folder, image or folder / "chelsea.png")
     except (ApiError, ProgramError) as error:

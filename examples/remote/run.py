@@ -14,12 +14,12 @@ from typing import Any
 import click
 
 from app.settings import Settings
-from scripts import ports
-from scripts.api import Api, ApiError, local
-from scripts.children import Children
-from scripts.console import say
-from scripts.plan import application
-from scripts.programs import ProgramError
+from devstack import ports
+from devstack.console import say
+from devstack.layout import application, local_api_address
+from devstack.program import ProgramError
+from devstack.subprocesses import Children
+from warren_client.client import Api, ApiError
 
 NAME = "thinker"
 CALLS = 4
@@ -38,7 +38,7 @@ PERMISSION = """the stack has to be allowed to call 127.0.0.1:{port}:
 def main(url: str | None, instances: int, seconds: float, port: int) -> None:
     """Run the example."""
     try:
-        api = Api(url or local())
+        api = Api(url or local_api_address())
         if not ports.is_free(port):
             raise ProgramError(f"port {port} is taken: --port names another one")
         with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def run(api: Api, port: int) -> None:
     model_id = f"{NAME}-{hashlib.sha256(json.dumps(endpoint).encode()).hexdigest()[:8]}"
     try:
         api.put(f"/models/{model_id}", endpoint)
-    except ApiError as error:
+    except (ApiError, ProgramError) as error:
         if "INVOKE_HOSTS" in str(error):
             raise ApiError(PERMISSION.format(port=port)) from error
         raise

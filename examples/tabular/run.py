@@ -5,8 +5,10 @@ from typing import Any
 import click
 from sklearn.datasets import load_wine
 
-from scripts.api import Api, ApiError, local
-from scripts.console import say
+from devstack.console import say
+from devstack.layout import local_api_address
+from devstack.program import ProgramError
+from warren_client.client import Api, ApiError
 
 DATASET, TARGET = "wine", "cultivar"
 SECONDS = 120
@@ -24,8 +26,8 @@ FORESTS: dict[str, dict[str, int]] = {
 def main(url: str | None) -> None:
     """Run the example."""
     try:
-        run(Api(url or local()))
-    except ApiError as error:
+        run(Api(url or local_api_address()))
+    except (ApiError, ProgramError) as error:
         raise click.ClickException(str(error)) from error
 
 

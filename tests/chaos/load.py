@@ -13,7 +13,7 @@ import httpx
 import pika
 from pika.exceptions import AMQPError
 
-from scripts.demo import ROW, TRAIN
+from devstack.demo import ROW, TRAIN
 from tests.chaos.journal import Journal
 
 CLIENTS = 64

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-from scripts.broker import Broker
-from scripts.demo import TRAIN
-from scripts.s3 import S3Server
-from scripts.stack import migrate
-from tests.acceptance.client import job, reached, train, upload
-from tests.acceptance.processes import ALONE, Stack, until
+from devstack.demo import TRAIN
+from devstack.rabbitmq import Broker
+from devstack.s3 import S3Server
+from devstack.stack import migrate
+from tests.system.support.client import job, reached, train, upload
+from tests.system.support.processes import ALONE, Stack, until
 
 KILLS, POSTS = 20, 200
 LONG = {"n_estimators": 3000, "max_depth": None}  # seconds

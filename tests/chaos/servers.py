@@ -11,7 +11,7 @@ import psycopg
 
 from tests.chaos.processes import Detail
 from tests.chaos.world import World
-from tests.waiting import until
+from tests.support.waiting import until
 
 TRAIN, PREDICT = "queue.model.train", "queue.model.predict"
 PREDICT_ASYNC, INVOKE = "queue.model.predict.async", "queue.model.invoke"

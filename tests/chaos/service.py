@@ -8,8 +8,8 @@ from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 from time import time
 
-from scripts.children import end_group
-from scripts.programs import inherited
+from devstack.program import inherited
+from devstack.subprocesses import end_group
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,20 +8,20 @@ from typing import Any, Self
 
 import httpx
 
-from scripts import buckets, ports
-from scripts.broker import Broker
-from scripts.s3 import S3Server
-from scripts.stack import migrate
-from tests.acceptance.client import diabetes
-from tests.acceptance.processes import every_default
+from devstack import buckets, ports
+from devstack.rabbitmq import Broker
+from devstack.s3 import S3Server
+from devstack.stack import migrate
 from tests.chaos.database import Database
 from tests.chaos.load import REMOTE
 from tests.chaos.loop import Loop
 from tests.chaos.proxy import Proxy
 from tests.chaos.service import Service, Supervisor
-from tests.endpoints import Stranger
-from tests.postgres import OWNER, Postgres
-from tests.waiting import until
+from tests.support.endpoints import Stranger
+from tests.support.postgres import OWNER, Postgres
+from tests.support.waiting import until
+from tests.system.support.client import diabetes
+from tests.system.support.processes import every_default
 
 PRODUCER = "producer"
 CONSUMERS = ("consumer-a", "consumer-b")

@@ -11,7 +11,7 @@ from time import monotonic
 
 import httpx
 
-from scripts.programs import tail
+from devstack.program import tail
 from tests.fuzz import calls, messages, warren, web
 from tests.fuzz.amqp import Publisher
 from tests.fuzz.calls import Call

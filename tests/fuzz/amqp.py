@@ -7,14 +7,20 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
-from app.queues import DEAD, INVOKE, PREDICT, PREDICT_ASYNC, TRAIN
+from app.amqp.topology import (
+    DEAD_LETTER_QUEUE,
+    INVOKE_QUEUE,
+    PREDICT_ASYNC_QUEUE,
+    PREDICT_QUEUE,
+    TRAIN_QUEUE,
+)
 from tests.fuzz.messages import CALLBACK, Letter
 from tests.fuzz.properties import Raw
 from tests.fuzz.web import Seen
-from tests.waiting import until
+from tests.support.waiting import until
 
 EMPTY_SECONDS = 60
-OF_WORK = (TRAIN, PREDICT, INVOKE, PREDICT_ASYNC)
+OF_WORK = (TRAIN_QUEUE, PREDICT_QUEUE, INVOKE_QUEUE, PREDICT_ASYNC_QUEUE)
 
 Case = tuple[int, Letter]
 
@@ -37,7 +43,7 @@ class Publisher:
         try:
             for _, letter in plain:
                 self._publish(self._channel, letter)
-            self._depth(TRAIN)  # an answer says that all before it has been taken
+            self._depth(TRAIN_QUEUE)  # an answer says that all before it has been taken
         except AMQPError:
             # One of them was more than the broker takes: find it, and publish the others.
             self._again(plain, seen)
@@ -88,7 +94,7 @@ class Publisher:
         self._open()
         for queue in OF_WORK:
             until(lambda queue=queue: not self._depth(queue), f"{queue} is empty", EMPTY_SECONDS)
-        return int(self._channel.queue_purge(DEAD).method.message_count)
+        return int(self._channel.queue_purge(DEAD_LETTER_QUEUE).method.message_count)
 
     def consumers(self) -> list[int]:
         """Count the consumers of each queue of work."""

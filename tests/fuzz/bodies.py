@@ -11,8 +11,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from app.messages import MAX_ROWS
-from scripts.demo import ROW, TRAIN
+from app.protocol.types import MAX_ROWS
+from devstack.demo import ROW, TRAIN
 
 CANARY = "canary"  # the model that is always there
 NOWHERE = "nowhere"  # the data set that never is: a fit on it ends where it would begin

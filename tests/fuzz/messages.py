@@ -5,8 +5,14 @@ import struct
 from dataclasses import dataclass
 from random import Random
 
-from app.messages import LINES
-from app.queues import DEAD, INVOKE, PREDICT, PREDICT_ASYNC, TRAIN
+from app.amqp.topology import (
+    DEAD_LETTER_QUEUE,
+    INVOKE_QUEUE,
+    PREDICT_ASYNC_QUEUE,
+    PREDICT_QUEUE,
+    TRAIN_QUEUE,
+)
+from app.protocol.types import NDJSON_MEDIA_TYPE
 from tests.fuzz import bodies, params, properties, serving
 from tests.fuzz.properties import entry, table
 
@@ -29,7 +35,15 @@ class Letter:
 
 
 REPLY_TO = [
-    *(b"", b"a", b"gone", TRAIN.encode(), PREDICT.encode(), DEAD.encode(), b"amq.gen-aaaa"),
+    *(
+        b"",
+        b"a",
+        b"gone",
+        TRAIN_QUEUE.encode(),
+        PREDICT_QUEUE.encode(),
+        DEAD_LETTER_QUEUE.encode(),
+        b"amq.gen-aaaa",
+    ),
     *(
         DIRECT + b".garbage",
         DIRECT + b".",
@@ -58,17 +72,17 @@ IDS = [b"", b"a", b"\0", b"\xff", b"a" * 255, b"\xc3\xbc", b"{}", b"\r\n", b"0" 
 
 def make(rng: Random) -> Letter:
     """Return a message."""
-    queues = (TRAIN, PREDICT, INVOKE, PREDICT_ASYNC, CALLBACK, "absent")
+    queues = (TRAIN_QUEUE, PREDICT_QUEUE, INVOKE_QUEUE, PREDICT_ASYNC_QUEUE, CALLBACK, "absent")
     queue = rng.choices(queues, (32, 37, 9, 7, 12, 3))[0]
-    if queue == PREDICT and rng.random() < 0.15:
+    if queue == PREDICT_QUEUE and rng.random() < 0.15:
         return lines(rng)
-    if queue == TRAIN:
+    if queue == TRAIN_QUEUE:
         body = bodies.training(rng, 0.02)
         if rng.random() < 0.03:
             body = json.dumps(params.request(rng)).encode()
-    elif queue == PREDICT_ASYNC:
+    elif queue == PREDICT_ASYNC_QUEUE:
         body = serving.doorbell(rng)
-    elif queue == INVOKE or rng.random() < 0.2:
+    elif queue == INVOKE_QUEUE or rng.random() < 0.2:
         body = serving.one(rng)
     else:
         body = bodies.prediction(rng)
@@ -81,7 +95,7 @@ def make(rng: Random) -> Letter:
         body = bodies.body(rng, reply, 0.2)
     kind = rng.random()
     if kind < 0.3:
-        named = {"message_id": serving.job(rng).encode()} if queue == PREDICT_ASYNC else {}
+        named = {"message_id": serving.job(rng).encode()} if queue == PREDICT_ASYNC_QUEUE else {}
         return Letter(queue, properties.encode(named), body)
     if kind < 0.9:
         return Letter(queue, properties.encode(some(rng)), body)
@@ -96,7 +110,11 @@ def lines(rng: Random) -> Letter:
     body = b"\n".join(bodies.prediction(rng, 0.5) for _ in range(count))
     if rng.random() < 0.05:
         body = b"\n" * rng.choice((1, 100, 3_000_000))
-    return Letter(PREDICT, properties.encode({**some(rng), "content_type": LINES.encode()}), body)
+    return Letter(
+        PREDICT_QUEUE,
+        properties.encode({**some(rng), "content_type": NDJSON_MEDIA_TYPE.encode()}),
+        body,
+    )
 
 
 def some(rng: Random) -> dict[str, bytes]:
@@ -155,7 +173,7 @@ def refused(rng: Random) -> bytes:
             forged = rng.choice((b"CC", b"BCC", b"x-death", b"x-delay", b"x-retry"))
             values["headers"] = table(entry(forged, b"S", table(b"absent")))
         case 4:
-            inner = table(b"S" + table(rng.choice((b"absent", PREDICT.encode()))))
+            inner = table(b"S" + table(rng.choice((b"absent", PREDICT_QUEUE.encode()))))
             values["headers"] = table(entry(rng.choice((b"CC", b"BCC")), b"A", inner))
         case _:
             values["headers"] = table(rng.randbytes(rng.randrange(1, 40)))

@@ -3,13 +3,14 @@
 from random import Random
 from typing import Any, get_args
 
-from app.messages import Estimator, Training
-from scripts.demo import TRAIN
+from app.protocol.estimators import EstimatorName
+from app.protocol.requests import TrainingSpec
+from devstack.demo import TRAIN
 from tests.fuzz.bodies import NOWHERE
 
-ESTIMATORS = get_args(Estimator)
+ESTIMATORS = get_args(EstimatorName)
 LIMITS = {"max_seconds": 1, "max_memory": 600_000_000}
-LIMITED = set(LIMITS) <= set(Training.model_fields)
+LIMITED = set(LIMITS) <= set(TrainingSpec.model_fields)
 
 NAMES = [
     *("n_estimators", "max_depth", "random_state", "n_jobs", "verbose", "max_features", "alpha"),

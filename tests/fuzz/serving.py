@@ -6,9 +6,9 @@ import zlib
 from random import Random
 from typing import Any
 
-from scripts.demo import ROW
-from tests import tiny
+from devstack.demo import ROW
 from tests.fuzz.bodies import CANARY, PLAIN, body, damage
+from tests.support import tiny
 
 SUMS, COLOURS, ECHO = "sums", "colours", "echo"  # models that are always there, beside the canary
 KNOWN = (CANARY, SUMS, COLOURS, ECHO)

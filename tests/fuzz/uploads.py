@@ -6,9 +6,9 @@ from typing import Any
 
 from onnx import TensorProto, helper
 
-from scripts.demo import ROW
-from tests import tiny
+from devstack.demo import ROW
 from tests.fuzz.bodies import IDS, body, damage, garbage, hostile, mutate, write
+from tests.support import tiny
 
 BOUNDARY = b"b0undary"
 

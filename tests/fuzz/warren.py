@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from app.queues import TRAIN as TRAIN_QUEUE
-from scripts.broker import Broker
-from scripts.demo import ROW, TRAIN
-from scripts.s3 import S3Server
-from scripts.stack import migrate
-from tests import tiny
-from tests.acceptance.client import predict, reached, train, upload
-from tests.acceptance.processes import Process, Stack, until
+from app.amqp.topology import TRAIN_QUEUE
+from devstack.demo import ROW, TRAIN
+from devstack.rabbitmq import Broker
+from devstack.s3 import S3Server
+from devstack.stack import migrate
 from tests.fuzz import echo
 from tests.fuzz.bodies import CANARY
 from tests.fuzz.calls import CSV, TINY
 from tests.fuzz.serving import COLOURS, ECHO, SUMS, base64_of
-from tests.postgres import Postgres
+from tests.support import tiny
+from tests.support.postgres import Postgres
+from tests.system.support.client import predict, reached, train, upload
+from tests.system.support.processes import Process, Stack, until
 
 SETTINGS = {"TRAIN_WAIT": "1", "PREDICT_TIMEOUT": "30", "MAX_DATASET": "1000000"}
 MEMORY = 1_000_000_000  # bytes that a producer never needs, whatever it is sent

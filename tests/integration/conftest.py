@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.integration.client import Client
-from tests.integration.wire import Wire
+from tests.support.client import Client
+from tests.support.wire import Wire
 
 
 @pytest.fixture

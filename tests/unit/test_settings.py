@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from app import broker
+from app.amqp.connection import connection_parameters
 from app.settings import Settings
 
 
@@ -105,7 +105,7 @@ def test_a_connection_has_the_settings_and_a_name():
         rabbitmq_heartbeat=7,
     )
 
-    parameters = broker.parameters(settings, "a name")
+    parameters = connection_parameters(settings, "a name")
 
     assert (parameters.host, parameters.port, parameters.virtual_host) == ("rabbit", 5673, "mine")
     assert (parameters.credentials.username, parameters.credentials.password) == ("me", "hunter2")

@@ -1,0 +1,49 @@
+"""Lenient decoding for aiormq."""
+
+import struct
+from typing import Any
+
+from pamqp import decode, encode
+
+MAX_TABLE_BYTES = 8192  # the broker's own words have 1 kB; of larger ones pamqp makes many copies
+
+
+def install_lenient_aiormq_decoding() -> None:
+    """Have pamqp take what it cannot decode for something else, from now on.
+
+    Any client may publish properties that RabbitMQ passes on and pamqp cannot read: a timestamp
+    beyond all years, text that is not UTF-8, tables nested by the thousand. aiormq then gives up
+    the connection; the broker delivers the message again, for ever. (`app.tables` is for pika.)
+    """
+    decode.METHODS.update(table=_table, shortstr=_short_text, timestamp=_timestamp)
+    encode.METHODS["shortstr"] = _short_bytes
+
+
+def _table(encoded: bytes) -> tuple[int, Any]:
+    (size,) = struct.unpack_from(">I", encoded)
+    try:
+        if size <= MAX_TABLE_BYTES:
+            return decode.field_table(encoded)
+    except Exception:  # noqa: BLE001, S110  there is no end to what a stranger can write
+        pass
+    return 4 + size, {}
+
+
+def _short_text(encoded: bytes) -> tuple[int, Any]:
+    """Return text, or bytes that are none."""
+    text = encoded[1 : 1 + encoded[0]]
+    try:
+        return 1 + len(text), text.decode()
+    except UnicodeDecodeError:
+        return 1 + len(text), text
+
+
+def _timestamp(encoded: bytes) -> tuple[int, Any]:
+    try:
+        return decode.timestamp(encoded)
+    except (ValueError, OverflowError, OSError):
+        return 8, None
+
+
+def _short_bytes(value: str | bytes) -> bytes:
+    return encode.short_string(value) if isinstance(value, str) else bytes([len(value)]) + value

@@ -1,0 +1,42 @@
+"""The tables."""
+
+import sqlalchemy as sa
+
+UTC_DATETIME = sa.DateTime(timezone=True)
+_Json = sa.JSON(none_as_null=True)
+metadata = sa.MetaData()
+jobs_table = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("state", sa.String(32), nullable=False),
+    sa.Column("dataset_id", sa.String(128)),
+    sa.Column("request", sa.JSON, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, default=0),  # grows with each claim: the fence
+    sa.Column("failures", sa.Integer, nullable=False, default=0),  # attempts that ended badly
+    sa.Column("version", sa.Integer, nullable=False, default=0),  # grows with what a user may see
+    sa.Column("worker", sa.String(256)),
+    sa.Column("progress", sa.Float),
+    sa.Column("result_key", sa.String(1024)),
+    sa.Column("result_sha256", sa.String(64)),
+    sa.Column("metrics", _Json),
+    sa.Column("result", _Json),
+    sa.Column("sync", _Json),  # of a prediction that two models were asked for: the fast one's
+    sa.Column("error", _Json),
+    sa.Column("inputs", sa.Text),  # of a prediction that has not ended: the JSON, perhaps megabytes
+    sa.Column("idempotency_key", sa.String(255), unique=True),
+    sa.Column("reply_to", sa.String(255)),
+    sa.Column("correlation_id", sa.String(255)),
+    sa.Column("created_at", UTC_DATETIME, nullable=False),
+    sa.Column(
+        "published_at", UTC_DATETIME
+    ),  # of a queued job, null: its message has yet to be published
+    sa.Column("run_after", UTC_DATETIME),
+    sa.Column("started_at", UTC_DATETIME),
+    sa.Column("lease_until", UTC_DATETIME),
+    sa.Column("ended_at", UTC_DATETIME),
+    sa.Index("ix_jobs_created_at", "created_at", "id"),
+    sa.Index("ix_jobs_state_dataset", "state", "dataset_id", "ended_at"),
+    sa.Index("ix_jobs_kind_state_published", "kind", "state", "published_at"),
+)

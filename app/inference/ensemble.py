@@ -1,0 +1,158 @@
+"""Combine the answers of many models to the same question.
+
+A label's probability stands under `str(label)`, because JSON keys are text.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from math import fsum
+from sys import float_info
+from typing import Any, Literal, NamedTuple
+
+from app import errors
+
+CombineMethod = Literal["mean", "vote", "max_proba"]  # ways to combine the answers of many models
+
+
+class BranchAnswer(NamedTuple):
+    """What a model answered to one row or image; `pred_proba` is None if it said none."""
+
+    model_id: str
+    prediction: Any
+    pred_proba: Any = None
+
+
+def combine(how: CombineMethod, answers: list[dict[str, Any]], count: int | None) -> dict[str, Any]:
+    """Return the fields that some replies make together; of lists, row by row.
+
+    `answers` hold `model_id`, `prediction` and perhaps `pred_proba`, lists of `count` unless that
+    is None. Raises `errors.Invalid` for what cannot be combined.
+    """
+    if count is None:
+        return _COMBINE[how]([_whole(answer) for answer in answers])
+    rows = zip(*(_rows(answer, count) for answer in answers), strict=True)
+    combined = [_COMBINE[how](list(row)) for row in rows]
+    return {name: [each[name] for each in combined] for name in combined[0]}
+
+
+def mean(answers: list[BranchAnswer]) -> dict[str, Any]:
+    """Return the mean of numbers, or the mean probability of each label and the likeliest one.
+
+    A label that a model does not name has no probability there: one that it does not know, or of
+    an uploaded model with more than 100 labels one that is not among its five likeliest.
+    `pred_proba` of numbers is the prediction again.
+    """
+    if all(_is_number(each.prediction) and not _has_labels(each) for each in answers):
+        value = _mean([each.prediction for each in answers])
+        return {"prediction": value, "pred_proba": value}
+    probabilities = _probabilities("mean", answers)
+    labels = dict.fromkeys(label for each in probabilities for label in each)
+    shares = {label: _mean([each.get(label, 0.0) for each in probabilities]) for label in labels}
+    best = max(shares, key=lambda label: shares[label])
+    return {"prediction": _label(best, answers), "pred_proba": shares}
+
+
+def vote(answers: list[BranchAnswer]) -> dict[str, Any]:
+    """Return the label that most models predict, and how many predict each.
+
+    Of as many the likelier one by all their probabilities, or else the one that came first.
+    """
+    for each in answers:
+        if not isinstance(each.prediction, str | bool | int):
+            raise _refused("vote", each, "labels: text, booleans or whole numbers")
+    votes = Counter(_key(each.prediction) for each in answers)
+    known = [each.pred_proba for each in answers if _has_labels(each)]
+
+    def weight(answer: BranchAnswer) -> tuple[int, float]:
+        shares = [each.get(str(answer.prediction), 0.0) for each in known]
+        return votes[_key(answer.prediction)], _mean(shares or [0.0])
+
+    named = {str(each.prediction): votes[_key(each.prediction)] for each in answers}
+    return {"prediction": max(answers, key=weight).prediction, "votes": named}
+
+
+def max_proba(answers: list[BranchAnswer]) -> dict[str, Any]:
+    """Return the answer of the model that is most certain of its own, and which one that is."""
+    certain = [max(each.values()) for each in _probabilities("max_proba", answers)]
+    best = answers[certain.index(max(certain))]
+    return {
+        "prediction": best.prediction,
+        "pred_proba": best.pred_proba,
+        "model_id": best.model_id,
+    }
+
+
+_COMBINE: dict[CombineMethod, Callable[[list[BranchAnswer]], dict[str, Any]]] = {
+    "mean": mean,
+    "vote": vote,
+    "max_proba": max_proba,
+}
+
+
+def _whole(answer: dict[str, Any]) -> BranchAnswer:
+    return BranchAnswer(answer["model_id"], answer.get("prediction"), answer.get("pred_proba"))
+
+
+def _rows(answer: dict[str, Any], count: int) -> list[BranchAnswer]:
+    """Split an answer to many rows."""
+    model_id = answer["model_id"]
+    shares = answer.get("pred_proba")
+    lists = [answer.get("prediction"), [None] * count if shares is None else shares]
+    if any(not isinstance(each, list) or len(each) != count for each in lists):
+        raise errors.Invalid(
+            f"combine: model {model_id} did not answer with {count} predictions", field="combine"
+        )
+    return [BranchAnswer(model_id, *each) for each in zip(*lists, strict=True)]
+
+
+def _probabilities(how: CombineMethod, answers: list[BranchAnswer]) -> list[dict[str, float]]:
+    for each in answers:
+        if not _has_labels(each):
+            numbers = "only numbers, or " if how == "mean" else ""
+            raise _refused(how, each, f"{numbers}a probability for each label")
+    return [each.pred_proba for each in answers]
+
+
+def _has_labels(answer: BranchAnswer) -> bool:
+    shares = answer.pred_proba
+    return isinstance(shares, dict) and bool(shares) and all(map(_is_number, shares.values()))
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= float_info.max
+
+
+def _refused(how: CombineMethod, answer: BranchAnswer, wanted: str) -> errors.Invalid:
+    return errors.Invalid(
+        f"combine: {how} takes {wanted}, and model {answer.model_id} answered otherwise",
+        field="combine",
+    )
+
+
+def _key(label: object) -> tuple[str, Any]:
+    """Tell 1 from True, which Python takes for the same."""
+    return type(label).__name__, label
+
+
+def _mean(values: list[float]) -> float:
+    """Return the mean, which lies between the least and the largest whatever rounding does."""
+    try:
+        value = fsum(values) / len(values)
+    except OverflowError:
+        value = 2 * fsum(each / 2 / len(values) for each in values)
+    return min(max(value, float(min(values))), float(max(values)))
+
+
+def _label(name: str, answers: list[BranchAnswer]) -> Any:
+    """Return the label of a name, of the type that the models' predictions have."""
+    for each in answers:
+        if str(each.prediction) == name:
+            return each.prediction
+    kinds = {type(each.prediction) for each in answers}
+    if kinds == {bool}:
+        return name == "True"
+    if kinds == {int} and name.removeprefix("-").isdecimal():
+        return int(name)
+    return name

@@ -1,0 +1,114 @@
+"""Answer from ONNX: sessions, the checks of a row, batches.
+
+With `uploaded` this is all that knows onnxruntime.
+"""
+
+import os
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import JsonValue
+
+from app import errors
+from app.inference.onnx_session import load_session
+from app.inference.predictor import (
+    Prediction,
+    Tensors,
+    describe_value,
+    refuse_images,
+    wrong_features,
+)
+from app.models.manifest import METADATA_KEY, Feature, TrainedManifest
+from app.protocol.requests import PredictionInputs
+from app.protocol.types import Row
+
+# Else it reports models and runs to Microsoft; its own switch comes too late, after the import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+class TrainedModel:
+    """A trained model that can answer; any number of threads may ask it."""
+
+    def __init__(self, onnx: bytes, threads: int = 1) -> None:
+        """Load an ONNX file that holds a manifest. Raises `errors.Corrupt`."""
+        self._session = load_session(onnx, threads)
+        properties = self._session.get_modelmeta().custom_metadata_map
+        try:
+            self.manifest = TrainedManifest.model_validate_json(properties[METADATA_KEY])
+        except (KeyError, ValueError) as error:
+            raise errors.Corrupt(f"the stored model has no manifest: {error}") from error
+        self.bytes = len(onnx)
+        self._names = {feature.name for feature in self.manifest.features}
+        self._numbers = [f for f in self.manifest.features if f.type != "text"]
+        self._texts = [f for f in self.manifest.features if f.type == "text"]
+
+    @property
+    def model_id(self) -> str:
+        """Return the model's id, which its file tells."""
+        return self.manifest.model_id
+
+    def prepare(self, inputs: PredictionInputs) -> list[Row]:
+        """Return the rows, checked. Raises `errors.Invalid`."""
+        refuse_images(inputs, self.model_id)
+        for row in inputs.rows:
+            self.check(row)
+        return inputs.rows
+
+    def check(self, row: Row) -> None:
+        """Raise `errors.Invalid` that names a feature missing, unknown or of a wrong type."""
+        if row.keys() != self._names:
+            raise wrong_features(row, [f.name for f in self.manifest.features], self.model_id)
+        for feature in self.manifest.features:
+            if not _fits(row[feature.name], feature):
+                field = f"input_data.{feature.name}"
+                wanted = f"a {feature.type}{' or null' if feature.nullable else ''}"
+                given = describe_value(row[feature.name])
+                raise errors.Invalid(f"{field}: expected {wanted}, not {given}", field=field)
+
+    def predict(self, rows: list[Row]) -> list[Prediction | None]:
+        """Answer rows that `check` let pass, in one run, as `Predictor` says."""
+        inputs: Tensors = {}
+        if self._numbers:
+            names = [f.name for f in self._numbers]
+            inputs["number"] = np.array([[row[n] for n in names] for row in rows], np.float64)
+        if self._texts:
+            names = [f.name for f in self._texts]
+            inputs["text"] = np.array([[row[n] or "" for n in names] for row in rows], object)
+        values = self.run(inputs)
+        labels = self.manifest.labels
+        if labels is None:
+            return [
+                {"prediction": value, "pred_proba": value} if isfinite(value) else None
+                for value in values.tolist()
+            ]
+        keys = [str(label) for label in labels]
+        return [
+            {"prediction": labels[best], "pred_proba": dict(zip(keys, row, strict=True))}
+            if all(map(isfinite, row))
+            else None
+            for best, row in zip(values.argmax(axis=1).tolist(), values.tolist(), strict=True)
+        ]
+
+    def run(self, inputs: Tensors) -> npt.NDArray[Any]:
+        """Return predictions [rows], or probabilities [rows, labels] of a classifier."""
+        outputs: list[npt.NDArray[Any]] = self._session.run(None, inputs)
+        return outputs[0].reshape(-1) if self.manifest.labels is None else outputs[1]
+
+
+def _fits(value: JsonValue, feature: Feature) -> bool:
+    if value is None:
+        return feature.nullable
+    match feature.type:
+        case "text":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "number":
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                return False
+            return abs(value) <= _LARGEST
+
+
+_LARGEST = float(np.finfo(np.float32).max)  # the trees of scikit-learn compare in float32

@@ -1,0 +1,198 @@
+"""Answer from an ONNX model that was not trained here, as its manifest says to."""
+
+import logging
+from math import isfinite
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import JsonValue
+
+from app import errors
+from app.inference import images
+from app.inference.onnx_session import load_session, run_options
+from app.inference.predictor import (
+    Prediction,
+    Tensors,
+    describe_value,
+    refuse_images,
+    wrong_features,
+)
+from app.inference.run_deadline import run_deadline
+from app.models.manifest import Label, OnnxManifest
+from app.protocol.requests import PredictionInputs
+from app.protocol.types import Row
+
+log = logging.getLogger(__name__)
+
+DTYPES: dict[str, type[np.number[Any]]] = {  # of inputs, as onnxruntime calls them
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+}
+MAX_IMAGES_PER_RUN = 8  # images in one run
+MAX_BYTES = 256_000_000  # of one request's images as the model sees them; of a run, as floats
+MAX_LABELS = 100  # with more of them only the probabilities of the first are told
+TOP_LABELS = 5
+RUN_SECONDS = 15.0  # below two heartbeats: a small question is answered by a connection's thread
+ALL_SECONDS = 300.0
+
+
+class UploadedModel:
+    """An uploaded model that can answer; any number of threads may ask it."""
+
+    def __init__(self, model_id: str, onnx: bytes, spec: OnnxManifest, max_pixels: int) -> None:
+        """Load an ONNX file that `spec` describes. Raises `errors.Corrupt`."""
+        self._session = load_session(onnx)
+        self.model_id = model_id
+        self.bytes = len(onnx)
+        self.spec = spec
+        self._max_pixels = max_pixels
+        self._image = spec.image.image if spec.image else None
+        self._inputs = {each.name: each for each in self._session.get_inputs()}
+        if absent := [each.name for each in spec.inputs if each.name not in self._inputs]:
+            raise errors.Corrupt(f"the stored model has no input {', '.join(absent)}")
+        self.one_by_one = any(each.shape[:1] == [1] for each in self._inputs.values())
+        self._dtypes = {
+            feature: DTYPES[self._inputs[each.name].type]
+            for each in spec.inputs
+            for feature in each.features or ()
+        }
+
+    def prepare(self, inputs: PredictionInputs) -> list[Any]:
+        """Return rows, checked, or images [H, W, 3]. Raises `errors.Invalid` or `TooLarge`."""
+        if self._image is None:
+            refuse_images(inputs, self.model_id)
+            for row in inputs.rows:
+                self._check(row)
+            return inputs.rows
+        if inputs.image_data is None:
+            raise errors.Invalid(
+                f"input_data: model {self.model_id} takes images, in image_data", field="input_data"
+            )
+        height, width = self._image.size
+        most = max(1, MAX_BYTES // (height * width * 3))
+        if len(inputs.images) > most:
+            raise errors.TooLarge(
+                f"image_data: of {height} x {width} pixels at most {most} at a time",
+                field="image_data",
+                limit=most,
+            )
+        return [
+            images.decode(
+                image,
+                self._image,
+                self._max_pixels,
+                f"image_data.{n}" if inputs.many else "image_data",
+            )
+            for n, image in enumerate(inputs.images)
+        ]
+
+    def predict(self, prepared: list[Any]) -> list[Prediction | None]:
+        """Answer what `prepare` let pass, as `Predictor` says.
+
+        With more than `MAX_LABELS` labels an answer has only the most probable ones. None stands
+        also for what the graph fails at. Raises `errors.DeadlineExceeded` when a run takes longer
+        than `RUN_SECONDS`, or all of them longer than `ALL_SECONDS`.
+        """
+        size, deadline = self.batch(len(prepared)), monotonic() + ALL_SECONDS
+        answers: list[Prediction | None] = []
+        for start in range(0, len(prepared), size):
+            answers += self._together(prepared[start : start + size], deadline)
+        return answers
+
+    def run(self, prepared: list[Any]) -> npt.NDArray[Any]:
+        """Return the graph's output for some rows or images, as it is.
+
+        Raises `errors.DeadlineExceeded`, and whatever onnxruntime does.
+        """
+        with run_deadline(run_options(), RUN_SECONDS) as options:
+            outputs = self._session.run([self.spec.output.name], self._feeds(prepared), options)
+            output: npt.NDArray[Any] = outputs[0]
+        return output
+
+    def batch(self, count: int) -> int:
+        """Return how many of so many go into one run."""
+        if self.one_by_one:
+            return 1
+        if self._image is None:
+            return max(1, count)
+        height, width = self._image.size
+        return max(1, min(MAX_IMAGES_PER_RUN, MAX_BYTES // (height * width * 12)))
+
+    def _together(self, prepared: list[Any], deadline: float) -> list[Prediction | None]:
+        """Answer in one run, or each alone if that fails: one spoils none of the others."""
+        if monotonic() > deadline:
+            raise errors.DeadlineExceeded(f"the model took longer than {ALL_SECONDS:g} s")
+        try:
+            return self._read(self.run(prepared), len(prepared))
+        except errors.WarrenError:
+            raise
+        except Exception as error:  # noqa: BLE001  onnxruntime's own classes share no base but this
+            if len(prepared) > 1:
+                log.info("model %s fails at one of %d: %s", self.model_id, len(prepared), error)
+                return [answer for each in prepared for answer in self._together([each], deadline)]
+            return [None]
+
+    def _feeds(self, prepared: list[Any]) -> Tensors:
+        if self._image:
+            (each,) = self.spec.inputs
+            batch = images.tensor(np.stack(prepared), self._image)
+            return {each.name: batch.astype(DTYPES[self._inputs[each.name].type], copy=False)}
+        feeds: Tensors = {}
+        for each in self.spec.inputs:
+            known = self._inputs[each.name]
+            values = [[row[name] for name in each.features or ()] for row in prepared]
+            matrix = np.array(values, DTYPES[known.type])
+            feeds[each.name] = matrix if len(known.shape) == 2 else matrix.reshape(-1)
+        return feeds
+
+    def _read(self, output: npt.NDArray[Any], count: int) -> list[Prediction | None]:
+        """Turn an output into answers, one for each of `count`."""
+        labels = self.spec.labels
+        if labels is None:
+            numbers = output.reshape(count).tolist()
+            return [{"prediction": n, "pred_proba": n} if isfinite(n) else None for n in numbers]
+        values = output.reshape(count, len(labels)).astype(np.float64)
+        if self.spec.output.holds == "logits":
+            values = softmax(values)
+        shown = len(labels) if len(labels) <= MAX_LABELS else TOP_LABELS
+        return [_classified(row, labels, shown) for row in values]
+
+    def _check(self, row: Row) -> None:
+        """Raise `errors.Invalid` that names a feature missing, unknown or no number."""
+        if row.keys() != self._dtypes.keys():
+            raise wrong_features(row, list(self._dtypes), self.model_id)
+        for name, dtype in self._dtypes.items():
+            if not _fits(row[name], dtype):
+                field = f"input_data.{name}"
+                wanted = "a whole number" if dtype is np.int64 else "a number"
+                given = describe_value(row[name])
+                raise errors.Invalid(f"{field}: expected {wanted}, not {given}", field=field)
+
+
+def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the probabilities [rows, labels] of logits of the same shape."""
+    with np.errstate(invalid="ignore"):  # of infinities, which no answer is made of
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _classified(row: npt.NDArray[np.float64], labels: list[Label], shown: int) -> Prediction | None:
+    if not np.isfinite(row).all():
+        return None
+    order = np.argsort(-row, kind="stable")[:shown].tolist()
+    told = sorted(order) if shown == len(labels) else order
+    return {
+        "prediction": labels[order[0]],
+        "pred_proba": {str(labels[n]): float(row[n]) for n in told},
+    }
+
+
+def _fits(value: JsonValue, dtype: type[np.number[Any]]) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if dtype is np.int64:
+        return value == value // 1 and -(2**63) <= value < 2**63
+    return abs(value) <= float(np.finfo(np.float64 if dtype is np.float64 else np.float32).max)

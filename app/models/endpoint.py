@@ -1,0 +1,99 @@
+"""A model behind somebody's HTTP: where it is, how to ask it, and whether it may be asked."""
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from app import errors
+from app.models.manifest import StrictModel
+from app.protocol.types import Image, Row
+
+# What HTTP itself is carried by.
+_RESERVED = {
+    "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect",
+    "host", "te", "trailer", "transfer-encoding", "upgrade",
+}  # fmt: skip
+_SecretName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
+class SageMakerSpec(StrictModel):
+    """An endpoint of AWS SageMaker. `credentials` names a secret `KEY_ID:SECRET_KEY`.
+
+    Without `credentials` they are those of the settings, or what boto finds. `endpoint_url` is that
+    of the runtime, for what only looks like AWS.
+    """
+
+    endpoint_name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "us-east-1"
+    endpoint_url: str | None = None
+    credentials: _SecretName | None = None
+
+
+class SecretHeader(StrictModel):
+    """A header that carries a secret: `prefix` and the value of INVOKE_SECRETS__NAME."""
+
+    name: _SecretName
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "Authorization"
+    prefix: Annotated[str, Field(pattern=r"^[!-~ ]{0,32}$")] = "Bearer "
+
+    @field_validator("header")
+    @classmethod
+    def _free(cls, header: str) -> str:
+        if header.lower() in _RESERVED:
+            raise ValueError(f"{header} carries no secret, it belongs to HTTP")
+        return header
+
+
+class EndpointSpec(StrictModel):
+    """A remote model: `url`, to which JSON is posted, or `sagemaker`.
+
+    It gets what the caller gave, `{"input_data"}` or `{"image_data"}`, or with `sends` "instances"
+    `{"instances": [row, ...]}`, and answers `{"prediction", "pred_proba"?}`, `{"predictions"}`, or
+    any other JSON, which is the prediction then. `seconds` bound a call, `limit` the calls of one
+    consumer at a time. Only what is `idempotent` is ever sent a second time.
+    """
+
+    kind: Literal["endpoint"] = "endpoint"
+    url: str | None = None
+    sagemaker: SageMakerSpec | None = None
+    secret: SecretHeader | None = None
+    sends: Literal["inputs", "instances"] = "inputs"
+    seconds: Annotated[float, Field(gt=0, le=300)] = 60.0
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 100
+    idempotent: bool = False
+    sample: Row | None = None
+    image_sample: Image | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.url is None) == (self.sagemaker is None):
+            raise ValueError("give either url or sagemaker")
+        if self.sagemaker and self.secret:
+            raise ValueError("secret: SageMaker takes credentials")
+        parts = urlsplit(self.address)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        if not known or parts.username is not None:
+            raise ValueError("the address has to be http:// or https:// and a host, with no user")
+        return self
+
+    @property
+    def address(self) -> str:
+        """Return the URL that is called, of SageMaker only its beginning."""
+        if self.sagemaker is None:
+            return self.url or ""
+        region = self.sagemaker.region
+        return self.sagemaker.endpoint_url or f"https://runtime.sagemaker.{region}.amazonaws.com"
+
+    def check_host(self, allowed: str) -> None:
+        """Raise `errors.Invalid` unless `allowed` (host or host:port, commas between) has it."""
+        parts = urlsplit(self.address)
+        host = (parts.hostname or "").lower()
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        known = {each.strip().lower() for each in allowed.split(",") if each.strip()}
+        if not known & {host, f"{host}:{port}"}:
+            field = "url" if self.url else "sagemaker"
+            raise errors.Invalid(
+                f"{field}: {host}:{port} may not be called; INVOKE_HOSTS lists what may",
+                field=field,
+            )

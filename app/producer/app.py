@@ -1,0 +1,100 @@
+"""The producer's application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from app.amqp.connection import connection_parameters
+from app.concurrency import run_in_thread
+from app.jobs.relay import OutboxRelay
+from app.jobs.store import open_store
+from app.producer.http import problems
+from app.producer.middleware.admission import AdmissionControl
+from app.producer.middleware.body_limit import BodyLimit
+from app.producer.routes import (
+    datasets,
+    docs,
+    health,
+    jobs,
+    model_metadata,
+    model_registration,
+    models,
+    predict,
+    predict_async,
+    predict_parallel,
+    sagemaker,
+    train,
+)
+from app.producer.rpc.client import RpcClient
+from app.producer.rpc.router import PredictionRouter
+from app.producer.services import Services
+from app.settings import Settings
+from app.storage.client import Storage
+
+_STATIC_URL = "/static"
+_RELAY_SECONDS = 5.0
+_UPLOADS = 8  # at a time; each holds a thread while its client sends
+_STALL_SECONDS = 30.0  # who sends nothing for so long holds it no more
+# In the order of the pages /docs and /redoc.
+ROUTES = (
+    predict,
+    predict_parallel,
+    predict_async,
+    sagemaker,
+    model_metadata,
+    train,
+    jobs,
+    health,
+    model_registration,
+    datasets,
+    models,
+)
+_DESCRIPTION = (
+    "Machine-learning jobs over RabbitMQ. Open POST /train, *Try it out*, *Execute*; then "
+    "POST /predict: the examples below run as they are."
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application. It connects when it starts and closes what it opened when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        rpc = RpcClient(connection_parameters(settings, "warren producer"))
+        services = Services(
+            settings=settings,
+            rpc=rpc,
+            predictions=PredictionRouter(rpc, settings.predict_timeout),
+            in_flight=AdmissionControl(settings.max_in_flight, settings.max_in_flight_bytes),
+            jobs=open_store(settings),
+            storage=Storage(settings),
+            uploads=CapacityLimiter(_UPLOADS),
+        )
+        app.state.services = services
+        relay = OutboxRelay(connection_parameters(settings, "warren producer relay"), services.jobs)
+        services.rpc.start()
+        relay.start()
+        yield
+        relay.stop()
+        await services.rpc.stop()
+        await run_in_thread(relay.join, _RELAY_SECONDS)
+        services.jobs.close()
+
+    app = FastAPIOffline(
+        title="Warren",
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+        static_url=_STATIC_URL,
+    )
+    docs.install(app, _STATIC_URL)
+    for each in ROUTES:
+        app.include_router(each.router)
+    larger = {"/datasets/": settings.max_dataset, "/models/": settings.max_model}
+    app.add_middleware(BodyLimit, limit=settings.max_body, special=larger, seconds=_STALL_SECONDS)
+    problems.install(app)
+    return app

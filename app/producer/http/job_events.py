@@ -1,0 +1,84 @@
+"""What is told of a job: at once, or again with each change until its end."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import anyio
+from sse_starlette import ServerSentEvent
+
+from app import errors
+from app.concurrency import run_in_thread
+from app.inference.agreement import predictions_differ
+from app.jobs.record import Job
+from app.jobs.store import JOB_KINDS, JobStore
+from app.producer.schemas.responses import JobSummary, JobView
+from app.protocol.types import JobStatus
+
+LOOK_SECONDS = 0.5
+CLOSE_SECONDS = 2.0  # how long a stream may take to end when the producer does
+HIDDEN = ("sha256",)  # of a request: it is for us alone
+
+ViewT = TypeVar("ViewT", bound=JobSummary)
+
+
+async def look(jobs: JobStore, job_id: str) -> JobView:
+    """Return a job as its row is now. Raises `errors.NotFound`."""
+    return await run_in_thread(_look, jobs, job_id)
+
+
+async def changes(
+    jobs: JobStore, job_id: str, known: int, closing: anyio.Event
+) -> AsyncIterator[ServerSentEvent]:
+    """Yield a job with each change after the version that is `known`, until its end or `closing`.
+
+    The id of an event is the version, so that a client that comes back says what it knows.
+    """
+    while not closing.is_set():
+        with suppress(errors.Unavailable):  # the stream outlives a database that is away
+            seen = await run_in_thread(jobs.version, job_id)
+            if seen is None:
+                return
+            version, ended = seen
+            if version > known:  # only then: the answers in a row may be long
+                view = await look(jobs, job_id)
+                known, ended = view.version, view.ended_at is not None
+                yield ServerSentEvent(view.model_dump_json(), event="job", id=str(known))
+            if ended:
+                return
+        with anyio.move_on_after(LOOK_SECONDS):
+            await closing.wait()
+
+
+def shown(form: type[ViewT], job: Job) -> ViewT:
+    """Return what a form shows of a job: of a prediction's request not what is for us alone."""
+    request = {name: value for name, value in job.request.items() if name not in HIDDEN}
+    return form.model_validate({**vars(job), "request": request})
+
+
+def _look(jobs: JobStore, job_id: str) -> JobView:
+    job = jobs.get(job_id)
+    if job is None or job.kind not in JOB_KINDS:  # or it is a model that came finished
+        raise errors.NotFound(f"job_id: there is no job {job_id}", field="job_id")
+    view = shown(JobView, job)
+    view.queue_position = jobs.position(job) if job.state is JobStatus.QUEUED else None
+    view.seconds_left = _seconds_left(job)
+    view.disagree = _disagree(job)
+    return view
+
+
+def _disagree(job: Job) -> bool | None:
+    if not job.sync or job.sync["status"] != JobStatus.COMPLETED or job.result is None:
+        return None
+    return predictions_differ(
+        job.sync["prediction"], job.result["prediction"], job.request["tolerance"]
+    )
+
+
+def _seconds_left(job: Job) -> float | None:
+    """Estimate from the progress so far, as if the rest went on like it."""
+    if job.state is not JobStatus.RUNNING or not job.progress or job.started_at is None:
+        return None
+    passed = (datetime.now(UTC) - job.started_at).total_seconds()
+    return round(max(0.0, passed * (1 - job.progress) / job.progress), 1)

@@ -1,0 +1,92 @@
+"""The multipart form of an uploaded model."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import IO, Any, TypeVar
+
+from fastapi import Request
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+
+from app import errors, strict_json
+from app.models.manifest import OnnxManifest, StrictModel
+from app.protocol.validation import validate
+
+FORM = "multipart/form-data"
+_PARTS = ("manifest", "model")
+SpecT = TypeVar("SpecT", bound=StrictModel)
+
+
+@asynccontextmanager
+async def read_form(request: Request, limit: int) -> AsyncIterator[FormData]:
+    """Read a form into memory and, of its files, onto the disk. Raises `errors.Invalid`."""
+    check_charset(request.headers.get("content-type", ""))
+    parts = len(_PARTS)
+    try:
+        form = await request.form(max_files=parts, max_fields=parts, max_part_size=limit)
+    except HTTPException as error:
+        if error.status_code != 400:
+            raise
+        raise errors.Invalid(f"body: {error.detail}", field="body") from None
+    except (ValueError, LookupError) as error:
+        raise errors.Invalid(f"body: not a readable form: {error}", field="body") from None
+    except OSError as error:
+        raise errors.Unavailable(f"the upload cannot be kept: {error.strerror}") from error
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+def check_charset(content_type: str) -> None:
+    """Refuse all but UTF-8: another codec may take a minute, and the event loop with it.
+
+    The type is read as it will be for the form. What a part names is not heeded there.
+    """
+    _, options = parse_options_header(content_type)
+    charset = options.get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower() not in ("utf-8", "utf8"):
+        raise errors.Invalid(
+            f"body: the form has to be in UTF-8, and its charset is {charset[:80]!r}", field="body"
+        )
+
+
+async def form_parts(form: FormData, limit: int) -> tuple[OnnxManifest, IO[bytes]]:
+    """Return the manifest and the file of a form. Raises `errors.Invalid` or `TooLarge`."""
+    names = [name for name, _ in form.multi_items()]
+    for name in [*names, *_PARTS]:
+        if name not in _PARTS or names.count(name) != 1:
+            raise errors.Invalid(
+                f"body: {names.count(name)} parts are named {name[:80]!r}; send two, "
+                f"{' and '.join(_PARTS)}",
+                field="body",
+            )
+    manifest, model = form["manifest"], form["model"]
+    if not isinstance(model, UploadFile):
+        raise errors.Invalid("model: send it as a file, with a file name", field="model")
+    if isinstance(manifest, UploadFile):
+        written = await manifest.read(limit + 1)
+        if len(written) > limit:
+            raise errors.TooLarge(f"manifest: over the limit of {limit} bytes", field="manifest")
+    else:
+        written = manifest.encode()
+    try:
+        spec = validate_spec(OnnxManifest, strict_json.loads(written), "manifest")
+    except errors.Malformed as error:
+        said = error.detail.removeprefix("body: ")
+        raise errors.Malformed(f"manifest: {said}", field="manifest") from None
+    return spec, model.file
+
+
+def validate_spec(kind: type[SpecT], value: Any, within: str = "") -> SpecT:
+    """Check what was parsed; its fields are called `within.field`. Raises `errors.Invalid`."""
+    try:
+        return validate(kind, value)
+    except errors.Invalid as error:
+        if not within:
+            raise
+        field = error.extra["field"]
+        said = error.detail.removeprefix(f"{field}: ")
+        field = within if field == "body" else f"{within}.{field}"
+        raise errors.Invalid(f"{field}: {said}", field=field) from None

@@ -1,0 +1,100 @@
+"""Health: whether each part answers, and how long it takes to."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+
+from fastapi import APIRouter, Response
+from starlette.responses import JSONResponse
+
+from app import errors
+from app.amqp.topology import DEAD_LETTER_QUEUE, WORK_QUEUES
+from app.concurrency import run_in_thread
+from app.producer.http.strict_route import StrictRoute
+from app.producer.rpc.router import PredictionRouter
+from app.producer.schemas.responses import Check, Health, ModelHealth
+from app.producer.services import Services, ServicesDep
+
+TIMEOUT_SECONDS = 3.0
+
+router = APIRouter(route_class=StrictRoute, tags=["health"])
+
+
+@router.get("/")
+async def root() -> dict[str, str]:
+    """Say that this is up."""
+    return {"Status": "OK"}
+
+
+@router.get("/health")
+async def alive() -> dict[str, str]:
+    """Say that this process serves; asks nobody else."""
+    return {"status": "ok"}
+
+
+@router.get(
+    "/health/all",
+    response_model=Health,
+    responses={503: {"model": Health}},
+)
+async def health_all(services: ServicesDep) -> Response:
+    """Ask every part, and tell how long each took; 503 if one does not answer."""
+    found = await check_all(services)
+    return JSONResponse(found.model_dump(exclude_none=True), 200 if found.status == "ok" else 503)
+
+
+async def check_all(services: Services) -> Health:
+    """Ask the broker, S3, the database, and each queue for its consumers; all at once."""
+    checks = {
+        "broker": _broker(services),
+        "s3": run_in_thread(services.storage.check),
+        "database": run_in_thread(services.jobs.check),
+        # Without a consumer of each, something that a client may ask for would never be answered.
+        **{queue: _consumed(services, queue) for queue in WORK_QUEUES},
+    }
+    results = await asyncio.gather(*map(_check, checks.values()))
+    ok = all(result.status == "ok" for result in results)
+    return Health(
+        status="ok" if ok else "ng",
+        checks=dict(zip(checks, results, strict=True)),
+        models=_models(services.predictions),
+    )
+
+
+def _models(predictions: PredictionRouter) -> dict[str, ModelHealth]:
+    now = time.monotonic()
+    return {
+        name: ModelHealth(
+            kind="endpoint" if predictions.invokes(name) else None,
+            state="ok" if use.ok else "ng",
+            calls=use.calls,
+            errors=use.errors,
+            elapsed_ms=round(use.elapsed * 1000, 1),
+            seconds_ago=round(now - use.at, 1),
+            error=use.error,
+        )
+        for name, use in predictions.usage.recent().items()
+    }
+
+
+async def _check(probe: Awaitable[object]) -> Check:
+    begin = time.perf_counter()
+    detail = None
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await probe
+    except errors.WarrenError as error:
+        detail = error.detail
+    except TimeoutError:
+        detail = f"no answer within {TIMEOUT_SECONDS:g} s"
+    elapsed = round((time.perf_counter() - begin) * 1000, 1)
+    return Check(status="ng" if detail else "ok", elapsed_ms=elapsed, detail=detail)
+
+
+async def _broker(services: Services) -> None:
+    await services.rpc.consumers(DEAD_LETTER_QUEUE)
+
+
+async def _consumed(services: Services, queue: str) -> None:
+    if not await services.rpc.consumers(queue):
+        raise errors.Unavailable(f"{queue} has no consumer")

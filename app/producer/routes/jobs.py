@@ -1,0 +1,88 @@
+"""Jobs: `/jobs`, `/jobs/{id}` and its events."""
+
+import re
+from typing import Annotated, Any
+
+import anyio
+from fastapi import APIRouter, Header, Path, Query, Response
+from sse_starlette import EventSourceResponse
+
+from app import errors
+from app.concurrency import run_in_thread
+from app.producer.http.job_events import CLOSE_SECONDS, changes, look, shown
+from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.schemas.responses import Jobs, JobSummary, JobView
+from app.producer.services import ServicesDep
+from app.protocol.types import Id, JobStatus
+
+_JobId = Annotated[Id, Path()]
+_LastEvent = Annotated[str | None, Header()]
+
+router = APIRouter(route_class=StrictRoute, tags=["jobs"])
+
+
+@router.get("/jobs", response_model=Jobs, responses=problem_responses(422, 503))
+async def jobs(
+    services: ServicesDep,
+    state: JobStatus | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> dict[str, Any]:
+    """List the newest jobs, of one state or of all."""
+    found = await run_in_thread(services.jobs.newest, limit, state)
+    return {"jobs": [shown(JobSummary, each) for each in found]}
+
+
+@router.get("/job/{job_id}", include_in_schema=False, response_model=JobView)
+@router.get(
+    "/jobs/{job_id}",
+    response_model=JobView,
+    responses=problem_responses(404, 422, 503),
+)
+async def job(job_id: _JobId, services: ServicesDep) -> JobView:
+    """Tell a job's state, progress, times, result, error and attempts."""
+    return await look(services.jobs, job_id)
+
+
+@router.delete(
+    "/jobs/{job_id}",
+    response_model=JobView,
+    responses=problem_responses(404, 409, 422, 503),
+)
+async def cancel(job_id: _JobId, services: ServicesDep) -> JobView:
+    """Cancel a job that has not ended: one that waits at once, one that runs within 2 seconds."""
+    applied = await run_in_thread(services.jobs.cancel, job_id)
+    found = await look(services.jobs, job_id)
+    if not applied and found.state is not JobStatus.CANCELLED:
+        raise errors.JobEnded(f"job_id: job {job_id} has ended: {found.state}", state=found.state)
+    return found
+
+
+@router.get("/job/{job_id}/events", include_in_schema=False)
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses={
+        **problem_responses(404, 422, 503),
+        200: {"content": {"text/event-stream": {}}},
+        204: {"description": "Nothing more will come"},
+    },
+)
+async def job_events(
+    job_id: _JobId, services: ServicesDep, last_event_id: _LastEvent = None
+) -> Response:
+    """Follow a job: an event `job` with each change, the same as `GET /jobs/{id}`, until its end.
+
+    Who comes back with the `Last-Event-ID` that it knows is told what has changed since.
+    """
+    found = await look(services.jobs, job_id)
+    asked = last_event_id or ""
+    known = int(asked) if re.fullmatch(r"[0-9]{1,18}", asked) else -1
+    if found.ended_at and found.version <= known:
+        return Response(status_code=204)  # which keeps a browser from asking again
+    closing = anyio.Event()
+    return EventSourceResponse(
+        changes(services.jobs, job_id, known, closing),
+        ping=15,
+        shutdown_event=closing,
+        shutdown_grace_period=CLOSE_SECONDS,
+    )

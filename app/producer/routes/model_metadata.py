@@ -1,0 +1,132 @@
+"""What a model takes and answers, with a sample of it that can be asked."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from app import errors
+from app.concurrency import run_in_thread
+from app.jobs.record import Job
+from app.models.endpoint import EndpointSpec
+from app.models.manifest import OnnxManifest, TrainedManifest
+from app.models.registry import find_model
+from app.producer.http.body import encode_message
+from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.schemas.models import Metadata, TakenFeature, TakenImage, model_kind
+from app.producer.schemas.responses import PredictionAnswer
+from app.producer.services import Services, ServicesDep
+from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id
+
+router = APIRouter(route_class=StrictRoute, tags=["predictions"])
+
+# A PNG of 32 by 32 grey pixels.
+GREY = (
+    "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAAAAABWESUoAAAAGElEQVR42mNsYMAPmBhGFYwqGFUwQhUA"
+    "AJe+AMD8WknZAAAAAElFTkSuQmCC"
+)
+_ZEROS: dict[str, Any] = {"number": 0, "boolean": False, "text": ""}
+
+_ModelId = Annotated[Id, Query(examples=[LATEST])]
+
+
+@router.get("/metadata", response_model=Metadata, responses=problem_responses(404, 409, 422, 503))
+async def metadata(model_id: _ModelId, services: ServicesDep) -> Metadata:
+    """Describe what a model takes and answers.
+
+    `sample` can be sent to `POST /predict` beside the `model_id`; it is null of an endpoint that
+    was registered without one.
+    """
+    return await _described(services, model_id)
+
+
+@router.get(
+    "/predict/test",
+    response_model=PredictionAnswer,
+    responses=problem_responses(404, 409, 413, 422, 502, 503, 504),
+)
+async def predict_sample(model_id: _ModelId, services: ServicesDep) -> Response:
+    """Predict the model's own sample, the one of `GET /metadata`, as `POST /predict` would."""
+    found = await _described(services, model_id)
+    if found.sample is None:
+        raise errors.Conflict(
+            f"model_id: model {found.model_id} was registered without a sample; ask it by "
+            "POST /predict",
+            field="model_id",
+        )
+    sample = json.dumps(found.sample, ensure_ascii=False, separators=(",", ":")).encode()
+    body = encode_message(sample, model_id=found.model_id)
+    with services.in_flight.admit() as take:
+        take(len(body))
+        answer = await services.predictions.ask((found.model_id, None), body)
+    return Response(b'{"message":' + answer + b"}", media_type=JSON_MEDIA_TYPE)
+
+
+async def _described(services: Services, model_id: str) -> Metadata:
+    job = await run_in_thread(find_model, services.jobs, model_id)
+    match job.kind:
+        case "onnx":
+            return _of_onnx(job, OnnxManifest.model_validate(job.request))
+        case "endpoint":
+            return _of_endpoint(job, EndpointSpec.model_validate(job.request))
+    assert job.result_key is not None
+    return _of_trained(job, await run_in_thread(services.storage.get_manifest, job.result_key))
+
+
+def _of_trained(job: Job, manifest: TrainedManifest) -> Metadata:
+    sample = manifest.sample or {f.name: _ZEROS[f.type] for f in manifest.features}
+    return Metadata(
+        model_id=job.id,
+        kind=model_kind(job),
+        inputs=[TakenFeature.model_validate(f.model_dump()) for f in manifest.features],
+        prediction="number" if manifest.labels is None else "label",
+        labels=manifest.labels,
+        sample={"input_data": sample},
+    )
+
+
+def _of_onnx(job: Job, spec: OnnxManifest) -> Metadata:
+    inputs: list[TakenFeature | TakenImage]
+    if spec.image and spec.image.image:
+        inputs = [TakenImage(size=spec.image.image.size)]
+        sample: dict[str, Any] = {"image_data": GREY}
+    else:
+        inputs = [TakenFeature(name=name, type="number") for name in spec.features]
+        sample = {"input_data": spec.sample or dict.fromkeys(spec.features, 0)}
+    return Metadata(
+        model_id=job.id,
+        kind=model_kind(job),
+        inputs=inputs,
+        prediction="number" if spec.labels is None else "label",
+        labels=spec.labels,
+        sample=sample,
+    )
+
+
+def _of_endpoint(job: Job, spec: EndpointSpec) -> Metadata:
+    """Return what is known of a remote model: no more than the sample tells."""
+    sample: dict[str, Any] | None = None
+    inputs: list[TakenFeature | TakenImage] | None = None
+    if spec.sample is not None:
+        sample, inputs = {"input_data": spec.sample}, [_seen(*each) for each in spec.sample.items()]
+    elif spec.image_sample is not None:
+        sample, inputs = {"image_data": spec.image_sample}, [TakenImage()]
+    return Metadata(
+        model_id=job.id,
+        kind=model_kind(job),
+        inputs=inputs,
+        prediction="any",
+        sample=sample,
+    )
+
+
+def _seen(name: str, value: Any) -> TakenFeature:
+    """Guess a feature of a remote model by a value of it."""
+    match value:
+        case bool():
+            return TakenFeature(name=name, type="boolean")
+        case int() | float():
+            return TakenFeature(name=name, type="number")
+        case str():
+            return TakenFeature(name=name, type="text")
+    return TakenFeature(name=name, type="any")

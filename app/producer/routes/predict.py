@@ -1,0 +1,45 @@
+"""`POST /predict`: from bytes to bytes. Its requests outnumber all others by far."""
+
+import logging
+from contextlib import nullcontext
+
+from fastapi import APIRouter, Request, Response
+
+from app.observability import logs
+from app.producer.http.body import read_json_body
+from app.producer.http.raw_route import RawRoute, body_schema, document_body
+from app.producer.http.strict_route import problem_responses
+from app.producer.schemas.requests import PredictBody
+from app.producer.schemas.responses import PredictionAnswer
+from app.producer.services import Services
+from app.protocol.types import JSON_MEDIA_TYPE
+from app.protocol.validation import parse_request
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter(route_class=RawRoute)
+
+
+@router.post(
+    "/predict",
+    tags=["predictions"],
+    response_model=PredictionAnswer,
+    responses=problem_responses(404, 408, 409, 413, 422, 502, 503, 504),
+    openapi_extra=document_body((JSON_MEDIA_TYPE, body_schema(PredictBody))),
+)
+async def predict(request: Request) -> Response:
+    """Predict one row or image, or a list: of at most 10,000 rows, or 64 images.
+
+    `model_id` may be `latest`: the newest model that was trained, of `dataset_id` if that is given.
+    """
+    services: Services = request.app.state.services
+    with services.in_flight.admit() as take:
+        body = await read_json_body(request, take, services.settings.predict_timeout)
+        checked = parse_request(PredictBody, body)
+        model, job_id = (checked.model_id, checked.dataset_id), checked.job_id
+        del checked  # ten times as large as the body, which waits for its answer
+        with (
+            logs.log_task(logger, job_id, f"predict model={model[0]}") if job_id else nullcontext()
+        ):
+            answer = await services.predictions.ask(model, body)
+    return Response(b'{"message":' + answer + b"}", media_type=JSON_MEDIA_TYPE)

@@ -1,0 +1,196 @@
+"""Many models in one call: `POST /predict/parallel`."""
+
+import asyncio
+import json
+import logging
+import uuid
+from contextlib import ExitStack
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app import errors
+from app.concurrency import run_in_thread
+from app.inference import ensemble
+from app.inference.ensemble import combine
+from app.observability import logs
+from app.producer.http.body import encode_message, read_json_body
+from app.producer.http.raw_route import RawRoute, body_schema, document_body
+from app.producer.http.strict_route import problem_responses
+from app.producer.rpc.client import parse_reply
+from app.producer.schemas.requests import ParallelBody
+from app.producer.schemas.responses import ParallelAnswer
+from app.producer.services import Services
+from app.protocol.types import JSON_MEDIA_TYPE, JobStatus
+from app.protocol.validation import parse_request
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter(route_class=RawRoute, tags=["predictions"])
+
+
+_HEAD = 1000  # bytes, more than a message has beside the inputs
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What is asked, with a message for each model; `count` is that of a list of rows or images."""
+
+    bodies: dict[str, bytes]
+    model_ids: list[str]
+    job_id: str
+    dataset_id: str | None
+    seconds: float | None
+    combine: ensemble.CombineMethod | None
+    count: int | None
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """What came of asking one model: its reply as it came, or an error."""
+
+    model_id: str
+    elapsed_ms: float
+    reply: bytes | errors.WarrenError
+
+    def error(self) -> dict[str, Any]:
+        """Return the answer of a branch that failed."""
+        assert isinstance(self.reply, errors.WarrenError)
+        return {
+            "status": JobStatus.ERROR,
+            "model_id": self.model_id,
+            "elapsed_ms": self.elapsed_ms,
+            "error": self.reply.to_wire(),
+        }
+
+    def encode(self) -> bytes:
+        """Return the answer as JSON."""
+        if isinstance(self.reply, bytes):  # which may be megabytes, and is not parsed here
+            return b'{"elapsed_ms":%.1f,' % self.elapsed_ms + self.reply.lstrip()[1:]
+        return json.dumps(self.error()).encode()
+
+
+@router.post(
+    "/predict/parallel",
+    response_model=ParallelAnswer,
+    responses=problem_responses(404, 408, 409, 413, 422, 502, 503, 504),
+    openapi_extra=document_body((JSON_MEDIA_TYPE, body_schema(ParallelBody))),
+)
+async def parallel(request: Request) -> Response:
+    """Ask many models the same at once, and perhaps combine their answers.
+
+    A model that fails, or is not in time, has an `error` among the `answers`; only if all fail is
+    this a problem, that of the first one. `combine` takes the answers there are: `mean` of numbers
+    or probabilities, `vote` of labels, `max_proba` for the most certain. An uploaded model
+    of more than 100 labels tells only the five likeliest, and the others count as 0.
+    """
+    services: Services = request.app.state.services
+    began = perf_counter()
+    with ExitStack() as held:
+        take = held.enter_context(services.in_flight.admit())
+        body = await read_json_body(request, take, services.settings.predict_timeout)
+        call = _prepared(services, body)
+        del body
+        take(sum(map(len, call.bodies.values())))
+        for _ in range(1, len(call.bodies)):
+            held.enter_context(services.in_flight.admit())
+        with logs.log_task(logger, call.job_id, f"parallel models={len(call.bodies)}"):
+            async with asyncio.TaskGroup() as group:
+                tasks = {
+                    name: group.create_task(_ask(services, call, name)) for name in call.bodies
+                }
+            branches = [tasks[name].result() for name in call.model_ids]
+            good = [each.reply for each in branches if isinstance(each.reply, bytes)]
+            if not good:
+                raise _all_failed(branches, call.job_id)
+            combined = await _combined(call.combine, good, call.count) if call.combine else b""
+    elapsed = (perf_counter() - began) * 1000
+    return Response(
+        b'{"message":{"status":"%s","job_id":"%s","elapsed_ms":%.1f,"answers":[%s]%s}}'
+        % (
+            JobStatus.COMPLETED.encode(),
+            call.job_id.encode(),
+            elapsed,
+            b",".join(each.encode() for each in branches),
+            combined and b',"combined":' + combined,
+        ),
+        media_type=JSON_MEDIA_TYPE,
+    )
+
+
+def _prepared(services: Services, body: bytes) -> _Call:
+    """Check a body, and write the message for each model. Raises `errors.Invalid`, `TooLarge`.
+
+    What is parsed is ten times as large as the messages, and is gone when these wait.
+    """
+    asked = parse_request(ParallelBody, body)
+    names = list(dict.fromkeys(asked.model_ids))
+    inputs = {"input_data", "image_data"}
+    encoded = asked.model_dump_json(include=inputs, exclude_none=True).encode()
+    _check_size(services, len(names), len(body) + len(names) * (len(encoded) + _HEAD))
+    job_id = asked.job_id or uuid.uuid4().hex
+    head = {"dataset_id": asked.dataset_id, "job_id": job_id}
+    return _Call(
+        bodies={name: encode_message(encoded, model_id=name, **head) for name in names},
+        model_ids=asked.model_ids,
+        job_id=job_id,
+        dataset_id=asked.dataset_id,
+        seconds=asked.seconds,
+        combine=asked.combine,
+        count=len(asked.rows or asked.images) if asked.many else None,
+    )
+
+
+def _check_size(services: Services, models: int, size: int) -> None:
+    """Refuse what could not be admitted even if nothing else were in flight."""
+    most = services.settings.max_in_flight
+    if models > most:
+        raise errors.TooLarge(f"model_ids: at most {most} at a time", field="model_ids", limit=most)
+    limit = services.settings.max_in_flight_bytes
+    if size > limit:
+        raise errors.TooLarge(
+            f"body: for {models} models it becomes {size} bytes, and {limit} may be in flight; "
+            "ask fewer models at a time, or send less",
+            field="body",
+            limit=limit,
+        )
+
+
+async def _ask(services: Services, call: _Call, name: str) -> _Branch:
+    """Ask one model. Whatever goes wrong is its own result, so that no other is cancelled."""
+    began = perf_counter()
+    reply: bytes | errors.WarrenError
+    try:
+        model = (name, call.dataset_id)
+        reply = await services.predictions.ask(model, call.bodies[name], call.seconds)
+    except errors.WarrenError as error:
+        logger.info("model %s: %s: %s", name, error.type, error.detail)
+        reply = error
+    except Exception:
+        logger.exception("model %s", name)
+        reply = errors.WarrenError()
+    return _Branch(name, round((perf_counter() - began) * 1000, 1), reply)
+
+
+def _all_failed(branches: list[_Branch], job_id: str) -> errors.WarrenError:
+    """Return the first error, with all the answers."""
+    answers = [each.error() for each in branches]
+    first = answers[0]["error"]
+    return errors.from_wire({**first, "job_id": job_id, "answers": answers})
+
+
+async def _combined(how: ensemble.CombineMethod, replies: list[bytes], count: int | None) -> bytes:
+    """Return what replies make together, as JSON; what cannot be combined is an error in it."""
+    head = {"status": JobStatus.COMPLETED, "combine": how, "of": len(replies)}
+
+    def work() -> bytes:
+        read_ones = [parse_reply(reply) for reply in replies]
+        answers = [{**each.fields, "model_id": each.model_id} for each in read_ones]
+        return json.dumps({**head, **combine(how, answers, count)}, allow_nan=False).encode()
+
+    try:
+        return await run_in_thread(work)  # megabytes would keep all others waiting
+    except errors.WarrenError as error:
+        return json.dumps({**head, "status": JobStatus.ERROR, "error": error.to_wire()}).encode()

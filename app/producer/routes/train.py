@@ -1,0 +1,74 @@
+"""`POST /train`."""
+
+import logging
+import uuid
+
+from fastapi import APIRouter, Response
+from starlette.responses import JSONResponse
+
+from app import errors
+from app.amqp.topology import TRAIN_QUEUE
+from app.concurrency import run_in_thread
+from app.jobs.record import Job
+from app.observability import logs
+from app.producer.http.idempotency import IdempotencyKey, key_conflict
+from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.schemas.requests import TrainBody
+from app.producer.schemas.responses import AcceptedAnswer
+from app.producer.services import ServicesDep
+from app.protocol.requests import TrainRequest
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter(route_class=StrictRoute, tags=["jobs"])
+
+
+@router.post(
+    "/train",
+    status_code=202,
+    response_model=AcceptedAnswer,
+    responses=problem_responses(404, 413, 422, 503),
+)
+async def train(
+    body: TrainBody, services: ServicesDep, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Train a model on a data set.
+
+    The job's way is at `Location`. TASK_QUEUED says that no consumer took it within a second; it
+    will be run when one is free. The same `Idempotency-Key` with the same body is the same job.
+    """
+    jobs = services.jobs
+    if idempotency_key and (known := await run_in_thread(jobs.of_key, idempotency_key)):
+        return _again(known, body)
+    if not await run_in_thread(services.storage.dataset_exists, body.dataset_id):
+        raise errors.NotFound(
+            f"dataset_id: there is no data set {body.dataset_id}", field="dataset_id"
+        )
+    job_id = uuid.uuid4().hex
+    request = TrainRequest(**body.model_dump(), model_id=job_id)
+    message = request.encode()
+    row = ("train", request.dataset_id, request.model_dump())
+    if not await run_in_thread(jobs.accept, job_id, *row, idempotency_key=idempotency_key):
+        known = await run_in_thread(jobs.of_key, idempotency_key or "")
+        assert known is not None
+        return _again(known, body)
+    with logs.log_task(logger, job_id, f"train model={job_id}") as task:
+        task.status = await services.publish_job(TRAIN_QUEUE, message, job_id)
+    return _accepted(task.status, job_id)
+
+
+def _again(job: Job, body: TrainBody) -> Response:
+    """Answer a request whose idempotency key is that of a job."""
+    asked = TrainRequest(**body.model_dump(), model_id=job.id)
+    trains = job.kind == "train"
+    if not trains or not asked.asks_the_same(TrainRequest.model_validate(job.request)):
+        raise key_conflict(job)
+    return _accepted(job.state, job.id)
+
+
+def _accepted(status: str, job_id: str) -> Response:
+    return JSONResponse(
+        {"message": {"status": status, "model_id": job_id}},
+        202,
+        headers={"Location": f"/jobs/{job_id}"},
+    )

@@ -1,0 +1,145 @@
+"""HTTP bodies about models: how they are registered, listed and described."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Discriminator
+from pydantic.config import JsonDict
+
+from app.jobs.record import Job
+from app.models.endpoint import EndpointSpec
+from app.models.manifest import Label, OnnxManifest, TrainedManifest
+from app.protocol.types import JSON_MEDIA_TYPE
+
+Kind = Literal["trained", "onnx", "endpoint"]
+
+
+def model_kind(job: Job) -> Kind:
+    """Return what a model is, by its row."""
+    kinds: dict[str, Kind] = {"train": "trained", "onnx": "onnx", "endpoint": "endpoint"}
+    return kinds[job.kind]
+
+
+class ModelView(BaseModel):
+    """A model in short. What only a trained one has is null of the others."""
+
+    model_id: str
+    kind: Kind
+    dataset_id: str | None
+    estimator: str | None
+    metrics: dict[str, float] | None
+    trained_at: datetime | None
+    created_at: datetime
+
+
+class Models(BaseModel):
+    """The newest models first."""
+
+    models: list[ModelView]
+
+
+class TrainedModel(TrainedManifest):
+    """A model that was trained here."""
+
+    kind: Literal["trained"]
+
+
+class OnnxModel(OnnxManifest):
+    """An ONNX file that was uploaded, by its manifest."""
+
+    model_id: str
+    registered_at: datetime
+
+
+class EndpointModel(EndpointSpec):
+    """A model that is called elsewhere. Secrets are named, and never told."""
+
+    model_id: str
+    registered_at: datetime
+
+
+ModelDetail = Annotated[TrainedModel | OnnxModel | EndpointModel, Discriminator("kind")]
+
+
+class Registered(BaseModel):
+    """The answer of `PUT /models/{model_id}`."""
+
+    model_id: str
+    kind: Kind
+
+
+class TakenFeature(BaseModel):
+    """A value of a row."""
+
+    name: str
+    type: Literal["number", "boolean", "text", "any"]
+    nullable: bool = False
+
+
+class TakenImage(BaseModel):
+    """A JPEG or PNG in base64; `size` is the [height, width] that it is brought to."""
+
+    name: Literal["image_data"] = "image_data"
+    type: Literal["image"] = "image"
+    size: list[int] | None = None
+
+
+class Metadata(BaseModel):
+    """What a model takes and answers; `inputs` are null where nobody has told.
+
+    `sample` holds `input_data` or `image_data`, and with the `model_id` is a body of /predict.
+    """
+
+    model_id: str
+    kind: Kind
+    inputs: list[TakenFeature | TakenImage] | None
+    prediction: Literal["number", "label", "any"]
+    labels: list[Label] | None = None
+    sample: dict[str, Any] | None
+
+
+def _whole(kind: type[BaseModel]) -> JsonDict:
+    """Return the schema of a body that FastAPI does not read, with all that it refers to."""
+    found = kind.model_json_schema()
+    definitions: dict[str, Any] = found.pop("$defs", {})
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [resolved(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value:
+            return resolved(definitions[value["$ref"].rpartition("/")[2]])
+        return {key: resolved(each) for key, each in value.items()}
+
+    return dict(resolved(found))
+
+
+_IRIS: JsonDict = {
+    "inputs": [{"name": "X", "features": ["sepal_length", "sepal_width"]}],
+    "output": {"name": "probabilities", "holds": "probabilities"},
+    "labels": ["setosa", "versicolor"],
+    "sample": {"sepal_length": 5.1, "sepal_width": 3.5},
+}
+_REMOTE: JsonDict = {
+    "url": "http://127.0.0.1:8080/predict",
+    "seconds": 10,
+    "sample": {"bmi": 0.06, "bp": 0.02},
+}
+REGISTRATION: JsonDict = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["manifest", "model"],
+                "properties": {
+                    "manifest": {**_whole(OnnxManifest), "example": _IRIS},
+                    "model": {"type": "string", "format": "binary"},
+                },
+            },
+            "encoding": {"manifest": {"contentType": JSON_MEDIA_TYPE}},
+        },
+        JSON_MEDIA_TYPE: {"schema": _whole(EndpointSpec), "example": _REMOTE},
+    },
+}

@@ -1,0 +1,71 @@
+"""HTTP bodies that clients send, with examples that run."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
+
+from app.inference.ensemble import CombineMethod
+from app.protocol.requests import PredictionInputs, PredictRequest, TrainingSpec
+from app.protocol.types import LATEST, Id
+
+_ROW: JsonDict = {
+    "age": 0.038076,
+    "bmi": 0.061696,
+    "bp": 0.021872,
+    "s1": -0.044223,
+    "s2": -0.034821,
+    "s3": -0.043401,
+    "s4": -0.002592,
+    "s5": 0.019908,
+    "s6": -0.017646,
+}
+TRAIN_EXAMPLE: JsonDict = {"dataset_id": "diabetes", "features": list(_ROW), "target": "target"}
+PREDICT_EXAMPLE: JsonDict = {"model_id": LATEST, "dataset_id": "diabetes", "input_data": _ROW}
+PARALLEL_EXAMPLE: JsonDict = {
+    "model_ids": [LATEST],
+    "dataset_id": "diabetes",
+    "input_data": _ROW,
+    "combine": "mean",
+}
+CSV_EXAMPLE = "size,colour,price\n1.5,red,10\n2.5,blue,14\n3.0,red,18\n4.5,,23\n5.0,blue,24\n"
+
+
+class TrainBody(TrainingSpec):
+    """The body of `POST /train`. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [TRAIN_EXAMPLE]})
+
+
+class PredictBody(PredictRequest):
+    """The body of `POST /predict`. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PREDICT_EXAMPLE]})
+
+
+class ParallelBody(PredictionInputs):
+    """The body of `POST /predict/parallel`. Unknown keys are refused.
+
+    A model is asked once however often it stands in `model_ids`, and then counts as often. Each has
+    `seconds` to answer, at most as many as it has anyway.
+    """
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PARALLEL_EXAMPLE]})
+
+    model_ids: Annotated[list[Id], Field(min_length=1, max_length=32)]
+    dataset_id: Id | None = None
+    seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
+    combine: CombineMethod | None = None
+    job_id: Id | None = None
+
+
+class InvocationBody(PredictionInputs):
+    """The JSON of `POST /invocations`, where it is no row or list of rows."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"input_data": _ROW}]}
+    )
+
+    model_id: Id = LATEST
+    dataset_id: Id | None = None
+    job_id: Id | None = None

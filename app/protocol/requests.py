@@ -1,0 +1,138 @@
+"""What travels: requests and replies as JSON bodies, checked once at each door."""
+
+import json
+from collections import Counter
+from typing import Annotated, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+)
+
+from app import errors
+from app.protocol.estimators import EstimatorName
+from app.protocol.types import LATEST, Column, Id, Images, Row, Rows
+from app.settings import MIN_FIT_MEMORY
+
+MAX_TRAINING_BYTES = 4_000_000  # what a broker takes, with room for what the relay writes out
+
+
+class RequestBody(BaseModel):
+    """A request's body. Keys that a consumer does not know are ignored."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    def encode(self) -> bytes:
+        """Return the JSON body, without what was left at its default of null."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class TrainingSpec(RequestBody):
+    """What to learn from which data, in how many seconds and bytes of memory at most."""
+
+    dataset_id: Id
+    features: Annotated[list[Column], Field(min_length=1, max_length=10_000)]
+    target: Column
+    estimator: EstimatorName = "random_forest_regressor"
+    params: dict[str, JsonValue] = Field(default_factory=dict, max_length=100)
+    test_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    max_seconds: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="How long the fit may take, at most as long as the consumer allows."
+    )
+    max_memory: Annotated[int, Field(ge=MIN_FIT_MEMORY)] | None = Field(
+        None, description="Bytes it may take, beside what the libraries need; at most as above."
+    )
+
+    @field_validator("features")
+    @classmethod
+    def _distinct(cls, features: list[str]) -> list[str]:
+        if twice := [name for name, count in Counter(features).items() if count > 1]:
+            raise ValueError(f"given more than once: {', '.join(twice)}")
+        return features
+
+    @field_validator("target")
+    @classmethod
+    def _not_a_feature(cls, target: str, info: ValidationInfo) -> str:
+        if target in info.data.get("features", ()):
+            raise ValueError(f"{target} is also among the features")
+        return target
+
+
+class TrainRequest(TrainingSpec):
+    """The message of a training: the HTTP body and the id the model will have."""
+
+    model_id: Id | None = None
+
+    def encode(self) -> bytes:
+        """Return the JSON body. Raises `errors.TooLarge` for what could not be published again."""
+        body = super().encode()
+        if len(body) > MAX_TRAINING_BYTES:
+            raise errors.TooLarge(
+                f"body: a training may have {MAX_TRAINING_BYTES} bytes, and this has {len(body)}",
+                field="body",
+            )
+        return body
+
+    def asks_the_same(self, other: Self) -> bool:
+        """Whether both have the same body, the model's id aside."""
+        mine, theirs = (each.model_copy(update={"model_id": None}) for each in (self, other))
+        return mine.encode() == theirs.encode()
+
+    @field_validator("model_id")
+    @classmethod
+    def _not_reserved(cls, model_id: str | None) -> str | None:
+        if model_id == LATEST:
+            raise ValueError(f"{LATEST} always means the newest model")
+        return model_id
+
+
+class PredictionInputs(RequestBody):
+    """What is asked of a model: rows, or images as base64 of JPEG or PNG; one of them or a list."""
+
+    image_data: Images | None = None
+    input_data: Rows | None = Field(None, validate_default=True)
+
+    @field_validator("input_data")
+    @classmethod
+    def _one_of_them(cls, rows: Rows | None, info: ValidationInfo) -> Rows | None:
+        if "image_data" in info.data and (rows is None) == (info.data["image_data"] is None):
+            raise ValueError("give either this or image_data")
+        return rows
+
+    @property
+    def many(self) -> bool:
+        """Whether a list is asked for, and is to be answered by lists."""
+        return isinstance(self.input_data, list) or isinstance(self.image_data, list)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Return the rows asked for, one or many; none where images are."""
+        asked = self.input_data
+        return asked if isinstance(asked, list) else [] if asked is None else [asked]
+
+    @property
+    def images(self) -> list[str]:
+        """Return the images asked for, one or many; none where rows are."""
+        asked = self.image_data
+        return asked if isinstance(asked, list) else [] if asked is None else [asked]
+
+
+class PredictRequest(PredictionInputs):
+    """What is asked of one model.
+
+    The model may be called `latest`: the newest that finished, of `dataset_id` when that is given.
+    A request with a `job_id` is logged under it at its start and end, on both sides of the broker.
+    """
+
+    model_id: Id
+    dataset_id: Id | None = None
+    job_id: Id | None = None
+
+
+def job_notification(job_id: str) -> bytes:
+    """Return the body of the message of a predict job: what is asked stands in its row."""
+    return json.dumps({"job_id": job_id}).encode()

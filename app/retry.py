@@ -1,0 +1,77 @@
+"""Growing delays between attempts, and retries until a dependency is available."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator
+from time import monotonic
+from typing import TypeVar
+
+from app import errors
+
+STEADY_SECONDS = 5.0  # a connection that was lost sooner may be so again
+
+
+def backoff_delays() -> Iterator[float]:
+    """Yield the seconds to wait before each new connection: doubling from 0.1 to 5, with jitter.
+
+    The jitter takes up to half of a delay away, so that a fleet does not return in step.
+    """
+    delay = 0.1
+    while True:
+        yield delay * random.uniform(0.5, 1.0)  # noqa: S311
+        delay = min(delay * 2, 5.0)
+
+
+class ReconnectBackoff:
+    """The delays between connections. They begin anew after one that held."""
+
+    def __init__(self) -> None:
+        """Nothing has been tried."""
+        self._delays = backoff_delays()
+        self._since = monotonic()
+
+    def begin(self) -> None:
+        """Say that a connection is tried now."""
+        self._since = monotonic()
+
+    def next(self) -> float:
+        """Return the seconds to wait now that it is lost."""
+        if monotonic() > self._since + STEADY_SECONDS:
+            self._delays = backoff_delays()
+        return next(self._delays)
+
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class RetryUntilAvailable:
+    """Asks again after `errors.Unavailable`, until `stopping` is set."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        """Wait for nothing yet; `stopping` is set when nobody may wait any longer."""
+        self._stopping = stopping
+
+    def __call__(self, call: Callable[[], T], seconds: float = float("inf")) -> T:
+        """Return what `call` returns, trying for so many seconds. Raises `errors.ShuttingDown`."""
+        deadline = monotonic() + seconds
+        for delay in backoff_delays():
+            try:
+                return call()
+            except errors.Unavailable as error:
+                if monotonic() > deadline:
+                    raise
+                logger.warning("%s; again in %.1f s", error, delay)
+                self.wait(delay)
+        raise AssertionError
+
+    def wait(self, seconds: float) -> None:
+        """Wait. Raises `errors.ShuttingDown`."""
+        if self._stopping.wait(seconds):
+            raise errors.ShuttingDown
+
+    def check(self) -> None:
+        """Raise `errors.ShuttingDown` when it is time."""
+        if self._stopping.is_set():
+            raise errors.ShuttingDown

@@ -1,0 +1,101 @@
+"""The child's side of a fit: check, wait for the file, fit, write.
+
+It is told what to do by its arguments and goes on when the pipe says so; it answers over the pipe.
+"""
+
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import threading
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from app import errors
+from app.inference import trained_model
+from app.protocol.requests import TrainRequest
+from app.training import pipeline
+from app.training.dataset import read_dataset
+from app.training.estimators import build_estimator
+from app.training.evaluation import measure_parity
+
+NICENESS = 10  # somebody waits for a prediction; a fit takes the time that is left
+MAX_PARITY = 1e-2  # nearest neighbours may differ by more where distances tie
+
+
+def memory_of(pid: int) -> int:
+    """Return the bytes that a process has taken for itself; 0 where the system does not say."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[5])
+    except (OSError, IndexError):
+        return 0
+    return pages * resource.getpagesize()
+
+
+def out_of_memory(memory: int) -> errors.FitOutOfMemory:
+    """Return the error of a fit that needed more than it may have."""
+    return errors.FitOutOfMemory(f"the fit needed more than {memory / 1e6:,.0f} MB of memory")
+
+
+def main(
+    pipe: Connection, body: dict[str, Any], model_id: str, csv: str, onnx: str, memory: int
+) -> None:
+    """Be the child. `memory` is in bytes, on top of what the libraries have taken."""
+    # Only children load scikit-learn; the server they are forked from has done so already.
+
+    # Both may be sent to the whole group: the parent decides what becomes of the fit.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.nice(NICENESS)
+    folder = Path(csv).parent
+    threading.Thread(target=_die_with_parent, args=(folder,), daemon=True).start()
+    request = TrainRequest.model_validate(body)
+
+    def progress(fraction: float) -> None:
+        pipe.send(("progress", fraction))
+
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    bound = memory_of(os.getpid()) + memory
+    if most == resource.RLIM_INFINITY or bound < most:
+        resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
+    try:
+        build_estimator(request.estimator, request.params)
+        pipe.send(("checked", bound))
+        pipe.recv()
+        fitted = pipeline.fit_pipeline(read_dataset(csv, request), request, model_id, progress)
+        file, _ = fitted.encode(parity=0.0)
+        parity = measure_parity(
+            fitted.expected, trained_model.TrainedModel(file).run(fitted.inputs)
+        )
+        if not (parity <= MAX_PARITY or request.estimator.startswith("knn")):
+            raise errors.BadData(
+                f"params: ONNX would answer otherwise than scikit-learn (parity {parity:.2g}), "
+                "so this model cannot be served",
+                field="params",
+            )
+        file, manifest = fitted.encode(parity)
+        Path(onnx).write_bytes(file)
+        pipe.send(("done", manifest.model_dump()))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the parent gave up
+    except errors.WarrenError as error:
+        pipe.send(("error", error.to_wire()))
+    except MemoryError:
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))  # telling of it needs some, too
+        pipe.send(("error", out_of_memory(memory).to_wire()))
+    except Exception as error:  # noqa: BLE001  the libraries raise anything; the job tells
+        traceback.print_exc()
+        detail = f"{request.estimator} cannot be fitted or exported with these params: {error!r}"
+        pipe.send(("error", errors.FitFailed(detail).to_wire()))
+
+
+def _die_with_parent(folder: Path) -> None:
+    """End when the parent has died, which could not remove its folder."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)

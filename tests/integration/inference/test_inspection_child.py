@@ -1,0 +1,311 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from app import errors
+from app.inference import inspection_child, run_deadline, uploaded_model
+from app.models.manifest import OnnxManifest
+from tests.conftest import ROOT
+from tests.support import graphs
+from tests.support.graphs import DOUBLE, FLOAT, IMAGES, INT64, LINEAR, STRING
+
+
+def spec(base, **changes):
+    return OnnxManifest.model_validate({**base, **changes})
+
+
+def image(**changes):
+    return {**IMAGES, "inputs": [{"name": "image", "image": {"size": [8, 8], **changes}}]}
+
+
+def probable(labels, **changes):
+    return {
+        "inputs": [{"name": "x", "features": ["x"]}],
+        "output": {"name": "p", "holds": "probabilities"},
+        "labels": [f"l{n}" for n in range(labels)],
+        **changes,
+    }
+
+
+OWN_PARTS = {
+    "inputs": [{"name": "a", "features": ["a"]}, {"name": "b", "features": ["b"]}],
+    "output": {"name": "y", "holds": "values"},
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "described"),
+    {
+        "rows": (graphs.linear(), LINEAR),
+        "doubles": (graphs.linear(DOUBLE), LINEAR),
+        "whole numbers": (graphs.linear(INT64), LINEAR),
+        "one by one": (graphs.linear(batch=1), LINEAR),
+        "a sample": (graphs.linear(), {**LINEAR, "sample": {"a": 1.5, "b": -2}}),
+        "inputs of their own": (graphs.named(), OWN_PARTS),
+        "images": (graphs.colours(), IMAGES),
+        "one image": (graphs.colours(1), IMAGES),
+        "channels last": (graphs.colours(layout="NHWC"), image(layout="NHWC")),
+        "any size": (graphs.colours(size=None), image(size=[5, 9])),
+        "probabilities": (graphs.probabilities(4), probable(4)),
+    }.values(),
+)
+def test_what_can_serve_passes(file, described):
+    inspection_child.check(file, spec(described))
+
+
+def unknown_operator():
+    nodes = [helper.make_node("Prophesy", ["x"], ["y"])]
+    return graphs.file(nodes, {"x": (FLOAT, [None, 2])}, {"y": (FLOAT, [None, 1])})
+
+
+def own_domain():
+    nodes = [helper.make_node("Prophesy", ["x"], ["y"], domain="own")]
+    return graphs.file(nodes, {"x": (FLOAT, [None, 2])}, {"y": (FLOAT, [None, 1])})
+
+
+def texts():
+    nodes = [helper.make_node("Cast", ["x"], ["y"], to=FLOAT)]
+    return graphs.file(nodes, {"x": (STRING, [None, 2])}, {"y": (FLOAT, [None, 2])})
+
+
+def says_text():
+    nodes = [helper.make_node("Cast", ["x"], ["y"], to=STRING)]
+    return graphs.file(nodes, {"x": (FLOAT, [None, 2])}, {"y": (STRING, [None, 2])})
+
+
+def zipmap():
+    nodes = [
+        helper.make_node("ZipMap", ["x"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[0, 1])
+    ]
+    inputs = [helper.make_tensor_value_info("x", FLOAT, [None, 2])]
+    kind = helper.make_sequence_type_proto(
+        helper.make_map_type_proto(INT64, helper.make_tensor_type_proto(FLOAT, []))
+    )
+    graph = helper.make_graph(nodes, "graph", inputs, [helper.make_value_info("y", kind)])
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+
+
+def only_one():
+    """A graph that says that it takes any number of rows, and does not."""
+    nodes = [
+        helper.make_node("Reshape", ["x", "shape"], ["row"]),
+        helper.make_node("ReduceMax", ["row", "axis"], ["y"], keepdims=0),
+    ]
+    shapes = {"x": (FLOAT, [None, 2])}, {"y": (FLOAT, [None])}
+    constants = {"shape": (INT64, [2], [1, 2]), "axis": (INT64, [1], [1])}
+    return graphs.file(nodes, *shapes, constants)
+
+
+def of_all():
+    """A graph that has one answer, whatever the number of rows."""
+    nodes = [helper.make_node("ReduceMax", ["x"], ["y"], keepdims=0)]
+    return graphs.file(nodes, {"x": (FLOAT, [None, 2])}, {"y": (FLOAT, [])})
+
+
+def logarithm():
+    nodes = [
+        helper.make_node("Log", ["x"], ["log"]),
+        helper.make_node("ReduceMax", ["log", "axis"], ["y"], keepdims=0),
+    ]
+    shapes = {"x": (FLOAT, [None, 2])}, {"y": (FLOAT, [None])}
+    return graphs.file(nodes, *shapes, {"axis": (INT64, [1], [1])})
+
+
+def newer():
+    loaded = onnx.load_model_from_string(graphs.linear())
+    loaded.ir_version = 99
+    return loaded.SerializeToString()
+
+
+BAD = {
+    "garbage": (b"garbage", LINEAR, "model", "no ONNX file"),
+    "nothing": (b"", LINEAR, "model", "no valid ONNX"),
+    "zeros": (bytes(1000), LINEAR, "model", "no ONNX file"),
+    "cut": (graphs.linear()[:-30], LINEAR, "model", "no ONNX file"),
+    "too new": (newer(), LINEAR, "model", "no valid ONNX"),
+    "unknown operator": (unknown_operator(), LINEAR, "model", "Prophesy"),
+    "an operator of its own": (own_domain(), LINEAR, "model", "own"),
+    **{
+        f"external {where}": (graphs.external(where), LINEAR, "model", "in other files")
+        for where in ("initializer", "attribute", "sparse", "subgraph", "function", "training")
+    },
+    "no such input": (
+        graphs.linear(),
+        {**LINEAR, "inputs": [{"name": "z", "features": ["a", "b"]}]},
+        "manifest.inputs.0.name",
+        "it has x",
+    ),
+    "an input too few": (
+        graphs.named(),
+        {**OWN_PARTS, "inputs": OWN_PARTS["inputs"][:1]},
+        "manifest.inputs",
+        "also needs b",
+    ),
+    "no such output": (
+        graphs.linear(),
+        {**LINEAR, "output": {"name": "z", "holds": "values"}},
+        "manifest.output.name",
+        "it has y",
+    ),
+    "too few features": (
+        graphs.linear(),
+        {**LINEAR, "inputs": [{"name": "x", "features": ["a"]}]},
+        "manifest.inputs.0.features",
+        "[?, 2]",
+    ),
+    "an input of text": (texts(), LINEAR, "manifest.inputs.0.name", "tensor(string)"),
+    "an output of text": (says_text(), LINEAR, "manifest.output.name", "not of numbers"),
+    "a ZipMap": (zipmap(), LINEAR, "manifest.output.name", "without ZipMap"),
+    "a fixed batch": (graphs.linear(batch=4), LINEAR, "manifest.inputs.0.name", "batches of 4"),
+    "one row only": (only_one(), LINEAR, "model", "2 at a time"),
+    "one answer to all": (of_all(), LINEAR, "manifest.output.name", "[]"),
+    "images to rows": (
+        graphs.linear(),
+        {**image(), "inputs": [{"name": "x", "image": {"size": [8, 8]}}]}
+        | {"output": {"name": "y", "holds": "logits"}},
+        "manifest.inputs.0.image",
+        "4 dimensions",
+    ),
+    "rows to images": (
+        graphs.colours(),
+        {**IMAGES, "inputs": [{"name": "image", "features": ["a"]}]},
+        "manifest.inputs.0.features",
+        "[?, 3, 8, 8]",
+    ),
+    "another size": (graphs.colours(), image(size=[8, 9]), "manifest.inputs.0.image", "8 x 9"),
+    "another layout": (graphs.colours(), image(layout="NHWC"), "manifest.inputs.0.image", "NHWC"),
+    "too few labels": (graphs.probabilities(4), probable(3), "manifest.labels", "there are 3"),
+    "too many labels": (graphs.probabilities(4), probable(5), "manifest.labels", "[?, 4]"),
+    "logits": (
+        graphs.probabilities(3, softmax=False),
+        {**probable(3), "sample": {"x": 5}},
+        "manifest.output.holds",
+        "no probabilities",
+    ),
+    "a sample of text": (
+        graphs.linear(),
+        {**LINEAR, "sample": {"a": "x", "b": 1}},
+        "manifest.sample",
+        "a number",
+    ),
+    "zeros it cannot take": (logarithm(), LINEAR, "manifest.sample", "no finite answer"),
+    "memory": (graphs.memory_bomb(10**9), LINEAR, "model", "memory"),
+}
+
+
+@pytest.mark.parametrize(("file", "described", "field", "says"), BAD.values(), ids=BAD)
+def test_what_cannot_serve_is_refused_with_the_reason(file, described, field, says):
+    with pytest.raises(errors.Invalid) as caught:
+        inspection_child.check(file, spec(described))
+
+    assert caught.value.extra["field"] == field
+    assert says in caught.value.detail
+    assert caught.value.detail.startswith(f"{field}: ")
+    assert len(caught.value.detail) < 700
+
+
+def test_zeros_that_a_model_cannot_take_are_no_matter_if_there_is_a_sample():
+    inspection_child.check(logarithm(), spec(LINEAR, sample={"a": 1, "b": 2}))
+
+
+def test_a_loop_without_an_end_is_ended(monkeypatch):
+    monkeypatch.setattr(uploaded_model, "RUN_SECONDS", 0.1)
+    monkeypatch.setattr(run_deadline, "BEAT_SECONDS", 0.05)
+
+    with pytest.raises(errors.Invalid, match=r"longer than 0\.1 s"):
+        inspection_child.check(graphs.endless(), spec(LINEAR))
+
+
+def inspected(tmp_path, file, described, code=""):
+    """Run the real process, after some lines of Python if need be; return its verdict."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(file)
+    command = (
+        ["-c", code, str(path)] if code else ["-m", "app.inference.inspection_child", str(path)]
+    )
+    found = subprocess.run(
+        [sys.executable, *command],
+        input=spec(described).model_dump_json().encode(),
+        capture_output=True,
+        cwd=ROOT,
+        env={},
+        timeout=60,
+        check=False,
+    )
+    assert (found.returncode, found.stderr) == (0, b"")
+    return json.loads(found.stdout)
+
+
+def test_the_process_says_that_nothing_is_wrong(tmp_path):
+    assert inspected(tmp_path, graphs.linear(), LINEAR) == {}
+    assert inspected(tmp_path, graphs.colours(), IMAGES) == {}
+
+
+def test_the_process_says_what_is_wrong(tmp_path):
+    error = inspected(tmp_path, b"garbage", LINEAR)["error"]
+
+    assert (error["type"], error["field"]) == ("invalid", "model")
+
+
+@pytest.mark.parametrize("side", [30_000, 100_000])
+def test_memory_is_bounded(tmp_path, side):
+    error = inspected(tmp_path, graphs.memory_bomb(side), LINEAR)["error"]
+
+    assert error["detail"].endswith("it needs more than 2,000 MB of memory")
+
+
+def test_a_small_file_may_not_become_a_large_model(tmp_path):
+    error = inspected(tmp_path, graphs.swelling(100_000_000), LINEAR)["error"]
+
+    assert error["field"] == "model"
+    assert "it keeps 4" in error["detail"]
+    assert "for a file of its size 200 MB are allowed" in error["detail"]
+
+
+def test_a_model_may_become_somewhat_larger_than_its_file(tmp_path):
+    assert inspected(tmp_path, graphs.swelling(25_000_000), LINEAR) == {}
+    assert inspected(tmp_path, graphs.heavy(100), LINEAR) == {}
+
+
+def test_as_many_are_tried_as_will_be_asked_at_a_time(monkeypatch):
+    tried = []
+
+    def run(model, prepared):
+        tried.append(len(prepared))
+        return np.zeros((len(prepared), 3), np.float32)
+
+    monkeypatch.setattr(uploaded_model.UploadedModel, "run", run)
+    for size in (8, 2000, 4096):  # the last so large that serving takes them one by one
+        inspection_child.check(graphs.colours(size=size), spec(image(size=[size, size])))
+
+    assert tried == [1, 8, 1, 1, 5, 1, 1, 1]
+
+
+CONFINED = """
+import json, socket, sys
+from app import inspection
+
+def tried(file, spec):
+    refused = []
+    for attempt in (lambda: open("/etc/passwd"), socket.socket, lambda: open("new", "w")):
+        try:
+            attempt()
+        except OSError as error:
+            refused.append(error.errno)
+    raise inspection.refused("model", str(refused))
+
+inspection.check = tried
+inspection.main(sys.argv[1])
+"""
+
+
+def test_the_process_opens_nothing_but_the_file(tmp_path):
+    error = inspected(tmp_path, graphs.linear(), LINEAR, CONFINED)["error"]
+
+    assert error["detail"] == "model: [24, 24, 24]"  # EMFILE

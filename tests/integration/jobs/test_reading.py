@@ -1,0 +1,203 @@
+import pytest
+import sqlalchemy as sa
+
+from app import errors
+from app.jobs.store import JobStore
+from app.models.registry import find_model, newest_models, register_model
+from app.protocol.types import JobStatus
+from tests.support.rows import (
+    ANSWER,
+    ASKED,
+    ERROR,
+    REQUEST,
+    RESULT,
+    SYNC,
+    accept,
+    put,
+    run,
+    wait_for_the_clock,
+)
+
+
+def test_the_newest_come_first(store):
+    for n in range(5):
+        accept(store, f"job-{n}")
+        wait_for_the_clock(store)
+
+    assert [job.id for job in store.newest(3)] == ["job-4", "job-3", "job-2"]
+    assert len(store.newest(100)) == 5
+
+
+def test_the_newest_may_be_of_one_state(store):
+    store.complete("done", run(store, "done"), *RESULT)
+    run(store, "running")
+    accept(store, "queued")
+    accept(store, "cancelled")
+    store.cancel("cancelled")
+
+    assert [job.id for job in store.newest(10, JobStatus.COMPLETED)] == ["done"]
+    assert [job.id for job in store.newest(10, JobStatus.RUNNING)] == ["running"]
+    assert [job.id for job in store.newest(10, JobStatus.QUEUED)] == ["queued"]
+    assert [job.id for job in store.newest(10, JobStatus.CANCELLED)] == ["cancelled"]
+    assert store.newest(10, JobStatus.ERROR) == []
+
+
+def test_a_list_has_no_answers(store):
+    run(store, kind="predict")
+    accept(store, "both", kind="predict", sync=SYNC)
+    store.answer("both", store.claim("both", "worker", redelivered=False), ANSWER)
+
+    found = {job.id: job for job in store.newest(10)}
+
+    assert found["both"].sync is found["both"].result is None
+    assert found["both"].request == ASKED
+    assert (store.get("both").sync, store.get("both").result) == (SYNC, ANSWER)
+    assert store.get("m").sync is None
+
+
+def test_the_newest_are_read_in_their_order_and_not_sorted(sqlite_url):
+    """A table of 100,000 rows would be sorted for each list."""
+    asked = []
+    store = JobStore(sqlite_url)
+    sa.event.listen(store.engine, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+    store.newest(10)
+    ((statement, values),) = asked
+    with store.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        assert [step[3] for step in plan] == ["SCAN jobs USING INDEX ix_jobs_created_at"]
+    store.close()
+
+
+def test_a_version_tells_of_a_change_and_of_the_end(store):
+    assert store.version("m") is None
+    attempt = run(store)
+    before, ended = store.version("m")
+    assert (before, ended) == (store.get("m").version, False)
+    store.complete("m", attempt, *RESULT)
+    after, ended = store.version("m")
+    assert (after, ended) == (before + 1, True)
+
+
+def test_models_are_listed_without_what_they_were_registered_with(store):
+    register_model(store, "far", "endpoint", {"kind": "endpoint", "sample": {"a": "x" * 1000}})
+    wait_for_the_clock(store)
+    accept(store, "asked", kind="predict")
+    store.complete("m", run(store), *RESULT)
+
+    found = newest_models(store, 10)
+
+    assert [(job.id, job.kind, job.request) for job in found] == [
+        ("m", "train", REQUEST),
+        ("far", "endpoint", {}),
+    ]
+    assert find_model(store, "far").request["kind"] == "endpoint"
+
+
+def test_a_job_is_found_by_its_key(store):
+    accept(store, "one", idempotency_key="k1")
+    accept(store, "two", idempotency_key="k2")
+    accept(store, "three")
+
+    assert store.of_key("k2").id == "two"
+    assert store.of_key("K2") is None
+
+
+def positions(store, *names):
+    return [store.position(store.get(name)) for name in names]
+
+
+def test_a_queued_job_has_its_place_in_the_queue(store):
+    for name in ("zoe", "bob", "mia"):
+        accept(store, name)
+        wait_for_the_clock(store)
+
+    assert positions(store, "zoe", "bob", "mia") == [1, 2, 3]
+
+
+def test_jobs_of_one_moment_have_different_places(store):
+    for name in ("zoe", "bob", "mia"):
+        accept(store, name)
+    put(store, created_at=-10)
+
+    assert sorted(positions(store, "zoe", "bob", "mia")) == [1, 2, 3]
+
+
+def test_only_who_waits_is_counted(store):
+    for name in ("running", "done", "cancelled", "waiting", "last"):
+        accept(store, name)
+        wait_for_the_clock(store)
+    store.claim("running", "worker", redelivered=False)
+    store.complete("done", store.claim("done", "worker", redelivered=False), *RESULT)
+    store.cancel("cancelled")
+
+    assert positions(store, "waiting", "last") == [1, 2]
+
+
+def test_a_completed_job_is_a_model(store):
+    store.complete("m", run(store), *RESULT)
+
+    assert find_model(store, "m").result_key == "models/m/1/"
+
+
+def test_a_model_that_nobody_trains_is_not_found(store):
+    with pytest.raises(errors.NotFound, match="there is no model m") as caught:
+        find_model(store, "m")
+
+    assert caught.value.extra["field"] == "model_id"
+
+
+NOT_READY = {
+    JobStatus.QUEUED: lambda store: accept(store),
+    JobStatus.RUNNING: lambda store: run(store),
+    JobStatus.ERROR: lambda store: store.fail("m", run(store), ERROR),
+    JobStatus.CANCELLED: lambda store: store.cancel(accept(store)),
+}
+
+
+@pytest.mark.parametrize("state", NOT_READY)
+def test_a_job_without_a_result_is_a_model_that_is_not_ready(store, state):
+    NOT_READY[state](store)
+
+    with pytest.raises(errors.NotReady) as caught:
+        find_model(store, "m")
+
+    assert caught.value.extra["state"] == state
+    assert str(state) in caught.value.detail
+    assert ("no column a" in caught.value.detail) == (state is JobStatus.ERROR)
+
+
+def complete(store, job_id, dataset_id):
+    assert store.complete(job_id, run(store, job_id, dataset_id), *RESULT)
+
+
+def test_the_latest_model_is_the_one_that_finished_last(store):
+    first, second = run(store, "first", "d"), run(store, "second", "e")
+    assert store.complete("second", second, *RESULT)
+    wait_for_the_clock(store)
+    assert store.complete("first", first, *RESULT)
+
+    assert find_model(store, "latest").id == "first"
+    assert find_model(store, "latest", "e").id == "second"
+    assert find_model(store, "latest", "d").id == "first"
+
+
+def test_what_runs_failed_or_was_cancelled_is_never_the_latest(store):
+    complete(store, "done", "d")
+    run(store, "running", "d")
+    store.fail("failed", run(store, "failed", "d"), ERROR)
+    run(store, "cancelled", "d")
+    store.cancel("cancelled")
+
+    assert find_model(store, "latest").id == "done"
+
+
+def test_there_may_be_no_latest(store):
+    complete(store, "done", "d")
+
+    with pytest.raises(errors.NotFound, match="latest on data set e"):
+        find_model(store, "latest", "e")
+
+
+def test_the_first_latest_is_not_found(store):
+    with pytest.raises(errors.NotFound, match="no model latest"):
+        find_model(store, "latest")

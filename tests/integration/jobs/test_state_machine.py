@@ -1,0 +1,479 @@
+"""The job table as a machine: whatever is done in whatever order, what it promises holds.
+
+Hypothesis plays producers, relays, the broker, consumers (dead ones, too) and time. After each step
+the rows are compared with a model of a few lines, and with the rows of the step before. At the end
+everything is healed, and whatever was accepted has to end.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import count
+
+import hypothesis.strategies as st
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from app.database.engine import database_now
+from app.database.tables import jobs_table
+from app.jobs import outbox
+from app.jobs import store as store_module
+from app.jobs.record import JOB_COLUMNS, Job, read_jobs
+from app.jobs.store import JOB_KINDS, JobStore
+from app.protocol.types import JobStatus
+from tests.support.rows import ASKED, ERROR, INPUTS, REQUEST, expire, put
+
+# Time passes only by the rules, however slow the machine is.
+LEASE, SUSPECT, SETTLED, DELAY = 9000.0, 3000.0, 1000.0, 5000.0
+MAX_ATTEMPTS = 2
+
+WHICH = st.integers(0, 15)
+KEYS = [None, None, "key-1", "key-2"]
+PUBLISHED = ["published", "refused", "crashed"]  # what became of a message
+
+QUEUED, RUNNING = JobStatus.QUEUED, JobStatus.RUNNING
+ENDS = (JobStatus.COMPLETED, JobStatus.ERROR, JobStatus.CANCELLED)
+FIXED = (
+    "kind",
+    "dataset_id",
+    "request",
+    "created_at",
+    "idempotency_key",
+    "reply_to",
+    "correlation_id",
+)
+SEEN = ("state", "attempt", "failures", "progress", "error", "result_key", "result", "ended_at")
+
+
+@dataclass
+class Known:
+    """What the model says of a job."""
+
+    state: JobStatus = QUEUED
+    attempt: int = 0
+    failures: int = 0
+    worker: str | None = None
+    published: bool = True
+    settled: bool = False  # published long ago, and its time on the ladder is over
+    waits: bool = False  # for its time on the ladder
+    lease: str = ""  # "good", "suspect" or "over"
+    key: str | None = None
+    kind: str = "train"
+
+
+@dataclass
+class Message:
+    """A message of the broker's."""
+
+    job: str
+    redelivered: bool = False
+
+
+@dataclass(frozen=True)
+class Held:
+    """An attempt, as its worker sees it: it may have lost the job long ago."""
+
+    job: str
+    attempt: int
+    worker: str
+
+    @property
+    def result(self) -> tuple[str, str, dict[str, float]]:
+        return f"models/{self.job}/{self.attempt}/", "a" * 64, {"rmse": float(self.attempt)}
+
+    @property
+    def answer(self) -> dict[str, str]:
+        """What a job that predicts has instead."""
+        return {"prediction": self.result[0]}
+
+
+# What may happen, and what has to be there for it.
+NEEDS = {
+    "accept": lambda self: True,
+    "cancel": lambda self: True,
+    "take": lambda self: not all(self.known[job].published for job in self.some(QUEUED)),
+    "publish": lambda self: self.taken,
+    "give_back": lambda self: self.known,
+    "err": lambda self: self.queue,
+    "reconcile": lambda self: self.some(QUEUED),
+    "let_time_pass": lambda self: self.some(QUEUED),
+    "claim": lambda self: self.queue,
+    "claim_again": lambda self: self.busy,
+    "lose_a_connection": lambda self: self.busy,
+    "stop_renewing": lambda self: self.some(RUNNING),
+    "reap": lambda self: self.some(RUNNING),
+    **dict.fromkeys(("renew", "retry", "release", "complete", "fail"), lambda self: self.attempts),
+}
+
+OFTEN = [
+    "claim",
+    "err",
+    "lose_a_connection",
+    "stop_renewing",
+    "retry",
+    "take",
+    "let_time_pass",
+    "reconcile",
+]
+
+
+class Machine(RuleBasedStateMachine):
+    """What happens is a method; `which` says to whom, and `how` in which way."""
+
+    def __init__(self, store):
+        super().__init__()
+        self.store = store
+        self.known: dict[str, Known] = {}
+        self.queue: list[Message] = []  # of the broker: the queue and its ladder
+        self.taken: list[outbox.OutboxEntry] = []  # in the hands of a relay
+        self.attempts: list[Held] = []  # all there ever were
+        self.busy: list[Held] = []  # those that a worker has in hand and believes in
+        self.names = (f"worker-{n}" for n in count())
+        self.before: dict[str, Job] = {}
+        with store.engine.connect() as connection:
+            connection.execute(sa.delete(jobs_table))
+
+    def some(self, state):
+        return [job for job, known in self.known.items() if known.state is state]
+
+    def attempt(self, which):
+        """Mostly one of a job that has not ended, the newest first."""
+        unended = [held for held in self.attempts if self.known[held.job].state not in ENDS]
+        among = self.attempts if which > 12 or not unended else unended
+        return among[-1 - which % len(among)]
+
+    @initialize(jobs=st.integers(1, 3), copies=st.integers(1, 2))
+    def begin(self, jobs, copies):
+        """Something is there to be done, and some of it twice."""
+        for which in range(store_module):
+            self.accept(which, how=0)
+        self.queue *= copies
+
+    @rule(what=st.sampled_from(OFTEN + sorted(NEEDS)), which=WHICH, how=WHICH)
+    def step(self, what, which, how):
+        """One rule for all: of many, Hypothesis leaves out most, and then nothing gets far."""
+        if not NEEDS[what](self):
+            what = "claim" if self.queue else "accept"
+        getattr(self, what)(which, how)
+
+    # Producers, relays and the broker.
+
+    def accept(self, which, how):
+        key, then = KEYS[how % 4], PUBLISHED[how % 3]
+        job = f"job-{min(which, len(self.known))}"  # an id that is taken, or the next
+        used = {each.idempotency_key for each in self.before.values()}
+        new = job not in self.known and (key is None or key not in used)
+        row = (("train", "d", REQUEST), ("predict", None, ASKED))[which % 2]
+        assert self.store.accept(job, *row, inputs=INPUTS, idempotency_key=key) == new
+        if not new:
+            return
+        self.known[job] = Known(kind=row[0])
+        if then == "published":
+            self.queue.append(Message(job))
+        elif then == "refused":
+            self.unpublish([job])
+
+    def take(self, which, how):
+        entries = outbox.take_unpublished(self.store)
+        queued = {job: self.known[job] for job in self.some(QUEUED)}
+        unpublished = [
+            job
+            for job, known in queued.items()
+            if not known.published and not (known.waits and known.kind == "predict")
+        ]
+        assert sorted(entry.job_id for entry in entries) == sorted(unpublished)
+        for entry in entries:
+            known = self.known[entry.job_id]
+            assert (entry.delay > 0) == known.waits
+            assert entry.kind == known.kind
+            known.published, known.settled = True, False
+        self.taken += entries
+
+    def publish(self, which, how):
+        """The next is published; or all that was taken goes back, or goes down with its relay."""
+        then = PUBLISHED[how % 3]
+        if then == "published":
+            self.queue.append(Message(self.taken.pop(0).job_id))
+            return
+        if then == "refused":
+            self.unpublish([entry.job_id for entry in self.taken])
+        self.taken.clear()
+
+    def give_back(self, which, how):
+        """A relay that hung gives back what it took long ago."""
+        self.unpublish([list(self.known)[which % len(self.known)]])
+
+    def unpublish(self, jobs):
+        self.store.unpublish(*store_module)
+        for known in (self.known[job] for job in store_module if self.known[job].state is QUEUED):
+            known.published = known.settled = False
+
+    def err(self, which, how):
+        message = self.queue.pop(which % len(self.queue))
+        if how % 3 == 0:  # else it is lost
+            self.queue += [message, replace(message)]
+
+    def reconcile(self, which, how):
+        waiting = [job for job in self.some(QUEUED) if self.known[job].published]
+        settled = {job for job in waiting if self.known[job].settled}
+        missing = {}
+        for kind, ready in self.ready().items():
+            mine = [job for job in waiting if self.known[job].kind == kind]
+            missing[kind] = max(0, min(len(mine) - ready, len(settled.intersection(mine))))
+        assert outbox.reconcile(self.store, self.ready()) == sum(missing.values())
+        again = {job for job in waiting if self.store.get(job).published_at is None}
+        kinds = [self.known[job].kind for job in again]
+        assert {kind: kinds.count(kind) for kind in missing} == missing
+        assert again <= settled
+        for job in again:
+            self.known[job].published = self.known[job].settled = False
+
+    def ready(self):
+        """Count the messages of the queues, by kind."""
+        kinds = [self.known[message.job].kind for message in self.queue]
+        return {kind: kinds.count(kind) for kind in JOB_KINDS}
+
+    # Consumers.
+
+    def claim(self, which, how):
+        self.claimed(self.queue.pop(which % len(self.queue)), next(self.names))
+
+    def claimed(self, message, worker):
+        known = self.known[message.job]
+        attempt = self.store.claim(message.job, worker, message.redelivered)
+        if not self.may_claim(known, worker, message.redelivered):
+            assert attempt is None
+            if known.state is RUNNING and message.redelivered:
+                self.queue.append(message)  # it is watched, and may come back
+            return
+        assert attempt == known.attempt + 1
+        known.failures += known.state is RUNNING and known.worker != worker
+        known.state, known.attempt, known.worker, known.lease = RUNNING, attempt, worker, "good"
+        known.waits = False
+        held = Held(message.job, attempt, worker)
+        self.attempts.append(held)
+        self.busy.append(held)
+
+    @staticmethod
+    def may_claim(known, worker, redelivered):
+        if known.state is not RUNNING:
+            return known.state is QUEUED
+        dead = known.lease == "over" or (redelivered and known.lease == "suspect")
+        return known.worker == worker or (dead and known.failures + 1 < MAX_ATTEMPTS)
+
+    def claim_again(self, which, how):
+        """The answer to a claim got lost: what runs under the worker's name is its own."""
+        held = self.busy.pop(which % len(self.busy))
+        self.claimed(Message(held.job), held.worker)
+
+    def lose_a_connection(self, which, how):
+        """The broker delivers again; the consumer is dead, or has not noticed."""
+        held = self.busy[which % len(self.busy)]
+        self.queue.append(Message(held.job, redelivered=True))
+        self.busy.remove(held)
+
+    def renew(self, which, how):
+        held = self.attempt(which)
+        progress = how / 100 if how % 2 else None
+        renewed = self.store.renew(held.job, held.attempt, progress)
+        assert renewed == self.is_current(held)
+        if renewed:
+            self.known[held.job].lease = "good"
+
+    def is_current(self, held):
+        known = self.known[held.job]
+        return known.state is RUNNING and known.attempt == held.attempt
+
+    def retry(self, which, how):
+        held, delay = self.attempt(which), DELAY * (how % 2)
+        if self.left(held, self.store.retry(held.job, held.attempt, ERROR, delay)):
+            self.failed(self.known[held.job], waits=delay > 0)
+
+    def release(self, which, how):
+        held = self.attempt(which)
+        known, in_hand = self.known[held.job], held in self.busy
+        if self.left(held, self.store.release(held.job, held.attempt)):
+            known.state, known.worker = QUEUED, None
+            known.published, known.settled = True, False
+        if in_hand:
+            self.queue.append(Message(held.job, redelivered=True))
+
+    def complete(self, which, how):
+        held = self.attempt(which)
+        known = self.known[held.job]
+        if known.key == held.result[0]:
+            assert self.completed(held)
+        elif self.left(held, self.completed(held)):
+            known.state, known.key = JobStatus.COMPLETED, held.result[0]
+            if how % 2:  # the answer got lost
+                assert self.completed(held)
+                assert not self.completed(replace(held, attempt=held.attempt + 1))
+
+    def completed(self, held):
+        if self.known[held.job].kind == "predict":
+            return self.store.answer(held.job, held.attempt, held.answer)
+        return self.store.complete(held.job, held.attempt, *held.result)
+
+    def fail(self, which, how):
+        held = self.attempt(which)
+        if self.left(held, self.store.fail(held.job, held.attempt, ERROR)):
+            self.known[held.job].state = JobStatus.ERROR
+
+    def left(self, held, applied):
+        """The worker has done with an attempt, whether it still had the job or not."""
+        assert applied == self.is_current(held)
+        if held in self.busy:
+            self.busy.remove(held)
+        return applied
+
+    @staticmethod
+    def failed(known, *, waits):
+        known.failures += 1
+        known.state = JobStatus.ERROR if known.failures == MAX_ATTEMPTS else QUEUED
+        known.worker, known.published, known.settled = None, False, False
+        known.waits = waits and known.state is QUEUED
+
+    # Users, time, and the reaper.
+
+    def cancel(self, which, how):
+        known = self.known.get(f"job-{which}", Known(JobStatus.CANCELLED))
+        assert self.store.cancel(f"job-{which}") == (known.state not in ENDS)
+        if known.state not in ENDS:
+            known.state, known.waits = JobStatus.CANCELLED, False
+
+    def stop_renewing(self, which, how):
+        running, to = self.some(RUNNING), ("suspect", "over")[how % 2]
+        job = running[which % len(running)]
+        self.known[job].lease = to
+        put(self.store, job, lease_until=-1.0 if to == "over" else LEASE - SUSPECT - 1.0)
+
+    def let_time_pass(self, which, how):
+        """Enough for messages to settle, and maybe for retries to become due."""
+        let_time_pass(self.store, long=how % 2)
+        for known in map(self.known.get, self.some(QUEUED)):
+            known.waits = known.waits and not how % 2
+            known.settled = known.published and not known.waits
+
+    def reap(self, which, how):
+        lost = [known for known in map(self.known.get, self.some(RUNNING)) if known.lease == "over"]
+        assert self.store.reap() == len(lost)
+        for known in lost:
+            self.failed(known, waits=False)
+
+    # What holds after each step.
+
+    @invariant()
+    def the_rows_are_as_the_model_and_as_promised(self):
+        rows = {job.id: job for job in read_jobs(self.store.engine, sa.select(*JOB_COLUMNS))}
+        self.agrees(rows)
+        audit(self.before, rows)
+        self.before = rows
+
+    def agrees(self, rows):
+        assert rows.keys() == self.known.keys()
+        for job, known in self.known.items():
+            row = rows[job]
+            assert (row.state, row.attempt, row.failures) == (
+                known.state,
+                known.attempt,
+                known.failures,
+            )
+            assert (row.result_key or (row.result or {}).get("prediction")) == known.key
+            assert (self.store.inputs(job) is None) == row.ended
+            if known.state in (QUEUED, RUNNING):
+                assert (row.published_at is not None) == known.published
+                assert row.worker == known.worker
+
+    def teardown(self):
+        """Heal everything; then nothing is stuck, and nothing that was accepted has no end."""
+        self.taken.clear()
+        self.queue += [Message(held.job, redelivered=True) for held in self.busy]
+        for _ in range(3):  # a message too many hides one that is missing, until it is gone
+            for row in self.store.newest(100, RUNNING):
+                expire(self.store, row.id)
+            let_time_pass(self.store, long=True)
+            self.store.reap()
+            outbox.reconcile(self.store, self.ready())
+            self.queue += [Message(entry.job_id) for entry in outbox.take_unpublished(self.store)]
+            for message in self.queue:
+                worker = next(self.names)
+                attempt = self.store.claim(message.job, worker, message.redelivered)
+                if attempt is not None:
+                    held = Held(message.job, attempt, worker)
+                    assert self.completed(held)
+            self.queue.clear()
+        rows = {job.id: job for job in read_jobs(self.store.engine, sa.select(*JOB_COLUMNS))}
+        audit(self.before, rows)
+        assert rows.keys() == self.known.keys()
+        assert {job: row.state for job, row in rows.items() if row.state not in ENDS} == {}
+
+
+def let_time_pass(store, *, long):
+    """Let what is in the queues have been there for some time, if `long` for that of a retry."""
+    times = {
+        jobs_table.c.published_at: jobs_table.c.published_at.is_not(None),
+        jobs_table.c.run_after: jobs_table.c.run_after < database_now(2 * DELAY if long else 0.0),
+    }
+    with store.engine.connect() as connection:
+        for column, moves in times.items():
+            update = sa.update(jobs_table).where(jobs_table.c.state == QUEUED, moves)
+            connection.execute(update.values({column: database_now(-SETTLED - 1.0)}))
+
+
+def audit(before, rows):
+    """Compare rows with those of the step before."""
+    for job, old in before.items():
+        new = rows[job]  # no row is ever lost
+        if old.ended:
+            assert new == old
+        assert old.result_key in (None, new.result_key)  # one publication at most
+        assert new.attempt >= old.attempt
+        assert new.failures >= old.failures
+        assert all(getattr(new, name) == getattr(old, name) for name in FIXED)
+        changed = [name for name in SEEN if getattr(new, name) != getattr(old, name)]
+        assert new.version > old.version if changed else new.version >= old.version
+    for row in rows.values():
+        assert row.failures <= MAX_ATTEMPTS
+        assert row.failures <= row.attempt
+        assert row.ended == (row.ended_at is not None) == (row.state in ENDS)
+        result = row.result_key if row.kind == "train" else row.result
+        assert (row.state is JobStatus.COMPLETED) == (result is not None)
+        if row.ended:
+            assert row.run_after is None
+        if row.state is RUNNING:
+            assert row.worker
+            assert row.lease_until is not None
+
+
+@pytest.mark.timeout(600)  # a failure is made smaller before it is shown
+def test_whatever_is_done_in_whatever_order_what_the_table_promises_holds(
+    database_url, monkeypatch
+):
+    monkeypatch.setattr(store_module, "SUSPECT_SECONDS", SUSPECT)
+    monkeypatch.setattr(outbox, "SETTLED_SECONDS", SETTLED)
+    store = JobStore(database_url, lease=LEASE, max_attempts=MAX_ATTEMPTS)
+    # One connection, and no power will be cut: more steps in a second.
+    store.engine = sa.create_engine(
+        database_url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.StaticPool
+    )
+    sqlite = store.engine.dialect.name == "sqlite"
+    if sqlite:
+        sa.event.listen(store.engine, "connect", lambda c, _: c.execute("PRAGMA synchronous = OFF"))
+    try:
+        run_state_machine_as_test(
+            lambda: Machine(store),
+            settings=settings(
+                max_examples=200 if sqlite else 80,
+                stateful_step_count=50,
+                suppress_health_check=list(HealthCheck),
+                phases=[Phase.generate, Phase.shrink],
+            ),
+        )
+    finally:
+        store.close()

@@ -1,0 +1,156 @@
+"""From many callers in one turn of a loop to a model and back, through a real broker."""
+
+import asyncio
+import json
+from collections import Counter
+from contextlib import asynccontextmanager
+from math import ceil
+
+import pytest
+
+from app import errors
+from app.amqp import topology
+from app.amqp.connection import connection_parameters
+from app.amqp.topology import PREDICT_QUEUE
+from app.consumer.handlers.predict import PredictHandler
+from app.consumer.ndjson_batch import split_requests
+from app.consumer.threaded_consumer import ThreadedConsumer
+from app.producer.rpc.client import RpcClient, parse_reply
+from app.producer.rpc.coalescer import MAX_LINES, Coalescer
+from tests.support import frames
+from tests.support.fakes import at_once
+
+pytestmark = pytest.mark.anyio
+
+ROW = {"a": 0.5, "b": 1.0, "c": -2.0}
+MODELS = {name: frames.trained("numeric", name) for name in ("ridge", "linear_regression")}
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio", {"use_uvloop": True}
+
+
+def find(name):
+    if name not in MODELS:
+        raise errors.NotFound(f"model_id: there is no model {name}", field="model_id")
+    return MODELS[name]
+
+
+class Keeping:
+    """Predicts, and keeps the messages."""
+
+    def __init__(self):
+        self.predict = PredictHandler(at_once(find), lambda dataset_id: "ridge")
+        self.messages = []
+
+    @property
+    def lines(self):
+        return [len(split_requests(each)) for each in self.messages]
+
+    def __call__(self, deliveries):
+        self.messages += deliveries
+        self.predict(deliveries)
+
+
+@pytest.fixture
+def handler(settings):
+    """What a worker has handled."""
+    made = Keeping()
+    worker = ThreadedConsumer(
+        "worker", connection_parameters(settings, "worker"), PREDICT_QUEUE, 32, made
+    )
+    worker.start()
+    yield made
+    worker.stop()
+    worker.join(20)
+    assert not worker.is_alive()
+
+
+@asynccontextmanager
+async def coalescing(settings):
+    client = RpcClient(connection_parameters(settings, "client"))
+    client.start()
+    try:
+        async with asyncio.timeout(20):
+            while not await consumed(client):  # noqa: ASYNC110 - nobody sets an event for it
+                await asyncio.sleep(0.01)
+        yield Coalescer(client, PREDICT_QUEUE, 30.0)
+    finally:
+        await client.stop()
+
+
+async def consumed(client):
+    try:
+        return await client.consumers(PREDICT_QUEUE)
+    except errors.BrokerUnavailable:
+        return False
+
+
+def asks(value, name="ridge"):
+    return json.dumps({"model_id": name, "input_data": {**ROW, "a": value}}, indent=1).encode()
+
+
+def predicted(value, name="ridge"):
+    (answer,) = MODELS[name].predict([{**ROW, "a": value}])
+    return pytest.approx(answer["prediction"])
+
+
+async def test_two_hundred_who_ask_at_once_share_a_few_messages(settings, handler):
+    async with coalescing(settings) as coalescer:
+        names = [("ridge", "linear_regression")[number % 2] for number in range(200)]
+        calls = [coalescer.ask(name, asks(number, name)) for number, name in enumerate(names)]
+        answers = await asyncio.gather(*calls)
+
+    for number, (name, answer) in enumerate(zip(names, answers, strict=True)):
+        assert parse_reply(answer).model_id == f"numeric-{name}"
+        assert parse_reply(answer).fields["prediction"] == predicted(number, name)
+    # The first one waits for nobody; the others share by model.
+    assert len(handler.lines) == 1 + 2 * ceil(100 / MAX_LINES)
+    assert sum(handler.lines) == 200
+
+
+async def test_among_two_hundred_each_gets_their_own_error(settings, handler):
+    bad = {7: "gone", 70: "../x", 199: "latest"}
+    async with coalescing(settings) as coalescer:
+        bodies = [asks(number, bad.get(number, "ridge")) for number in range(200)]
+        bodies[9] = json.dumps({"model_id": "ridge", "input_data": {}}).encode()
+        answers = await asyncio.gather(
+            *(coalescer.ask("ridge", body) for body in bodies), return_exceptions=True
+        )
+
+    kinds = Counter(type(each) for each in answers)
+    assert kinds == {bytes: 197, errors.NotFound: 1, errors.Invalid: 2}
+    assert type(answers[7]) is errors.NotFound
+    assert answers[9].extra["field"] == "input_data.a"
+    assert answers[70].extra["field"] == "model_id"
+    assert parse_reply(answers[199]).model_id == "numeric-ridge"
+    assert parse_reply(answers[198]).fields["prediction"] == predicted(198)
+
+
+async def test_what_has_no_room_in_one_reply_is_answered_all_the_same(
+    settings, handler, monkeypatch
+):
+    rows = [{**ROW, "a": float(number)} for number in range(100)]
+    body = json.dumps({"model_id": "ridge", "input_data": rows}).encode()
+    async with coalescing(settings) as coalescer:
+        alone = parse_reply(await coalescer.ask("ridge", body))
+        monkeypatch.setattr(topology, "MAX_MESSAGE_BYTES", 3 * len(alone.encode()))
+        answers = await asyncio.gather(*(coalescer.ask("ridge", body) for _ in range(5)))
+
+    assert [parse_reply(answer).fields["prediction"] for answer in answers] == [
+        pytest.approx(alone.fields["prediction"])
+    ] * 5
+    assert handler.lines[:3] == [1, 1, 4]
+    assert set(handler.lines[3:]) == {1}
+
+
+async def test_one_who_asks_alone_sends_a_plain_message_that_expires(settings, handler):
+    async with coalescing(settings) as coalescer:
+        assert parse_reply(await coalescer.ask("ridge", asks(1.0))).fields[
+            "prediction"
+        ] == predicted(1.0)
+
+    (message,) = handler.messages
+    assert (message.lines, message.body) == (False, asks(1.0))
+    assert message.deadline

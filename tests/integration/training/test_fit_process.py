@@ -1,0 +1,400 @@
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from app import errors
+from app.inference import trained_model
+from app.training.fit_process import FitLimits, FitRunner
+from tests.support import frames
+
+ROOT = Path(__file__).parents[3]
+ENDLESS = {"n_estimators": 1_000_000}
+LIMITS = FitLimits(seconds=60.0, memory=1_000_000_000)
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    made = FitRunner()
+    made.warm()
+    return made
+
+
+@pytest.fixture
+def fit(trainer, tmp_path):
+    """Fit on the reference data, or on what another `fetch` gives."""
+
+    def run(
+        request=None,
+        fetch=write_diabetes,
+        on_checked=lambda: None,
+        on_beat=lambda _: None,
+        limits=LIMITS,
+        by=trainer,
+    ):
+        asked = request or frames.reference()
+        return by.fit(asked, "m", tmp_path, limits, fetch, on_checked, on_beat)
+
+    return run
+
+
+def write_diabetes(path):
+    frames.diabetes().to_csv(path, index=False)
+
+
+def children():
+    return multiprocessing.active_children()
+
+
+def test_a_fit_returns_the_manifest_and_the_onnx_file(fit):
+    manifest, onnx = fit()
+
+    assert manifest.metrics["rmse"] == pytest.approx(53.00132602055401, rel=0, abs=1e-9)
+    assert manifest.model_id == "m"
+    assert 0 < manifest.parity < 1e-6
+    model = trained_model.TrainedModel(onnx)
+    assert model.manifest == manifest
+    assert model.predict([frames.REFERENCE_ROW])[0]["prediction"] == pytest.approx(
+        208.644578, rel=1e-7
+    )
+    assert children() == []
+
+
+def test_the_request_is_checked_before_the_data_are_fetched(fit):
+    order = []
+
+    def fetch(path):
+        order.append("fetched")
+        write_diabetes(path)
+
+    fit(fetch=fetch, on_checked=lambda: order.append("checked"))
+
+    assert order == ["checked", "fetched"]
+
+
+def test_refused_parameters_are_refused_before_anything_is_fetched(fit):
+    def never(*_):
+        pytest.fail("went on")
+
+    with pytest.raises(errors.Invalid) as caught:
+        fit(frames.reference(params={"n_estimators": -1}), fetch=never, on_checked=never)
+
+    assert type(caught.value) is errors.Invalid
+    assert caught.value.extra["field"] == "params.n_estimators"
+    assert children() == []
+
+
+def test_bad_data_are_told_with_what_there_is(fit):
+    with pytest.raises(errors.BadData, match="no column nothing") as caught:
+        fit(frames.request(["nothing"]))
+
+    assert "bmi" in caught.value.extra["columns"]
+    assert children() == []
+
+
+def test_what_the_fetch_raises_is_raised_and_ends_the_child(fit):
+    def fetch(_):
+        raise errors.StorageUnavailable
+
+    with pytest.raises(errors.StorageUnavailable):
+        fit(fetch=fetch)
+
+    assert children() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_child_that_dies_says_why_and_the_fit_may_be_tried_again(fit, number):
+    def fetch(path):
+        write_diabetes(path)
+        (child,) = children()
+        os.kill(child.pid, number)
+
+    with pytest.raises(errors.ChildKilled, match=f"killed by {number.name}"):
+        fit(frames.reference(params=ENDLESS), fetch=fetch)
+
+    assert children() == []
+
+
+@pytest.fixture
+def when_read():
+    """Give the child a pipe to read its data from, and act when it begins to."""
+    over = threading.Event()
+
+    def make(path, act):
+        def write():
+            with path.open("wb"):  # waits for the reader
+                act()
+                over.wait()
+
+        os.mkfifo(path)
+        threading.Thread(target=write).start()
+
+    yield make
+    over.set()
+
+
+def test_a_child_that_is_killed_at_work_says_so(fit, when_read):
+    def fetch(path):
+        (child,) = children()
+        when_read(path, lambda: os.kill(child.pid, signal.SIGKILL))
+
+    with pytest.raises(errors.ChildKilled, match="killed by SIGKILL"):
+        fit(fetch=fetch)
+
+    assert children() == []
+
+
+def test_after_a_failed_fit_the_next_one_works(fit):
+    def fetch(_):
+        os.kill(children()[0].pid, signal.SIGKILL)
+
+    with pytest.raises(errors.ChildKilled):
+        fit(fetch=fetch)
+
+    assert fit()[0].model_id == "m"
+
+
+def test_stop_interrupts_a_fit_that_runs(fit, when_read):
+    trainer = FitRunner()
+
+    with pytest.raises(errors.ShuttingDown):
+        fit(fetch=lambda path: when_read(path, trainer.stop), by=trainer)
+
+    assert children() == []
+
+
+def test_stop_interrupts_every_fit(tmp_path):
+    trainer = FitRunner()
+    both = threading.Barrier(3)
+    outcomes = []
+
+    def fetch(path):
+        write_diabetes(path)
+        both.wait(20)
+
+    def run(number):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        try:
+            asked = frames.reference(params=ENDLESS)
+            trainer.fit(asked, "m", folder, LIMITS, fetch, lambda: None, lambda _: None)
+        except errors.WarrenError as error:
+            outcomes.append(type(error))
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    both.wait(20)
+    trainer.stop()
+    for thread in threads:
+        thread.join()
+
+    assert outcomes == [errors.ShuttingDown] * 2
+    assert children() == []
+
+
+def test_no_fit_begins_after_stop(fit):
+    trainer = FitRunner()
+    trainer.stop()
+
+    with pytest.raises(errors.ShuttingDown):
+        fit(frames.reference(params=ENDLESS), by=trainer)
+
+    assert children() == []
+
+
+# Limits.
+
+
+def write_rows(path, count):
+    path.write_bytes(b"a,target\n" + b"1,2\n" * count)
+
+
+def test_a_fit_that_takes_too_long_ends(fit):
+    with pytest.raises(errors.FitTimeout, match=r"longer than 0\.2 s"):
+        fit(frames.reference(params=ENDLESS), limits=FitLimits(0.2, LIMITS.memory))
+
+    assert children() == []
+
+
+def test_a_fit_that_takes_more_and_more_memory_ends(fit):
+    asked = frames.reference(params={"n_estimators": 10**30})
+
+    with pytest.raises(errors.FitOutOfMemory, match="more than 6 MB"):
+        fit(asked, limits=FitLimits(60.0, 6_000_000))
+
+    assert children() == []
+
+
+def test_a_fit_that_asks_for_much_memory_at_once_ends(fit):
+    with pytest.raises(errors.FitOutOfMemory, match="more than 50 MB"):
+        fit(
+            frames.request(["a"], estimator="ridge"),
+            fetch=lambda path: write_rows(path, 10_000_000),
+            limits=FitLimits(60.0, 50_000_000),
+        )
+
+    assert children() == []
+
+
+def test_a_fit_within_its_limits_succeeds(fit):
+    assert fit(limits=FitLimits(60.0, 200_000_000))[0].model_id == "m"
+
+
+def test_the_next_fit_has_its_own_limits(fit):
+    with pytest.raises(errors.FitOutOfMemory):
+        fit(limits=FitLimits(60.0, 0))
+
+    assert fit()[0].model_id == "m"
+
+
+# What a parent may say meanwhile, and what it is told.
+
+
+def test_the_parent_is_asked_again_and_again(fit):
+    beats = []
+
+    def on_beat(progress):
+        beats.append(progress)
+        if len(beats) == 5:
+            raise errors.Fenced
+
+    with pytest.raises(errors.Fenced):
+        fit(frames.reference(params=ENDLESS), on_beat=on_beat)
+
+    assert len(beats) == 5
+    assert children() == []
+
+
+def test_what_the_parent_raises_ends_a_child_that_does_not_listen(fit, when_read):
+    wanted = threading.Event()
+
+    def on_beat(_):
+        if wanted.is_set():
+            raise errors.Fenced
+
+    with pytest.raises(errors.Fenced):
+        fit(fetch=lambda path: when_read(path, wanted.set), on_beat=on_beat)
+
+    assert children() == []
+
+
+class Child:
+    """Some process that lives."""
+
+    pid = os.getpid()
+
+
+@pytest.fixture
+def pipe():
+    """Both ends of the pipe between a parent and its child."""
+    ends = multiprocessing.Pipe()
+    yield ends
+    for end in ends:
+        end.close()
+
+
+def test_the_progress_of_the_child_is_handed_on(trainer, pipe):
+    ours, theirs = pipe
+    for message in [("progress", 0.25), ("progress", 0.5), ("done", {"model_id": "m"})]:
+        theirs.send(message)
+    beats = []
+
+    assert trainer._receive(ours, Child(), LIMITS, beats.append) == {"model_id": "m"}
+
+    assert beats == [0.25, 0.5]
+
+
+def test_what_the_parent_raises_at_progress_is_raised(trainer, pipe):
+    ours, theirs = pipe
+    theirs.send(("progress", 0.25))
+
+    def on_beat(progress):
+        raise errors.Fenced(str(progress))
+
+    with pytest.raises(errors.Fenced, match=r"0\.25"):
+        trainer._receive(ours, Child(), LIMITS, on_beat)
+
+
+def test_a_child_that_never_stops_talking_is_interrupted_and_limited(pipe):
+    trainer = FitRunner()
+    ours, theirs = pipe
+    seen = []
+
+    def again(progress):
+        seen.append(progress)
+        assert len(seen) < 100, "it goes on"
+        theirs.send(("progress", 0.5))
+
+    again(None)
+    with pytest.raises(errors.FitTimeout):
+        trainer._receive(ours, Child(), FitLimits(0.0, LIMITS.memory), again)
+    trainer.stop()
+    with pytest.raises(errors.ShuttingDown):
+        trainer._receive(ours, Child(), LIMITS, again)
+
+
+def test_a_result_that_is_there_is_not_thrown_away_by_stop(pipe):
+    trainer = FitRunner()
+    ours, theirs = pipe
+    theirs.send(("done", 7))
+    trainer.stop()
+
+    assert trainer._receive(ours, Child(), LIMITS, lambda _: None) == 7
+
+
+@pytest.mark.parametrize("error", [EOFError, BrokenPipeError, BlockingIOError])
+def test_a_child_that_cannot_be_started_may_be_tried_again(fit, monkeypatch, error):
+    trainer = FitRunner()
+
+    class Stillborn:
+        def __init__(self, **_):
+            pass
+
+        def start(self):
+            raise error
+
+    monkeypatch.setattr(trainer._context, "Process", Stillborn)
+    with pytest.raises(errors.ChildKilled):
+        fit(by=trainer)
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from app.consumer.trainer import Limits, Trainer
+from app.messages import TrainRequest
+
+def fetch(path):
+    path.write_text(sys.stdin.read())
+    print("fetched", flush=True)
+
+if __name__ == "__main__":
+    request = TrainRequest.model_validate_json(sys.argv[2])
+    limits = Limits(60.0, 1_000_000_000)
+    Trainer().fit(request, "m", Path(sys.argv[1]), limits, fetch, lambda: None, lambda _: None)
+"""
+
+
+def test_a_child_dies_with_its_parent(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    with subprocess.Popen(
+        [sys.executable, script, tmp_path, frames.reference(params=ENDLESS).encode()],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as parent:
+        parent.stdin.write(frames.diabetes().to_csv(index=False).encode())
+        parent.stdin.close()
+        assert parent.stdout.readline() == b"fetched\n"
+
+        parent.kill()
+
+        # The pipe ends when the last process that has it does: the child, and who has forked it.
+        assert parent.stdout.read() == b""

@@ -1,0 +1,205 @@
+"""Small stand-ins for the parts that need a server."""
+
+import json
+import threading
+from collections import defaultdict
+from concurrent.futures import Future
+from typing import Any
+
+import sqlalchemy as sa
+
+from app import errors
+from app.amqp.message import IncomingMessage
+from app.database.tables import jobs_table, metadata
+from app.jobs.store import JobStore
+from tests.support import frames
+
+
+class FakeChannel:
+    """A channel that writes down what is asked of it."""
+
+    def __init__(self):
+        self.is_open = True
+        self.published = []
+        self.settled = []
+
+    def basic_publish(self, exchange, queue, body, properties):
+        self.published.append((exchange, queue, body, properties))
+
+    def basic_ack(self, tag, multiple=False):
+        self.settled.append(("ack", tag, multiple))
+
+    def basic_nack(self, tag, requeue=True):
+        self.settled.append(("requeue" if requeue else "reject", tag, False))
+
+    @property
+    def replies(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _, _, body, _ in self.published]
+
+
+class FakeConnection:
+    """A connection whose thread comes by when a test wants it to."""
+
+    def __init__(self):
+        self.callbacks = []
+
+    def add_callback_threadsafe(self, callback):
+        self.callbacks.append(callback)
+
+    def come_by(self):
+        callbacks, self.callbacks = self.callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+class FakeSession:
+    """A session that does at once what it is asked."""
+
+    def __init__(self):
+        self.channel = FakeChannel()
+        self.alive = True
+        self.crowded = False
+
+    def post(self, action):
+        action()
+
+    def publish(self, queue, body, properties):
+        self.channel.basic_publish("", queue, body, properties)
+
+
+def delivery(body: Any, session: Any = None, **changes: Any) -> IncomingMessage:
+    """A message that asks for a reply."""
+    came_by = session or FakeSession()
+    values = {
+        "body": body if isinstance(body, bytes) else json.dumps(body).encode(),
+        "reply_to": "callback",
+        "correlation_id": "c1",
+        "message_id": None,
+        "redelivered": False,
+        "tag": 1,
+        "session": came_by,
+        "outlet": lambda: came_by,
+    }
+    return IncomingMessage(**{**values, **changes})
+
+
+def at_once(load):
+    """What finds models for `PredictHandler`, of a function that returns them or raises."""
+
+    def find(model_id):
+        found = Future()
+        try:
+            found.set_result(load(model_id))
+        except errors.WarrenError as error:
+            found.set_exception(error)
+        return found
+
+    return find
+
+
+class Failing:
+    """Raises, at each call of a method, what a test has put into `before` under its name."""
+
+    def __init__(self):
+        self.before = defaultdict(list)
+
+    def obey(self, method):
+        if self.before[method]:
+            raise self.before[method].pop(0)
+
+
+class FaultyJobs(JobStore):
+    """The real table on SQLite, away when a test wants it to be.
+
+    `before` and `after` hold errors by method: after means that only the answer got lost.
+    """
+
+    def __init__(self, path, **options):
+        super().__init__(f"sqlite:///{path}", **options)
+        metadata.create_all(self.engine)
+        self.before = defaultdict(list)
+        self.after = defaultdict(list)
+
+    def set(self, job_id, **values):
+        """Change a row behind everybody's back."""
+        with self.engine.connect() as connection:
+            connection.execute(
+                sa.update(jobs_table).where(jobs_table.c.id == job_id).values(**values)
+            )
+
+
+def _faulty(name):
+    method = getattr(JobStore, name)
+
+    def call(self, *positional, **named):
+        if self.before[name]:
+            raise self.before[name].pop(0)
+        answer = method(self, *positional, **named)
+        if self.after[name]:
+            raise self.after[name].pop(0)
+        return answer
+
+    return call
+
+
+for _name in ("accept", "claim", "renew", "complete", "fail", "retry", "release", "get"):
+    setattr(FaultyJobs, _name, _faulty(_name))
+
+
+class FakeStorage(Failing):
+    """A bucket with one data set."""
+
+    def __init__(self):
+        super().__init__()
+        self.models = []
+        self.deleted = []
+
+    def get_dataset(self, dataset_id, path, on_bytes):
+        self.obey("get_dataset")
+        if dataset_id != "data":
+            raise errors.NotFound(f"data set {dataset_id} does not exist")
+        on_bytes(1)
+
+    def put_model(self, attempt, manifest, onnx):
+        self.obey("put_model")
+        self.models.append((attempt, manifest, onnx))
+        return f"models/{manifest.model_id}/{attempt}/", "sha256"
+
+    def delete_model(self, model_id, attempt):
+        self.obey("delete_model")
+        self.deleted.append((model_id, attempt))
+
+
+class FakeTrainer(Failing):
+    """Learns nothing; `meanwhile` happens during the fit, and may call `on_beat`."""
+
+    def __init__(self):
+        super().__init__()
+        self.requests = []
+        self.limits = []
+        self.meanwhile = lambda on_beat: None
+
+    def fit(self, request, model_id, folder, limits, fetch, on_checked, on_beat):
+        self.requests.append(request)
+        self.limits.append(limits)
+        assert folder.is_dir()
+        on_checked()
+        fetch(folder / "data.csv")
+        self.meanwhile(on_beat)
+        self.obey("fit")
+        return frames.manifest(model_id=model_id), b"onnx"
+
+
+class Pauses(threading.Event):
+    """An event that is not waited for: instead, something happens in each pause."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+        self.meanwhile = lambda: None
+
+    def wait(self, timeout=None):
+        self.count += 1
+        assert self.count < 1000, "there is no end to it"
+        self.meanwhile()
+        return self.is_set()

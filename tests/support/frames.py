@@ -1,0 +1,114 @@
+"""Data to learn from, and what is learnt from it, for the tests."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+from sklearn.datasets import load_diabetes
+
+from app.inference import trained_model
+from app.models.manifest import TrainedManifest
+from app.protocol.estimators import EstimatorName
+from app.protocol.requests import TrainRequest
+from app.training import pipeline
+from app.training.dataset import read_dataset
+from app.training.evaluation import measure_parity
+from devstack.demo import ROW, TRAIN
+
+ESTIMATORS = get_args(EstimatorName)
+CLASSIFIERS = [name for name in ESTIMATORS if "classifier" in name or name.startswith("logistic")]
+REGRESSORS = [name for name in ESTIMATORS if name not in CLASSIFIERS]
+KINDS = ("numeric", "missing", "text", "bool", "everything")
+
+REFERENCE_FEATURES, REFERENCE_ROW = TRAIN["features"], ROW
+
+
+def diabetes() -> pd.DataFrame:
+    """The data of the reference result."""
+    return load_diabetes(as_frame=True).frame
+
+
+def reference(**changes: Any) -> TrainRequest:
+    """The request of the reference result."""
+    return request(REFERENCE_FEATURES, dataset_id="diabetes", **changes)
+
+
+def request(features: list[str], **changes: Any) -> TrainRequest:
+    """A request to learn `target` from the features."""
+    return TrainRequest(
+        **{"dataset_id": "data", "features": features, "target": "target", **changes}
+    )
+
+
+def frame(kind: str, estimator: str, rows: int = 120) -> pd.DataFrame:
+    """Numbers and, by kind, missing values, text or booleans; no two rows alike."""
+    random = np.random.default_rng(7)
+    data = pd.DataFrame(random.normal(size=(rows, 3)), columns=["a", "b", "c"])
+    target = data.a * 3 + data.b + random.normal(scale=0.1, size=rows)
+    if kind in ("missing", "everything"):
+        data.loc[::7, "a"] = np.nan
+    if kind in ("text", "everything"):
+        data["colour"] = random.choice(["red", "green", "blue", "ä,\n"], size=rows)
+    if kind in ("bool", "everything"):
+        data["flag"] = random.choice([True, False], size=rows)
+    if kind == "everything":
+        data.loc[::9, "colour"] = None
+        data["flag"] = data["flag"].astype(object)
+        data.loc[::11, "flag"] = None
+    data["target"] = target if estimator in REGRESSORS else (target > 0).astype(int)
+    return data
+
+
+def features(data: pd.DataFrame) -> list[str]:
+    """Every column but the target."""
+    return [column for column in data.columns if column != "target"]
+
+
+def through_csv(data: pd.DataFrame, asked: TrainRequest, folder: Path) -> pd.DataFrame:
+    """The frame as it arrives in a training."""
+    path = folder / "data.csv"
+    data.to_csv(path, index=False)
+    return read_dataset(str(path), asked)
+
+
+@cache
+def file(kind: str = "numeric", estimator: str = "random_forest_regressor") -> bytes:
+    """The ONNX file of a model that is trained once for all tests."""
+    data = frame(kind, estimator)
+    asked = request(features(data), estimator=estimator)
+    return pipeline.fit_pipeline(data, asked, f"{kind}-{estimator}").encode(parity=0.0)[0]
+
+
+@cache
+def trained(
+    kind: str = "numeric", estimator: str = "random_forest_regressor"
+) -> trained_model.TrainedModel:
+    """The model itself."""
+    return trained_model.TrainedModel(file(kind, estimator))
+
+
+def parity(fitted: pipeline.FittedModel) -> float:
+    """Compare scikit-learn's answers with ONNX's."""
+    file, _ = fitted.encode(parity=0.0)
+    return measure_parity(fitted.expected, trained_model.TrainedModel(file).run(fitted.inputs))
+
+
+def manifest(**changes: Any) -> TrainedManifest:
+    """The description of a model that nobody has trained."""
+    values = {
+        "model_id": "m",
+        "dataset_id": "data",
+        "task": "regression",
+        "estimator": "ridge",
+        "params": {},
+        "features": [{"name": "a", "type": "number"}],
+        "target": "target",
+        "labels": None,
+        "rows": {"train": 8, "test": 2, "dropped": 0},
+        "metrics": {"rmse": 1.0},
+        "parity": 0.0,
+        "versions": {},
+    }
+    return TrainedManifest.model_validate({**values, **changes})

@@ -1,0 +1,93 @@
+"""A Warren that runs, for a module that leaves it running; an empty one for any other test."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from devstack.rabbitmq import Broker
+from devstack.s3 import S3Server
+from devstack.stack import migrate
+from tests.system.support.client import trained, upload
+from tests.system.support.processes import CONSUMER, Process, Stack
+
+
+@dataclass(frozen=True)
+class Running:
+    """A producer, a consumer and a client."""
+
+    stack: Stack
+    producer: Process
+    consumer: Process
+    http: httpx.Client
+
+
+@pytest.fixture
+def stack(environment: dict[str, str], tmp_path: Path) -> Iterator[Stack]:
+    """A Warren of which nothing runs yet."""
+    made = Stack(environment, tmp_path)
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with its tables, made as `make up` makes it; to be copied."""
+    path = tmp_path_factory.mktemp("tables") / "warren.db"
+    migrate({"DATABASE_URL": f"sqlite:///{path}"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def world(
+    broker: Broker,
+    s3_server: S3Server,
+    s3: Any,
+    tables: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
+    """A Warren for all tests of a module, of which nothing runs yet."""
+    folder = tmp_path_factory.mktemp("stack")
+    vhost, bucket = broker.new_vhost(), f"test-{secrets.token_hex(6)}"
+    s3.create_bucket(Bucket=bucket)
+    environment = {
+        **broker.node.settings(),
+        **s3_server.s3.settings(),
+        "RABBITMQ_VHOST": vhost,
+        "S3_BUCKET_NAME": bucket,
+        "DATABASE_URL": f"sqlite:///{shutil.copy(tables, folder / 'warren.db')}",
+    }
+    made = Stack(environment, folder)
+    yield made
+    made.end()
+    broker.delete_vhost(vhost)
+
+
+@pytest.fixture(scope="module")
+def running(world: Stack, request: pytest.FixtureRequest) -> Running:
+    """A Warren that all tests of a module share; it may have `SETTINGS` and a `COMMAND`."""
+    command = getattr(request.module, "COMMAND", CONSUMER)
+    producer, consumer, http = world.pair(command, **getattr(request.module, "SETTINGS", {}))
+    return Running(world, producer, consumer, http)
+
+
+@pytest.fixture
+def quick_ladder(world: Stack, broker: Broker) -> None:
+    """Policies by which a job waits on the ladder for a moment only."""
+    vhost = world.environment["RABBITMQ_VHOST"]
+    for policy in broker.api("GET", f"policies/{vhost}"):
+        if "message-ttl" in policy["definition"]:
+            policy["definition"]["message-ttl"] = 50
+            broker.api("PUT", f"policies/{vhost}/{policy['name']}", policy)
+
+
+@pytest.fixture(scope="module")
+def model_id(running: Running) -> str:
+    """The reference model, in the module's Warren."""
+    upload(running.http)
+    return trained(running.http)

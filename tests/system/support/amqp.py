@@ -1,0 +1,59 @@
+"""A client of the queues, as anybody could write one."""
+
+import json
+import uuid
+from typing import Any
+
+import pika
+
+from tests.system.support.processes import until
+
+DIRECT = "amq.rabbitmq.reply-to"
+
+
+class RpcClient:
+    """The client of RabbitMQ's RPC tutorial, sixth part, but that it counts the replies."""
+
+    def __init__(self, connection: pika.BlockingConnection, callback_queue: str = "") -> None:
+        self.connection = connection
+        self.channel = connection.channel()
+        self.callback_queue = callback_queue
+        if callback_queue != DIRECT:
+            result = self.channel.queue_declare(queue=callback_queue, exclusive=True)
+            self.callback_queue = result.method.queue
+        self.channel.basic_consume(
+            queue=self.callback_queue, on_message_callback=self.on_response, auto_ack=True
+        )
+        self.responses: list[dict[str, Any]] = []
+        self.corr_id = ""
+
+    def on_response(self, ch: Any, method: Any, props: pika.BasicProperties, body: bytes) -> None:
+        if self.corr_id == props.correlation_id:
+            self.responses.append(json.loads(body))
+
+    def call(self, queue: str, body: Any, count: int = 1, **properties: Any) -> list[Any]:
+        """Ask, and return so many replies."""
+        self.ask(queue, body, **properties)
+        return self.replies(count)
+
+    def ask(self, queue: str, body: Any, **properties: Any) -> None:
+        self.responses = []
+        self.corr_id = str(uuid.uuid4())
+        self.channel.basic_publish(
+            exchange="",
+            routing_key=queue,
+            properties=pika.BasicProperties(
+                reply_to=self.callback_queue, correlation_id=self.corr_id, **properties
+            ),
+            body=body if isinstance(body, bytes) else json.dumps(body),
+        )
+
+    def replies(self, count: int) -> list[Any]:
+        """Wait for so many replies to what was asked last."""
+
+        def answered() -> bool:
+            self.connection.process_data_events(time_limit=0.1)
+            return len(self.responses) >= count
+
+        until(answered, f"{count} replies")
+        return self.responses

@@ -1,0 +1,229 @@
+"""The real producer and consumer as processes, and the world they share."""
+
+import functools
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pika
+from pydantic import SecretStr
+
+from app.settings import Settings
+from devstack import buckets, ports
+from devstack.layout import ROOT
+from devstack.program import inherited, tail
+from tests.support import waiting
+
+SECONDS = 60.0  # far more than anything here takes on a busy machine
+
+PRODUCER = ("-m", "app.producer.main")
+CONSUMER = ("app/consumer/consumer.py", "--num_threads", "2")
+ALONE = (*CONSUMER[:-1], "1")
+
+# A test that is about a deadline sets its own.
+PATIENT = {"TRAIN_WAIT": "30", "PREDICT_TIMEOUT": "30"}
+
+
+until = functools.partial(waiting.until, seconds=SECONDS)
+
+
+class Process:
+    """A Python process that leads a group of its own and writes all it says into a file."""
+
+    def __init__(self, command: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=inherited() | environment | {"PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def says(self, text: str, times: int = 1) -> None:
+        """Wait until its output holds a text."""
+
+        def said() -> bool:
+            ended = self._process.poll() is not None  # first: all it says has been written then
+            seen = self.output().count(text) >= times
+            assert seen or not ended, f"it has ended:\n{tail(self.log)}"
+            return seen
+
+        until(said, f"the process says {text!r}")
+
+    def terminate(self) -> None:
+        """Ask it to end, as `docker stop` does."""
+        os.kill(self.pid, signal.SIGTERM)
+
+    def interrupt(self) -> None:
+        """Ask it and all it has started, as Ctrl-C does."""
+        os.killpg(self.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it alone, as a lack of memory does."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop its time: when this returns, none of its threads runs any more."""
+        os.kill(self.pid, signal.SIGSTOP)
+        # On a busy machine they go on until one of them has come to see the signal.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def thaw(self) -> None:
+        """Let its time go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def wait(self) -> int:
+        """Return the status it ends with."""
+        try:
+            return self._process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it does not end:\n{tail(self.log)}") from None
+
+    def end(self) -> None:
+        """Kill it and all it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def group(self) -> set[int]:
+        """Return the ids of the living processes of its group: itself and what it started."""
+        found = set()
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has ended meanwhile
+                # "pid (name) state parent group ...", and the name may hold anything
+                state, _, group = status.read_text().rpartition(")")[2].split()[:3]
+                if int(group) == self.pid and state != "Z":
+                    found.add(int(status.parent.name))
+        return found
+
+    def peak(self) -> int:
+        """Return the most memory it ever had, in bytes."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        (line,) = [line for line in lines if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
+
+
+class Stack:
+    """One Warren: a vhost, a bucket and a database, and the processes that share them."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self.home = folder / "home"
+        self.home.mkdir()
+        self._gates = folder / "gates"
+        self._gates.mkdir()
+        mine = {"HOME": str(self.home), "GATES": str(self._gates)}
+        self.environment = {**every_default(), **PATIENT, **environment, **mine}
+        self._folder = folder
+        self._processes: list[Process] = []
+        self._clients: list[httpx.Client] = []
+
+    def start(self, command: tuple[str, ...], **settings: str) -> Process:
+        """Start a process of our own code; `settings` go before the stack's."""
+        log = self._folder / f"{len(self._processes)}.log"
+        process = Process(command, {**self.environment, **settings}, log)
+        self._processes.append(process)
+        return process
+
+    def producer(
+        self, ready: str = "connected to RabbitMQ", **settings: str
+    ) -> tuple[Process, httpx.Client]:
+        """Start a producer, and a client for it."""
+        (port,) = ports.unused(1)
+        process = self.start(PRODUCER, PORT=str(port), **settings)
+        address = f"http://127.0.0.1:{port}"
+        http = httpx.Client(base_url=address, timeout=SECONDS, trust_env=False)
+        self._clients.append(http)
+        process.says("Uvicorn running")
+        process.says(ready)
+        return process, http
+
+    def consumer(self, command: tuple[str, ...] = CONSUMER, **settings: str) -> Process:
+        """Start a consumer and wait until all its threads consume."""
+        process = self.start(command, **settings)
+        consumes(process, *counts(command))
+        return process
+
+    def pair(
+        self, command: tuple[str, ...] = CONSUMER, **settings: str
+    ) -> tuple[Process, Process, httpx.Client]:
+        """Start a consumer and a producer side by side."""
+        consumer = self.start(command, **settings)
+        producer, http = self.producer(**settings)
+        consumes(consumer, *counts(command))
+        return producer, consumer, http
+
+    def let_go(self, job_id: str) -> None:
+        """Let a job go on that a consumer of `tests.system.support.gated` holds."""
+        (self._gates / job_id).touch()
+
+    def amqp(self) -> pika.BlockingConnection:
+        """Connect to the broker as any client would."""
+        of = self.environment
+        login = pika.PlainCredentials(of["RABBITMQ_USER"], of["RABBITMQ_PASSWORD"])
+        address = of["RABBITMQ_HOST"], int(of["RABBITMQ_PORT"]), of["RABBITMQ_VHOST"]
+        return pika.BlockingConnection(pika.ConnectionParameters(*address, login))
+
+    def waiting(self, queue: str) -> int:
+        """Count the messages that a queue could deliver."""
+        with self.amqp() as connection:
+            return int(connection.channel().queue_declare(queue, passive=True).method.message_count)
+
+    @functools.cached_property
+    def bucket(self) -> Any:
+        """The bucket, as boto3 has it."""
+        return buckets.resource(self.environment).Bucket(self.environment["S3_BUCKET_NAME"])
+
+    def stored(self, job_id: str) -> set[int]:
+        """Return the attempts of a job that have a model in the bucket, or a part of one."""
+        files = self.bucket.objects.filter(
+            Prefix=f"{self.environment['S3_MODEL_PATH_NAME']}{job_id}/"
+        )
+        return {int(each.key.split("/")[-2]) for each in files}
+
+    def output(self) -> str:
+        """Return what all processes have said."""
+        return "".join(process.output() for process in self._processes)
+
+    def end(self) -> None:
+        for http in self._clients:
+            http.close()
+        for process in self._processes:
+            process.end()
+
+
+def consumes(consumer: Process, threads: int, invokes: bool = True) -> None:
+    """Wait until a consumer's threads are at work: so many of each kind, and the one that calls."""
+    consumer.says(" consuming queue.model.", times=2 * threads)
+    if invokes:
+        consumer.says("waiting on queue.model.invoke")
+
+
+def counts(command: tuple[str, ...]) -> tuple[int, bool]:
+    """Return how many threads of each kind a consumer's command asks for, and whether it calls."""
+    options = {name.replace("-", "_"): value for name, value in pairwise(command)}
+    return int(options["__num_threads"]), options.get("__invoke") != "0"
+
+
+def every_default() -> dict[str, str]:
+    """Return the default of every setting, so that no `.run/env` of the checkout has a say."""
+    defaults = {}
+    for name, field in Settings.model_fields.items():
+        value = field.get_default(call_default_factory=True)
+        if value is not None:  # those that are None name a server, and tests have their own
+            secret = isinstance(value, SecretStr)
+            defaults[name.upper()] = value.get_secret_value() if secret else str(value)
+    return defaults

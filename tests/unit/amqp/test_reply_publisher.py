@@ -1,0 +1,142 @@
+import logging
+
+import pika
+import pytest
+from pika.exceptions import AMQPConnectionError, ConnectionClosedByBroker
+
+from app.amqp import reply_publisher
+from app.amqp.reply_publisher import DirectReplyPublisher
+from app.protocol.replies import Reply
+from app.protocol.types import JobStatus
+from tests.support.fakes import FakeSession, delivery
+
+NAME = "amq.rabbitmq.reply-to.process.key"
+
+
+class FakeBroker:
+    """Connections that fail as a test wants it; what came through, by connection."""
+
+    def __init__(self):
+        self.connections = []
+        self.failures = []
+
+    def connect(self, parameters):
+        self.fail("connect")
+        connection = FakeConnection(self)
+        self.connections.append(connection)
+        return connection
+
+    def fail(self, where):
+        if self.failures and self.failures[0][0] == where:
+            raise self.failures.pop(0)[1]
+
+
+class FakeConnection:
+    def __init__(self, broker):
+        self.broker = broker
+        self.connection = self
+        self.published = []
+        self.open = True
+
+    def channel(self):
+        return self
+
+    def confirm_delivery(self):
+        pass
+
+    def basic_publish(self, exchange, queue, body, properties):
+        self.broker.fail("publish")
+        self.published.append((exchange, queue, body))
+
+    def close(self):
+        self.open = False
+
+
+@pytest.fixture
+def broker(monkeypatch):
+    made = FakeBroker()
+    monkeypatch.setattr(reply_publisher, "connect", made.connect)
+    return made
+
+
+@pytest.fixture
+def replies(broker):
+    return DirectReplyPublisher(pika.ConnectionParameters())
+
+
+def send(replies, body=b"1"):
+    replies.send(NAME, body, pika.BasicProperties())
+
+
+CLOSED = ConnectionClosedByBroker(541, "INTERNAL_ERROR")
+
+
+def test_nothing_is_connected_before_there_is_a_reply(broker, replies):
+    assert not broker.connections
+
+
+def test_one_connection_serves_all(broker, replies):
+    send(replies, b"1")
+    send(replies, b"2")
+
+    (connection,) = broker.connections
+    assert connection.published == [("", NAME, b"1"), ("", NAME, b"2")]
+
+
+def test_a_connection_that_was_lost_meanwhile_is_made_anew(broker, replies):
+    send(replies, b"1")
+    broker.failures = [("publish", CLOSED)]
+
+    send(replies, b"2")
+
+    first, second = broker.connections
+    assert not first.open
+    assert second.published == [("", NAME, b"2")]
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_reply_that_ends_a_new_connection_is_dropped(broker, replies, caplog, before):
+    for _ in range(before):
+        send(replies)
+    broker.failures = [("publish", CLOSED)] * (before + 1)
+
+    with caplog.at_level(logging.WARNING):
+        send(replies, b"poison")
+
+    assert not broker.failures
+    assert NAME in caplog.text
+    assert not any(connection.open for connection in broker.connections)
+
+
+@pytest.mark.parametrize("error", [AMQPConnectionError("refused"), OSError("no such name")])
+def test_a_broker_that_is_away_costs_the_replies_of_a_while(broker, replies, error, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(reply_publisher, "monotonic", lambda: now[0])
+    broker.failures = [("connect", error)]
+
+    send(replies, b"lost")
+    send(replies, b"lost too, and at once")
+    now[0] += reply_publisher.PAUSE_SECONDS
+    send(replies, b"sent")
+
+    assert broker.connections[0].published == [("", NAME, b"sent")]
+
+
+def test_closing_is_for_whoever_has_something_open(broker, replies):
+    replies.close()
+    send(replies)
+    replies.close()
+    replies.close()
+
+    assert not broker.connections[0].open
+
+
+@pytest.mark.parametrize(("reply_to", "apart"), [(NAME, True), ("callback", False)])
+def test_only_direct_replies_leave_by_a_connection_of_their_own(broker, replies, reply_to, apart):
+    session = FakeSession()
+
+    message = delivery(b"", session, reply_to=reply_to, direct=replies, outlet=lambda: session)
+    message.reply(Reply(JobStatus.COMPLETED))
+
+    assert len(broker.connections) == apart
+    assert len(session.channel.published) == (not apart)

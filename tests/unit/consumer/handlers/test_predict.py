@@ -1,0 +1,384 @@
+import json
+import re
+from concurrent.futures import Future
+from time import monotonic
+
+import pytest
+
+from app import errors
+from app.amqp.message import Disposition
+from app.consumer.handlers import predict as predict_module
+from app.consumer.handlers.predict import PredictHandler
+from app.inference.trained_model import TrainedModel
+from app.inference.uploaded_model import UploadedModel
+from app.models.manifest import OnnxManifest
+from tests.support import frames, graphs, pictures
+from tests.support.fakes import FakeSession, at_once, delivery
+
+NUMERIC = {"a": 0.5, "b": 1, "c": -2.0}
+
+
+class Models:
+    """The models that can answer; `runs` counts the rows of each run."""
+
+    def __init__(self, *names):
+        self.models = {name: Counted(frames.file("numeric", "ridge"), name) for name in names}
+
+    def find(self, name):
+        if name not in self.models:
+            raise errors.NotFound(f"model_id: there is no model {name}", field="model_id")
+        return self.models[name]
+
+    def latest(self, dataset_id):
+        if dataset_id == "empty":
+            raise errors.NotFound("model_id: there is no model latest on data set empty")
+        return "a"
+
+
+class Counted(TrainedModel):
+    def __init__(self, onnx, name):
+        super().__init__(onnx)
+        self.manifest = self.manifest.model_copy(update={"model_id": name})
+        self.runs = []
+
+    def predict(self, rows):
+        self.runs.append(len(rows))
+        return super().predict(rows)
+
+
+@pytest.fixture
+def models():
+    return Models("a", "b")
+
+
+@pytest.fixture
+def predict(models):
+    return PredictHandler(at_once(models.find), models.latest)
+
+
+def asks(model_id="a", input_data=None, **changes):
+    body = {"model_id": model_id, "input_data": NUMERIC if input_data is None else input_data}
+    return delivery({**body, **changes})
+
+
+def answer(message):
+    (reply,) = message.session.channel.replies
+    return reply
+
+
+def test_a_prediction_is_answered_once(predict):
+    message = asks()
+
+    predict([message])
+
+    reply = answer(message)
+    assert reply["status"] == "TASK_COMPLETED"
+    assert reply["model_id"] == "a"
+    assert reply["prediction"] == reply["pred_proba"]
+    assert message.verdict is Disposition.ACK
+
+
+def test_messages_for_one_model_are_answered_in_one_run(predict, models):
+    messages = [asks(input_data={**NUMERIC, "a": float(i)}) for i in range(10)]
+
+    predict(messages)
+
+    assert models.models["a"].runs == [10]
+    predictions = [answer(message)["prediction"] for message in messages]
+    assert predictions == sorted(predictions)
+    assert len(set(predictions)) == 10
+
+
+def test_each_model_answers_its_own_messages(predict, models):
+    messages = [asks("a"), asks("b"), asks("a")]
+
+    predict(messages)
+
+    assert [answer(message)["model_id"] for message in messages] == ["a", "b", "a"]
+    assert models.models["a"].runs == [2]
+    assert models.models["b"].runs == [1]
+
+
+def test_rows_are_answered_by_lists_in_their_order(predict):
+    rows = [{**NUMERIC, "a": value} for value in (1.0, 3.0, 2.0)]
+    many, first, second = asks(input_data=rows), asks(input_data=rows[0]), asks(input_data=rows[1])
+
+    predict([first, many, second])
+
+    predictions = answer(many)["prediction"]
+    assert len(predictions) == len(answer(many)["pred_proba"]) == 3
+    assert predictions[0] == pytest.approx(answer(first)["prediction"])
+    assert predictions[1] == pytest.approx(answer(second)["prediction"])
+    assert predictions[0] < predictions[2] < predictions[1]
+
+
+def test_a_list_of_one_row_is_answered_by_a_list(predict):
+    message = asks(input_data=[NUMERIC])
+
+    predict([message])
+
+    assert len(answer(message)["prediction"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [({"a": 1, "b": 2}, "input_data.c"), ({**NUMERIC, "b": "x"}, "input_data.b")],
+)
+def test_a_bad_row_spoils_its_own_message_only(predict, models, row, field):
+    good, bad, also_bad = asks(), asks(input_data=row), asks(input_data=[NUMERIC, row])
+
+    predict([bad, good, also_bad])
+
+    assert answer(good)["status"] == "TASK_COMPLETED"
+    for message in (bad, also_bad):
+        assert answer(message)["status"] == "TASK_ERROR"
+        assert answer(message)["model_id"] == "a"
+        assert answer(message)["error"]["field"] == field
+        assert message.verdict is Disposition.ACK
+    assert models.models["a"].runs == [1]
+
+
+def test_nothing_is_run_when_every_row_is_bad(predict, models):
+    predict([asks(input_data={}), asks(input_data=[{}])])
+
+    assert models.models["a"].runs == []
+
+
+def test_a_model_that_cannot_answer_spoils_its_own_messages_only(predict):
+    messages = [asks("gone"), asks("a"), asks("gone")]
+
+    predict(messages)
+
+    assert [answer(message)["status"] for message in messages] == [
+        "TASK_ERROR",
+        "TASK_COMPLETED",
+        "TASK_ERROR",
+    ]
+    assert answer(messages[0])["error"]["type"] == "not_found"
+    assert answer(messages[0])["model_id"] == "gone"
+    assert all(message.verdict is Disposition.ACK for message in messages)
+
+
+def test_poison_among_predictions_is_answered_and_rejected(predict):
+    poison, good = delivery(b"{"), asks()
+
+    predict([poison, good])
+
+    assert answer(poison)["error"]["type"] == "malformed"
+    assert poison.verdict is Disposition.REJECT
+    assert answer(good)["status"] == "TASK_COMPLETED"
+    assert good.verdict is Disposition.ACK
+
+
+def test_latest_is_the_newest_model_under_its_own_name(predict, models):
+    messages = [asks("latest"), asks("a"), asks("latest", dataset_id="data")]
+
+    predict(messages)
+
+    assert [answer(message)["model_id"] for message in messages] == ["a", "a", "a"]
+    assert models.models["a"].runs == [3]
+
+
+def test_latest_of_what_has_no_model_is_not_found(predict):
+    message = asks("latest", dataset_id="empty")
+
+    predict([message])
+
+    assert answer(message)["error"]["type"] == "not_found"
+
+
+def test_an_answer_that_is_not_finite_is_an_error_of_its_own_message(models):
+    class Odd(Counted):
+        def predict(self, rows):
+            answers = zip(rows, super().predict(rows), strict=True)
+            return [None if row["a"] == 666 else answer for row, answer in answers]
+
+    models.models["a"] = Odd(frames.file("numeric", "ridge"), "a")
+    odd = {**NUMERIC, "a": 666}
+    good, one, among = asks(), asks(input_data=odd), asks(input_data=[NUMERIC, odd])
+
+    PredictHandler(at_once(models.find), models.latest)([one, good, among])
+
+    assert answer(good)["status"] == "TASK_COMPLETED"
+    assert answer(one)["error"]["field"] == "input_data"
+    assert answer(among)["error"]["type"] == "invalid"
+
+
+def test_a_classifier_answers_labels_and_probabilities(models):
+    models.models["a"] = Counted(frames.file("numeric", "logistic_regression"), "a")
+    one, many = asks(), asks(input_data=[NUMERIC, NUMERIC])
+
+    PredictHandler(at_once(models.find), models.latest)([one, many])
+
+    assert answer(one)["prediction"] in (0, 1)
+    assert set(answer(one)["pred_proba"]) == {"0", "1"}
+    assert answer(many)["prediction"] == [answer(one)["prediction"]] * 2
+    assert len(answer(many)["pred_proba"]) == 2
+
+
+class Counting(UploadedModel):
+    runs: list[int]
+
+    def predict(self, prepared):
+        self.runs.append(len(prepared))
+        return super().predict(prepared)
+
+
+def test_images_are_answered_a_few_megabytes_at_a_time(monkeypatch):
+    monkeypatch.setattr(predict_module, "IMAGE_BYTES", 500)
+    spec = OnnxManifest.model_validate(graphs.IMAGES)
+    model = Counting("a", graphs.colours(), spec, 1000)
+    model.runs = []
+    colours = [pictures.RED, pictures.GREEN, pictures.BLUE] * 3
+    asked = [{"model_id": "a", "image_data": pictures.image(each)} for each in colours]
+    bad = {"model_id": "a", "image_data": "bad"}
+    many = {"model_id": "a", "image_data": [pictures.image(each) for each in colours]}
+    messages = [delivery(each) for each in (*asked[:4], bad, *asked[4:], many)]
+
+    PredictHandler(at_once(lambda _: model), None)(messages)
+
+    replies = [answer(each) for each in messages]
+    assert model.runs == [3, 3, 3, 9]  # 192 bytes each
+    assert [each.get("prediction") for each in replies if each is not replies[4]] == [
+        *graphs.COLOURS * 3,
+        graphs.COLOURS * 3,
+    ]
+    assert replies[4]["error"]["field"] == "image_data"
+
+
+def test_the_replies_of_a_batch_go_by_their_own_sessions(predict):
+    sessions = [FakeSession(), FakeSession()]
+    messages = [
+        delivery({"model_id": "a", "input_data": NUMERIC}, session, correlation_id=str(number))
+        for number, session in enumerate(sessions)
+    ]
+
+    predict(messages)
+
+    for number, session in enumerate(sessions):
+        ((_, _, _, properties),) = session.channel.published
+        assert properties.correlation_id == str(number)
+
+
+def lines(*bodies):
+    """One message of many requests."""
+    return delivery(b"\n".join(json.dumps(body).encode() for body in bodies), lines=True)
+
+
+def said(message):
+    """The replies to the lines of a message."""
+    ((_, _, body, _),) = message.session.channel.published
+    return [json.loads(line) for line in body.split(b"\n")]
+
+
+def test_the_lines_of_messages_are_answered_in_one_run_for_each_model(predict, models):
+    def asked(model_id, value):
+        return {"model_id": model_id, "input_data": {**NUMERIC, "a": value}}
+
+    first = lines(asked("a", 1.0), asked("b", 2.0), asked("a", 3.0))
+    second, alone = lines(asked("b", 4.0), asked("a", 5.0)), asks(input_data={**NUMERIC, "a": 6.0})
+
+    predict([first, alone, second])
+
+    assert models.models["a"].runs == [4]
+    assert models.models["b"].runs == [2]
+    assert [reply["model_id"] for reply in said(first) + said(second)] == ["a", "b", "a", "b", "a"]
+    predictions = [reply["prediction"] for reply in [*said(first), *said(second), answer(alone)]]
+    assert predictions == sorted(predictions)
+
+
+def test_a_bad_line_spoils_itself_only(predict):
+    good = {"model_id": "a", "input_data": NUMERIC}
+    message = lines(good, {"model_id": "a", "input_data": {}}, {"model_id": "gone"}, [], good)
+    gone = lines({**good, "model_id": "gone"}, good)
+
+    predict([message, gone])
+
+    kinds = [reply.get("error", {}).get("type") for reply in said(message)]
+    assert kinds == [None, "invalid", "invalid", "invalid", None]
+    assert message.verdict is Disposition.REJECT  # for what was no request
+    assert [reply["status"] for reply in said(gone)] == ["TASK_ERROR", "TASK_COMPLETED"]
+    assert gone.verdict is Disposition.ACK
+
+
+def test_a_bug_with_one_model_is_none_of_the_other_lines_business(predict, models):
+    def fail(rows):
+        raise KeyError("secret")
+
+    models.models["b"].predict = fail
+    good = {"model_id": "a", "input_data": NUMERIC}
+    message = lines(good, {**good, "model_id": "b"}, good)
+
+    predict([message])
+
+    kinds = [reply.get("error", {}).get("type") for reply in said(message)]
+    assert kinds == [None, "internal", None]
+    assert message.verdict is Disposition.REJECT
+
+
+def test_what_nobody_waits_for_any_more_is_not_answered(predict, models):
+    request = {"model_id": "a", "input_data": NUMERIC}
+    late = delivery(request, deadline=monotonic() - 1)
+    in_time, patient = delivery(request, deadline=monotonic() + 600), asks()
+
+    predict([late, in_time, patient])
+
+    assert late.session.channel.published == []
+    assert late.verdict is Disposition.ACK
+    assert answer(in_time)["status"] == answer(patient)["status"] == "TASK_COMPLETED"
+    assert models.models["a"].runs == [2]
+
+
+def noted(caplog):
+    """What was logged, without the milliseconds."""
+    return [re.sub(r"=\d+\.\d", "", each.getMessage()) for each in caplog.records]
+
+
+def test_a_request_with_a_job_is_logged_at_its_start_and_end(predict, caplog):
+    caplog.set_level("INFO")
+    message = asks(job_id="j1")
+    predict([message, asks("b")])
+
+    assert answer(message)["status"] == "TASK_COMPLETED"
+    assert noted(caplog) == [
+        "START predict model=a",
+        "END predict model=a TASK_COMPLETED elapsed_ms",
+    ]
+
+
+def test_a_request_with_a_job_that_fails_is_logged_with_its_error(predict, caplog):
+    caplog.set_level("INFO")
+    predict([asks("none", job_id="j1"), asks(input_data={"a": 1}, job_id="j2")])
+
+    assert sorted(noted(caplog)) == [
+        "END predict model=a TASK_ERROR elapsed_ms invalid",
+        "END predict model=none TASK_ERROR elapsed_ms not_found",
+        "START predict model=a",
+        "START predict model=none",
+    ]
+
+
+def test_a_request_with_a_job_that_comes_too_late_has_an_end_all_the_same(models, caplog):
+    caplog.set_level("INFO")
+    found = Future()
+    predict = PredictHandler(lambda _: found, models.latest)
+    message = asks(job_id="j1")
+    (later,) = predict([message])
+    found.set_result(models.find("a"))
+    later.then([])
+
+    assert message.session.channel.replies == []
+    assert noted(caplog)[1] == "END predict model=a TASK_ERROR elapsed_ms dropped"
+
+
+def test_a_request_with_a_job_that_waited_for_its_model_ends_once(models, caplog):
+    caplog.set_level("INFO")
+    found = Future()
+    predict = PredictHandler(lambda _: found, models.latest)
+    message = asks(job_id="j1")
+    (later,) = predict([message])
+    found.set_result(models.find("a"))
+    later.then([message])
+
+    assert answer(message)["status"] == "TASK_COMPLETED"
+    assert noted(caplog)[1:] == ["END predict model=a TASK_COMPLETED elapsed_ms"]

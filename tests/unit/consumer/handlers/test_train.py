@@ -1,0 +1,861 @@
+import itertools
+import logging
+from time import sleep
+
+import pytest
+
+from app import errors, retry
+from app.amqp.message import Disposition
+from app.consumer.handlers import train
+from app.database.engine import database_now
+from app.jobs import lease, retry_policy
+from app.jobs.claim import LOOKS, WATCH_SECONDS
+from app.protocol.types import JobStatus
+from app.retry import RetryUntilAvailable
+from app.training.fit_process import FitLimits
+from tests.support.fakes import FakeStorage, FakeTrainer, FaultyJobs, Pauses, delivery
+
+TRAINING = {"dataset_id": "data", "features": ["a"], "target": "t", "model_id": "m"}
+NAMELESS = {key: value for key, value in TRAINING.items() if key != "model_id"}
+ELSEWHERE = ("models/m/9/", "a" * 64, {"rmse": 2.0})
+AWAY = errors.DatabaseUnavailable
+
+
+class Bench:
+    """The handler of trainings, on a real table and fakes of all else."""
+
+    def __init__(self, path):
+        self.jobs = FaultyJobs(path)
+        self.storage = FakeStorage()
+        self.trainer = FakeTrainer()
+        self.stopping = Pauses()
+        self.train = self.consumer("worker 1", self.stopping)
+        self.jobs.accept("m", "train", "data", TRAINING)
+
+    def consumer(self, name, stopping):
+        limits = FitLimits(100.0, 10**9)
+        return train.TrainHandler(
+            self.jobs, self.storage, self.trainer, limits, name, RetryUntilAvailable(stopping)
+        )
+
+    def handle(self, body=None, **changes):
+        message = delivery(TRAINING if body is None else body, **changes)
+        self.train([message])
+        return message
+
+    def handle_elsewhere(self, **changes):
+        message = delivery(TRAINING, **changes)
+        self.consumer("worker 2", Pauses())([message])
+        return message
+
+    def run_elsewhere(self):
+        """Have another worker run the job; return its attempt."""
+        return self.jobs.claim("m", "worker 2", redelivered=False)
+
+    def silence(self, seconds=WATCH_SECONDS + 5):
+        """Make it so long ago that the lease was renewed."""
+        self.jobs.set("m", lease_until=database_now(15 - seconds))
+
+    def take_over(self):
+        """Have another worker take the job over; return its attempt."""
+        self.silence()
+        return self.jobs.claim("m", "worker 2", redelivered=True)
+
+    @property
+    def row(self):
+        return self.jobs.get("m")
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    monkeypatch.setattr(retry, "backoff_delays", lambda: itertools.repeat(0.0))
+    made = Bench(tmp_path / "jobs.db")
+    yield made
+    made.jobs.close()
+
+
+@pytest.fixture
+def logged(caplog):
+    """The lines that were logged, as they begin."""
+    caplog.set_level(logging.INFO)
+    return lambda start: [line for line in caplog.messages if line.startswith(start)]
+
+
+def statuses(message):
+    return [reply["status"] for reply in message.session.channel.replies]
+
+
+def last(message):
+    return message.session.channel.replies[-1]
+
+
+# What goes well.
+
+
+def test_a_training_is_received_run_stored_and_told(bench):
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+    received, completed = message.session.channel.replies
+    assert received == {"status": "TASK_RECEIVED", "model_id": "m"}
+    assert completed == {"status": "TASK_COMPLETED", "model_id": "m", "metrics": {"rmse": 1.0}}
+    assert message.verdict is Disposition.ACK
+    row = bench.row
+    assert row.state is JobStatus.COMPLETED
+    assert (row.result_key, row.result_sha256) == ("models/m/1/", "sha256")
+    assert (row.worker, row.attempt, row.failures) == ("worker 1", 1, 0)
+    ((attempt, manifest, onnx),) = bench.storage.models
+    assert (attempt, manifest.model_id, onnx) == (1, "m", b"onnx")
+    assert bench.storage.deleted == []
+
+
+def test_the_row_is_committed_before_the_reply(bench):
+    seen = []
+    message = delivery(TRAINING)
+    message.session.publish = lambda *_: seen.append(bench.row.state)
+
+    bench.train([message])
+
+    assert seen == [JobStatus.RUNNING, JobStatus.COMPLETED]
+
+
+def test_a_client_of_amqp_alone_gets_a_row_that_knows_where_to_reply(bench):
+    message = bench.handle({**TRAINING, "model_id": "n"}, reply_to="me", correlation_id="c9")
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+    row = bench.jobs.get("n")
+    assert row.state is JobStatus.COMPLETED
+    assert row.dataset_id == "data"
+    assert (row.reply_to, row.correlation_id) == ("me", "c9")
+    assert row.request["features"] == ["a"]
+
+
+@pytest.mark.parametrize(("queue", "correlation"), [("a\0b", "c"), ("a", "\0"), ("a", b"\xff")])
+def test_an_address_that_no_row_can_hold_is_used_and_forgotten(bench, queue, correlation):
+    message = bench.handle(
+        {**TRAINING, "model_id": "n"}, reply_to=queue, correlation_id=correlation
+    )
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+    assert {sent[1] for sent in message.session.channel.published} == {queue}
+    row = bench.jobs.get("n")
+    assert row.state is JobStatus.COMPLETED
+    assert row.reply_to == (None if "\0" in queue else queue)
+    assert row.correlation_id == (correlation if correlation == "c" else None)
+
+
+def test_a_client_that_names_no_model_gets_a_name(bench):
+    message = bench.handle(NAMELESS)
+
+    received, completed = message.session.channel.replies
+    assert received["model_id"] == completed["model_id"]
+    assert bench.jobs.get(received["model_id"]).state is JobStatus.COMPLETED
+
+
+def test_a_redelivery_for_a_client_that_names_no_model_is_the_same_job(bench):
+    first = bench.handle(NAMELESS)
+
+    again = bench.handle(NAMELESS, redelivered=True)
+    other = bench.handle(NAMELESS, correlation_id="c2")
+
+    name = first.session.channel.replies[0]["model_id"]
+    assert again.session.channel.replies == [last(first)]
+    assert other.session.channel.replies[0]["model_id"] != name
+    assert len(bench.trainer.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "limits"),
+    [
+        ({}, FitLimits(100.0, 10**9)),
+        ({"max_seconds": 5.0, "max_memory": 10**8}, FitLimits(5.0, 10**8)),
+        ({"max_seconds": 1e9, "max_memory": 10**12}, FitLimits(100.0, 10**9)),
+    ],
+)
+def test_a_request_may_ask_for_less_than_the_limits_and_not_for_more(bench, asked, limits):
+    bench.handle({**TRAINING, "model_id": "n", **asked})
+
+    assert bench.trainer.limits == [limits]
+
+
+def test_the_progress_of_a_fit_is_seen_in_its_row(bench, monkeypatch):
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.001)
+    seen = []
+
+    def meanwhile(on_beat):
+        on_beat(0.25)
+        while bench.row.progress is None:
+            on_beat(None)
+        seen.append(bench.row.progress)
+
+    bench.trainer.meanwhile = meanwhile
+    bench.handle()
+
+    assert seen == [0.25]
+    assert bench.row.progress == 1.0
+
+
+# Messages that are none, and errors that would come again.
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", {}, {**TRAINING, "features": []}])
+def test_poison_is_answered_and_rejected_and_the_next_message_is_handled(bench, body):
+    poison, good = delivery(body), delivery(TRAINING)
+
+    bench.train([poison, good])
+
+    assert statuses(poison) == ["TASK_ERROR"]
+    assert poison.verdict is Disposition.REJECT
+    assert statuses(good) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.Invalid("params.x: no such parameter", field="params.x"),
+        errors.BadData("no column a", columns=["b"]),
+        errors.FitFailed("exit status 1"),
+        errors.FitOutOfMemory("more than 1 MB"),
+        errors.FitTimeout("longer than 1 s"),
+        errors.WarrenError("who knows"),
+    ],
+)
+def test_an_error_that_would_come_again_ends_the_job_at_once(bench, error):
+    bench.trainer.before["fit"] = [error]
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_ERROR"]
+    assert last(message)["error"] == error.to_wire()
+    assert message.verdict is Disposition.ACK
+    assert bench.row.state is JobStatus.ERROR
+    assert bench.row.error == error.to_wire()
+
+
+def test_an_unknown_data_set_ends_the_job(bench):
+    message = bench.handle({**TRAINING, "model_id": "n", "dataset_id": "nowhere"})
+
+    assert last(message)["error"]["type"] == "not_found"
+    assert bench.jobs.get("n").state is JobStatus.ERROR
+
+
+def test_a_message_of_another_training_of_that_id_is_none(bench):
+    message = bench.handle({**TRAINING, "dataset_id": "theirs"})
+
+    assert last(message)["error"]["type"] == "invalid"
+    assert message.verdict is Disposition.ACK
+    assert bench.row.state is JobStatus.QUEUED
+    assert bench.row.failures == 0
+    assert bench.trainer.requests == []
+
+
+def test_a_message_with_the_id_of_a_prediction_does_it_no_harm(bench):
+    bench.jobs.accept("p", "predict", None, {"model_id": "m"}, inputs="{}")
+
+    message = bench.handle({**TRAINING, "model_id": "p"})
+
+    assert last(message)["error"]["detail"] == "model_id: p is taken"
+    assert message.verdict is Disposition.ACK
+    assert bench.jobs.get("p").state is JobStatus.QUEUED
+    assert bench.jobs.get("p").failures == 0
+    assert bench.trainer.requests == []
+
+
+def test_a_job_whose_message_cannot_be_understood_does_not_wait_for_ever(bench):
+    for failures in range(1, 5):
+        message = bench.handle({"estimator": "of the future"}, message_id="m")
+
+        assert message.verdict is Disposition.REJECT
+        assert bench.row.failures == failures
+    assert bench.row.state is JobStatus.ERROR
+    assert bench.row.error["type"] == "invalid"
+
+
+def test_a_bug_ends_the_job_and_tells_nothing_of_itself(bench):
+    bench.trainer.before["fit"] = [KeyError("secret")]
+
+    with pytest.raises(KeyError):
+        bench.handle()
+
+    assert bench.row.state is JobStatus.ERROR
+    assert bench.row.error["type"] == "internal"
+    assert "secret" not in str(bench.row)
+
+
+def test_a_bug_ends_the_job_as_soon_as_the_database_is_back(bench):
+    bench.trainer.before["fit"] = [KeyError("secret")]
+    bench.jobs.before["fail"] = [AWAY(), AWAY()]
+
+    with pytest.raises(KeyError):
+        bench.handle()
+
+    assert bench.row.state is JobStatus.ERROR
+
+
+# Errors that may not come again.
+
+FAILURES = {
+    "the data set cannot be fetched": ("storage", "get_dataset", errors.StorageUnavailable),
+    "the model cannot be stored": ("storage", "put_model", errors.StorageUnavailable),
+    "the child is killed": ("trainer", "fit", errors.ChildKilled),
+    "the disk is full": ("storage", "get_dataset", lambda _: OSError(28, "No space left")),
+}
+
+
+REFUSED = {"type": "unavailable", "detail": "the consumer's system refused: No space left"}
+
+
+@pytest.fixture(params=FAILURES)
+def fails(bench, request, monkeypatch):
+    """Let an attempt fail with what may not come again; return what is told of it."""
+    monkeypatch.setattr(train, "KEEP_SECONDS", -1.0)
+    part, method, kind = FAILURES[request.param]
+
+    def fail():
+        error = kind("just now")
+        getattr(bench, part).before[method] = [error]
+        return error.to_wire() if isinstance(error, errors.WarrenError) else REFUSED
+
+    return fail
+
+
+def test_what_failed_and_may_yet_succeed_is_retried_after_a_while(
+    bench, fails, monkeypatch, logged
+):
+    monkeypatch.setattr(retry_policy, "retry_delay", lambda failures: 1000.0 * failures)
+    error = fails()
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED"]
+    assert message.verdict is Disposition.ACK
+    row = bench.row
+    assert row.state is JobStatus.QUEUED
+    assert (row.failures, row.error, row.worker) == (1, error, None)
+    assert row.published_at is None
+    assert round((row.run_after - row.started_at).total_seconds(), -2) == 1000
+    assert len(logged("retry")) == 1
+
+
+def test_each_failure_leads_to_the_next_rung_and_the_last_ends_the_job(bench, fails, monkeypatch):
+    asked = []
+    monkeypatch.setattr(retry_policy, "retry_delay", lambda failures: asked.append(failures) or 0.0)
+
+    for number in range(1, 4):
+        fails()
+        assert statuses(bench.handle()) == ["TASK_RECEIVED"]
+        assert (bench.row.state, bench.row.failures) == (JobStatus.QUEUED, number)
+    error = fails()
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_ERROR"]
+    assert last(message)["error"] == error
+    assert (bench.row.state, bench.row.failures, bench.row.attempt) == (JobStatus.ERROR, 4, 4)
+    assert asked == [1, 2, 3, 4]
+
+
+def test_the_next_attempt_may_succeed_and_sweeps_what_the_others_left(bench, fails):
+    for _ in range(2):
+        fails()
+        bench.handle()
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+    assert (bench.row.state, bench.row.attempt, bench.row.error) == (JobStatus.COMPLETED, 3, None)
+    assert bench.row.result_key == "models/m/3/"
+    assert bench.storage.deleted == [("m", 1), ("m", 2)]
+
+
+def test_a_fitted_model_waits_a_while_for_storage(bench):
+    bench.storage.before["put_model"] = [errors.StorageUnavailable() for _ in range(3)]
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+    assert bench.stopping.count == 3
+    assert len(bench.trainer.requests) == 1
+    assert bench.row.failures == 0
+
+
+@pytest.mark.parametrize("error", [errors.StorageUnavailable, errors.NotFound, errors.WarrenError])
+def test_a_sweep_that_fails_does_no_harm(bench, error):
+    bench.run_elsewhere()
+    bench.take_over()
+    bench.jobs.release("m", 2)
+    bench.storage.before["delete_model"] = [error(), error()]
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+    assert message.verdict is Disposition.ACK
+    assert bench.row.state is JobStatus.COMPLETED
+
+
+# Claims: what is done twice, and what must be taken over.
+
+
+def test_a_job_that_runs_elsewhere_is_not_run_again(bench, logged):
+    bench.run_elsewhere()
+
+    message = bench.handle()
+
+    assert statuses(message) == []
+    assert message.verdict is Disposition.ACK
+    assert bench.trainer.requests == []
+    assert bench.stopping.count == 0
+    assert len(logged("duplicate dropped")) == 1
+
+
+def test_a_message_that_comes_again_while_the_lease_is_renewed_is_dropped(bench, logged):
+    attempt = bench.run_elsewhere()
+    bench.stopping.meanwhile = lambda: bench.jobs.renew("m", attempt) and sleep(0.002)
+
+    message = bench.handle(redelivered=True)
+
+    assert statuses(message) == []
+    assert message.verdict is Disposition.ACK
+    assert bench.trainer.requests == []
+    assert (bench.row.worker, bench.row.attempt) == ("worker 2", 1)
+    assert bench.stopping.count > 0
+    assert len(logged("duplicate dropped")) == 1
+    assert logged("taken over") == []
+
+
+def test_a_message_that_comes_again_when_the_lease_is_not_renewed_takes_the_job_over(bench, logged):
+    bench.run_elsewhere()
+    bench.silence()
+
+    message = bench.handle(redelivered=True)
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+    assert (bench.row.worker, bench.row.attempt, bench.row.failures) == ("worker 1", 2, 1)
+    assert bench.storage.deleted == [("m", 1)]
+    assert logged("taken over") == ["taken over from worker 2"]
+    assert logged("duplicate dropped") == []
+
+
+def test_a_job_is_not_taken_over_before_its_lease_was_watched(bench):
+    attempt = bench.run_elsewhere()
+    bench.silence()  # the database was away, say
+
+    def meanwhile():
+        if bench.stopping.count == LOOKS - 1:
+            bench.jobs.renew("m", attempt)
+
+    bench.stopping.meanwhile = meanwhile
+    bench.handle(redelivered=True)
+
+    assert (bench.row.worker, bench.row.attempt, bench.row.failures) == ("worker 2", 1, 0)
+
+
+def test_a_job_that_another_takes_over_meanwhile_is_dropped(bench):
+    bench.run_elsewhere()
+
+    def meanwhile():
+        bench.silence()
+        bench.jobs.claim("m", "worker 3", redelivered=True)
+
+    bench.stopping.meanwhile = meanwhile
+    message = bench.handle(redelivered=True)
+
+    assert statuses(message) == []
+    assert message.verdict is Disposition.ACK
+    assert (bench.row.worker, bench.row.attempt) == ("worker 3", 2)
+
+
+def test_a_job_that_is_handed_back_meanwhile_is_run_and_has_not_failed(bench, logged):
+    attempt = bench.run_elsewhere()
+    bench.stopping.meanwhile = lambda: bench.jobs.release("m", attempt)
+
+    message = bench.handle(redelivered=True)
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+    assert (bench.row.worker, bench.row.attempt, bench.row.failures) == ("worker 1", 2, 0)
+    assert logged("taken over") == []
+
+
+@pytest.mark.parametrize("end", ["complete", "fail", "cancel"])
+def test_a_job_that_ends_meanwhile_is_told(bench, end):
+    attempt = bench.run_elsewhere()
+    ends = {
+        "complete": lambda: bench.jobs.complete("m", attempt, *ELSEWHERE),
+        "fail": lambda: bench.jobs.fail("m", attempt, {"type": "bad_data", "detail": "x"}),
+        "cancel": lambda: bench.jobs.cancel("m"),
+    }
+    bench.stopping.meanwhile = ends[end]
+
+    message = bench.handle(redelivered=True)
+
+    assert statuses(message) == [bench.row.state]
+    assert bench.trainer.requests == []
+
+
+def test_a_job_whose_consumers_died_too_often_is_not_run_again_but_ends(bench):
+    bench.run_elsewhere()
+    bench.jobs.set("m", failures=3, lease_until=database_now(-1))
+    bench.stopping.meanwhile = bench.jobs.reap  # as the relay does
+
+    message = bench.handle(redelivered=True)
+
+    assert statuses(message) == ["TASK_ERROR"]
+    assert last(message)["error"]["type"] == "consumer_lost"
+    assert bench.trainer.requests == []
+    assert bench.row.failures == 4
+
+
+def test_a_watch_survives_a_database_that_is_away(bench):
+    bench.run_elsewhere()
+
+    def meanwhile():
+        if bench.stopping.count == 1:
+            bench.jobs.before["claim"] = [AWAY()]
+            bench.jobs.before["get"] = [AWAY()]
+
+    bench.silence()
+    bench.stopping.meanwhile = meanwhile
+    message = bench.handle(redelivered=True)
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+
+
+@pytest.mark.parametrize("redelivered", [False, True])
+def test_a_completed_job_is_told_again_and_not_run_again(bench, redelivered, logged):
+    first = bench.handle()
+
+    again = bench.handle(redelivered=redelivered)
+
+    assert again.session.channel.replies == [last(first)]
+    assert again.verdict is Disposition.ACK
+    assert len(bench.trainer.requests) == 1
+    assert bench.row.attempt == 1
+    assert len(logged("duplicate dropped")) == 1
+
+
+def test_a_failed_job_is_told_again_and_not_run_again(bench):
+    bench.trainer.before["fit"] = [errors.BadData("no column a")]
+    first = bench.handle()
+
+    again = bench.handle(redelivered=True)
+
+    assert again.session.channel.replies == [last(first)]
+    assert len(bench.trainer.requests) == 1
+
+
+def test_a_job_that_was_cancelled_in_its_queue_is_not_run(bench):
+    bench.jobs.cancel("m")
+
+    message = bench.handle()
+
+    assert message.session.channel.replies == [{"status": "TASK_CANCELLED", "model_id": "m"}]
+    assert message.verdict is Disposition.ACK
+    assert bench.trainer.requests == []
+
+
+# Attempts that have the job no longer.
+
+
+@pytest.mark.parametrize(
+    "error", [None, errors.BadData("no column a"), errors.ChildKilled("by somebody"), KeyError("x")]
+)
+def test_an_attempt_that_comes_too_late_changes_nothing_and_says_nothing(bench, error):
+    bench.trainer.before["fit"] = [error] if error else []
+    bench.trainer.meanwhile = lambda on_beat: bench.take_over()
+    message = delivery(TRAINING)
+
+    if isinstance(error, KeyError):
+        with pytest.raises(KeyError):
+            bench.train([message])
+    else:
+        bench.train([message])
+
+    assert statuses(message) == ["TASK_RECEIVED"]
+    assert message.verdict is Disposition.ACK
+    row = bench.row
+    assert (row.state, row.attempt, row.worker) == (JobStatus.RUNNING, 2, "worker 2")
+    assert row.error == errors.ConsumerLost().to_wire()
+    assert row.result_key is None
+
+
+def test_what_a_late_attempt_has_stored_is_swept(bench, logged):
+    bench.trainer.meanwhile = lambda on_beat: bench.take_over()
+
+    bench.handle()
+
+    assert [attempt for attempt, *_ in bench.storage.models] == [1]
+    assert bench.storage.deleted == [("m", 1)]
+    assert len(logged("fenced")) == 1
+
+
+@pytest.mark.parametrize("error", [errors.StorageUnavailable, errors.NotFound])
+def test_a_late_attempt_that_cannot_sweep_does_no_harm(bench, error):
+    bench.trainer.meanwhile = lambda on_beat: bench.take_over()
+    bench.storage.before["delete_model"] = [error()]
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED"]
+    assert message.verdict is Disposition.ACK
+
+
+def test_a_late_attempt_tells_the_end_that_another_has_come_to(bench):
+    def meanwhile(_):
+        assert bench.jobs.complete("m", bench.take_over(), *ELSEWHERE)
+
+    bench.trainer.meanwhile = meanwhile
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+    assert last(message)["metrics"] == {"rmse": 2.0}
+    assert bench.row.result_key == "models/m/9/"
+    assert bench.storage.deleted == [("m", 1)]
+
+
+def until_it_raises(on_beat):
+    while True:
+        on_beat(None)
+
+
+def test_a_fit_ends_when_its_job_is_cancelled(bench, monkeypatch, logged):
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.001)
+
+    def meanwhile(on_beat):
+        bench.jobs.cancel("m")
+        until_it_raises(on_beat)
+
+    bench.trainer.meanwhile = meanwhile
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_CANCELLED"]
+    assert message.verdict is Disposition.ACK
+    assert bench.row.state is JobStatus.CANCELLED
+    assert bench.storage.models == []
+    assert len(logged("cancelled")) == 1
+    assert logged("fenced") == []
+
+
+def test_a_fit_ends_when_its_job_is_taken_over(bench, monkeypatch, logged):
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.001)
+
+    def meanwhile(on_beat):
+        while not bench.take_over():
+            pass
+        until_it_raises(on_beat)
+
+    bench.trainer.meanwhile = meanwhile
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED"]
+    assert (bench.row.worker, bench.row.attempt) == ("worker 2", 2)
+    assert len(logged("fenced")) == 1
+
+
+def test_a_download_ends_when_its_job_is_cancelled(bench, monkeypatch):
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.001)
+
+    def download(dataset_id, path, on_bytes):
+        bench.jobs.cancel("m")
+        until_it_raises(on_bytes)
+
+    bench.storage.get_dataset = download
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_CANCELLED"]
+
+
+def test_a_job_that_is_cancelled_while_its_model_is_stored_stays_cancelled(bench):
+    put = bench.storage.put_model
+    bench.storage.put_model = lambda *asked: (put(*asked), bench.jobs.cancel("m"))[0]
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_CANCELLED"]
+    assert bench.row.state is JobStatus.CANCELLED
+    assert bench.row.result_key is None
+    assert bench.storage.deleted == [("m", 1)]
+
+
+# A database that is away, and a consumer that stops: what a fit ends with, and where that leads.
+
+CAUSES = {"complete": None, "fail": errors.BadData("no column"), "retry": errors.ChildKilled("x")}
+ENDS = {"complete": JobStatus.COMPLETED, "fail": JobStatus.ERROR, "retry": JobStatus.QUEUED}
+CLAIM = [("complete", "get", "claim"), ("complete", "claim", "claim")]
+STEPS = [
+    *CLAIM,
+    *((end, step, "end") for end in CAUSES for step in (end, "get")),
+]
+
+
+@pytest.fixture(params=["before", "after"])
+def away(bench, request):
+    """Let a step of an attempt find no database, or have its answer lost."""
+
+    def arrange(end, step, phase):
+        bench.trainer.before["fit"] = [CAUSES[end]] if CAUSES[end] else []
+
+        def leave(*_):
+            getattr(bench.jobs, request.param)[step] = [AWAY(), AWAY()]
+
+        if phase == "claim":
+            leave()
+        else:
+            bench.trainer.meanwhile = leave
+
+    return arrange
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_database_that_is_away_is_waited_for(bench, away, step):
+    end, *_ = step
+    away(*step)
+
+    message = bench.handle()
+
+    told = [] if end == "retry" else [ENDS[end]]
+    assert bench.stopping.count >= 1
+    assert statuses(message) == ["TASK_RECEIVED", *told]
+    assert message.verdict is Disposition.ACK
+    assert bench.row.state is ENDS[end]
+    assert bench.row.failures == (end == "retry")
+    assert len(bench.trainer.requests) == 1
+    assert bench.row.result_key in (None, f"models/m/{bench.row.attempt}/")
+    published = ("m", bench.row.attempt)
+    assert bench.row.result_key is None or published not in bench.storage.deleted
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_consumer_that_stops_does_not_wait_for_the_database_and_loses_nothing(
+    bench, away, step, monkeypatch
+):
+    away(*step)
+    monkeypatch.setattr(bench.stopping, "meanwhile", bench.stopping.set)
+
+    message = bench.handle()
+    assert message.verdict is Disposition.REQUEUE
+    assert statuses(message) in ([], ["TASK_RECEIVED"])
+    for part in (bench.jobs.before, bench.jobs.after, bench.trainer.before):
+        part.clear()
+    bench.trainer.meanwhile = lambda on_beat: None
+    if bench.row.state is JobStatus.RUNNING:
+        bench.silence()
+    again = bench.handle_elsewhere(redelivered=True)
+
+    assert bench.row.ended
+    assert last(again)["status"] == bench.row.state
+    assert bench.row.failures <= 1
+    assert bench.row.result_key in (None, f"models/m/{bench.row.attempt}/")
+    assert ("m", bench.row.attempt) not in bench.storage.deleted
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_row_is_written_when_the_database_is_back(bench, when):
+    getattr(bench.jobs, when)["accept"] = [AWAY(), AWAY()]
+
+    message = bench.handle({**TRAINING, "model_id": "n"})
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+    assert (bench.jobs.get("n").attempt, bench.jobs.get("n").failures) == (1, 0)
+
+
+def test_a_consumer_that_stops_does_not_wait_for_a_row(bench):
+    bench.jobs.before["accept"] = [AWAY()]
+    bench.stopping.set()
+
+    message = bench.handle({**TRAINING, "model_id": "n"})
+
+    assert statuses(message) == []
+    assert message.verdict is Disposition.REQUEUE
+    assert bench.jobs.get("n") is None
+
+
+def test_a_consumer_that_stops_does_not_wait_for_storage(bench):
+    bench.stopping.set()
+    bench.storage.get_dataset = lambda *asked: None
+    bench.storage.before["put_model"] = [errors.StorageUnavailable()]
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED"]
+    assert message.verdict is Disposition.REQUEUE
+    assert (bench.row.state, bench.row.failures) == (JobStatus.QUEUED, 0)
+
+
+def test_a_consumer_that_stops_does_not_watch_any_longer(bench):
+    bench.run_elsewhere()
+    bench.stopping.set()
+
+    message = bench.handle(redelivered=True)
+
+    assert statuses(message) == []
+    assert message.verdict is Disposition.REQUEUE
+    assert (bench.row.worker, bench.row.attempt) == ("worker 2", 1)
+
+
+def test_a_consumer_that_stops_ends_a_download_and_hands_its_job_back(bench):
+    def download(dataset_id, path, on_bytes):
+        bench.stopping.set()
+        on_bytes(1)
+        pytest.fail("went on")
+
+    bench.storage.get_dataset = download
+
+    message = bench.handle()
+
+    assert message.verdict is Disposition.REQUEUE
+    assert (bench.row.state, bench.row.failures) == (JobStatus.QUEUED, 0)
+
+
+def test_an_interrupted_fit_is_released_and_handed_back(bench):
+    bench.trainer.before["fit"] = [errors.ShuttingDown()]
+
+    message = bench.handle()
+
+    assert statuses(message) == ["TASK_RECEIVED"]
+    assert message.verdict is Disposition.REQUEUE
+    assert (bench.row.state, bench.row.failures) == (JobStatus.QUEUED, 0)
+    assert bench.row.published_at is not None
+
+
+def test_an_interrupted_job_is_run_by_the_next_consumer(bench):
+    bench.trainer.before["fit"] = [errors.ShuttingDown()]
+    bench.handle()
+
+    message = bench.handle_elsewhere(redelivered=True)
+
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+    assert (bench.row.attempt, bench.row.failures) == (2, 0)
+
+
+def test_an_interrupted_fit_is_handed_back_though_the_database_is_away(bench):
+    bench.trainer.before["fit"] = [errors.ShuttingDown()]
+    bench.jobs.before["release"] = [AWAY()]
+
+    message = bench.handle()
+
+    assert message.verdict is Disposition.REQUEUE
+    assert bench.row.state is JobStatus.RUNNING
+    bench.silence()
+    again = bench.handle_elsewhere(redelivered=True)
+    assert statuses(again) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+
+
+def test_every_line_of_a_training_names_its_job(bench, caplog):
+    jobs = []
+
+    class Job(logging.Handler):
+        def emit(self, record):
+            jobs.append(train.log._job.get())
+
+    handler = Job()
+    train.logger.addHandler(handler)
+    try:
+        with caplog.at_level(logging.INFO):
+            bench.handle()
+    finally:
+        train.logger.removeHandler(handler)
+
+    assert set(jobs) == {"m"}

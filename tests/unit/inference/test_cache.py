@@ -1,0 +1,192 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from app import errors
+from app.inference.cache import AWAY_SECONDS, LOADERS, SILENT_SECONDS, ModelCache
+from tests.support.waiting import until
+
+
+class FakeModel:
+    def __init__(self, name, size=1):
+        self.name = name
+        self.bytes = size
+
+
+class Shelf:
+    """Loads models of one size, and counts."""
+
+    def __init__(self, size=1):
+        self.loaded = []
+        self.size = size
+
+    def __call__(self, model_id):
+        self.loaded.append(model_id)
+        return FakeModel(model_id, self.size)
+
+
+def got(cache, model_id):
+    model = cache.get(model_id).result(20)
+    until(lambda: model_id not in cache._loading, "it is kept, or forgotten")
+    return model
+
+
+def test_a_model_is_loaded_once():
+    shelf = Shelf()
+    cache = ModelCache(shelf, max_bytes=10)
+
+    assert got(cache, "a") is got(cache, "a")
+    assert got(cache, "b").name == "b"
+    assert shelf.loaded == ["a", "b"]
+
+
+class Gated:
+    """Loads when the gate is open; `begun` is released by each load that begins."""
+
+    def __init__(self, load):
+        self.load = load
+        self.gate = threading.Event()
+        self.begun = threading.Semaphore(0)
+
+    def __call__(self, model_id):
+        self.begun.release()
+        assert self.gate.wait(20)
+        return self.load(model_id)
+
+
+def asked_by_50_threads(load):
+    """Ask 50 times for a model whose load ends when all have asked."""
+    gated = Gated(load)
+    cache = ModelCache(gated, max_bytes=10)
+    with ThreadPoolExecutor(50) as pool:
+        asked = list(pool.map(cache.get, ["a"] * 50))
+    assert not any(each.done() for each in asked)
+    gated.gate.set()
+    return asked
+
+
+def test_a_model_is_loaded_once_however_many_threads_ask():
+    shelf = Shelf()
+
+    asked = asked_by_50_threads(shelf)
+
+    assert len({each.result(20) for each in asked}) == 1
+    assert shelf.loaded == ["a"]
+
+
+@pytest.mark.parametrize(
+    "failure", [errors.NotReady("in training"), errors.StorageUnavailable(), KeyError("a bug")]
+)
+def test_a_failing_load_reaches_all_that_wait(failure):
+    def load(_):
+        raise failure
+
+    asked = asked_by_50_threads(load)
+
+    assert [each.exception(20) for each in asked] == [failure] * 50
+
+
+def shelf_that_fails_once(failure):
+    outcomes = [failure, FakeModel("a")]
+
+    def load(_):
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return load
+
+
+@pytest.mark.parametrize("failure", [errors.NotReady("in training"), KeyError("a bug")])
+def test_a_failing_load_is_not_kept(failure):
+    cache = ModelCache(shelf_that_fails_once(failure), max_bytes=10)
+    assert cache.get("a").exception(20) is failure
+
+    until(lambda: cache.get("a").exception(20) is None, "the model is loaded")
+
+
+@pytest.mark.parametrize("failure", [errors.StorageUnavailable(), errors.DatabaseUnavailable()])
+def test_what_was_away_is_not_asked_again_for_a_while(failure, monkeypatch):
+    monkeypatch.setattr("app.inference.cache.AWAY_SECONDS", 60)
+    cache = ModelCache(shelf_that_fails_once(failure), max_bytes=10)
+    assert cache.get("a").exception(20) is failure
+
+    again = cache.get("a")
+
+    assert again.done()
+    assert again.exception() is failure
+
+
+def test_what_was_away_is_asked_again_after_a_while(monkeypatch):
+    monkeypatch.setattr("app.inference.cache.AWAY_SECONDS", 0)
+    cache = ModelCache(shelf_that_fails_once(errors.StorageUnavailable()), max_bytes=10)
+    assert cache.get("a").exception(20)
+
+    until(lambda: cache.get("a").exception(20) is None, "the model is loaded")
+
+
+def test_when_a_load_was_met_by_silence_others_do_not_wait_for_that_again(monkeypatch):
+    now = [10.0]
+    monkeypatch.setattr("app.inference.cache.monotonic", lambda: now[0])
+
+    def silent(_):
+        now[0] += SILENT_SECONDS + 1
+        raise errors.StorageUnavailable
+
+    loads = [silent, FakeModel]
+    cache = ModelCache(lambda name: loads.pop(0)(name), max_bytes=10)
+    assert cache.get("a").exception(20)
+
+    assert isinstance(cache.get("b").exception(20), errors.Unavailable)
+    assert loads == [FakeModel]
+    now[0] += AWAY_SECONDS
+    assert got(cache, "c").name == "c"
+
+
+def test_while_models_load_another_is_given():
+    shelf = Shelf()
+    gated = Gated(shelf)
+    cache = ModelCache(lambda name: (shelf if name == "warm" else gated)(name), max_bytes=10)
+    got(cache, "warm")
+
+    slow = [cache.get(f"slow-{n}") for n in range(LOADERS + 1)]
+    for _ in range(LOADERS):
+        assert gated.begun.acquire(timeout=20)
+
+    assert cache.get("warm").done()
+    assert not gated.begun.acquire(blocking=False)  # as many at a time
+    gated.gate.set()
+    assert {each.result(20).name for each in slow} == set(shelf.loaded[1:])
+
+
+def test_models_are_forgotten_by_their_bytes():
+    shelf = Shelf(size=4)
+    cache = ModelCache(shelf, max_bytes=10)
+
+    for name in ("a", "b", "c", "a"):
+        got(cache, name)
+
+    assert shelf.loaded == ["a", "b", "c", "a"]
+
+
+def test_the_model_used_last_is_forgotten_last():
+    shelf = Shelf(size=4)
+    cache = ModelCache(shelf, max_bytes=10)
+
+    for name in ("a", "b", "a", "c", "a", "b"):
+        got(cache, name)
+
+    assert shelf.loaded == ["a", "b", "c", "b"]
+
+
+def test_a_model_larger_than_the_cache_serves_and_is_not_kept():
+    cache = ModelCache(lambda name: FakeModel(name, len(name)), max_bytes=3)
+    small = got(cache, "a")
+
+    large = got(cache, "large")
+
+    assert large.name == "large"
+    assert got(cache, "large") is not large
+    assert got(cache, "a") is small

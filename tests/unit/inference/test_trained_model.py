@@ -1,0 +1,224 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import errors
+from app.inference import trained_model
+from app.training.evaluation import measure_parity
+from tests.support import frames
+
+LARGEST = float(np.finfo(np.float32).max)
+GOOD = {"a": 0.5, "b": 1, "c": -2.0, "colour": "red", "flag": True}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return frames.trained("everything")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"a": 0},
+        {"a": -0.0},
+        {"a": LARGEST},
+        {"a": -LARGEST},
+        {"a": None, "colour": None, "flag": None},
+        {"colour": ""},
+        {"colour": "never seen"},
+        {"colour": "ä\U0001f600\n"},
+        {"flag": False},
+    ],
+)
+def test_a_row_that_fits_is_answered(model, changes):
+    row = {**GOOD, **changes}
+
+    model.check(row)
+    (answer,) = model.predict([row])
+
+    assert np.isfinite(answer["prediction"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "wanted"),
+    [
+        ({"a": "0.5"}, "a", "a number or null"),
+        ({"a": True}, "a", "a number or null"),
+        ({"a": [0.5]}, "a", "a number or null"),
+        ({"a": {"x": 1}}, "a", "a number or null"),
+        ({"b": None}, "b", "a number"),
+        ({"b": LARGEST * 2}, "b", "a number"),
+        ({"b": -LARGEST * 2}, "b", "a number"),
+        ({"b": 10**4000}, "b", "a number"),
+        ({"colour": 1}, "colour", "a text or null"),
+        ({"colour": False}, "colour", "a text or null"),
+        ({"colour": ["red"]}, "colour", "a text or null"),
+        ({"flag": 1}, "flag", "a boolean or null"),
+        ({"flag": "true"}, "flag", "a boolean or null"),
+        ({"flag": 0.0}, "flag", "a boolean or null"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_by_the_name_of_its_feature(
+    model, changes, field, wanted
+):
+    with pytest.raises(errors.Invalid, match=f"expected {wanted}, not") as caught:
+        model.check({**GOOD, **changes})
+
+    assert caught.value.extra["field"] == f"input_data.{field}"
+    assert len(caught.value.detail) < 300
+
+
+def test_a_missing_feature_is_refused_by_its_name(model):
+    row = {name: value for name, value in GOOD.items() if name not in ("b", "flag")}
+
+    with pytest.raises(errors.Invalid, match=r"missing b, flag; .* takes a, b, c, ") as caught:
+        model.check(row)
+
+    assert caught.value.extra["field"] == "input_data.b"
+
+
+def test_an_unknown_feature_is_refused_by_its_name(model):
+    with pytest.raises(errors.Invalid, match="unknown size") as caught:
+        model.check({**GOOD, "size": 1})
+
+    assert caught.value.extra["field"] == "input_data.size"
+
+
+def test_a_missing_and_an_unknown_feature_are_refused(model):
+    row = {**GOOD, "colur": "red"}
+    del row["colour"]
+
+    with pytest.raises(errors.Invalid, match="missing colour") as caught:
+        model.check(row)
+
+    assert caught.value.extra["field"] == "input_data.colour"
+
+
+def test_an_empty_row_is_refused(model):
+    with pytest.raises(errors.Invalid, match="missing a, b, c, colour, flag"):
+        model.check({})
+
+
+def test_the_order_of_a_row_does_not_matter(model):
+    backwards = dict(reversed(GOOD.items()))
+
+    model.check(backwards)
+
+    assert model.predict([backwards]) == model.predict([GOOD])
+
+
+numbers = st.floats(-1e6, 1e6) | st.integers(-(10**6), 10**6)
+rows = st.fixed_dictionaries(
+    {
+        "a": st.none() | numbers,
+        "b": numbers,
+        "c": numbers,
+        "colour": st.none() | st.text(max_size=5) | st.sampled_from(["red", "green", "blue"]),
+        "flag": st.none() | st.booleans(),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "estimator", ["random_forest_regressor", "hist_gradient_boosting_classifier"]
+)
+@given(asked=st.lists(rows, min_size=1, max_size=20))
+def test_trees_answer_a_batch_as_they_answer_each_row_alone(estimator, asked):
+    model = frames.trained("everything", estimator)
+    for row in asked:
+        model.check(row)
+
+    assert model.predict(asked) == [answer for row in asked for answer in model.predict([row])]
+
+
+@pytest.mark.parametrize("estimator", frames.ESTIMATORS)
+@given(asked=st.lists(rows, min_size=1, max_size=20))
+def test_a_batch_is_answered_like_each_row_alone(estimator, asked):
+    model = frames.trained("everything", estimator)
+
+    together = model.predict(asked)
+    alone = [answer for row in asked for answer in model.predict([row])]
+
+    assert [answer is None for answer in together] == [answer is None for answer in alone]
+    for one, other in zip(together, alone, strict=True):
+        if one and estimator in frames.REGRESSORS:
+            assert one == pytest.approx(other, rel=1e-4, abs=1e-5)
+        elif one:
+            assert one["pred_proba"] == pytest.approx(other["pred_proba"], abs=1e-5)
+
+
+@pytest.mark.parametrize("estimator", frames.CLASSIFIERS)
+def test_a_classifier_answers_the_most_probable_label(estimator):
+    model = frames.trained("numeric", estimator)
+
+    for row in [{"a": a, "b": 0.1, "c": 0.2} for a in (-1.0, -0.1, 0.1, 1.0)]:
+        (answer,) = model.predict([row])
+        assert set(answer["pred_proba"]) == {"0", "1"}
+        assert sum(answer["pred_proba"].values()) == pytest.approx(1, abs=1e-6)
+        assert answer["prediction"] == int(
+            max(answer["pred_proba"], key=answer["pred_proba"].__getitem__)
+        )
+
+
+class Overflowing(trained_model.TrainedModel):
+    """A model that answers infinity to numbers that are far out."""
+
+    def run(self, inputs):
+        return np.where(inputs["number"][:, 0] > 1e30, np.inf, 1.0)
+
+
+def test_what_is_not_finite_is_no_answer():
+    model = Overflowing(frames.file("numeric", "ridge"))
+    near, far = {"a": 1.0, "b": 0, "c": 0}, {"a": LARGEST, "b": 0, "c": 0}
+
+    assert model.predict([far, near]) == [None, {"prediction": 1.0, "pred_proba": 1.0}]
+
+
+def test_many_threads_may_ask_one_model(model):
+    wanted = model.predict([GOOD])
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: model.predict([GOOD]), range(200)))
+
+    assert answers == [wanted] * 200
+
+
+@pytest.mark.parametrize("file", [b"", b"no model", b"\x00" * 100])
+def test_what_is_no_model_is_corrupt(file):
+    with pytest.raises(errors.Corrupt):
+        trained_model.TrainedModel(file)
+
+
+def test_a_cut_model_is_corrupt():
+    file = frames.file("numeric", "ridge")
+
+    with pytest.raises(errors.Corrupt):
+        trained_model.TrainedModel(file[: len(file) // 2])
+
+
+def test_a_model_without_a_manifest_is_corrupt():
+    graph = onnx.load_from_string(frames.file("numeric", "ridge"))
+    del graph.metadata_props[:]
+
+    with pytest.raises(errors.Corrupt):
+        trained_model.TrainedModel(graph.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("expected", "answered", "difference"),
+    [
+        ([1.0, 2.0], [1.0, 2.0], 0.0),
+        ([10.0, 10.0], [10.0, 11.0], 0.1),
+        ([100.0, 300.0], [100.0, 303.0], 0.01),
+        ([0.0, 2.0], [0.5, 2.0], 0.5),
+        ([0.0, 0.0], [0.0, 0.25], 0.25),
+        ([[0.5, 0.5]], [[0.25, 0.75]], 0.5),
+    ],
+)
+def test_parity_is_the_largest_relative_difference(expected, answered, difference):
+    assert measure_parity(np.array(expected), np.array(answered)) == pytest.approx(difference)

@@ -1,0 +1,207 @@
+import asyncio
+import logging
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+
+from app import errors
+from app.producer.http import problems
+from app.producer.schemas.requests import PREDICT_EXAMPLE, TRAIN_EXAMPLE, PredictBody, TrainBody
+from app.producer.schemas.responses import Problem
+
+STATUS = {
+    errors.WarrenError: 500,
+    errors.Invalid: 422,
+    errors.Malformed: 422,
+    errors.BadData: 422,
+    errors.WrongQueue: 422,
+    errors.NotFound: 404,
+    errors.NotReady: 409,
+    errors.JobEnded: 409,
+    errors.Conflict: 409,
+    errors.TooLarge: 413,
+    errors.FitFailed: 502,
+    errors.FitOutOfMemory: 422,
+    errors.FitTimeout: 422,
+    errors.Fenced: 500,
+    errors.Corrupt: 502,
+    errors.ShuttingDown: 503,
+    errors.Unavailable: 503,
+    errors.ChildKilled: 503,
+    errors.ConsumerLost: 503,
+    errors.Overloaded: 503,
+    errors.BrokerUnavailable: 503,
+    errors.Unroutable: 503,
+    errors.StorageUnavailable: 503,
+    errors.DatabaseUnavailable: 503,
+    errors.EndpointUnavailable: 503,
+    errors.EndpointFailed: 502,
+    errors.EndpointLost: 502,
+    errors.DeadlineExceeded: 504,
+}
+
+
+def tree(cls=errors.WarrenError):
+    return [cls, *(each for sub in cls.__subclasses__() for each in tree(sub))]
+
+
+class Client:
+    """Asks an application of this process, without a server."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, method, path, **content):
+        async def ask():
+            # Starlette raises what it has answered with a 500 to the server, for its log.
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                return await client.request(method, path, **content)
+
+        return asyncio.run(ask())
+
+
+def raising(error):
+    """A client of an application that does nothing but raise this."""
+    app = FastAPI()
+    problems.install(app)
+
+    @app.get("/")
+    async def fail():
+        raise error
+
+    return Client(app)
+
+
+@pytest.mark.parametrize("cls", tree())
+def test_every_error_has_its_status(cls):
+    answer = raising(cls("what happened", field="features"))("GET", "/")
+
+    assert answer.status_code == STATUS[cls]
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["type"] == cls.type
+    assert problem["status"] == STATUS[cls]
+    assert problem["title"]
+    assert problem["detail"] == "what happened"
+    assert problem["field"] == "features"
+    Problem.model_validate(problem)
+
+
+@pytest.mark.parametrize("cls", tree())
+def test_what_can_be_tried_again_says_when(cls):
+    answer = raising(cls())("GET", "/")
+
+    assert ("retry-after" in answer.headers) == (STATUS[cls] == 503)
+    if STATUS[cls] == 503:
+        assert int(answer.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("key", ["status", "title", "detail", "type", "kind"])
+def test_what_a_reply_adds_changes_nothing_of_the_problem(key):
+    error = errors.NotReady("in training", **{key: "x"})
+
+    problem = raising(error)("GET", "/").json()
+
+    assert problem["status"] == 409
+    assert problem["title"] == "Conflict"
+    assert problem["detail"] == "in training"
+    assert problem["type"] == "not_ready"
+
+
+def test_a_bug_shows_nothing_of_itself_and_is_logged(caplog):
+    with caplog.at_level(logging.ERROR):
+        answer = raising(KeyError("password=hunter2"))("GET", "/")
+
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "internal"
+    for secret in ("hunter2", "KeyError", "Traceback", ".py"):
+        assert secret not in answer.text
+    assert "hunter2" in caplog.text
+
+
+def test_what_http_itself_refuses_is_a_problem_too():
+    client = raising(errors.WarrenError())
+
+    for answer, status in [(client("GET", "/nowhere"), 404), (client("POST", "/"), 405)]:
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["status"] == status
+        assert answer.json()["type"] == "about:blank"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(413, "too_large"), (422, "malformed"), (400, "about:blank")]
+)
+def test_an_error_of_reading_a_body_names_the_body(status, kind):
+    problem = raising(HTTPException(status, "body: bad"))("GET", "/").json()
+
+    assert problem["type"] == kind
+    assert problem["detail"] == "body: bad"
+    assert problem.get("field") == ("body" if status != 400 else None)
+
+
+@pytest.fixture(scope="module")
+def client():
+    app = FastAPI()
+    problems.install(app)
+
+    @app.post("/train")
+    async def train(body: TrainBody): ...
+
+    @app.post("/predict")
+    async def predict(body: PredictBody): ...
+
+    @app.get("/jobs")
+    async def jobs(limit: int): ...
+
+    return Client(app)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "said"),
+    [
+        ("/train", {**TRAIN_EXAMPLE, "target": 1}, "target", "string"),
+        ("/train", {**TRAIN_EXAMPLE, "target": "age"}, "target", "also among"),
+        ("/train", {**TRAIN_EXAMPLE, "features": []}, "features", "at least 1"),
+        ("/train", {**TRAIN_EXAMPLE, "features": ["a", 1]}, "features.1", "string"),
+        ("/train", {**TRAIN_EXAMPLE, "model_id": "m"}, "model_id", "not permitted"),
+        ("/train", {**TRAIN_EXAMPLE, "dataset_id": "../x"}, "dataset_id", "pattern"),
+        ("/train", {}, "dataset_id", "required"),
+        ("/train", [], "body", "dict"),
+        ("/predict", {**PREDICT_EXAMPLE, "input_data": []}, "input_data", "at least 1"),
+        ("/predict", {**PREDICT_EXAMPLE, "input_data": [1]}, "input_data.0", "dict"),
+        ("/predict", {**PREDICT_EXAMPLE, "rows": 1}, "rows", "not permitted"),
+    ],
+)
+def test_a_wrong_body_is_refused_by_the_name_of_the_field(client, path, body, field, said):
+    answer = client("POST", path, json=body)
+
+    assert answer.status_code == 422
+    problem = answer.json()
+    assert problem["type"] == "invalid"
+    assert problem["field"] == field
+    assert problem["detail"].startswith(f"{field}: ")
+    assert said in problem["detail"]
+    assert "Value error" not in problem["detail"]
+
+
+def test_a_body_that_is_not_declared_as_json_is_told_how_to_be(client):
+    answer = client(
+        "POST", "/train", content=b"dataset_id=d", headers={"Content-Type": "text/plain"}
+    )
+
+    assert answer.status_code == 422
+    assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+def test_a_wrong_query_is_refused_by_its_name(client):
+    assert client("GET", "/jobs?limit=many").json()["field"] == "limit"
+
+
+def test_the_examples_are_what_is_accepted(client):
+    assert client("POST", "/train", json=TRAIN_EXAMPLE).status_code == 200
+    assert client("POST", "/predict", json=PREDICT_EXAMPLE).status_code == 200

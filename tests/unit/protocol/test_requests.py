@@ -1,0 +1,449 @@
+import json
+import math
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import errors
+from app.protocol.estimators import EstimatorName
+from app.protocol.replies import Reply
+from app.protocol.requests import PredictRequest, TrainingSpec, TrainRequest
+from app.protocol.types import LATEST, MAX_ROWS, JobStatus
+from app.protocol.validation import parse_request
+from app.settings import MIN_FIT_MEMORY
+from app.strict_json import loads
+
+TRAINING = {"dataset_id": "d", "features": ["a", "b"], "target": "t"}
+PREDICTION = {"model_id": "m", "input_data": {"a": 1.5}}
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+scalars = st.none() | st.booleans() | st.integers() | finite | text
+json_values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=10,
+)
+ids = st.from_regex(r"[A-Za-z0-9](\.?[A-Za-z0-9_-]){0,20}", fullmatch=True)
+
+
+def encoded(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+HOSTILE = {
+    "nothing": b"",
+    "blanks": b" \n",
+    "a cut object": b'{"a": 1',
+    "a trailing comma": b"[1,]",
+    "two values": b"{} {}",
+    "rubbish behind": b"{}x",
+    "single quotes": b"{'a': 1}",
+    "a comment": b"{} // why",
+    "a bare word": b"nul",
+    "a capital word": b"True",
+    "a leading zero": b"01",
+    "a leading plus": b"+1",
+    "a leading dot": b".5",
+    "a hexadecimal": b"0x10",
+    "NaN": b'{"a": NaN}',
+    "Infinity": b"[Infinity]",
+    "minus Infinity": b"-Infinity",
+    "a float that overflows": b"1e400",
+    "a negative float that overflows": b"[-1e400]",
+    "an integer of 5000 digits": b"1" * 5000,
+    "a key twice": b'{"a": 1, "a": 1}',
+    "a key twice below": b'[{"a": {"b": 1, "b": 2}}]',
+    "a key twice by escape": b'{"a": 1, "\\u0061": 1}',
+    "a lone high surrogate": b'"\\ud800"',
+    "a lone low surrogate": b'{"a": "\\udc00"}',
+    "surrogates in the wrong order": b'"\\ude00\\ud83d"',
+    "a lone surrogate as a key": b'{"\\ud800": 1}',
+    "an encoded surrogate": b'"\xed\xa0\x80"',
+    "a raw newline in a string": b'"\n"',
+    "a NUL": b"\x00",
+    "a vertical tab": b"\x0b{}",
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "UTF-16": "{}".encode("utf-16"),
+    "Latin-1": '"ä"'.encode("latin-1"),
+    "65 levels": b"[" * 65 + b"1" + b"]" * 65,
+    "a bomb of lists": b"[" * 100_000,
+    "a closed bomb of lists": b"[" * 100_000 + b"]" * 100_000,
+    "a bomb of objects": b'{"a":' * 100_000,
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_is_no_strict_json_is_malformed(body):
+    with pytest.raises(errors.Malformed) as caught:
+        loads(body)
+
+    assert caught.value.extra["field"] == "body"
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize("kind", [TrainRequest, PredictRequest])
+def test_a_request_that_is_no_strict_json_is_malformed(kind, body):
+    with pytest.raises(errors.Malformed):
+        parse_request(kind, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b" {} \r\n\t", {}),
+        (b'"\\ud83d\\ude00"', "\U0001f600"),
+        ('"\U0001f600"'.encode(), "\U0001f600"),
+        (b'"\\\\ud800"', "\\ud800"),
+        (b"[1e308, -0.0, 1e-400]", [1e308, -0.0, 0.0]),
+        (b"[" * 3 + b"]" * 3, [[[]]]),
+        (b'[{"a": 1}, {"a": 2}]', [{"a": 1}, {"a": 2}]),
+    ],
+)
+def test_strict_json_is_understood(body, value):
+    assert loads(body) == value
+
+
+@given(json_values)
+def test_what_the_json_module_writes_is_read(value):
+    assert loads(json.dumps(value).encode()) == value
+    assert loads(json.dumps(value, ensure_ascii=False).encode()) == value
+
+
+@given(st.binary(max_size=50))
+def test_any_bytes_are_read_or_malformed(body):
+    try:
+        value = loads(body)
+    except errors.Malformed:
+        return
+    assert value == json.loads(body)
+
+
+@given(
+    st.builds(
+        TrainRequest,
+        dataset_id=ids,
+        features=st.lists(text.filter(bool), min_size=1, max_size=5, unique=True),
+        target=st.just("the target, longer than all features"),
+        estimator=st.sampled_from(get_args(EstimatorName)),
+        params=st.dictionaries(text, json_values, max_size=3),
+        test_size=st.floats(0, 1, exclude_min=True, exclude_max=True),
+        max_seconds=st.none() | st.floats(0, 1e9, exclude_min=True),
+        max_memory=st.none() | st.integers(MIN_FIT_MEMORY, 10**15),
+        model_id=st.none() | ids.filter(lambda name: name != LATEST),
+    )
+)
+def test_a_training_survives_the_wire(request):
+    assert parse_request(TrainRequest, request.encode()) == request
+
+
+rows = st.dictionaries(text, scalars, max_size=4)
+
+
+@given(
+    st.builds(
+        PredictRequest,
+        model_id=ids,
+        dataset_id=st.none() | ids,
+        input_data=rows | st.lists(rows, min_size=1, max_size=3),
+    )
+)
+def test_a_prediction_survives_the_wire(request):
+    assert parse_request(PredictRequest, request.encode()) == request
+
+
+def test_a_null_in_a_row_or_in_the_params_survives_the_wire():
+    body = encoded({**PREDICTION, "input_data": {"a": None}})
+    assert parse_request(PredictRequest, parse_request(PredictRequest, body).encode()).rows == [
+        {"a": None}
+    ]
+
+    body = encoded({**TRAINING, "params": {"max_depth": None}})
+    assert parse_request(TrainRequest, parse_request(TrainRequest, body).encode()).params == {
+        "max_depth": None
+    }
+
+
+def test_types_in_a_row_stay_what_they_were():
+    body = encoded({**PREDICTION, "input_data": {"a": True, "b": 1, "c": 1.0, "d": "1"}})
+
+    (row,) = parse_request(PredictRequest, body).rows
+
+    assert [type(value) for value in row.values()] == [bool, int, float, str]
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "A", "0", "a.b", "a-b_c", "a.", "a-", "1.2.3", "x" * 128, "latest"]
+)
+def test_an_id_is_accepted(name):
+    assert parse_request(TrainRequest, encoded({**TRAINING, "dataset_id": name})).dataset_id == name
+
+
+BAD_IDS = ["", ".", "..", "a..b", "a..", ".a", "-a", "_a", "a/b", "/", "../a", "a\\b", "a b", "a\n"]
+BAD_IDS += ["\na", "a\x00", "ä", "x" * 129, 1, True, ["a"], {}]
+
+
+@pytest.mark.parametrize("name", BAD_IDS)
+@pytest.mark.parametrize(
+    ("kind", "body", "field"),
+    [
+        (TrainRequest, TRAINING, "dataset_id"),
+        (TrainRequest, TRAINING, "model_id"),
+        (PredictRequest, PREDICTION, "model_id"),
+        (PredictRequest, PREDICTION, "dataset_id"),
+    ],
+)
+def test_an_id_that_is_none_is_refused(kind, body, field, name):
+    with pytest.raises(errors.Invalid) as caught:
+        parse_request(kind, encoded({**body, field: name}))
+
+    assert caught.value.extra["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "field"),
+    [(TrainRequest, TRAINING, "dataset_id"), (PredictRequest, PREDICTION, "model_id")],
+)
+def test_null_is_no_id_where_one_is_needed(kind, body, field):
+    with pytest.raises(errors.Invalid) as caught:
+        parse_request(kind, encoded({**body, field: None}))
+
+    assert caught.value.extra["field"] == field
+
+
+BAD_TRAININGS = [
+    ("features", {"features": []}),
+    ("features", {"features": ["a", "a"]}),
+    ("features", {"features": "a"}),
+    ("features", {"features": None}),
+    ("features", {"features": {"a": 1}}),
+    ("features", {"features": [f"c{i}" for i in range(10_001)]}),
+    ("features.1", {"features": ["a", ""]}),
+    ("features.0", {"features": ["x" * 257]}),
+    ("features.0", {"features": [1]}),
+    ("features.0", {"features": [None]}),
+    ("target", {"target": "a"}),
+    ("target", {"target": ""}),
+    ("target", {"target": 1}),
+    ("target", {"target": None}),
+    ("estimator", {"estimator": "neural_network"}),
+    ("estimator", {"estimator": ""}),
+    ("estimator", {"estimator": None}),
+    ("params", {"params": []}),
+    ("params", {"params": "max_depth=3"}),
+    ("params", {"params": None}),
+    ("params", {"params": {str(i): i for i in range(101)}}),
+    ("test_size", {"test_size": 0}),
+    ("test_size", {"test_size": 1}),
+    ("test_size", {"test_size": -0.1}),
+    ("test_size", {"test_size": 1.5}),
+    ("test_size", {"test_size": "0.2"}),
+    ("test_size", {"test_size": True}),
+    ("test_size", {"test_size": None}),
+    ("model_id", {"model_id": "latest"}),
+    ("max_seconds", {"max_seconds": 0}),
+    ("max_seconds", {"max_seconds": -1.5}),
+    ("max_seconds", {"max_seconds": "60"}),
+    ("max_seconds", {"max_seconds": True}),
+    ("max_memory", {"max_memory": MIN_FIT_MEMORY - 1}),
+    ("max_memory", {"max_memory": 1e9}),
+    ("max_memory", {"max_memory": "1 GB"}),
+    ("max_memory", {"max_memory": True}),
+]
+
+
+@pytest.mark.parametrize(("field", "changes"), BAD_TRAININGS)
+def test_a_training_against_the_rules_is_refused_by_the_name_of_its_field(field, changes):
+    with pytest.raises(errors.Invalid) as caught:
+        parse_request(TrainRequest, encoded({**TRAINING, **changes}))
+
+    assert caught.value.extra["field"] == field
+    assert caught.value.detail.startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize("key", TRAINING)
+def test_a_training_without_a_field_is_refused_by_its_name(key):
+    body = {name: value for name, value in TRAINING.items() if name != key}
+
+    with pytest.raises(errors.Invalid) as caught:
+        parse_request(TrainRequest, encoded(body))
+
+    assert caught.value.extra["field"] == key
+
+
+def test_an_unknown_estimator_is_answered_with_the_list():
+    with pytest.raises(errors.Invalid) as caught:
+        parse_request(TrainRequest, encoded({**TRAINING, "estimator": "neural_network"}))
+
+    for name in get_args(EstimatorName):
+        assert name in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (TrainRequest, {**TRAINING, "params": {"x": "?"}}),
+        (PredictRequest, {**PREDICTION, "input_data": {"x": "?"}}),
+        (PredictRequest, {**PREDICTION, "input_data": [{"x": "?"}]}),
+    ],
+)
+@pytest.mark.parametrize("opened", ["[", '{"x":'])
+@pytest.mark.parametrize("depth", [5, 50, 61, 64, 253, 254, 255, 256, 300, 900])
+def test_what_is_nested_deep_is_refused_or_can_be_sent_on(kind, body, opened, depth):
+    closed = "]" if opened == "[" else "}"
+    nested = json.dumps(body).replace('"?"', opened * depth + "1" + closed * depth)
+    try:
+        request = parse_request(kind, nested.encode())
+    except errors.Invalid as error:
+        refused = error
+    else:
+        refused = None
+        assert parse_request(kind, request.encode()) == request
+
+    assert (refused is None) == (depth <= 61)
+    assert refused is None or len(refused.detail) < 1000
+
+
+BAD_PREDICTIONS = [
+    ("input_data", {"input_data": []}),
+    ("input_data", {"input_data": None}),
+    ("input_data", {"input_data": "x"}),
+    ("input_data", {"input_data": 1}),
+    ("input_data.0", {"input_data": [1]}),
+    ("input_data.1", {"input_data": [{}, None]}),
+]
+
+
+@pytest.mark.parametrize(("field", "changes"), BAD_PREDICTIONS)
+def test_a_prediction_against_the_rules_is_refused_by_the_name_of_its_field(field, changes):
+    with pytest.raises(errors.Invalid) as caught:
+        parse_request(PredictRequest, encoded({**PREDICTION, **changes}))
+
+    assert caught.value.extra["field"] == field
+    assert caught.value.detail.startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize("key", PREDICTION)
+def test_a_prediction_without_a_field_is_refused_by_its_name(key):
+    body = {name: value for name, value in PREDICTION.items() if name != key}
+
+    with pytest.raises(errors.Invalid) as caught:
+        parse_request(PredictRequest, encoded(body))
+
+    assert caught.value.extra["field"] == key
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"1", b'"x"', b"true"])
+@pytest.mark.parametrize("kind", [TrainRequest, PredictRequest, TrainingSpec])
+def test_a_request_that_is_no_object_is_refused(kind, body):
+    with pytest.raises(errors.Invalid) as caught:
+        parse_request(kind, body)
+
+    assert caught.value.extra["field"] == "body"
+
+
+@pytest.mark.parametrize(("kind", "body"), [(TrainRequest, TRAINING), (PredictRequest, PREDICTION)])
+def test_unknown_keys_of_a_message_are_ignored(kind, body):
+    request = parse_request(kind, encoded({**body, "of_tomorrow": {"a": 1}}))
+
+    assert request == parse_request(kind, encoded(body))
+    assert b"of_tomorrow" not in request.encode()
+
+
+def test_a_training_has_the_defaults_of_the_design():
+    request = parse_request(TrainRequest, encoded(TRAINING))
+
+    assert request.estimator == "random_forest_regressor"
+    assert request.params == {}
+    assert request.test_size == 0.2
+    assert request.max_seconds is request.max_memory is None
+    assert request.model_id is None
+
+
+def test_more_rows_than_may_be_are_too_large_and_the_limit_is_named():
+    most = [{"a": 1}] * MAX_ROWS
+    assert (
+        len(parse_request(PredictRequest, encoded({**PREDICTION, "input_data": most})).rows)
+        == MAX_ROWS
+    )
+
+    with pytest.raises(errors.TooLarge) as caught:
+        parse_request(PredictRequest, encoded({**PREDICTION, "input_data": [*most, {}]}))
+
+    assert caught.value.extra == {"field": "input_data", "limit": 10_000}
+    assert caught.value.detail.startswith("input_data: ")
+    assert "10000" in caught.value.detail
+
+
+def test_one_row_and_many_rows_read_alike():
+    one = parse_request(PredictRequest, encoded({**PREDICTION, "input_data": {"a": 1}}))
+    many = parse_request(
+        PredictRequest, encoded({**PREDICTION, "input_data": [{"a": 1}, {"a": 2}]})
+    )
+
+    assert one.rows == [{"a": 1}]
+    assert many.rows == [{"a": 1}, {"a": 2}]
+
+
+@given(
+    st.builds(
+        Reply,
+        status=st.sampled_from(JobStatus),
+        model_id=st.none() | ids,
+        fields=st.dictionaries(text, json_values, max_size=3).map(
+            lambda fields: {
+                name: value
+                for name, value in fields.items()
+                if name not in ("status", "model_id", "error")
+            }
+        ),
+    ).filter(lambda reply: reply.status is not JobStatus.ERROR)
+)
+def test_a_reply_survives_the_wire(reply):
+    assert Reply.decode(reply.encode()) == reply
+
+
+def test_an_error_reply_tells_of_the_error():
+    reply = Reply.error(errors.NotReady("in training", state="TASK_RUNNING"), "m")
+
+    assert json.loads(reply.encode()) == {
+        "status": "TASK_ERROR",
+        "model_id": "m",
+        "error": {"type": "not_ready", "detail": "in training", "state": "TASK_RUNNING"},
+    }
+    assert Reply.decode(reply.encode()) == reply
+
+
+def test_the_status_of_a_reply_is_its_name():
+    assert json.loads(Reply(JobStatus.RECEIVED, "m").encode()) == {
+        "status": "TASK_RECEIVED",
+        "model_id": "m",
+    }
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_reply_never_holds_what_is_no_json(number):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Reply(JobStatus.COMPLETED, "m", {"prediction": number}).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"status": "DONE"}',
+        b'{"status": []}',
+        b'{"status": null}',
+        b'{"status": "TASK_ERROR"}',
+        b'{"status": "TASK_ERROR", "error": "text"}',
+        b'{"status": "TASK_ERROR", "error": null}',
+    ],
+)
+def test_what_is_no_reply_is_malformed(body):
+    with pytest.raises(errors.Malformed):
+        Reply.decode(body)

@@ -1,0 +1,108 @@
+from typing import get_args
+
+import pytest
+from sklearn.base import is_classifier, is_regressor
+
+from app import errors
+from app.protocol.estimators import EstimatorName
+from app.training.estimators import ESTIMATORS, build_estimator
+
+NAMES = get_args(EstimatorName)
+
+
+def test_what_the_producer_offers_is_what_the_consumer_builds():
+    assert list(ESTIMATORS) == list(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_estimator_is_built_with_its_defaults(name):
+    estimator = build_estimator(name, {})
+
+    spec = ESTIMATORS[name]
+    inner = estimator if isinstance(estimator, spec.cls) else estimator.estimator
+    assert type(inner) is spec.cls
+    assert inner.get_params() == spec.cls(**spec.defaults).get_params()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_estimator_is_what_its_name_says(name):
+    estimator = build_estimator(name, {})
+
+    classifies = name.endswith("_classifier") or name == "logistic_regression"
+    assert is_classifier(estimator) == classifies
+    assert is_regressor(estimator) != classifies
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_classifier_knows_probabilities(name):
+    estimator = build_estimator(name, {})
+
+    assert hasattr(estimator, "predict_proba") == is_classifier(estimator)
+
+
+def test_the_default_forest_is_that_of_the_design():
+    forest = build_estimator("random_forest_regressor", {})
+
+    assert forest.n_estimators == 100
+    assert forest.max_depth == 3
+    assert forest.random_state == 42
+
+
+def test_a_parameter_takes_the_place_of_its_default():
+    forest = build_estimator("random_forest_regressor", {"n_estimators": 7, "max_depth": None})
+
+    assert forest.n_estimators == 7
+    assert forest.max_depth is None
+    assert forest.random_state == 42
+
+
+def test_the_parameters_of_a_support_vector_machine_reach_it():
+    assert build_estimator("svm_classifier", {"C": 3.5}).estimator.C == 3.5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_parameter_is_answered_with_those_there_are(name):
+    with pytest.raises(errors.Invalid) as caught:
+        build_estimator(name, {"depth_of_thought": 3})
+
+    assert caught.value.extra["field"] == "params.depth_of_thought"
+    assert "params.depth_of_thought" in caught.value.detail
+    for allowed in caught.value.extra["allowed"]:
+        assert allowed in caught.value.detail
+    assert set(ESTIMATORS[name].defaults) <= set(caught.value.extra["allowed"])
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "field"),
+    [
+        ("random_forest_regressor", {"n_estimators": 0}, "params.n_estimators"),
+        ("random_forest_regressor", {"n_estimators": 1.5}, "params.n_estimators"),
+        ("random_forest_regressor", {"n_estimators": "many"}, "params.n_estimators"),
+        ("random_forest_regressor", {"n_estimators": None}, "params.n_estimators"),
+        ("random_forest_regressor", {"n_estimators": [100]}, "params.n_estimators"),
+        ("random_forest_regressor", {"n_estimators": {"a": 1}}, "params.n_estimators"),
+        ("random_forest_regressor", {"criterion": "gini"}, "params.criterion"),
+        ("random_forest_classifier", {"criterion": "squared_error"}, "params.criterion"),
+        ("random_forest_classifier", {"max_depth": -1}, "params.max_depth"),
+        ("hist_gradient_boosting_regressor", {"learning_rate": -1}, "params.learning_rate"),
+        ("hist_gradient_boosting_classifier", {"max_iter": 0}, "params.max_iter"),
+        ("linear_regression", {"fit_intercept": "yes"}, "params.fit_intercept"),
+        ("ridge", {"alpha": -1.0}, "params.alpha"),
+        ("logistic_regression", {"C": 0}, "params.C"),
+        ("svm_regressor", {"kernel": "magic"}, "params.kernel"),
+        ("svm_classifier", {"C": -1}, "params.C"),
+        ("knn_regressor", {"n_neighbors": 0}, "params.n_neighbors"),
+        ("knn_classifier", {"weights": "heavy"}, "params.weights"),
+    ],
+)
+def test_an_impossible_parameter_is_refused_by_its_name(name, params, field):
+    with pytest.raises(errors.Invalid) as caught:
+        build_estimator(name, params)
+
+    assert caught.value.extra["field"] == field
+    assert caught.value.detail.startswith(f"{field}: ")
+
+
+def test_what_a_parameter_may_be_is_said():
+    with pytest.raises(errors.Invalid, match="int in the range"):
+        build_estimator("random_forest_regressor", {"n_estimators": 0})
