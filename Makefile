@@ -2,7 +2,7 @@
 
 python := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo up down logs status test chaos fuzz bench test-brokers lint format lock \
+.PHONY: help demo up down logs status test chaos fuzz bench test-brokers lint format docs lock \
 	environment environment-dev environment-bench
 
 # Without it, every process would compile every module it imports again.
@@ -50,6 +50,9 @@ lint: environment-dev ## check format, style, types and the direction of imports
 format: environment-dev ## bring the code into shape
 	@$(python) -m ruff format .
 	@$(python) -m ruff check --fix .
+
+docs: environment-dev ## write docs/settings.md from the Settings class
+	@$(python) -m devstack.settings_page
 
 LOCK := -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links

@@ -1,60 +1,143 @@
-"""Settings: the only reader of the environment. Mains build one and pass it down."""
+"""Settings: the only reader of the environment. Mains build one `Settings` and pass it down."""
 
+from typing import Annotated
+
+from annotated_types import Unit
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-MIN_FIT_MEMORY = 50_000_000  # less than it takes to fit anything
+MIN_FIT_MEMORY = 50_000_000  # no fit runs in less
+
+Seconds = Annotated[float, Unit("seconds")]
+Bytes = Annotated[int, Unit("bytes")]
 
 
 class Settings(BaseSettings):
-    """Each field is read from the environment variable of its name, else from `.run/env`.
+    """Read each field from the environment variable of its name, else from `.run/env`.
 
     `make up` writes `.run/env`, so that a consumer started by hand finds the local stack.
-    Sizes are bytes and times are seconds.
+    `make docs` renders the descriptions as docs/settings.md.
     """
 
     model_config = SettingsConfigDict(
         env_file=".run/env", extra="ignore", frozen=True, env_nested_delimiter="__"
     )
 
-    host: str = "127.0.0.1"
-    port: int = 5000
-    log_level: str = "INFO"
+    host: str = Field("127.0.0.1", description="The address that the producer listens on.")
+    port: int = Field(5000, description="The port that the producer listens on.")
+    log_level: str = Field(
+        "INFO", description="The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR`."
+    )
 
-    rabbitmq_host: str = "127.0.0.1"
-    rabbitmq_port: int = 5672
-    rabbitmq_user: str = "guest"
-    rabbitmq_password: SecretStr = SecretStr("guest")
-    rabbitmq_vhost: str = "/"
-    rabbitmq_heartbeat: int = Field(10, ge=1)  # 0 would let a dead peer go unnoticed
+    rabbitmq_host: str = Field("127.0.0.1", description="The broker's host.")
+    rabbitmq_port: int = Field(5672, description="The broker's AMQP port.")
+    rabbitmq_user: str = Field("guest", description="The broker's user.")
+    rabbitmq_password: SecretStr = Field(
+        SecretStr("guest"), description="The password of the broker's user."
+    )
+    rabbitmq_vhost: str = Field("/", description="The broker's virtual host.")
+    rabbitmq_heartbeat: Annotated[int, Unit("seconds")] = Field(
+        10,
+        ge=1,  # 0 would let a dead peer go unnoticed
+        description="The heartbeat interval. A vanished peer is noticed after two intervals.",
+    )
 
-    database_url: SecretStr = SecretStr("sqlite:///warren.db")
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///warren.db"),
+        description="The database of the job table: SQLite, or "
+        "`postgresql+psycopg://user:password@host/name`.",
+    )
 
-    s3_bucket_name: str = "warren"
-    s3_path_name: str = "data/"
-    s3_model_path_name: str = "models/"
-    aws_endpoint_url: str | None = None
-    aws_default_region: str = "us-east-1"
-    aws_access_key_id: str | None = None
-    aws_secret_access_key: SecretStr | None = None
+    s3_bucket_name: str = Field("warren", description="The bucket. It must exist.")
+    s3_path_name: str = Field("data/", description="The key prefix of data sets.")
+    s3_model_path_name: str = Field("models/", description="The key prefix of models.")
+    aws_endpoint_url: str | None = Field(
+        None, description="The address of an S3 server other than that of AWS."
+    )
+    aws_default_region: str = Field("us-east-1", description="The region of the bucket.")
+    aws_access_key_id: str | None = Field(
+        None, description="The access key. Without it, boto3 looks for credentials as usual."
+    )
+    aws_secret_access_key: SecretStr | None = Field(
+        None, description="The secret key of `AWS_ACCESS_KEY_ID`."
+    )
 
-    train_wait: float = Field(1.0, gt=0)  # how long POST /train waits for TASK_RECEIVED
-    predict_timeout: float = Field(10.0, gt=0)
-    max_in_flight: int = Field(4096, ge=1)  # predictions
-    max_in_flight_bytes: int = Field(32_000_000, ge=4_000_000)
-    max_body: int = Field(4_000_000, ge=1, le=4_000_000)  # it becomes a message: rabbitmq.conf
-    max_dataset: int = 2_000_000_000
-    max_model: int = Field(500_000_000, ge=1, le=2_000_000_000)  # protobuf ends at 2 GiB
-    max_pixels: int = Field(25_000_000, ge=1)
+    train_wait: Seconds = Field(
+        1.0,
+        gt=0,
+        description="How long `POST /train` waits for a consumer to check the request. After "
+        "that it answers 202 `TASK_QUEUED`.",
+    )
+    predict_timeout: Seconds = Field(
+        10.0,
+        gt=0,
+        description="How long a prediction may take. After that the caller gets a 504 and the "
+        "message expires. It also limits how long the JSON body of `PUT /models` may take.",
+    )
+    max_in_flight: Annotated[int, Unit("predictions")] = Field(
+        4096, ge=1, description="How many predictions the producer has in flight. More get a 503."
+    )
+    max_in_flight_bytes: Bytes = Field(
+        32_000_000,
+        ge=4_000_000,
+        description="The size of all predictions in flight. More get a 503.",
+    )
+    max_body: Bytes = Field(
+        4_000_000,
+        ge=1,
+        le=4_000_000,  # the body becomes a message, which rabbitmq.conf limits to 4 MiB
+        description="The largest JSON body of a request. Larger ones get a 413.",
+    )
+    max_dataset: Bytes = Field(2_000_000_000, description="The largest data set.")
+    max_model: Bytes = Field(
+        500_000_000,
+        ge=1,
+        le=2_000_000_000,  # protobuf ends at 2 GiB
+        description="The largest ONNX file that can be registered.",
+    )
+    max_pixels: Annotated[int, Unit("pixels")] = Field(
+        25_000_000, ge=1, description="The largest image of a prediction."
+    )
 
-    max_attempts: int = Field(4, ge=1)
-    lease_seconds: float = Field(15.0, ge=5)  # a consumer not heard of for so long has lost its job
-    fit_seconds: float = Field(36_000.0, gt=0, le=82_800)  # below the broker's consumer_timeout
-    fit_memory: int = Field(4_000_000_000, ge=MIN_FIT_MEMORY)
+    max_attempts: Annotated[int, Unit("failures")] = Field(
+        4,
+        ge=1,
+        description="How often an attempt at a job may fail for a temporary reason. After that "
+        "the job ends with `TASK_ERROR`.",
+    )
+    lease_seconds: Seconds = Field(
+        15.0,
+        ge=5,
+        description="If a consumer does not renew its lease for this long, its job is requeued.",
+    )
+    fit_seconds: Seconds = Field(
+        36_000.0,
+        gt=0,
+        le=82_800,  # below the broker's consumer_timeout
+        description="The longest fit. A request's `max_seconds` can only shorten it.",
+    )
+    fit_memory: Bytes = Field(
+        4_000_000_000,
+        ge=MIN_FIT_MEMORY,
+        description="The memory of a fit. A request's `max_memory` can only lower it.",
+    )
 
-    predict_prefetch: int = Field(128, ge=1)
-    model_cache: int = 512_000_000
-    drain_seconds: float = 30.0
+    predict_prefetch: Annotated[int, Unit("messages")] = Field(
+        128, ge=1, description="How many messages each prediction thread takes from the broker."
+    )
+    model_cache: Bytes = Field(
+        512_000_000, description="The size of all models that a consumer keeps loaded."
+    )
+    drain_seconds: Seconds = Field(
+        30.0, description="How long a consumer may finish its work after SIGTERM."
+    )
 
-    invoke_hosts: str = ""  # which endpoints may be called: host or host:port, comma between them
-    invoke_secrets: dict[str, SecretStr] = Field(default_factory=dict)  # INVOKE_SECRETS__NAME=value
+    invoke_hosts: str = Field(
+        "",
+        description="The hosts whose endpoints may be registered and called, as `host` or "
+        "`host:port`, separated by commas.",
+    )
+    invoke_secrets: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="A secret that an endpoint may name. Only consumers need it.",
+    )

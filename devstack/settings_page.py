@@ -1,0 +1,85 @@
+"""Render docs/settings.md from the `Settings` class: `python -m devstack.settings_page`."""
+
+from pathlib import Path
+from typing import Any
+
+from annotated_types import Ge, Gt, Le, Unit
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from app.settings import Settings
+
+PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
+
+INTRO = """\
+# Settings
+
+`make docs` writes this page from `app/settings.py`; edit the descriptions there.
+
+Every setting is an environment variable. The producer, the consumer and the commands read the same
+ones. A variable of the environment wins over a line of `.run/env`, which `make up` writes for the
+local stack. A process that finds an invalid setting does not start, and names the setting. Numbers
+may have underscores between their digits.
+"""
+
+OUTRO = """\
+## S3
+
+With AWS S3, leave out `AWS_ENDPOINT_URL`, name your bucket in `S3_BUCKET_NAME`, and let boto3 find
+the credentials as usual. `AWS_ENDPOINT_URL` names any other S3 server.
+
+## Containers
+
+`docker compose` reads `.env`, which has names of its own for some of these settings. `.env.example`
+explains each.
+"""
+
+
+def render() -> str:
+    """Return the whole page."""
+    heads = ("name", "default", "unit", "allowed", "meaning")
+    rows = [_row(name, field) for name, field in Settings.model_fields.items()]
+    lines = [heads, ("---",) * len(heads), *rows]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"{INTRO}\n{table}\n\n{OUTRO}"
+
+
+def _row(name: str, field: FieldInfo) -> tuple[str, ...]:
+    """Return the cells of one setting."""
+    unit = next((item.unit for item in field.metadata if isinstance(item, Unit)), "")
+    is_mapping = field.default is PydanticUndefined  # one variable for each of its keys
+    variable = f"{name.upper()}__NAME" if is_mapping else name.upper()
+    return (f"`{variable}`", _default(field.default), unit, _bounds(field), field.description or "")
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if value in (None, "", PydanticUndefined):
+        return "none"
+    return f"`{_number(value)}`" if isinstance(value, int | float) else f"`{value}`"
+
+
+def _number(value: Any) -> str:
+    """Write a number as the environment may hold it."""
+    whole = int(value)
+    if whole != value:
+        return str(value)
+    return f"{whole:_}" if whole >= 100_000 else str(whole)
+
+
+def _bounds(field: FieldInfo) -> str:
+    words = []
+    for item in field.metadata:
+        if isinstance(item, Gt):
+            words.append(f"above {_number(item.gt)}")
+        elif isinstance(item, Ge):
+            words.append(f"from {_number(item.ge)}")
+        elif isinstance(item, Le):
+            words.append(f"to {_number(item.le)}")
+    return " ".join(words)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render())
