@@ -1,12 +1,12 @@
 """The errors of Warren, one tree.
 
-The libraries' errors are mapped where they enter (`storage`, `database`, `producer.rpc`,
-`consumer.worker`). The producer turns these into HTTP problems, the consumer into replies; `type`
-is their name on the wire and in the job table.
+Libraries' errors are mapped where they enter (`storage`, `database`, `amqp`, `remote`). The
+producer turns these into HTTP problems and the consumer into replies; `type` is their name on the
+wire and in the job table.
 """
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class WarrenError(Exception):
@@ -25,7 +25,34 @@ class WarrenError(Exception):
         return {"type": self.type, "detail": self.detail, **self.extra}
 
 
-class Invalid(WarrenError):
+class FieldError(WarrenError):
+    """A field of the request is wrong, or names something that does not fit."""
+
+    def __init__(self, field: str | None = None, message: str | None = None, /, **extra: Any):
+        """`detail` becomes `{field}: {message}`; `field` is None where no field is at fault."""
+        if field is None:
+            super().__init__(message, **extra)
+        else:
+            super().__init__(f"{field}: {message}", field=field, **extra)
+
+    @property
+    def message(self) -> str:
+        """Return the detail without the field."""
+        return self.detail.removeprefix(f"{self.extra.get('field')}: ")
+
+    def within(self, parent: str) -> Self:
+        """Return the same error for the field below `parent`; the body itself becomes `parent`."""
+        extra = dict(self.extra)
+        field = extra.pop("field", "body")
+        return type(self)(parent if field == "body" else f"{parent}.{field}", self.message, **extra)
+
+    def renamed(self, field: str) -> Self:
+        """Return the same error for another field."""
+        extra = {name: value for name, value in self.extra.items() if name != "field"}
+        return type(self)(field, self.message, **extra)
+
+
+class Invalid(FieldError):
     """The request is wrong, and will be wrong again."""
 
     type = "invalid"
@@ -49,19 +76,19 @@ class WrongQueue(Invalid):
     type = "elsewhere"
 
 
-class NotFound(WarrenError):
+class NotFound(FieldError):
     """There is no such thing."""
 
     type = "not_found"
 
 
-class NotReady(WarrenError):
+class NotReady(FieldError):
     """The model exists and cannot answer: it is still in training, or its training failed."""
 
     type = "not_ready"
 
 
-class TooLarge(WarrenError):
+class TooLarge(FieldError):
     """The body is over the limit."""
 
     type = "too_large"
@@ -97,7 +124,7 @@ class JobEnded(WarrenError):
     type = "ended"
 
 
-class Conflict(WarrenError):
+class Conflict(FieldError):
     """What is there stands against what is asked."""
 
     type = "conflict"
@@ -196,11 +223,13 @@ def _tree(cls: type[WarrenError]) -> Iterator[type[WarrenError]]:
         yield from _tree(sub)
 
 
-_BY_TYPE = {cls.type: cls for cls in _tree(WarrenError)}
+_BY_TYPE = {cls.type: cls for cls in _tree(WarrenError) if "type" in vars(cls)}
 
 
 def from_wire(error: dict[str, Any]) -> WarrenError:
     """Rebuild what `to_wire` wrote; an unknown type becomes a plain `WarrenError`."""
     cls = _BY_TYPE.get(str(error.get("type")), WarrenError)
     extra = {key: value for key, value in error.items() if key not in ("type", "detail")}
-    return cls(str(error.get("detail", "")), **extra)
+    rebuilt = cls.__new__(cls)
+    WarrenError.__init__(rebuilt, str(error.get("detail", "")), **extra)
+    return rebuilt

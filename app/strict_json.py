@@ -27,7 +27,7 @@ def loads(body: bytes) -> Any:
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # fails where one has no partner
     except (ValueError, RecursionError) as error:
-        raise errors.Malformed(f"body: not valid JSON: {error}", field="body") from None
+        raise errors.Malformed("body", f"not valid JSON: {error}") from None
     return value
 
 

@@ -141,7 +141,7 @@ class Box:
             return self.letters
         found = {each.name: each for each in self.letters if each.name in names}
         if missing := [name for name in dict.fromkeys(names) if name not in found]:
-            raise errors.NotFound(f"not in {DEAD_LETTER_QUEUE}: {', '.join(missing)}")
+            raise errors.NotFound(None, f"not in {DEAD_LETTER_QUEUE}: {', '.join(missing)}")
         return found.values()
 
     def replay(self, letter: Letter, to: str | None) -> None:
@@ -149,7 +149,7 @@ class Box:
         queue = to or letter.death.get("queue")
         if not to and queue not in WORK_QUEUES:
             came = f"comes from {plain(queue)}" if queue else "does not say where it comes from"
-            raise errors.Invalid(f"it {came}: say with --to where it shall go")
+            raise errors.Invalid(None, f"it {came}: say with --to where it shall go")
         try:
             if not self._outgoing or not self._outgoing.is_open:
                 self._outgoing = self._connection.channel()

@@ -246,4 +246,4 @@ def encode_reply(reply: Reply) -> tuple[bytes, JobStatus]:
     if len(body) <= MAX_MESSAGE_BYTES:
         return body, reply.status
     detail = f"the answer has {len(body)} bytes: ask for fewer rows at a time"
-    return Reply.error(errors.TooLarge(detail), reply.model_id).encode(), JobStatus.ERROR
+    return Reply.error(errors.TooLarge(None, detail), reply.model_id).encode(), JobStatus.ERROR

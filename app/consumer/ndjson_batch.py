@@ -69,9 +69,7 @@ def split_requests(delivery: IncomingMessage) -> list[Replyable]:
         return [delivery]
     body = delivery.body.removesuffix(b"\n")
     if body.count(b"\n") >= MAX_LINES:
-        reject_with_error(
-            delivery, errors.TooLarge(f"body: has more than {MAX_LINES} lines", field="body")
-        )
+        reject_with_error(delivery, errors.TooLarge("body", f"has more than {MAX_LINES} lines"))
         return []
     bodies = body.split(b"\n")
     whole = _NdjsonBatch(delivery, len(bodies))

@@ -89,7 +89,7 @@ def connect(engine: sa.Engine) -> Iterator[sa.Connection]:
     except IntegrityError:
         raise
     except DataError as error:  # it would be refused for ever: no outage to wait out
-        raise errors.Invalid(f"the database refuses a value: {error.orig}") from error
+        raise errors.Invalid(None, f"the database refuses a value: {error.orig}") from error
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error  # the driver's words, without our SQL
         raise errors.DatabaseUnavailable(f"the database cannot be used: {cause}") from error

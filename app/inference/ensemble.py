@@ -99,9 +99,7 @@ def _rows(answer: dict[str, Any], count: int) -> list[BranchAnswer]:
     shares = answer.get("pred_proba")
     lists = [answer.get("prediction"), [None] * count if shares is None else shares]
     if any(not isinstance(each, list) or len(each) != count for each in lists):
-        raise errors.Invalid(
-            f"combine: model {model_id} did not answer with {count} predictions", field="combine"
-        )
+        raise errors.Invalid("combine", f"model {model_id} did not answer with {count} predictions")
     return [BranchAnswer(model_id, *each) for each in zip(*lists, strict=True)]
 
 
@@ -126,8 +124,8 @@ def _is_number(value: object) -> bool:
 
 def _refused(how: CombineMethod, answer: BranchAnswer, wanted: str) -> errors.Invalid:
     return errors.Invalid(
-        f"combine: {how} takes {wanted}, and model {answer.model_id} answered otherwise",
-        field="combine",
+        "combine",
+        f"{how} takes {wanted}, and model {answer.model_id} answered otherwise",
     )
 
 

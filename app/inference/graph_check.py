@@ -17,23 +17,23 @@ def check_inputs(spec: OnnxManifest, known: Known) -> None:
     for n, each in enumerate(spec.inputs):
         _check_input(each, known, f"manifest.inputs.{n}")
     if more := sorted(known.keys() - {each.name for each in spec.inputs}):
-        raise refused("manifest.inputs", f"the graph also needs {', '.join(more)}")
+        raise errors.Invalid("manifest.inputs", f"the graph also needs {', '.join(more)}")
 
 
 def _check_input(wanted: Input, known_inputs: Known, field: str) -> None:
     known = known_inputs.get(wanted.name)
     if known is None:
-        raise refused(
+        raise errors.Invalid(
             f"{field}.name", f"the graph has no input {wanted.name}; {_has(known_inputs)}"
         )
     if known.type not in DTYPES or (wanted.image and known.type == "tensor(int64)"):
-        raise refused(
+        raise errors.Invalid(
             f"{field}.name",
             f"the graph's input {wanted.name} is a {known.type}; it may be a tensor of float, "
             "double or, of features, int64",
         )
     if known.shape and isinstance(known.shape[0], int) and known.shape[0] != 1:
-        raise refused(
+        raise errors.Invalid(
             f"{field}.name",
             f"the graph takes batches of {known.shape[0]} and no other; leave the first dimension "
             "free, or make it 1",
@@ -44,17 +44,19 @@ def _check_input(wanted: Input, known_inputs: Known, field: str) -> None:
     count = len(wanted.features or ())
     flat, matrix = len(known.shape) == 1, len(known.shape) == 2
     if not (flat and count == 1) and not (matrix and not _differ(known.shape[1:], [count])):
-        raise refused(
+        raise errors.Invalid(
             f"{field}.features", f"there are {count}, and the graph's input is {_shape(known)}"
         )
 
 
 def _check_image(wanted: Preprocessing, known: Any, field: str) -> None:
     if len(known.shape) != 4:
-        raise refused(field, f"the graph's input is {_shape(known)}; images need 4 dimensions")
+        raise errors.Invalid(
+            field, f"the graph's input is {_shape(known)}; images need 4 dimensions"
+        )
     first = wanted.layout == "NCHW"
     if _differ(known.shape[1:], [3, *wanted.size] if first else [*wanted.size, 3]):
-        raise refused(
+        raise errors.Invalid(
             field,
             f"{wanted.size[0]} x {wanted.size[1]} pixels of 3 channels as {wanted.layout} do not "
             f"fit the graph's input, {_shape(known)}",
@@ -66,13 +68,15 @@ def check_output(spec: OnnxManifest, outputs: Known) -> None:
     field = "manifest.output.name"
     known = outputs.get(spec.output.name)
     if known is None:
-        raise refused(field, f"the graph has no output {spec.output.name}; {_has(outputs)}")
+        raise errors.Invalid(field, f"the graph has no output {spec.output.name}; {_has(outputs)}")
     if "map(" in known.type:
-        raise refused(field, f"the output {known.name} is a {known.type}; {NO_ZIPMAP}")
+        raise errors.Invalid(field, f"the output {known.name} is a {known.type}; {NO_ZIPMAP}")
     if known.type not in (*DTYPES, "tensor(int32)", "tensor(float16)"):
-        raise refused(field, f"the output {known.name} is a {known.type}, and not of numbers")
+        raise errors.Invalid(
+            field, f"the output {known.name} is a {known.type}, and not of numbers"
+        )
     if spec.labels and len(known.shape) == 2 and _differ(known.shape[1:], [len(spec.labels)]):
-        raise refused(
+        raise errors.Invalid(
             "manifest.labels",
             f"there are {len(spec.labels)}, and the graph's output is {_shape(known)}",
         )
@@ -94,8 +98,3 @@ def _has(names: Iterable[str]) -> str:
 def short(said: object) -> str:
     """Return the beginning of a text, on one line."""
     return " ".join(str(said).split())[:500]
-
-
-def refused(field: str, said: str) -> errors.Invalid:
-    """Return the error of a field."""
-    return errors.Invalid(f"{field}: {said}", field=field)

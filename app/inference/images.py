@@ -53,14 +53,14 @@ def decode(image: str, wanted: Preprocessing, max_pixels: int, field: str = "ima
     try:
         file = base64.b64decode(image, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise _invalid(field, f"not base64: {error}") from None
+        raise errors.Invalid(field, f"not base64: {error}") from None
     if not file:
-        raise _invalid(field, "empty")
+        raise errors.Invalid(field, "empty")
     opened, turn = _open(file, max_pixels, field)
     try:
         return _shaped(_rgb(opened), turn, wanted)
     except Exception as error:  # noqa: BLE001  Pillow's own classes share no base but this
-        raise _invalid(field, f"it is broken: {error}") from None
+        raise errors.Invalid(field, f"it is broken: {error}") from None
 
 
 def tensor(pixels: Pixels, wanted: Preprocessing) -> npt.NDArray[np.float32]:
@@ -79,22 +79,25 @@ def _open(file: bytes, max_pixels: int, field: str) -> tuple[Image.Image, int]:
             opened = Image.open(io.BytesIO(file), formats=_FORMATS)
             turn = _orientation(opened) if "exif" in opened.info else 1
         except UnidentifiedImageError:
-            raise _invalid(field, "neither a JPEG nor a PNG, or its header is broken") from None
+            raise errors.Invalid(
+                field, "neither a JPEG nor a PNG, or its header is broken"
+            ) from None
         except Exception as error:  # noqa: BLE001  as above
-            raise _invalid(field, f"its header is broken: {error}") from None
+            raise errors.Invalid(field, f"its header is broken: {error}") from None
     width, height = opened.size
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise errors.TooLarge(
-            f"{field}: {width} x {height} pixels are more than {max_pixels:,}, or than "
-            f"{MAX_SIDE:,} a side",
-            field=field,
+            field,
+            f"{width} x {height} pixels are more than {max_pixels:,}, or than {MAX_SIDE:,} a side",
             limit=max_pixels,
         )
     if opened.format == "PNG" and getattr(opened, "is_animated", False):
-        raise _invalid(field, "it is animated")
+        raise errors.Invalid(field, "it is animated")
     if opened.mode not in _MODES or (opened.format == "PNG" and file[_PNG_DEPTH] == 16):
         mode = "16 bits a channel" if opened.format == "PNG" else opened.mode
-        raise _invalid(field, f"its pixels are {mode}; send grey or RGB with 8 bits a channel")
+        raise errors.Invalid(
+            field, f"its pixels are {mode}; send grey or RGB with 8 bits a channel"
+        )
     return opened, turn
 
 
@@ -143,10 +146,6 @@ def _middle(
         ends.append((begin * side / long, min((begin + cut) * side / long, float(side))))
     (left, right), (top, bottom) = ends
     return left, top, right, bottom
-
-
-def _invalid(field: str, said: str) -> errors.Invalid:
-    return errors.Invalid(f"{field}: {said}", field=field)
 
 
 @contextmanager

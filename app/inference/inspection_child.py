@@ -23,7 +23,7 @@ from onnx import TensorProto
 
 from app import errors
 from app.inference import graph_check
-from app.inference.graph_check import refused, short
+from app.inference.graph_check import short
 from app.inference.onnx_session import load_session
 from app.inference.uploaded_model import MAX_IMAGES_PER_RUN, UploadedModel
 from app.models.manifest import OnnxManifest
@@ -51,10 +51,10 @@ def main(path: str) -> None:
     except errors.WarrenError as error:
         verdict = {"error": error.to_wire()}
     except MemoryError:
-        verdict = {"error": refused("model", _NEEDS_MEMORY).to_wire()}
+        verdict = {"error": errors.Invalid("model", _NEEDS_MEMORY).to_wire()}
     except Exception as error:  # noqa: BLE001  a file that is made to harm may find one of any kind
         traceback.print_exc()
-        verdict = {"error": refused("model", f"it cannot be looked at: {error!r}").to_wire()}
+        verdict = {"error": errors.Invalid("model", f"it cannot be looked at: {error!r}").to_wire()}
     sys.stdout.write(json.dumps(verdict))
 
 
@@ -77,10 +77,10 @@ def check(file: bytes, spec: OnnxManifest) -> None:
     try:
         session = load_session(file)
     except errors.Corrupt as error:
-        raise refused("model", f"onnxruntime cannot load it: {_cause(error)}") from None
+        raise errors.Invalid("model", f"onnxruntime cannot load it: {_cause(error)}") from None
     grown, most = _resident() - before, LOADED + LOADED_COPIES * len(file)
     if grown > most:  # the cache counts models by their files
-        raise refused(
+        raise errors.Invalid(
             "model",
             f"loaded, it keeps {grown / 1e6:,.0f} MB of memory, and for a file of its size "
             f"{most / 1e6:,.0f} MB are allowed; perhaps it builds large constants",
@@ -109,16 +109,16 @@ def _check_file(file: bytes) -> None:
     try:
         model = onnx.load_model_from_string(file)
     except DecodeError:
-        raise refused("model", "it is no ONNX file, or cut off") from None
+        raise errors.Invalid("model", "it is no ONNX file, or cut off") from None
     if any(each.external_data or each.data_location for each in _tensors(model)):
-        raise refused(
+        raise errors.Invalid(
             "model", "some of its data is in other files; save it as one (save_as_external_data)"
         )
     del model
     try:
         onnx.checker.check_model(file)
     except (onnx.checker.ValidationError, ValueError) as error:
-        raise refused("model", f"it is no valid ONNX: {short(error)}") from None
+        raise errors.Invalid("model", f"it is no valid ONNX: {short(error)}") from None
 
 
 def _tensors(model: Message) -> Iterator[TensorProto]:
@@ -144,32 +144,36 @@ def _try(model: UploadedModel, spec: OnnxManifest) -> None:
             model.prepare(PredictionInputs(input_data=asked))
         except errors.Invalid as error:
             detail = error.detail.replace("input_data.0.", "").replace("input_data.", "")
-            raise refused("manifest.sample", detail) from None
+            raise errors.Invalid("manifest.sample", detail) from None
     for count in sorted({1, model.batch(MAX_IMAGES_PER_RUN if spec.image else ROWS)}):
         try:
             output = model.run(asked * count)
         except errors.DeadlineExceeded as error:
-            raise refused("model", error.detail) from None
+            raise errors.Invalid("model", error.detail) from None
         except Exception as error:  # noqa: BLE001  onnxruntime's own classes share no base but this
             what = "its sample" if count == 1 else f"{count} at a time (make its batch dimension 1)"
-            raise refused("model", f"it fails at {what}: {_cause(error)}") from None
+            raise errors.Invalid("model", f"it fails at {what}: {_cause(error)}") from None
         _check_answer(output, count, spec)
     if None in model.predict(asked):
-        raise refused("manifest.sample", "the model has no finite answer to it (or to zeros)")
+        raise errors.Invalid(
+            "manifest.sample", "the model has no finite answer to it (or to zeros)"
+        )
 
 
 def _check_answer(output: Any, count: int, spec: OnnxManifest) -> None:
     if not isinstance(output, np.ndarray):
-        raise refused("manifest.output.name", f"the output is no tensor; {graph_check.NO_ZIPMAP}")
+        raise errors.Invalid(
+            "manifest.output.name", f"the output is no tensor; {graph_check.NO_ZIPMAP}"
+        )
     wanted = [count] if spec.labels is None else [count, len(spec.labels)]
     if output.size != np.prod(wanted) or output.shape[:1] != (count,):
         field = "manifest.output.name" if spec.labels is None else "manifest.labels"
-        raise refused(
+        raise errors.Invalid(
             field,
             f"to {count} at a time the output is {list(output.shape)}, and {wanted} would fit",
         )
     if spec.output.holds == "probabilities" and not _probable(output):
-        raise refused(
+        raise errors.Invalid(
             "manifest.output.holds", "what the model answers are no probabilities; logits, perhaps"
         )
 

@@ -40,13 +40,15 @@ async def inspect(file: IO[bytes], spec: OnnxManifest) -> None:
         async with asyncio.timeout(SECONDS):
             said, _ = await child.communicate(spec.model_dump_json().encode())
     except TimeoutError:
-        raise _refused(f"to load and to try it took longer than {SECONDS:g} s") from None
+        raise errors.Invalid(
+            "model", f"to load and to try it took longer than {SECONDS:g} s"
+        ) from None
     finally:
         with suppress(ProcessLookupError):
             child.kill()
         await child.wait()
     if child.returncode:
-        raise _refused(_cause(child.returncode))
+        raise errors.Invalid("model", _cause(child.returncode))
     if refused := json.loads(said).get("error"):
         raise errors.from_wire(refused)
 
@@ -57,7 +59,3 @@ def _cause(code: int) -> str:
         return f"to load and to try it took longer than {SECONDS:g} s"
     name = signal.Signals(-code).name if code < 0 else f"status {code}"
     return f"the process that loaded and tried it died ({name}); it may need too much memory"
-
-
-def _refused(said: str) -> errors.Invalid:
-    return errors.Invalid(f"model: {said}", field="model")

@@ -23,8 +23,8 @@ def load_model(model_id: str, find: FindModel, storage: Storage, max_pixels: int
     job = find(model_id, None)
     if job.kind == "endpoint":
         raise errors.WrongQueue(
-            f"model_id: model {model_id} answers by {INVOKE_QUEUE}",
-            field="model_id",
+            "model_id",
+            f"model {model_id} answers by {INVOKE_QUEUE}",
             queue=INVOKE_QUEUE,
             seconds=EndpointSpec.model_validate(job.request).seconds,
         )

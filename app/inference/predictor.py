@@ -38,9 +38,7 @@ class Predictor(Protocol):
 def refuse_images(inputs: PredictionInputs, model_id: str) -> None:
     """Raise `errors.Invalid` if a model that takes rows is asked about images."""
     if inputs.image_data is not None:
-        raise errors.Invalid(
-            f"image_data: model {model_id} takes rows, in input_data", field="image_data"
-        )
+        raise errors.Invalid("image_data", f"model {model_id} takes rows, in input_data")
 
 
 def wrong_features(row: Row, names: list[str], model_id: str) -> errors.Invalid:
@@ -49,9 +47,7 @@ def wrong_features(row: Row, names: list[str], model_id: str) -> errors.Invalid:
     extra = sorted(row.keys() - set(names))
     field = f"input_data.{(missing or extra)[0]}"
     said = f"missing {', '.join(missing)}" if missing else f"unknown {', '.join(extra)}"
-    return errors.Invalid(
-        f"{field}: {said}; model {model_id} takes {', '.join(names)}", field=field
-    )
+    return errors.Invalid(field, f"{said}; model {model_id} takes {', '.join(names)}")
 
 
 def describe_value(value: JsonValue) -> str:

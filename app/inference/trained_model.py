@@ -65,7 +65,7 @@ class TrainedModel:
                 field = f"input_data.{feature.name}"
                 wanted = f"a {feature.type}{' or null' if feature.nullable else ''}"
                 given = describe_value(row[feature.name])
-                raise errors.Invalid(f"{field}: expected {wanted}, not {given}", field=field)
+                raise errors.Invalid(field, f"expected {wanted}, not {given}")
 
     def predict(self, rows: list[Row]) -> list[Prediction | None]:
         """Answer rows that `check` let pass, in one run, as `Predictor` says."""

@@ -68,15 +68,13 @@ class UploadedModel:
                 self._check(row)
             return inputs.rows
         if inputs.image_data is None:
-            raise errors.Invalid(
-                f"input_data: model {self.model_id} takes images, in image_data", field="input_data"
-            )
+            raise errors.Invalid("input_data", f"model {self.model_id} takes images, in image_data")
         height, width = self._image.size
         most = max(1, MAX_BYTES // (height * width * 3))
         if len(inputs.images) > most:
             raise errors.TooLarge(
-                f"image_data: of {height} x {width} pixels at most {most} at a time",
-                field="image_data",
+                "image_data",
+                f"of {height} x {width} pixels at most {most} at a time",
                 limit=most,
             )
         return [
@@ -169,7 +167,7 @@ class UploadedModel:
                 field = f"input_data.{name}"
                 wanted = "a whole number" if dtype is np.int64 else "a number"
                 given = describe_value(row[name])
-                raise errors.Invalid(f"{field}: expected {wanted}, not {given}", field=field)
+                raise errors.Invalid(field, f"expected {wanted}, not {given}")
 
 
 def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -44,7 +44,7 @@ def claim_job(
         asked = validate(TrainRequest, job.request) if job.kind == "train" else None
         if asked is None or not asked.asks_the_same(request):
             what = "another training" if asked else "taken"
-            other = errors.Invalid(f"model_id: {job_id} is {what}", field="model_id")
+            other = errors.Invalid("model_id", f"{job_id} is {what}")
             delivery.reply(Reply.error(other, job_id))
             return None
         if job.ended:
@@ -78,7 +78,7 @@ def reply_with_end(delivery: IncomingMessage, job: Job | None) -> None:
 
 def _accept(jobs: JobStore, delivery: IncomingMessage, request: TrainRequest, job_id: str) -> bool:
     request.encode()  # or what this becomes could not be published again
-    return jobs.accept(
+    return jobs.create(
         job_id,
         "train",
         request.dataset_id,

@@ -77,7 +77,7 @@ class OutboxRelay(threading.Thread):
     def _round(self, channel: BlockingChannel) -> bool:
         """Do what there is to do, a batch at most; tell whether there may be more."""
         try:
-            if monotonic() > self._reap_from and (lost := self._jobs.reap()):
+            if monotonic() > self._reap_from and (lost := self._jobs.requeue_expired_leases()):
                 log.warning("%d leases have ended", lost)
             if missing := outbox.reconcile(self._jobs, _count_waiting(channel)):
                 log.warning("the messages of %d jobs are missing", missing)
@@ -104,7 +104,7 @@ class OutboxRelay(threading.Thread):
                 left.remove(entry.job_id)
         finally:
             if left:
-                self._jobs.unpublish(*left)
+                self._jobs.mark_unpublished(*left)
         if entries:
             log.info("published %d jobs", len(entries))
 

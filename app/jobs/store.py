@@ -46,12 +46,12 @@ class JobStore:
         self._lease = lease
         self._max_attempts = max_attempts
 
-    def accept(
+    def create(
         self, job_id: str, kind: str, dataset_id: str | None, request: dict[str, Any], **more: Any
     ) -> bool:
         """Write a new job as `TASK_QUEUED`; False when its id or its `idempotency_key` is taken.
 
-        Whoever accepts also publishes the message, or says by `unpublish` that it failed. `more`:
+        The caller publishes the message, or calls `mark_unpublished` if that failed. `more` may hold
         `idempotency_key`, `reply_to`, `correlation_id`, `inputs` and `sync`.
         """
         row = {"id": job_id, "kind": kind, "dataset_id": dataset_id, "request": request, **more}
@@ -62,7 +62,7 @@ class JobStore:
         }
         return insert(self.engine, {**row, **queued})
 
-    def unpublish(self, *job_ids: str) -> None:
+    def mark_unpublished(self, *job_ids: str) -> None:
         """Say that no message stands for these jobs any more, so that one is published."""
         queued = sa.update(jobs_table).where(jobs_table.c.id.in_(job_ids), IS_QUEUED)
         self._write(queued.values(published_at=None))
@@ -118,7 +118,7 @@ class JobStore:
         with connect(self.engine) as connection:
             return set(connection.scalars(update))
 
-    def complete(
+    def complete_training(
         self, job_id: str, attempt: int, key: str, sha256: str, metrics: dict[str, float]
     ) -> bool:
         """Publish the result of an attempt. True again when this very result is published."""
@@ -130,7 +130,7 @@ class JobStore:
         job = self.get(job_id)  # the answer to a commit may get lost, and then it is asked again
         return job is not None and (job.attempt, job.result_key) == (attempt, key)
 
-    def answer(self, job_id: str, attempt: int, result: dict[str, Any]) -> bool:
+    def complete_prediction(self, job_id: str, attempt: int, result: dict[str, Any]) -> bool:
         """Publish the answer of a predict job. True again when this attempt's is published."""
         ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **_END}
         if self._from(job_id, attempt, result=result, **ended):
@@ -166,7 +166,7 @@ class JobStore:
         unended = sa.update(jobs_table).where(jobs_table.c.id == job_id, IS_QUEUED | _IS_RUNNING)
         return self._write(unended.values(state=JobStatus.CANCELLED, **_END))
 
-    def reap(self) -> int:
+    def requeue_expired_leases(self) -> int:
         """Queue every job again, or end it, whose lease has ended; return how many there were."""
         with connect(self.engine) as connection:
             lost = [_IS_RUNNING, jobs_table.c.lease_until < database_now()]

@@ -94,6 +94,6 @@ class EndpointSpec(StrictModel):
         if not known & {host, f"{host}:{port}"}:
             field = "url" if self.url else "sagemaker"
             raise errors.Invalid(
-                f"{field}: {host}:{port} may not be called; INVOKE_HOSTS lists what may",
-                field=field,
+                field,
+                f"{host}:{port} may not be called; INVOKE_HOSTS lists what may",
             )

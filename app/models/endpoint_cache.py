@@ -40,8 +40,8 @@ class EndpointCache:
             del self._asked[model_id, dataset_id]
         if job.kind != "endpoint":
             raise errors.WrongQueue(
-                f"model_id: model {model_id} answers by {PREDICT_QUEUE}",
-                field="model_id",
+                "model_id",
+                f"model {model_id} answers by {PREDICT_QUEUE}",
                 queue=PREDICT_QUEUE,
             )
         spec = self._known[model_id] = EndpointSpec.model_validate(job.request)

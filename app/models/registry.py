@@ -48,12 +48,12 @@ def find_model(jobs: JobStore, model_id: str, dataset_id: str | None = None) -> 
     job = _latest(jobs, dataset_id) if model_id == LATEST else jobs.get(model_id)
     if job is None or job.kind not in MODEL_KINDS:
         among = f" on data set {dataset_id}" if dataset_id and model_id == LATEST else ""
-        raise errors.NotFound(f"model_id: there is no model {model_id}{among}", field="model_id")
+        raise errors.NotFound("model_id", f"there is no model {model_id}{among}")
     if job.state is not JobStatus.COMPLETED:
         cause = f": {job.error['detail']}" if job.error else ""
         raise errors.NotReady(
-            f"model_id: model {model_id} cannot answer, its training is {job.state}{cause}",
-            field="model_id",
+            "model_id",
+            f"model {model_id} cannot answer, its training is {job.state}{cause}",
             state=job.state,
         )
     return job

@@ -23,6 +23,11 @@ def job_context(job_id: str) -> Iterator[None]:
         _job_id.reset(token)
 
 
+def current_job() -> str:
+    """Return the id of the job whose lines are logged here and now; "-" outside of all jobs."""
+    return _job_id.get()
+
+
 @dataclass
 class LoggedTask:
     """What is done for a job. `status` is that of its end, unless it ends with an error."""

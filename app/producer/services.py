@@ -50,7 +50,7 @@ class Services:
             # too, reconciliation finds that its message is missing.
             log.warning("the job goes to the outbox: %s", error)
             with suppress(errors.Unavailable):
-                await run_in_thread(self.jobs.unpublish, job_id)
+                await run_in_thread(self.jobs.mark_unpublished, job_id)
         return JobStatus.QUEUED
 
 

@@ -33,7 +33,7 @@ class Reply:
         """Parse a reply. Raises `errors.Malformed`."""
         wire = strict_json.loads(body)
         if not isinstance(wire, dict) or wire.get("status") not in list(JobStatus):
-            raise errors.Malformed("a reply is an object with a status")
+            raise errors.Malformed(None, "a reply is an object with a status")
         if wire["status"] == JobStatus.ERROR and not isinstance(wire.get("error"), dict):
-            raise errors.Malformed("a reply that tells of an error says which")
+            raise errors.Malformed(None, "a reply that tells of an error says which")
         return cls(JobStatus(wire.pop("status")), wire.pop("model_id", None), wire)

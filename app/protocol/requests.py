@@ -72,8 +72,8 @@ class TrainRequest(TrainingSpec):
         body = super().encode()
         if len(body) > MAX_TRAINING_BYTES:
             raise errors.TooLarge(
-                f"body: a training may have {MAX_TRAINING_BYTES} bytes, and this has {len(body)}",
-                field="body",
+                "body",
+                f"a training may have {MAX_TRAINING_BYTES} bytes, and this has {len(body)}",
             )
         return body
 

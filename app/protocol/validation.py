@@ -27,9 +27,9 @@ def validate(kind: type[RequestT], value: Any) -> RequestT:
         name = field_name(first["loc"]) or "body"
         if first["type"] == "too_long" and first["loc"][-1] == ROWS_TAG:
             limit = first["ctx"]["max_length"]
-            raise errors.TooLarge(f"{name}: {first['msg']}", field=name, limit=limit) from None
+            raise errors.TooLarge(name, f"{first['msg']}", limit=limit) from None
         said = first["msg"].removeprefix("Value error, ")
-        raise errors.Invalid(f"{name}: {said}", field=name) from None
+        raise errors.Invalid(name, f"{said}") from None
 
 
 def field_name(location: tuple[int | str, ...]) -> str:

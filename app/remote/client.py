@@ -142,7 +142,7 @@ class RemoteModelClient:
         if kind:  # SageMaker speaks: what its container said is inside
             status = _original(answered.body)
         if status in (400, 422):
-            raise errors.Invalid(f"input_data: {detail}", field="input_data")
+            raise errors.Invalid("input_data", f"{detail}")
         raise errors.EndpointFailed(detail)
 
     def _target(self, model_id: str, spec: EndpointSpec) -> _RemoteModel:

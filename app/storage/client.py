@@ -178,7 +178,7 @@ def map_s3_errors(what: str) -> Iterator[None]:
     except ClientError as error:
         absent = error.response["ResponseMetadata"]["HTTPStatusCode"] == 404
         if absent and error.response["Error"]["Code"] != "NoSuchBucket":
-            raise errors.NotFound(f"{what} does not exist") from None
+            raise errors.NotFound(None, f"{what} does not exist") from None
         raise errors.StorageUnavailable(f"S3 refused {what}: {error}") from error
     except (BotoCoreError, Boto3Error) as error:
         raise errors.StorageUnavailable(f"S3 cannot be reached: {error}") from error

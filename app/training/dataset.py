@@ -20,9 +20,9 @@ def read_dataset(path: str, request: TrainingSpec) -> pd.DataFrame:
         for field, wanted in [("features", request.features), ("target", [request.target])]:
             if missing := [column for column in wanted if column not in header]:
                 raise errors.BadData(
-                    f"{field}: data set {request.dataset_id} has no column {', '.join(missing)}; "
+                    field,
+                    f"data set {request.dataset_id} has no column {', '.join(missing)}; "
                     f"it has {', '.join(header)}",
-                    field=field,
                     columns=header,
                 )
         # All columns are read: pandas checks the number of fields only where it takes every one.
@@ -44,8 +44,7 @@ def read_dataset(path: str, request: TrainingSpec) -> pd.DataFrame:
         if "out of memory" in str(error) or "on source failed" in str(error):
             raise MemoryError from None
         raise errors.BadData(
-            f"data set {request.dataset_id} is no readable CSV: {str(error).strip()}",
-            field="dataset_id",
+            "dataset_id", f"data set {request.dataset_id} is no readable CSV: {str(error).strip()}"
         ) from None
 
 

@@ -65,8 +65,8 @@ def build_estimator(name: str, params: dict[str, Any]) -> BaseEstimator:
     allowed = sorted(estimator.get_params())
     if unknown := sorted(set(params) - set(allowed)):
         raise errors.Invalid(
-            f"params.{unknown[0]}: {name} has no such parameter; it has {', '.join(allowed)}",
-            field=f"params.{unknown[0]}",
+            f"params.{unknown[0]}",
+            f"{name} has no such parameter; it has {', '.join(allowed)}",
             allowed=allowed,
         )
     try:
@@ -75,7 +75,7 @@ def build_estimator(name: str, params: dict[str, Any]) -> BaseEstimator:
     except InvalidParameterError as error:
         found = re.match(r"The '(\w+)' parameter", str(error))
         field = f"params.{found[1]}" if found else "params"
-        raise errors.Invalid(f"{field}: {error}", field=field) from None
+        raise errors.Invalid(field, f"{error}") from None
     if isinstance(estimator, SVC):
         # A support vector machine has no probabilities of its own: Platt's, by cross-validation.
         return CalibratedClassifierCV(estimator, ensemble=False)

@@ -72,9 +72,9 @@ def main(
         )
         if not (parity <= MAX_PARITY or request.estimator.startswith("knn")):
             raise errors.BadData(
-                f"params: ONNX would answer otherwise than scikit-learn (parity {parity:.2g}), "
+                "params",
+                f"ONNX would answer otherwise than scikit-learn (parity {parity:.2g}), "
                 "so this model cannot be served",
-                field="params",
             )
         file, manifest = fitted.encode(parity)
         Path(onnx).write_bytes(file)

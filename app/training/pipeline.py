@@ -73,7 +73,7 @@ def fit_pipeline(
     estimator = build_estimator(request.estimator, request.params)
     rows = frame.dropna(subset=[request.target])
     if rows.empty:
-        raise errors.BadData(f"target: column {request.target} is empty", field="target")
+        raise errors.BadData("target", f"column {request.target} is empty")
     features = [_feature(frame[name]) for name in request.features]
     labels, y = _target(rows[request.target], is_classifier(estimator))
     x, numbers = _matrix(rows, features)
@@ -100,7 +100,7 @@ def fit_pipeline(
             file = onnx_export.to_onnx(pipeline, request.estimator, numbers, x.shape[1] - numbers)
             on_progress(progress.EXPORTED)
     except ValueError as error:
-        raise errors.BadData(f"{request.estimator} cannot learn from this: {error}") from None
+        raise errors.BadData(None, f"{request.estimator} cannot learn from this: {error}") from None
     manifest = TrainedManifest(
         model_id=model_id,
         dataset_id=request.dataset_id,
@@ -127,15 +127,15 @@ def fit_pipeline(
 def _feature(column: "pd.Series[Any]") -> Feature:
     name, nullable = str(column.name), bool(column.isna().any())
     if column.isna().all():
-        raise errors.BadData(f"features: column {name} is empty", field="features")
+        raise errors.BadData("features", f"column {name} is empty")
     if not is_text(column):
         numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
         return Feature(name=name, type="number" if numeric else "boolean", nullable=nullable)
     if (distinct := column.nunique()) > MAX_CATEGORIES:
         raise errors.BadData(
-            f"features: text column {name} has {distinct} different values; "
+            "features",
+            f"text column {name} has {distinct} different values; "
             f"at most {MAX_CATEGORIES} can become columns of their own",
-            field="features",
         )
     return Feature(name=name, type="text", nullable=nullable)
 
@@ -191,25 +191,23 @@ def _target(
     if not classifies:
         if not numeric:
             raise errors.BadData(
-                f"target: column {name} holds text or booleans; a regressor needs numbers",
-                field="target",
+                "target",
+                f"column {name} holds text or booleans; a regressor needs numbers",
             )
         return None, column.to_numpy(np.float64)
     if numeric and not (column % 1 == 0).all():
-        raise errors.BadData(
-            f"target: column {name} holds fractions; a classifier needs classes", field="target"
-        )
+        raise errors.BadData("target", f"column {name} holds fractions; a classifier needs classes")
     exact = 2 ** (63 if pd.api.types.is_integer_dtype(column) else 53) - 1  # an int64, a float
     if numeric and max(-int(column.min()), int(column.max())) > exact:
         raise errors.BadData(
-            f"target: column {name} holds labels that are too large as numbers, "
+            "target",
+            f"column {name} holds labels that are too large as numbers, "
             f"{column.min()} to {column.max()}; make them text",
-            field="target",
         )
     classes = column.astype(np.int64) if numeric else column
     codes, labels = pd.factorize(classes, sort=True)
     if len(labels) < 2:
         raise errors.BadData(
-            f"target: column {name} has {len(labels)} class; a classifier needs two", field="target"
+            "target", f"column {name} has {len(labels)} class; a classifier needs two"
         )
     return labels.tolist(), codes

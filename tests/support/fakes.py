@@ -142,7 +142,7 @@ def _faulty(name):
     return call
 
 
-for _name in ("accept", "claim", "renew", "complete", "fail", "retry", "release", "get"):
+for _name in ("create", "claim", "renew", "complete_training", "fail", "retry", "release", "get"):
     setattr(FaultyJobs, _name, _faulty(_name))
 
 
@@ -157,7 +157,7 @@ class FakeStorage(Failing):
     def get_dataset(self, dataset_id, path, on_bytes):
         self.obey("get_dataset")
         if dataset_id != "data":
-            raise errors.NotFound(f"data set {dataset_id} does not exist")
+            raise errors.NotFound(None, f"data set {dataset_id} does not exist")
         on_bytes(1)
 
     def put_model(self, attempt, manifest, onnx):

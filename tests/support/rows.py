@@ -24,9 +24,9 @@ ANSWER = {"prediction": 1.5, "pred_proba": 1.5, "model_id": "model", "elapsed_ms
 def accept(store, job_id="m", dataset_id="d", kind="train", **more):
     """Accept a job; return its id."""
     if kind == "predict":
-        assert store.accept(job_id, kind, None, ASKED, **{"inputs": INPUTS, **more})
+        assert store.create(job_id, kind, None, ASKED, **{"inputs": INPUTS, **more})
     else:
-        assert store.accept(job_id, kind, dataset_id, REQUEST, **more)
+        assert store.create(job_id, kind, dataset_id, REQUEST, **more)
     return job_id
 
 
@@ -95,19 +95,19 @@ CALLS = {
     "of_key": lambda store: store.of_key("k"),
     "newest": lambda store: store.newest(10),
     "model": lambda store: find_model(store, "m"),
-    "accept": lambda store: store.accept("n", "train", "d", REQUEST),
-    "unpublish": lambda store: store.unpublish("m"),
+    "accept": lambda store: store.create("n", "train", "d", REQUEST),
+    "unpublish": lambda store: store.mark_unpublished("m"),
     "claim": lambda store: store.claim("m", "worker", redelivered=False),
     "renew": lambda store: store.renew("m", 1),
     "renew_all": lambda store: store.renew_all("worker", ["m"]),
     "inputs": lambda store: store.inputs("m"),
     "version": lambda store: store.version("m"),
     "models": lambda store: newest_models(store, 10),
-    "answer": lambda store: store.answer("m", 1, ANSWER),
-    "complete": lambda store: store.complete("m", 1, *RESULT),
+    "answer": lambda store: store.complete_prediction("m", 1, ANSWER),
+    "complete": lambda store: store.complete_training("m", 1, *RESULT),
     "fail": lambda store: store.fail("m", 1, ERROR),
     "retry": lambda store: store.retry("m", 1, ERROR, 2.0),
     "release": lambda store: store.release("m", 1),
     "cancel": lambda store: store.cancel("m"),
-    "reap": lambda store: store.reap(),
+    "reap": lambda store: store.requeue_expired_leases(),
 }

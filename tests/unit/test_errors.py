@@ -32,7 +32,7 @@ def test_an_error_without_words_says_what_its_class_says(cls):
 
 
 def test_the_wire_form_is_type_detail_and_extra():
-    error = errors.NotReady("still in training", state="TASK_RUNNING")
+    error = errors.NotReady(None, "still in training", state="TASK_RUNNING")
 
     assert error.to_wire() == {
         "type": "not_ready",

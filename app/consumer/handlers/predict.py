@@ -152,7 +152,7 @@ def prediction_reply(
     whole = [answer for answer in answers if answer is not None]
     if len(whole) < len(answers):
         field = "input_data" if inputs.image_data is None else "image_data"
-        infinite = errors.Invalid(f"{field}: has no finite answer", field=field)
+        infinite = errors.Invalid(field, "has no finite answer")
         return Reply.error(infinite, model_id)
     fields = whole[0]
     if inputs.many:

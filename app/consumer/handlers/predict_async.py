@@ -88,9 +88,7 @@ class AsyncPredictHandler:
         """
         job_id = call.message_id
         if not _is_id(job_id):
-            reject_with_error(
-                call, errors.Invalid("message_id: it names no job", field="message_id")
-            )
+            reject_with_error(call, errors.Invalid("message_id", "it names no job"))
             return
         with logs.job_context(job_id):
             if job_id in self._held:
@@ -114,7 +112,7 @@ class AsyncPredictHandler:
         """
         job = self._patiently(lambda: self._jobs.get(job_id))
         if job is None or job.kind != "predict":
-            raise errors.NotFound(f"message_id: no job {job_id} predicts", field="message_id")
+            raise errors.NotFound("message_id", f"no job {job_id} predicts")
         if job.ended:
             logger.info("duplicate dropped: %s in attempt %d", job.state, job.attempt)
             return None
@@ -143,7 +141,7 @@ class AsyncPredictHandler:
             fields = await self._outcome(held, job_id, model_id)
             elapsed = round((perf_counter() - begun) * 1000, 1)
             result = {"pred_proba": None, **fields, "model_id": model_id, "elapsed_ms": elapsed}
-            write = partial(self._jobs.answer, *of, result)
+            write = partial(self._jobs.complete_prediction, *of, result)
             told = Reply(JobStatus.COMPLETED, model_id, fields)
         except errors.ShuttingDown:
             with suppress(errors.Unavailable):  # else its lease ends

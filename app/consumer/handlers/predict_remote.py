@@ -37,8 +37,8 @@ class RemotePredictHandler:
         if call.expired:
             return
         if call.lines:
-            detail = f"body: {INVOKE_QUEUE} takes one request a message, and no lines"
-            reject_with_error(call, errors.Invalid(detail, field="body"))
+            error = errors.Invalid("body", f"{INVOKE_QUEUE} takes one request a message, no NDJSON")
+            reject_with_error(call, error)
             return
         if not (call.reply_to and call.correlation_id):
             await self._answer(call)

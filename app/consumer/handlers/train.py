@@ -66,7 +66,7 @@ class TrainHandler:
 
     def _refuse(self, job_id: str) -> None:
         """Count a failure for a queued job whose message came to nothing, lest it come for ever."""
-        wire = errors.Invalid("the job's message was rejected; it is a dead letter").to_wire()
+        wire = errors.Invalid(None, "the job's message was rejected; it is a dead letter").to_wire()
         # Then it is published, and rejected, again; or the database has no row of such a name.
         with suppress(errors.Unavailable, errors.Invalid):
             self.jobs.refuse(job_id, wire, retry_policy.retry_delay(1))
@@ -101,7 +101,9 @@ class TrainHandler:
         except errors.ShuttingDown:
             with suppress(errors.Unavailable):  # else its lease ends, or a redelivery takes it over
                 if self.jobs.release(job_id, attempt) and not delivery.session.alive:
-                    self.jobs.unpublish(job_id)  # its message may have been dropped as a duplicate
+                    self.jobs.mark_unpublished(
+                        job_id
+                    )  # its message may have been dropped as a duplicate
             raise
         except errors.Fenced:
             return False
@@ -151,7 +153,7 @@ class TrainHandler:
         )
         metrics = manifest.metrics
         published = self.patiently(
-            lambda: self.jobs.complete(job_id, attempt, key, sha256, metrics)
+            lambda: self.jobs.complete_training(job_id, attempt, key, sha256, metrics)
         )
         if published:
             logger.info("attempt %d: published as %s", attempt, key)

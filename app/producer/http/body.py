@@ -25,7 +25,7 @@ def media_type(request: Request) -> str:
 async def read_json_body(request: Request, take: Callable[[int], None], seconds: float) -> bytes:
     """Return the JSON of a request. Raises what `read` does, or `errors.Invalid`."""
     if media_type(request) != JSON_MEDIA_TYPE:
-        raise errors.Invalid(f"body: {SEND_JSON}", field="body")
+        raise errors.Invalid("body", f"{SEND_JSON}")
     return await read_body(request, take, seconds)
 
 
@@ -58,8 +58,8 @@ def check_message_size(whole: bytes) -> bytes:
     """
     if len(whole) > MAX_MESSAGE_BYTES:
         raise errors.TooLarge(
-            f"body: it becomes a message of {len(whole)} bytes; at most {MAX_MESSAGE_BYTES} fit",
-            field="body",
+            "body",
+            f"it becomes a message of {len(whole)} bytes; at most {MAX_MESSAGE_BYTES} fit",
             limit=MAX_MESSAGE_BYTES,
         )
     return whole

@@ -28,22 +28,22 @@ class CsvScan:
         try:
             self._utf8.decode(chunk, last)
         except UnicodeDecodeError as error:
-            raise errors.Invalid(f"body: not UTF-8: {error.reason}", field="body") from None
+            raise errors.Invalid("body", f"not UTF-8: {error.reason}") from None
         if b"\0" in chunk:
-            raise errors.Invalid("body: not a CSV: it has a NUL byte", field="body")
+            raise errors.Invalid("body", "not a CSV: it has a NUL byte")
         *lines, self._line = (self._line + chunk).split(b"\n")
         if last and self._line:
             lines.append(self._line)
         if len(self._line) > MAX_LINE or sum(map(len, self._head)) > MAX_LINE:
-            raise errors.Invalid(f"body: a line is longer than {MAX_LINE} bytes", field="body")
+            raise errors.Invalid("body", f"a line is longer than {MAX_LINE} bytes")
         for line in lines:
             self._see(line)
         if last and self._quoted:
-            raise errors.Invalid("body: a quote is opened and never closed", field="body")
+            raise errors.Invalid("body", "a quote is opened and never closed")
         if last and not self.columns:
-            raise errors.Invalid("body: empty; expected a CSV with a header", field="body")
+            raise errors.Invalid("body", "empty; expected a CSV with a header")
         if last and not self.rows:
-            raise errors.Invalid("body: no row below the header", field="body")
+            raise errors.Invalid("body", "no row below the header")
 
     def _see(self, line: bytes) -> None:
         inside = self._quoted
@@ -73,12 +73,12 @@ def _columns(header: bytes) -> list[str]:
     try:
         columns = next(csv.reader(io.StringIO(header.decode("utf-8-sig"), newline="")), [])
     except csv.Error as error:
-        raise errors.Invalid(f"body: the header cannot be read: {error}", field="body") from None
+        raise errors.Invalid("body", f"the header cannot be read: {error}") from None
     if not columns or not all(columns):
-        raise errors.Invalid("body: a column of the header has no name", field="body")
+        raise errors.Invalid("body", "a column of the header has no name")
     if len(set(columns)) < len(columns):
         twice = sorted({name for name in columns if columns.count(name) > 1})
-        raise errors.Invalid(f"body: columns named twice: {', '.join(twice)}", field="body")
+        raise errors.Invalid("body", f"columns named twice: {', '.join(twice)}")
     return columns
 
 

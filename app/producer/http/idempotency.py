@@ -32,10 +32,10 @@ def idempotency_key(request: Request) -> str | None:
     """Return the idempotency key of a request, if it has one. Raises `errors.Invalid`."""
     key = request.headers.get(_NAME)
     if key is not None and not re.fullmatch(_PATTERN, key):
-        raise errors.Invalid(f"{_NAME}: it has to match {_PATTERN}", field=_NAME)
+        raise errors.Invalid(_NAME, f"it has to match {_PATTERN}")
     return key
 
 
 def key_conflict(job: Job) -> errors.Invalid:
     """Return the error of a request whose idempotency key is that of another job."""
-    return errors.Invalid(f"{_NAME}: it was used with another body", field=_NAME, job=job.id)
+    return errors.Invalid(_NAME, "it was used with another body", job=job.id)

@@ -60,7 +60,7 @@ def shown(form: type[ViewT], job: Job) -> ViewT:
 def _look(jobs: JobStore, job_id: str) -> JobView:
     job = jobs.get(job_id)
     if job is None or job.kind not in JOB_KINDS:  # or it is a model that came finished
-        raise errors.NotFound(f"job_id: there is no job {job_id}", field="job_id")
+        raise errors.NotFound("job_id", f"there is no job {job_id}")
     view = shown(JobView, job)
     view.queue_position = jobs.position(job) if job.state is JobStatus.QUEUED else None
     view.seconds_left = _seconds_left(job)

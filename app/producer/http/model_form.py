@@ -2,20 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import IO, Any, TypeVar
+from typing import IO
 
 from fastapi import Request
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from app import errors, strict_json
-from app.models.manifest import OnnxManifest, StrictModel
-from app.protocol.validation import validate
+from app import errors
+from app.models.manifest import OnnxManifest
+from app.protocol.validation import parse_request
 
 FORM = "multipart/form-data"
 _PARTS = ("manifest", "model")
-SpecT = TypeVar("SpecT", bound=StrictModel)
 
 
 @asynccontextmanager
@@ -28,9 +27,9 @@ async def read_form(request: Request, limit: int) -> AsyncIterator[FormData]:
     except HTTPException as error:
         if error.status_code != 400:
             raise
-        raise errors.Invalid(f"body: {error.detail}", field="body") from None
+        raise errors.Invalid("body", f"{error.detail}") from None
     except (ValueError, LookupError) as error:
-        raise errors.Invalid(f"body: not a readable form: {error}", field="body") from None
+        raise errors.Invalid("body", f"not a readable form: {error}") from None
     except OSError as error:
         raise errors.Unavailable(f"the upload cannot be kept: {error.strerror}") from error
     try:
@@ -48,7 +47,7 @@ def check_charset(content_type: str) -> None:
     charset = options.get(b"charset", b"utf-8").decode("latin-1")
     if charset.lower() not in ("utf-8", "utf8"):
         raise errors.Invalid(
-            f"body: the form has to be in UTF-8, and its charset is {charset[:80]!r}", field="body"
+            "body", f"the form has to be in UTF-8, and its charset is {charset[:80]!r}"
         )
 
 
@@ -58,35 +57,20 @@ async def form_parts(form: FormData, limit: int) -> tuple[OnnxManifest, IO[bytes
     for name in [*names, *_PARTS]:
         if name not in _PARTS or names.count(name) != 1:
             raise errors.Invalid(
-                f"body: {names.count(name)} parts are named {name[:80]!r}; send two, "
+                "body",
+                f"{names.count(name)} parts are named {name[:80]!r}; send two, "
                 f"{' and '.join(_PARTS)}",
-                field="body",
             )
     manifest, model = form["manifest"], form["model"]
     if not isinstance(model, UploadFile):
-        raise errors.Invalid("model: send it as a file, with a file name", field="model")
+        raise errors.Invalid("model", "send it as a file, with a file name")
     if isinstance(manifest, UploadFile):
         written = await manifest.read(limit + 1)
         if len(written) > limit:
-            raise errors.TooLarge(f"manifest: over the limit of {limit} bytes", field="manifest")
+            raise errors.TooLarge("manifest", f"over the limit of {limit} bytes")
     else:
         written = manifest.encode()
     try:
-        spec = validate_spec(OnnxManifest, strict_json.loads(written), "manifest")
-    except errors.Malformed as error:
-        said = error.detail.removeprefix("body: ")
-        raise errors.Malformed(f"manifest: {said}", field="manifest") from None
-    return spec, model.file
-
-
-def validate_spec(kind: type[SpecT], value: Any, within: str = "") -> SpecT:
-    """Check what was parsed; its fields are called `within.field`. Raises `errors.Invalid`."""
-    try:
-        return validate(kind, value)
+        return parse_request(OnnxManifest, written), model.file
     except errors.Invalid as error:
-        if not within:
-            raise
-        field = error.extra["field"]
-        said = error.detail.removeprefix(f"{field}: ")
-        field = within if field == "body" else f"{within}.{field}"
-        raise errors.Invalid(f"{field}: {said}", field=field) from None
+        raise error.within("manifest") from None

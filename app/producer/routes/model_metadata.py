@@ -50,9 +50,8 @@ async def predict_sample(model_id: _ModelId, services: ServicesDep) -> Response:
     found = await _described(services, model_id)
     if found.sample is None:
         raise errors.Conflict(
-            f"model_id: model {found.model_id} was registered without a sample; ask it by "
-            "POST /predict",
-            field="model_id",
+            "model_id",
+            f"model {found.model_id} was registered without a sample; ask it by POST /predict",
         )
     sample = json.dumps(found.sample, ensure_ascii=False, separators=(",", ":")).encode()
     body = encode_message(sample, model_id=found.model_id)

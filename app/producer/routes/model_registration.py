@@ -10,18 +10,19 @@ from fastapi import APIRouter, Path, Request, Response
 from starlette.datastructures import FormData
 from starlette.responses import JSONResponse
 
-from app import errors, strict_json
+from app import errors
 from app.concurrency import run_in_thread
 from app.inference.inspection_process import inspect
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.models.registry import register_model
 from app.producer.http.body import media_type, read_body
-from app.producer.http.model_form import FORM, form_parts, read_form, validate_spec
+from app.producer.http.model_form import FORM, form_parts, read_form
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.models import REGISTRATION, Registered
 from app.producer.services import Services, ServicesDep
 from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id
+from app.protocol.validation import parse_request
 from app.settings import Settings
 
 router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
@@ -48,7 +49,7 @@ async def put_model(
     never changes: the same again is a 200, another by the same id a 409.
     """
     if model_id == LATEST:
-        raise errors.Invalid(f"model_id: {LATEST} always means the newest model", field="model_id")
+        raise errors.Invalid("model_id", f"{LATEST} always means the newest model")
     kind = media_type(request)
     if kind == FORM:
         async with services.uploads, read_form(request, services.settings.max_body) as form:
@@ -58,7 +59,7 @@ async def put_model(
         known = await _put_endpoint(services, model_id, request)
         kind = "endpoint"
     else:
-        raise errors.Invalid(f"body: send {FORM} or {JSON_MEDIA_TYPE}, and say which", field="body")
+        raise errors.Invalid("body", f"send {FORM} or {JSON_MEDIA_TYPE}, and say which")
     return JSONResponse(
         {"model_id": model_id, "kind": kind},
         200 if known else 201,
@@ -68,9 +69,7 @@ async def put_model(
 
 async def _put_endpoint(services: Services, model_id: str, request: Request) -> bool:
     """Register a remote model; return whether it was known. The secrets are the consumers'."""
-    spec = validate_spec(
-        EndpointSpec, strict_json.loads(await read_spec_body(request, services.settings))
-    )
+    spec = parse_request(EndpointSpec, await read_spec_body(request, services.settings))
     spec.check_host(services.settings.invoke_hosts)
     known = not await _register(services, model_id, spec)
     services.predictions.remember(model_id, spec.seconds)
@@ -117,9 +116,9 @@ async def _known(
     same = job.kind == spec.kind and job.result_sha256 == sha256
     if not same or _written(type(spec).model_validate(job.request)) != _written(spec):
         raise errors.Conflict(
-            f"model_id: {model_id} is taken, by another {job.kind}; models never change, so choose "
+            "model_id",
+            f"{model_id} is taken, by another {job.kind}; models never change, so choose "
             "another id",
-            field="model_id",
         )
     return True
 
@@ -138,7 +137,7 @@ async def read_spec_body(request: Request, settings: Settings) -> bytes:
         left -= size
         if left < 0:
             limit = settings.max_body
-            raise errors.TooLarge(f"body: over the limit of {limit} bytes", field="body")
+            raise errors.TooLarge("body", f"over the limit of {limit} bytes")
 
     return await read_body(request, take, settings.predict_timeout)
 

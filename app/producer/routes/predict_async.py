@@ -214,7 +214,7 @@ async def _accept(
 ) -> Job | None:
     """Write the job; return the one that has its idempotency key, if there is one by now."""
     more = {"inputs": inputs, "idempotency_key": key, "sync": sync}
-    if await run_in_thread(services.jobs.accept, job_id, "predict", None, request, **more):
+    if await run_in_thread(services.jobs.create, job_id, "predict", None, request, **more):
         return None
     return await _known(services, key, request["sha256"])
 
@@ -238,13 +238,9 @@ def _checked(kind: type[BodyT], sent: bytes) -> tuple[BodyT, str, str]:
     return body.model_copy(update=dict.fromkeys(names)), inputs, digest
 
 
-def _about(field: str, error: errors.WarrenError) -> errors.WarrenError:
-    """Return an error about `model_id` as that of the field which holds the id here."""
-    wire = error.to_wire()
-    if wire.get("field") == "model_id":
-        detail = f"{field}{error.detail.removeprefix('model_id')}"
-        wire |= {"field": field, "detail": detail}
-    return errors.from_wire(wire)
+def _about(field: str, error: errors.FieldError) -> errors.FieldError:
+    """Return an error about `model_id` as one about the field that holds the id here."""
+    return error.renamed(field) if error.extra.get("field") == "model_id" else error
 
 
 def _queued(status: str, job_id: str, model_id: str) -> Response:

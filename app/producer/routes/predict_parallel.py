@@ -147,13 +147,13 @@ def _check_size(services: Services, models: int, size: int) -> None:
     """Refuse what could not be admitted even if nothing else were in flight."""
     most = services.settings.max_in_flight
     if models > most:
-        raise errors.TooLarge(f"model_ids: at most {most} at a time", field="model_ids", limit=most)
+        raise errors.TooLarge("model_ids", f"at most {most} at a time", limit=most)
     limit = services.settings.max_in_flight_bytes
     if size > limit:
         raise errors.TooLarge(
-            f"body: for {models} models it becomes {size} bytes, and {limit} may be in flight; "
+            "body",
+            f"for {models} models it becomes {size} bytes, and {limit} may be in flight; "
             "ask fewer models at a time, or send less",
-            field="body",
             limit=limit,
         )
 

@@ -67,8 +67,8 @@ async def invocations(request: Request) -> Response:
         kind = media_type(request)
         if kind not in (JSON_MEDIA_TYPE, *IMAGES):
             raise errors.Invalid(
-                f"body: send {JSON_MEDIA_TYPE}, {', '.join(IMAGES)}, and say so in Content-Type",
-                field="body",
+                "body",
+                f"send {JSON_MEDIA_TYPE}, {', '.join(IMAGES)}, and say so in Content-Type",
             )
         body = await read_body(request, take, services.settings.predict_timeout)
         wire = (

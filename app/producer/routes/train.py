@@ -41,14 +41,12 @@ async def train(
     if idempotency_key and (known := await run_in_thread(jobs.of_key, idempotency_key)):
         return _again(known, body)
     if not await run_in_thread(services.storage.dataset_exists, body.dataset_id):
-        raise errors.NotFound(
-            f"dataset_id: there is no data set {body.dataset_id}", field="dataset_id"
-        )
+        raise errors.NotFound("dataset_id", f"there is no data set {body.dataset_id}")
     job_id = uuid.uuid4().hex
     request = TrainRequest(**body.model_dump(), model_id=job_id)
     message = request.encode()
     row = ("train", request.dataset_id, request.model_dump())
-    if not await run_in_thread(jobs.accept, job_id, *row, idempotency_key=idempotency_key):
+    if not await run_in_thread(jobs.create, job_id, *row, idempotency_key=idempotency_key):
         known = await run_in_thread(jobs.of_key, idempotency_key or "")
         assert known is not None
         return _again(known, body)

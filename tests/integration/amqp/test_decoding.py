@@ -143,7 +143,7 @@ def got(channel):
 @pytest.mark.parametrize("name", [b"\xff\xfe", "a\0b", "\u00fc" * 127, None])
 def test_a_row_holds_whatever_a_message_is_called(name, store):
     row = ("train", "data", {})
-    assert store.accept("m", *row, reply_to=storable(name), correlation_id=storable(name))
+    assert store.create("m", *row, reply_to=storable(name), correlation_id=storable(name))
 
     kept = store.get("m")
     assert kept is not None

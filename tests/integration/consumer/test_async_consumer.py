@@ -81,7 +81,7 @@ def start(settings):
 def finding(specs):
     def find(model_id, dataset_id):
         if model_id not in specs:
-            raise errors.NotFound(f"there is no {model_id}")
+            raise errors.NotFound(None, f"there is no {model_id}")
         spec = specs[model_id]
         if isinstance(spec, Exception):
             raise spec

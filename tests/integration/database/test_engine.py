@@ -22,7 +22,7 @@ CALLS = {
 def times(store):
     attempt = run(store)
     leased = store.get("m").lease_until
-    assert store.complete("m", attempt, *RESULT)
+    assert store.complete_training("m", attempt, *RESULT)
     job = store.get("m")
     return [job.created_at, job.published_at, job.started_at, leased, job.ended_at]
 
@@ -48,7 +48,7 @@ def test_times_are_the_databases_own(store, monkeypatch):
     monkeypatch.setattr(engine_module, "datetime", Elsewhere)
     monkeypatch.setattr(record, "job_from_row", lambda row: row)
     attempt = run(store)
-    store.complete("m", attempt, *RESULT)
+    store.complete_training("m", attempt, *RESULT)
 
     row = store.get("m")
     assert min(row["created_at"].year, row["started_at"].year, row["ended_at"].year) > 2000
@@ -79,12 +79,12 @@ def test_the_clock_reaches_into_the_past_and_the_future(store, seconds):
 
 def test_a_lease_ends_by_the_databases_clock(store):
     attempt = run(store)
-    assert store.reap() == 0
+    assert store.requeue_expired_leases() == 0
     expire(store)
     assert store.renew("m", attempt)
-    assert store.reap() == 0
+    assert store.requeue_expired_leases() == 0
     expire(store)
-    assert store.reap() == 1
+    assert store.requeue_expired_leases() == 1
 
 
 def test_a_table_that_is_there_works(store):

@@ -130,7 +130,7 @@ def test_a_job_of_before_is_what_it_was(old):
 
 
 def test_what_was_queued_or_running_before_is_run(old):
-    assert old.reap() == 1
+    assert old.requeue_expired_leases() == 1
 
     entries = outbox.take_unpublished(old)
 
@@ -153,7 +153,7 @@ def test_what_a_consumer_of_before_still_runs_may_be_taken_over(old):
 def test_what_had_ended_before_stays(old):
     before = [old.get("completed"), old.get("failed")]
 
-    old.reap()
+    old.requeue_expired_leases()
     outbox.take_unpublished(old)
     outbox.reconcile(old, {"train": 0, "predict": 0})
 

@@ -29,7 +29,7 @@ def test_a_lease_is_renewed_by_its_attempt(store):
     job = store.get("m")
     assert job.lease_until > job.started_at
     assert job.progress is None
-    assert store.reap() == 0
+    assert store.requeue_expired_leases() == 0
 
 
 def test_each_renewal_moves_the_lease(store):
@@ -96,7 +96,7 @@ def test_a_job_that_runs_is_taken_over_from_the_dead_only(
         assert (job.attempt, job.failures, job.worker) == (2, 1, "worker 2")
         assert job.state is JobStatus.RUNNING
         assert job.lease_until > before.lease_until
-        assert store.reap() == 0
+        assert store.requeue_expired_leases() == 0
 
 
 def test_a_worker_has_its_own_job_again_when_the_answer_got_lost(store):
@@ -106,7 +106,7 @@ def test_a_worker_has_its_own_job_again_when_the_answer_got_lost(store):
 
     job = store.get("m")
     assert (job.attempt, job.failures, job.worker) == (2, 0, "worker 1")  # nothing failed
-    assert not store.complete("m", 1, *RESULT)
+    assert not store.complete_training("m", 1, *RESULT)
 
 
 def test_a_worker_has_its_own_job_again_after_the_last_failure_but_one(database_url):
@@ -136,7 +136,7 @@ def test_the_last_attempt_is_not_taken_over_but_ends_with_its_lease(database_url
 
     assert store.claim("m", "worker 3", redelivered=True) is None
     assert store.claim("m", "worker 3", redelivered=False) is None
-    assert store.reap() == 1
+    assert store.requeue_expired_leases() == 1
 
     job = store.get("m")
     assert job.state is JobStatus.ERROR
@@ -148,7 +148,7 @@ def test_a_job_whose_lease_has_ended_is_queued_again(store):
     attempt = run(store)
     expire(store)
 
-    assert store.reap() == 1
+    assert store.requeue_expired_leases() == 1
 
     job = store.get("m")
     assert job.state is JobStatus.QUEUED
@@ -156,7 +156,7 @@ def test_a_job_whose_lease_has_ended_is_queued_again(store):
     assert job.error["type"] == "consumer_lost"
     assert job.published_at is None
     assert job.ended_at is None
-    assert not store.complete("m", attempt, *RESULT)
+    assert not store.complete_training("m", attempt, *RESULT)
     assert store.claim("m", "worker 2", redelivered=False) == 2
 
 
@@ -166,17 +166,17 @@ def test_nothing_but_ended_leases_is_reaped(store):
     for name in ("completed", "cancelled", "failed", "lost"):
         run(store, name)
         expire(store, name)
-    assert store.complete("completed", 1, *RESULT)
+    assert store.complete_training("completed", 1, *RESULT)
     assert store.cancel("cancelled")
     assert store.fail("failed", 1, ERROR)
     kept = ("queued", "running", "completed", "cancelled", "failed")
     before = [store.get(name) for name in kept]
 
-    assert store.reap() == 1
+    assert store.requeue_expired_leases() == 1
 
     assert [store.get(name) for name in kept] == before
     assert store.get("lost").state is JobStatus.QUEUED
-    assert store.reap() == 0
+    assert store.requeue_expired_leases() == 0
 
 
 def test_a_job_that_is_lost_too_often_ends(store):
@@ -185,7 +185,7 @@ def test_a_job_that_is_lost_too_often_ends(store):
     for failures in range(1, 5):
         assert store.claim("m", f"worker {failures}", redelivered=False) == failures
         expire(store)
-        assert store.reap() == 1
+        assert store.requeue_expired_leases() == 1
         assert store.get("m").failures == failures
 
     job = store.get("m")
@@ -202,7 +202,7 @@ def test_takeovers_retries_and_lost_leases_count_as_one_sort_of_failure(store):
     expire(store)
     assert store.claim("m", "three", redelivered=True) == 3
     expire(store)
-    assert store.reap() == 1
+    assert store.requeue_expired_leases() == 1
     assert store.get("m").failures == 3
 
     assert store.retry("m", store.claim("m", "four", redelivered=False), ERROR, 0.0)
@@ -225,7 +225,7 @@ def test_all_leases_of_a_worker_are_renewed_at_once(store):
     for name, old in before.items():
         assert store.get(name).lease_until > old.lease_until
         assert store.get(name).version == old.version  # nobody is told of it
-    assert store.reap() == 1
+    assert store.requeue_expired_leases() == 1
     assert store.get("left").state is JobStatus.QUEUED
 
 

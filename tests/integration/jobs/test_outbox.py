@@ -41,7 +41,7 @@ def test_what_is_accepted_is_published_by_whoever_accepts_it(store):
 
 def test_what_could_not_be_published_is_taken_once(store):
     accept(store, reply_to="amq.gen-1", correlation_id="c1")
-    store.unpublish("m")
+    store.mark_unpublished("m")
 
     (entry,) = outbox.take_unpublished(store)
 
@@ -53,10 +53,10 @@ def test_what_could_not_be_published_is_taken_once(store):
 def test_what_was_taken_and_could_not_be_published_is_taken_again(store):
     for job_id in ("one", "two", "three"):
         accept(store, job_id)
-    store.unpublish("one", "two", "three")
+    store.mark_unpublished("one", "two", "three")
     outbox.take_unpublished(store)
 
-    store.unpublish("one", "three")
+    store.mark_unpublished("one", "three")
 
     assert {entry.job_id for entry in outbox.take_unpublished(store)} == {"one", "three"}
 
@@ -64,19 +64,19 @@ def test_what_was_taken_and_could_not_be_published_is_taken_again(store):
 def test_nothing_is_unpublished_by_naming_nothing(store):
     accept(store)
 
-    store.unpublish()
+    store.mark_unpublished()
 
     assert unpublished(store) == set()
 
 
 def test_a_job_that_runs_or_has_ended_does_not_go_to_the_outbox(store):
     run(store, "running")
-    store.complete("done", run(store, "done"), *RESULT)
+    store.complete_training("done", run(store, "done"), *RESULT)
     store.fail("failed", run(store, "failed"), ERROR)
     accept(store, "cancelled")
     store.cancel("cancelled")
 
-    store.unpublish("running", "done", "failed", "cancelled", "nobody")
+    store.mark_unpublished("running", "done", "failed", "cancelled", "nobody")
 
     assert unpublished(store) == set()
     put(store, published_at=None)
@@ -89,7 +89,7 @@ def test_the_oldest_are_taken_first_a_batch_at_a_time(store, monkeypatch):
     for name in names:
         accept(store, name)
         wait_for_the_clock(store)
-    store.unpublish(*names)
+    store.mark_unpublished(*names)
 
     batches = [[entry.job_id for entry in outbox.take_unpublished(store)] for _ in range(3)]
 
@@ -117,7 +117,7 @@ def test_a_retry_whose_time_has_come_waits_no_longer(store):
 def test_a_job_that_lost_its_consumer_is_published_at_once(store):
     run(store)
     expire(store)
-    store.reap()
+    store.requeue_expired_leases()
 
     (entry,) = outbox.take_unpublished(store)
 
@@ -128,7 +128,7 @@ def test_each_entry_is_taken_by_one_of_twenty(store):
     names = {f"job-{n}" for n in range(50)}
     for name in names:
         accept(store, name)
-    store.unpublish(*names)
+    store.mark_unpublished(*names)
 
     def drain(_):
         return [entry.job_id for _ in range(3) for entry in outbox.take_unpublished(store)]
@@ -176,7 +176,7 @@ def test_what_was_published_just_now_is_not_missed_yet(store):
 
 def test_what_is_not_queued_is_not_missed(store):
     run(store, "running")
-    store.complete("done", run(store, "done"), *RESULT)
+    store.complete_training("done", run(store, "done"), *RESULT)
     accept(store, "cancelled")
     store.cancel("cancelled")
     put(store, published_at=LONG_AGO)
@@ -286,7 +286,7 @@ def test_of_both_kinds_the_oldest_are_taken_first(store):
     for name, kind in (("a", "predict"), ("b", "train"), ("c", "predict")):
         accept(store, name, kind=kind)
         wait_for_the_clock(store)
-    store.unpublish("a", "b", "c")
+    store.mark_unpublished("a", "b", "c")
 
     taken = [(entry.job_id, entry.kind) for entry in outbox.take_unpublished(store)]
 
@@ -312,7 +312,7 @@ def test_a_prediction_that_waits_keeps_nobody_else_waiting(store, monkeypatch):
         assert store.retry(name, run(store, name, kind="predict"), ERROR, delay=60.0)
     wait_for_the_clock(store)
     accept(store, "three", kind="predict")
-    store.unpublish("three")
+    store.mark_unpublished("three")
 
     assert [entry.job_id for entry in outbox.take_unpublished(store)] == ["three"]
 
@@ -320,7 +320,7 @@ def test_a_prediction_that_waits_keeps_nobody_else_waiting(store, monkeypatch):
 def test_a_prediction_that_lost_its_consumer_is_published_at_once(store):
     run(store, kind="predict")
     expire(store)
-    store.reap()
+    store.requeue_expired_leases()
     wait_for_the_clock(store)
 
     assert [entry.job_id for entry in outbox.take_unpublished(store)] == ["m"]

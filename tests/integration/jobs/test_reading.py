@@ -29,7 +29,7 @@ def test_the_newest_come_first(store):
 
 
 def test_the_newest_may_be_of_one_state(store):
-    store.complete("done", run(store, "done"), *RESULT)
+    store.complete_training("done", run(store, "done"), *RESULT)
     run(store, "running")
     accept(store, "queued")
     accept(store, "cancelled")
@@ -45,7 +45,7 @@ def test_the_newest_may_be_of_one_state(store):
 def test_a_list_has_no_answers(store):
     run(store, kind="predict")
     accept(store, "both", kind="predict", sync=SYNC)
-    store.answer("both", store.claim("both", "worker", redelivered=False), ANSWER)
+    store.complete_prediction("both", store.claim("both", "worker", redelivered=False), ANSWER)
 
     found = {job.id: job for job in store.newest(10)}
 
@@ -73,7 +73,7 @@ def test_a_version_tells_of_a_change_and_of_the_end(store):
     attempt = run(store)
     before, ended = store.version("m")
     assert (before, ended) == (store.get("m").version, False)
-    store.complete("m", attempt, *RESULT)
+    store.complete_training("m", attempt, *RESULT)
     after, ended = store.version("m")
     assert (after, ended) == (before + 1, True)
 
@@ -82,7 +82,7 @@ def test_models_are_listed_without_what_they_were_registered_with(store):
     register_model(store, "far", "endpoint", {"kind": "endpoint", "sample": {"a": "x" * 1000}})
     wait_for_the_clock(store)
     accept(store, "asked", kind="predict")
-    store.complete("m", run(store), *RESULT)
+    store.complete_training("m", run(store), *RESULT)
 
     found = newest_models(store, 10)
 
@@ -127,14 +127,14 @@ def test_only_who_waits_is_counted(store):
         accept(store, name)
         wait_for_the_clock(store)
     store.claim("running", "worker", redelivered=False)
-    store.complete("done", store.claim("done", "worker", redelivered=False), *RESULT)
+    store.complete_training("done", store.claim("done", "worker", redelivered=False), *RESULT)
     store.cancel("cancelled")
 
     assert positions(store, "waiting", "last") == [1, 2]
 
 
 def test_a_completed_job_is_a_model(store):
-    store.complete("m", run(store), *RESULT)
+    store.complete_training("m", run(store), *RESULT)
 
     assert find_model(store, "m").result_key == "models/m/1/"
 
@@ -167,14 +167,14 @@ def test_a_job_without_a_result_is_a_model_that_is_not_ready(store, state):
 
 
 def complete(store, job_id, dataset_id):
-    assert store.complete(job_id, run(store, job_id, dataset_id), *RESULT)
+    assert store.complete_training(job_id, run(store, job_id, dataset_id), *RESULT)
 
 
 def test_the_latest_model_is_the_one_that_finished_last(store):
     first, second = run(store, "first", "d"), run(store, "second", "e")
-    assert store.complete("second", second, *RESULT)
+    assert store.complete_training("second", second, *RESULT)
     wait_for_the_clock(store)
-    assert store.complete("first", first, *RESULT)
+    assert store.complete_training("first", first, *RESULT)
 
     assert find_model(store, "latest").id == "first"
     assert find_model(store, "latest", "e").id == "second"

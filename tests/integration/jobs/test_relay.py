@@ -83,11 +83,11 @@ class Faulty(JobStore):
         self.away = False
         self.noticed = threading.Event()
 
-    def reap(self):
+    def requeue_expired_leases(self):
         if self.away:
             self.noticed.set()
             raise errors.DatabaseUnavailable("away")
-        return super().reap()
+        return super().requeue_expired_leases()
 
 
 @pytest.fixture
@@ -524,7 +524,7 @@ def test_a_job_whose_consumer_is_dead_is_published_again(store, start, seen, clo
     job = store.get("m")
     assert job.state is JobStatus.QUEUED
     assert job.failures == 1
-    assert not store.complete("m", attempt, *RESULT)
+    assert not store.complete_training("m", attempt, *RESULT)
 
 
 def test_a_job_whose_consumer_lives_is_left_alone(store, start, seen, clock):
@@ -535,7 +535,7 @@ def test_a_job_whose_consumer_lives_is_left_alone(store, start, seen, clock):
 
     pass_a_round(store, seen)
 
-    assert store.complete("m", attempt, *RESULT)
+    assert store.complete_training("m", attempt, *RESULT)
 
 
 def test_a_relay_that_has_just_begun_lets_the_holders_of_leases_come_first(
@@ -550,7 +550,7 @@ def test_a_relay_that_has_just_begun_lets_the_holders_of_leases_come_first(
     assert store.renew("m", attempt)
     clock.go_on()
     pass_a_round(store, seen)
-    assert store.complete("m", attempt, *RESULT)
+    assert store.complete_training("m", attempt, *RESULT)
 
 
 def test_after_the_database_was_away_the_holders_of_leases_come_first(
@@ -573,8 +573,8 @@ def test_after_the_database_was_away_the_holders_of_leases_come_first(
     assert store.renew("alive", attempts["alive"])
     clock.go_on()
     seen.find("dead")
-    assert store.complete("alive", attempts["alive"], *RESULT)
-    assert not store.complete("dead", attempts["dead"], *RESULT)
+    assert store.complete_training("alive", attempts["alive"], *RESULT)
+    assert not store.complete_training("dead", attempts["dead"], *RESULT)
     assert started.healthy
 
 
@@ -610,7 +610,7 @@ def test_a_bug_in_a_round_does_not_end_the_relay(store, start, seen, monkeypatch
             raise error
         return 0
 
-    monkeypatch.setattr(store, "reap", reap)
+    monkeypatch.setattr(store, "requeue_expired_leases", reap)
     started = start()
     until(lambda: "a bug" in caplog.text, "the bug is met")
 

@@ -151,7 +151,7 @@ class Machine(RuleBasedStateMachine):
     @initialize(jobs=st.integers(1, 3), copies=st.integers(1, 2))
     def begin(self, jobs, copies):
         """Something is there to be done, and some of it twice."""
-        for which in range(store_module):
+        for which in range(jobs):
             self.accept(which, how=0)
         self.queue *= copies
 
@@ -170,7 +170,7 @@ class Machine(RuleBasedStateMachine):
         used = {each.idempotency_key for each in self.before.values()}
         new = job not in self.known and (key is None or key not in used)
         row = (("train", "d", REQUEST), ("predict", None, ASKED))[which % 2]
-        assert self.store.accept(job, *row, inputs=INPUTS, idempotency_key=key) == new
+        assert self.store.create(job, *row, inputs=INPUTS, idempotency_key=key) == new
         if not new:
             return
         self.known[job] = Known(kind=row[0])
@@ -210,8 +210,8 @@ class Machine(RuleBasedStateMachine):
         self.unpublish([list(self.known)[which % len(self.known)]])
 
     def unpublish(self, jobs):
-        self.store.unpublish(*store_module)
-        for known in (self.known[job] for job in store_module if self.known[job].state is QUEUED):
+        self.store.mark_unpublished(*jobs)
+        for known in (self.known[job] for job in jobs if self.known[job].state is QUEUED):
             known.published = known.settled = False
 
     def err(self, which, how):
@@ -317,8 +317,8 @@ class Machine(RuleBasedStateMachine):
 
     def completed(self, held):
         if self.known[held.job].kind == "predict":
-            return self.store.answer(held.job, held.attempt, held.answer)
-        return self.store.complete(held.job, held.attempt, *held.result)
+            return self.store.complete_prediction(held.job, held.attempt, held.answer)
+        return self.store.complete_training(held.job, held.attempt, *held.result)
 
     def fail(self, which, how):
         held = self.attempt(which)
@@ -362,7 +362,7 @@ class Machine(RuleBasedStateMachine):
 
     def reap(self, which, how):
         lost = [known for known in map(self.known.get, self.some(RUNNING)) if known.lease == "over"]
-        assert self.store.reap() == len(lost)
+        assert self.store.requeue_expired_leases() == len(lost)
         for known in lost:
             self.failed(known, waits=False)
 
@@ -398,7 +398,7 @@ class Machine(RuleBasedStateMachine):
             for row in self.store.newest(100, RUNNING):
                 expire(self.store, row.id)
             let_time_pass(self.store, long=True)
-            self.store.reap()
+            self.store.requeue_expired_leases()
             outbox.reconcile(self.store, self.ready())
             self.queue += [Message(entry.job_id) for entry in outbox.take_unpublished(self.store)]
             for message in self.queue:

@@ -24,7 +24,7 @@ def in_state(store, state):
         case JobStatus.QUEUED:
             assert store.release("m", attempt)
         case JobStatus.COMPLETED:
-            assert store.complete("m", attempt, *RESULT)
+            assert store.complete_training("m", attempt, *RESULT)
         case JobStatus.ERROR:
             assert store.fail("m", attempt, ERROR)
         case JobStatus.CANCELLED:
@@ -34,7 +34,7 @@ def in_state(store, state):
 
 
 def test_a_job_that_is_accepted_is_queued(store):
-    assert store.accept("m", "train", "d", REQUEST)
+    assert store.create("m", "train", "d", REQUEST)
 
     job = store.get("m")
     assert (job.id, job.kind, job.dataset_id, job.request) == ("m", "train", "d", REQUEST)
@@ -60,14 +60,14 @@ def test_a_job_keeps_who_asked_and_under_which_key(store):
 def test_an_id_is_given_once(store):
     accept(store)
 
-    assert not store.accept("m", "train", "other", {})
+    assert not store.create("m", "train", "other", {})
     assert store.get("m").dataset_id == "d"
 
 
 def test_an_idempotency_key_is_used_once(store):
     accept(store, "one", idempotency_key="k")
 
-    assert not store.accept("two", "train", "d", REQUEST, idempotency_key="k")
+    assert not store.create("two", "train", "d", REQUEST, idempotency_key="k")
     assert store.get("two") is None
     assert store.of_key("k").id == "one"
     accept(store, "three", idempotency_key="another")
@@ -105,7 +105,7 @@ def test_a_claim_starts_the_first_attempt(store):
 def test_a_result_completes_the_job(store):
     attempt = run(store)
 
-    assert store.complete("m", attempt, *RESULT)
+    assert store.complete_training("m", attempt, *RESULT)
 
     job = store.get("m")
     assert job.state is JobStatus.COMPLETED
@@ -118,12 +118,12 @@ def test_a_result_completes_the_job(store):
 
 def test_a_result_whose_answer_got_lost_is_published_once(store):
     attempt = run(store)
-    assert store.complete("m", attempt, *RESULT)
+    assert store.complete_training("m", attempt, *RESULT)
     before = store.get("m")
 
-    assert store.complete("m", attempt, *RESULT)
-    assert not store.complete("m", attempt, "models/m/other/", *RESULT[1:])
-    assert not store.complete("m", attempt + 1, *RESULT)
+    assert store.complete_training("m", attempt, *RESULT)
+    assert not store.complete_training("m", attempt, "models/m/other/", *RESULT[1:])
+    assert not store.complete_training("m", attempt + 1, *RESULT)
 
     assert store.get("m") == before
 
@@ -185,7 +185,7 @@ def test_a_job_that_succeeds_at_last_shows_no_error(store):
     attempt = store.claim("m", "worker", redelivered=False)
     assert store.get("m").error == ERROR
 
-    assert store.complete("m", attempt, *RESULT)
+    assert store.complete_training("m", attempt, *RESULT)
 
     job = store.get("m")
     assert job.error is None
@@ -248,14 +248,14 @@ def test_a_job_that_has_ended_does_not_change(store, state):
     assert store.claim("m", "late", redelivered=True) is None
     assert store.claim("m", before.worker, redelivered=True) is None
     assert not store.renew("m", attempt, 0.5)
-    assert not store.complete("m", attempt, "late/", "b" * 64, {})
+    assert not store.complete_training("m", attempt, "late/", "b" * 64, {})
     assert not store.fail("m", attempt, {"type": "late"})
     assert not store.retry("m", attempt, {"type": "late"}, 1.0)
     assert not store.release("m", attempt)
     assert not store.cancel("m")
-    assert not store.accept("m", "train", "late", {})
-    store.unpublish("m")
-    assert store.reap() == 0
+    assert not store.create("m", "train", "late", {})
+    store.mark_unpublished("m")
+    assert store.requeue_expired_leases() == 0
 
     assert store.get("m") == before
 
@@ -265,7 +265,7 @@ def test_a_job_that_is_queued_is_not_changed_by_an_attempt(store):
     before = store.get("m")
 
     assert not store.renew("m", attempt, 0.5)
-    assert not store.complete("m", attempt, *RESULT)
+    assert not store.complete_training("m", attempt, *RESULT)
     assert not store.fail("m", attempt, ERROR)
     assert not store.retry("m", attempt, ERROR, 1.0)
     assert not store.release("m", attempt)
@@ -281,13 +281,13 @@ def test_the_wrong_attempt_changes_nothing(store, attempt):
     before = store.get("m")
 
     assert not store.renew("m", attempt, 0.5)
-    assert not store.complete("m", attempt, *RESULT)
+    assert not store.complete_training("m", attempt, *RESULT)
     assert not store.fail("m", attempt, ERROR)
     assert not store.retry("m", attempt, ERROR, 1.0)
     assert not store.release("m", attempt)
 
     assert store.get("m") == before
-    assert store.complete("m", 2, *RESULT)
+    assert store.complete_training("m", 2, *RESULT)
 
 
 def test_an_attempt_changes_its_own_job_only(store):
@@ -300,7 +300,7 @@ def test_an_attempt_changes_its_own_job_only(store):
     assert store.cancel("three")
 
     assert [store.get(name) for name in ("two", "four")] == before
-    assert store.complete("two", two, *RESULT)
+    assert store.complete_training("two", two, *RESULT)
 
 
 def test_the_version_grows_with_whatever_a_user_may_see(store):
@@ -321,10 +321,10 @@ def test_the_version_grows_with_whatever_a_user_may_see(store):
     attempt = store.claim("m", "worker", redelivered=False)
     assert grew()
     expire(store)
-    assert grew(store.reap() == 1)
+    assert grew(store.requeue_expired_leases() == 1)
     attempt = store.claim("m", "worker", redelivered=False)
     assert grew()
-    assert grew(store.complete("m", attempt, *RESULT))
+    assert grew(store.complete_training("m", attempt, *RESULT))
 
 
 def test_the_version_does_not_grow_with_what_nobody_sees(store):
@@ -335,7 +335,7 @@ def test_the_version_does_not_grow_with_what_nobody_sees(store):
 
     assert store.release("m", attempt)
     queued = store.get("m").version
-    store.unpublish("m")
+    store.mark_unpublished("m")
     assert store.get("m").version == queued
 
 
@@ -366,7 +366,7 @@ def test_of_twenty_that_take_a_dead_consumers_job_over_one_wins(store, redeliver
 
 
 def test_of_twenty_that_accept_one_id_one_wins(store):
-    accepted = at_once(20, lambda n: store.accept("m", "train", f"d{n}", REQUEST))
+    accepted = at_once(20, lambda n: store.create("m", "train", f"d{n}", REQUEST))
 
     assert accepted.count(True) == 1
     assert store.get("m").dataset_id == f"d{accepted.index(True)}"
@@ -374,7 +374,7 @@ def test_of_twenty_that_accept_one_id_one_wins(store):
 
 def test_of_twenty_that_use_one_key_one_wins(store):
     accepted = at_once(
-        20, lambda n: store.accept(f"m{n}", "train", "d", REQUEST, idempotency_key="k")
+        20, lambda n: store.create(f"m{n}", "train", "d", REQUEST, idempotency_key="k")
     )
 
     assert accepted.count(True) == 1
@@ -388,7 +388,7 @@ def test_of_twenty_ends_at_once_one_wins(store):
     def end(n):
         match n % 3:
             case 0:
-                return store.complete("m", attempt, f"key {n}", "a" * 64, {})
+                return store.complete_training("m", attempt, f"key {n}", "a" * 64, {})
             case 1:
                 return store.fail("m", attempt, {"type": str(n)})
             case 2:
@@ -410,13 +410,13 @@ def test_of_twenty_ways_out_of_an_attempt_at_once_one_is_gone(store):
     def leave(n):
         match n % 4:
             case 0:
-                return store.complete("m", attempt, f"key {n}", "a" * 64, {})
+                return store.complete_training("m", attempt, f"key {n}", "a" * 64, {})
             case 1:
                 return store.retry("m", attempt, ERROR, 1.0)
             case 2:
                 return store.release("m", attempt)
             case 3:
-                return store.reap() == 1
+                return store.requeue_expired_leases() == 1
 
     left = at_once(20, leave)
 
@@ -431,7 +431,7 @@ def test_of_twenty_that_reap_at_once_each_job_is_reaped_once(store):
         run(store, f"job-{n}")
     put(store, lease_until=-1)
 
-    reaped = at_once(20, lambda _: store.reap())
+    reaped = at_once(20, lambda _: store.requeue_expired_leases())
 
     assert sum(reaped) == 10
     assert [job.failures for job in store.newest(100)] == [1] * 10
@@ -441,7 +441,7 @@ def test_writers_and_readers_do_not_wait_for_ever_for_each_other(store):
     def work(n):
         attempt = run(store, f"job-{n}")
         assert store.newest(5)
-        return store.complete(f"job-{n}", attempt, *RESULT)
+        return store.complete_training(f"job-{n}", attempt, *RESULT)
 
     assert at_once(20, work) == [True] * 20
     assert len(store.newest(100, JobStatus.COMPLETED)) == 20
@@ -456,7 +456,7 @@ def test_a_prediction_keeps_what_is_asked_until_it_ends(store):
     job = store.get("m")
     assert (job.kind, job.dataset_id, job.request, job.result) == ("predict", None, ASKED, None)
     assert store.inputs("m") == INPUTS
-    assert store.answer("m", attempt, ANSWER)
+    assert store.complete_prediction("m", attempt, ANSWER)
     assert store.inputs("m") is None
 
 
@@ -471,7 +471,7 @@ def test_inputs_of_megabytes_come_back_as_they_went(store):
 def test_an_answer_completes_the_job(store):
     attempt = run(store, kind="predict")
 
-    assert store.answer("m", attempt, ANSWER)
+    assert store.complete_prediction("m", attempt, ANSWER)
 
     job = store.get("m")
     assert job.state is JobStatus.COMPLETED
@@ -482,11 +482,11 @@ def test_an_answer_completes_the_job(store):
 
 def test_an_answer_whose_confirmation_got_lost_is_written_once(store):
     attempt = run(store, kind="predict")
-    assert store.answer("m", attempt, ANSWER)
+    assert store.complete_prediction("m", attempt, ANSWER)
     before = store.get("m")
 
-    assert store.answer("m", attempt, ANSWER)
-    assert not store.answer("m", attempt + 1, ANSWER)
+    assert store.complete_prediction("m", attempt, ANSWER)
+    assert not store.complete_prediction("m", attempt + 1, ANSWER)
 
     assert store.get("m") == before
 
@@ -496,9 +496,9 @@ def test_an_answer_that_comes_late_changes_nothing(store):
     expire(store)
     assert store.claim("m", "worker 2", redelivered=False) == late + 1
 
-    assert not store.answer("m", late, ANSWER)
+    assert not store.complete_prediction("m", late, ANSWER)
     assert store.cancel("m")
-    assert not store.answer("m", late + 1, ANSWER)
+    assert not store.complete_prediction("m", late + 1, ANSWER)
 
     assert store.get("m").result is None
 
@@ -517,7 +517,7 @@ def test_with_the_end_of_a_prediction_its_inputs_go(store, end):
             assert store.retry("m", attempt, ERROR, 2.0)
         case "reap":
             expire(store)
-            assert store.reap() == 1
+            assert store.requeue_expired_leases() == 1
 
     assert store.get("m").ended
     assert store.inputs("m") is None
@@ -532,7 +532,7 @@ def test_what_is_tried_again_keeps_its_inputs(store):
 
 
 def test_the_list_leaves_answers_out(store):
-    assert store.answer("m", run(store, kind="predict"), ANSWER)
+    assert store.complete_prediction("m", run(store, kind="predict"), ANSWER)
 
     (job,) = store.newest(10)
 

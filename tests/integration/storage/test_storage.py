@@ -33,7 +33,7 @@ class Stream(io.RawIOBase):
 
     def readinto(self, buffer):
         if self._fails_after is not None and self._given >= self._fails_after:
-            raise errors.Invalid("body: not a CSV: it has a NUL byte", field="body")
+            raise errors.Invalid("body", "not a CSV: it has a NUL byte")
         start = self._given % len(BLOCK)
         piece = BLOCK[start : start + min(len(buffer), self._left)]
         buffer[: len(piece)] = piece

@@ -367,8 +367,8 @@ def test_a_child_that_cannot_be_started_may_be_tried_again(fit, monkeypatch, err
 PARENT = """
 import sys
 from pathlib import Path
-from app.consumer.trainer import Limits, Trainer
-from app.messages import TrainRequest
+from app.training.fit_process import FitLimits, FitRunner
+from app.protocol.requests import TrainRequest
 
 def fetch(path):
     path.write_text(sys.stdin.read())
@@ -376,8 +376,8 @@ def fetch(path):
 
 if __name__ == "__main__":
     request = TrainRequest.model_validate_json(sys.argv[2])
-    limits = Limits(60.0, 1_000_000_000)
-    Trainer().fit(request, "m", Path(sys.argv[1]), limits, fetch, lambda: None, lambda _: None)
+    limits = FitLimits(60.0, 1_000_000_000)
+    FitRunner().fit(request, "m", Path(sys.argv[1]), limits, fetch, lambda: None, lambda _: None)
 """
 
 

@@ -66,7 +66,7 @@ class Consumer(threading.Thread):
         self.expirations.append(str(properties.expiration))
         model_id, _, seconds = request["model_id"].partition("-")
         if queue == PREDICT_QUEUE and model_id != "here":
-            elsewhere = errors.WrongQueue("elsewhere", queue=INVOKE_QUEUE, seconds=SECONDS)
+            elsewhere = errors.WrongQueue(None, "elsewhere", queue=INVOKE_QUEUE, seconds=SECONDS)
             self._reply(properties, Reply.error(elsewhere))
         elif model_id == "dead":
             self._reply(properties, Reply.error(errors.EndpointUnavailable("it is dead")))

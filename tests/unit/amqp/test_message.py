@@ -297,7 +297,7 @@ def test_a_session_lives_while_its_channel_is_open_and_its_consumer_is_there(ses
 def test_an_error_is_replied_with_the_correlation_of_the_request():
     message = delivery(b"", FakeSession(), correlation_id=None)
 
-    message.reply(Reply.error(errors.NotFound("no model m"), "m"))
+    message.reply(Reply.error(errors.NotFound(None, "no model m"), "m"))
 
     ((_, _, _, properties),) = message.session.channel.published
     assert properties.correlation_id is None

@@ -145,7 +145,7 @@ def test_a_message_whose_lines_ask_many_models_is_answered_with_the_last(predict
     (of_cold, of_colder) = predict([message])
 
     assert of_cold.deliveries == of_colder.deliveries == [message]
-    models.failed("colder", errors.NotFound("there is none"))
+    models.failed("colder", errors.NotFound(None, "there is none"))
     resume(of_colder)
     assert message.session.channel.published == []
     models.loaded("cold")

@@ -76,7 +76,8 @@ def test_a_model_is_loaded_once_however_many_threads_ask():
 
 
 @pytest.mark.parametrize(
-    "failure", [errors.NotReady("in training"), errors.StorageUnavailable(), KeyError("a bug")]
+    "failure",
+    [errors.NotReady(None, "in training"), errors.StorageUnavailable(), KeyError("a bug")],
 )
 def test_a_failing_load_reaches_all_that_wait(failure):
     def load(_):
@@ -99,7 +100,7 @@ def shelf_that_fails_once(failure):
     return load
 
 
-@pytest.mark.parametrize("failure", [errors.NotReady("in training"), KeyError("a bug")])
+@pytest.mark.parametrize("failure", [errors.NotReady(None, "in training"), KeyError("a bug")])
 def test_a_failing_load_is_not_kept(failure):
     cache = ModelCache(shelf_that_fails_once(failure), max_bytes=10)
     assert cache.get("a").exception(20) is failure

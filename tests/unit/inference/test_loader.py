@@ -29,7 +29,7 @@ class FakeJobs:
     def __call__(self, model_id, dataset_id=None):
         self.asked.append((model_id, dataset_id))
         if model_id == "queued":
-            raise errors.NotReady("in training")
+            raise errors.NotReady(None, "in training")
         return FakeJob(self.newest if model_id == LATEST else model_id)
 
 
@@ -124,7 +124,7 @@ def test_a_data_set_without_a_model_is_looked_at_again():
     class Empty(FakeJobs):
         def __call__(self, model_id, dataset_id=None):
             super().__call__(model_id, dataset_id)
-            raise errors.NotFound("none yet")
+            raise errors.NotFound(None, "none yet")
 
     jobs = Empty()
     latest = latest_resolver(jobs)

@@ -7,6 +7,7 @@ from app import errors
 from app.database.engine import database_now
 from app.jobs import lease as lease_module
 from app.jobs.lease import Lease
+from app.observability import logs
 from app.protocol.types import JobStatus
 from tests.support.fakes import FaultyJobs
 from tests.support.waiting import until
@@ -48,7 +49,7 @@ def fenced(lease):
 
     def raises():
         try:
-            lease_module.check()
+            lease.check()
         except errors.Fenced:
             return True
         return False
@@ -153,11 +154,13 @@ def test_a_lease_survives_a_database_that_is_away(jobs, held, when, caplog):
 
 LOSSES = {
     "cancelled": lambda jobs: jobs.cancel("m"),
-    "reaped": lambda jobs: jobs.set("m", lease_until=database_now(-1)) or jobs.reap(),
+    "reaped": lambda jobs: (
+        jobs.set("m", lease_until=database_now(-1)) or jobs.requeue_expired_leases()
+    ),
     "taken over": lambda jobs: (
         jobs.set("m", lease_until=database_now(-1)) or jobs.claim("m", "worker 2", redelivered=True)
     ),
-    "completed": lambda jobs: jobs.complete("m", 1, "models/m/1/", "a" * 64, {}),
+    "completed": lambda jobs: jobs.complete_training("m", 1, "models/m/1/", "a" * 64, {}),
 }
 
 
@@ -202,7 +205,7 @@ def test_every_line_of_a_lease_names_its_job(jobs, held):
 
     class Job(logging.Handler):
         def emit(self, record):
-            names.append(lease_module.log._job.get())
+            names.append(logs.current_job())
 
     handler = Job()
     lease_module.logger.addHandler(handler)

@@ -146,7 +146,7 @@ def test_a_task_is_logged_at_its_start_and_end(output):
 
 @pytest.mark.parametrize(
     ("error", "kind"),
-    [(errors.NotFound("no"), "not_found"), (KeyError("x"), "KeyError")],
+    [(errors.NotFound(None, "no"), "not_found"), (KeyError("x"), "KeyError")],
 )
 def test_a_task_that_fails_says_of_what(output, error, kind):
     with (

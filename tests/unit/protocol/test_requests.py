@@ -406,7 +406,7 @@ def test_a_reply_survives_the_wire(reply):
 
 
 def test_an_error_reply_tells_of_the_error():
-    reply = Reply.error(errors.NotReady("in training", state="TASK_RUNNING"), "m")
+    reply = Reply.error(errors.NotReady(None, "in training", state="TASK_RUNNING"), "m")
 
     assert json.loads(reply.encode()) == {
         "status": "TASK_ERROR",

@@ -43,7 +43,15 @@ class Faulty(JobStore):
 
     def __getattribute__(self, name):
         found = super().__getattribute__(name)
-        if name not in ("get", "claim", "inputs", "answer", "renew_all", "fail", "release"):
+        if name not in (
+            "get",
+            "claim",
+            "inputs",
+            "complete_prediction",
+            "renew_all",
+            "fail",
+            "release",
+        ):
             return found
 
         def call(*args, **kwargs):
@@ -95,7 +103,7 @@ class Near:
     def prepare(self, inputs):
         for row in inputs.rows:
             if not isinstance(row.get("a"), float):
-                raise errors.Invalid("input_data.a: expected a number", field="input_data.a")
+                raise errors.Invalid("input_data.a", "expected a number")
         return inputs.rows
 
     def predict(self, rows):
@@ -174,7 +182,7 @@ def warren(store):
 
 
 def asked(store, model_id, job_id="m", inputs=INPUTS):
-    assert store.accept(job_id, "predict", None, {"model_id": model_id}, inputs=inputs)
+    assert store.create(job_id, "predict", None, {"model_id": model_id}, inputs=inputs)
 
 
 def in_loop(warren, test):
@@ -258,7 +266,7 @@ def test_a_job_that_has_ended_is_left_alone(store, warren, end):
     attempt = run(store, kind="predict")
     match end:
         case "answer":
-            assert store.answer("m", attempt, {"prediction": 1})
+            assert store.complete_prediction("m", attempt, {"prediction": 1})
         case "fail":
             assert store.fail("m", attempt, ERROR)
         case "cancel":
@@ -308,7 +316,7 @@ def lose(store, how):
     assert store.claim("m", "worker 1", redelivered=False) == 1
     expire(store)
     if how == "reaped":
-        assert store.reap() == 1
+        assert store.requeue_expired_leases() == 1
 
 
 @pytest.mark.parametrize("how", ["reaped", "taken over"])
@@ -366,7 +374,7 @@ def test_what_was_handed_back_or_not_begun_is_done(store, warren):
         ("far-idempotent", errors.Unavailable("no answer"), JobStatus.QUEUED),
         ("far-idempotent", errors.EndpointFailed("500"), JobStatus.ERROR),
         ("far", errors.DeadlineExceeded("60 s"), JobStatus.ERROR),
-        ("far", errors.Invalid("input_data: 422", field="input_data"), JobStatus.ERROR),
+        ("far", errors.Invalid("input_data", "422"), JobStatus.ERROR),
     ],
 )
 def test_an_error_of_a_remote_model(store, warren, model_id, error, state):
@@ -440,7 +448,7 @@ def test_a_bug_ends_the_job_and_is_logged(store, warren, caplog):
     assert "Traceback" in caplog.text
 
 
-@pytest.mark.parametrize("call", ["get", "claim", "inputs", "answer"])
+@pytest.mark.parametrize("call", ["get", "claim", "inputs", "complete_prediction"])
 def test_a_database_that_is_away_is_waited_for(store, warren, call):
     asked(store, "far")
     store.refuse = {call: 2}
@@ -616,14 +624,14 @@ def test_an_end_while_the_database_is_away(store, warren):
 def test_what_is_answered_when_the_end_comes_is_written(store, warren, monkeypatch):
     asked(store, "far")
     writing, written = threading.Event(), threading.Event()
-    plain = JobStore.answer
+    plain = JobStore.complete_prediction
 
     def slowly(self, *args):
         writing.set()
         assert written.wait(SECONDS)
         return plain(self, *args)
 
-    monkeypatch.setattr(JobStore, "answer", slowly)
+    monkeypatch.setattr(JobStore, "complete_prediction", slowly)
 
     async def test():
         call, task = warren.begin()
@@ -642,6 +650,8 @@ def test_the_lines_of_a_job_name_it(store, warren, caplog):
     asked(store, "model")
     with caplog.at_level("INFO"):
         handled(warren)
-    said = [record.getMessage() for record in caplog.records if record.name.endswith("answer")]
+    said = [
+        record.getMessage() for record in caplog.records if record.name.endswith("predict_async")
+    ]
     assert said[0] == "START async model=model attempt=1"
     assert said[-1].startswith("END async model=model attempt=1 TASK_COMPLETED elapsed_ms=")

@@ -169,7 +169,7 @@ def test_a_reply_that_tells_of_no_error_is_read():
 
 
 def test_an_error_that_is_replied_is_raised_where_it_is_read():
-    error = errors.NotReady("in training", state="TASK_RUNNING")
+    error = errors.NotReady(None, "in training", state="TASK_RUNNING")
 
     with pytest.raises(errors.NotReady) as caught:
         parse_reply(Reply.error(error, "m").encode())
@@ -325,7 +325,7 @@ async def test_the_first_reply_to_a_job_is_returned(settings, consumer):
 
 
 async def test_a_job_that_is_refused_within_the_wait_raises(settings, consumer):
-    error = errors.Invalid("params.x: no such parameter", field="params.x")
+    error = errors.Invalid("params.x", "no such parameter")
     async with connected(settings) as client:
         job = asyncio.create_task(client.submit(TRAIN_QUEUE, b"{}", "m", LONG))
         (message,) = await asyncio.to_thread(consumer.take, 1, TRAIN_QUEUE)

@@ -33,7 +33,7 @@ def anyio_backend():
 
 def find(name):
     if name not in MODELS:
-        raise errors.NotFound(f"model_id: there is no model {name}", field="model_id")
+        raise errors.NotFound("model_id", f"there is no model {name}")
     return MODELS[name]
 
 

@@ -26,12 +26,12 @@ class Models:
 
     def find(self, name):
         if name not in self.models:
-            raise errors.NotFound(f"model_id: there is no model {name}", field="model_id")
+            raise errors.NotFound("model_id", f"there is no model {name}")
         return self.models[name]
 
     def latest(self, dataset_id):
         if dataset_id == "empty":
-            raise errors.NotFound("model_id: there is no model latest on data set empty")
+            raise errors.NotFound(None, "model_id: there is no model latest on data set empty")
         return "a"
 
 

@@ -23,13 +23,13 @@ NAMES = [f"{kind}-{estimator}" for kind, estimator in KINDS]
 
 def find(model_id):
     if model_id not in NAMES:
-        raise errors.NotFound(f"model_id: there is no model {model_id}", field="model_id")
+        raise errors.NotFound("model_id", f"there is no model {model_id}")
     return frames.trained(*KINDS[NAMES.index(model_id)])
 
 
 def latest(dataset_id):
     if dataset_id == "empty":
-        raise errors.NotFound("model_id: there is no model on data set empty", field="model_id")
+        raise errors.NotFound("model_id", "there is no model on data set empty")
     return NAMES[0]
 
 

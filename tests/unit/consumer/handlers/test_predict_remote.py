@@ -48,7 +48,7 @@ def call(**changes):
 
 
 def find(model_id, dataset_id):
-    raise errors.NotFound("there is none")
+    raise errors.NotFound(None, "there is none")
 
 
 @pytest.fixture

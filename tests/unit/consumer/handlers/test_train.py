@@ -10,6 +10,7 @@ from app.consumer.handlers import train
 from app.database.engine import database_now
 from app.jobs import lease, retry_policy
 from app.jobs.claim import LOOKS, WATCH_SECONDS
+from app.observability import logs
 from app.protocol.types import JobStatus
 from app.retry import RetryUntilAvailable
 from app.training.fit_process import FitLimits
@@ -30,7 +31,7 @@ class Bench:
         self.trainer = FakeTrainer()
         self.stopping = Pauses()
         self.train = self.consumer("worker 1", self.stopping)
-        self.jobs.accept("m", "train", "data", TRAINING)
+        self.jobs.create("m", "train", "data", TRAINING)
 
     def consumer(self, name, stopping):
         limits = FitLimits(100.0, 10**9)
@@ -212,8 +213,8 @@ def test_poison_is_answered_and_rejected_and_the_next_message_is_handled(bench, 
 @pytest.mark.parametrize(
     "error",
     [
-        errors.Invalid("params.x: no such parameter", field="params.x"),
-        errors.BadData("no column a", columns=["b"]),
+        errors.Invalid("params.x", "no such parameter"),
+        errors.BadData(None, "no column a", columns=["b"]),
         errors.FitFailed("exit status 1"),
         errors.FitOutOfMemory("more than 1 MB"),
         errors.FitTimeout("longer than 1 s"),
@@ -250,7 +251,7 @@ def test_a_message_of_another_training_of_that_id_is_none(bench):
 
 
 def test_a_message_with_the_id_of_a_prediction_does_it_no_harm(bench):
-    bench.jobs.accept("p", "predict", None, {"model_id": "m"}, inputs="{}")
+    bench.jobs.create("p", "predict", None, {"model_id": "m"}, inputs="{}")
 
     message = bench.handle({**TRAINING, "model_id": "p"})
 
@@ -479,7 +480,7 @@ def test_a_job_that_is_handed_back_meanwhile_is_run_and_has_not_failed(bench, lo
 def test_a_job_that_ends_meanwhile_is_told(bench, end):
     attempt = bench.run_elsewhere()
     ends = {
-        "complete": lambda: bench.jobs.complete("m", attempt, *ELSEWHERE),
+        "complete": lambda: bench.jobs.complete_training("m", attempt, *ELSEWHERE),
         "fail": lambda: bench.jobs.fail("m", attempt, {"type": "bad_data", "detail": "x"}),
         "cancel": lambda: bench.jobs.cancel("m"),
     }
@@ -494,7 +495,7 @@ def test_a_job_that_ends_meanwhile_is_told(bench, end):
 def test_a_job_whose_consumers_died_too_often_is_not_run_again_but_ends(bench):
     bench.run_elsewhere()
     bench.jobs.set("m", failures=3, lease_until=database_now(-1))
-    bench.stopping.meanwhile = bench.jobs.reap  # as the relay does
+    bench.stopping.meanwhile = bench.jobs.requeue_expired_leases  # as the relay does
 
     message = bench.handle(redelivered=True)
 
@@ -533,7 +534,7 @@ def test_a_completed_job_is_told_again_and_not_run_again(bench, redelivered, log
 
 
 def test_a_failed_job_is_told_again_and_not_run_again(bench):
-    bench.trainer.before["fit"] = [errors.BadData("no column a")]
+    bench.trainer.before["fit"] = [errors.BadData(None, "no column a")]
     first = bench.handle()
 
     again = bench.handle(redelivered=True)
@@ -556,7 +557,8 @@ def test_a_job_that_was_cancelled_in_its_queue_is_not_run(bench):
 
 
 @pytest.mark.parametrize(
-    "error", [None, errors.BadData("no column a"), errors.ChildKilled("by somebody"), KeyError("x")]
+    "error",
+    [None, errors.BadData(None, "no column a"), errors.ChildKilled("by somebody"), KeyError("x")],
 )
 def test_an_attempt_that_comes_too_late_changes_nothing_and_says_nothing(bench, error):
     bench.trainer.before["fit"] = [error] if error else []
@@ -600,7 +602,7 @@ def test_a_late_attempt_that_cannot_sweep_does_no_harm(bench, error):
 
 def test_a_late_attempt_tells_the_end_that_another_has_come_to(bench):
     def meanwhile(_):
-        assert bench.jobs.complete("m", bench.take_over(), *ELSEWHERE)
+        assert bench.jobs.complete_training("m", bench.take_over(), *ELSEWHERE)
 
     bench.trainer.meanwhile = meanwhile
 
@@ -681,9 +683,17 @@ def test_a_job_that_is_cancelled_while_its_model_is_stored_stays_cancelled(bench
 
 # A database that is away, and a consumer that stops: what a fit ends with, and where that leads.
 
-CAUSES = {"complete": None, "fail": errors.BadData("no column"), "retry": errors.ChildKilled("x")}
-ENDS = {"complete": JobStatus.COMPLETED, "fail": JobStatus.ERROR, "retry": JobStatus.QUEUED}
-CLAIM = [("complete", "get", "claim"), ("complete", "claim", "claim")]
+CAUSES = {
+    "complete_training": None,
+    "fail": errors.BadData(None, "no column"),
+    "retry": errors.ChildKilled("x"),
+}
+ENDS = {
+    "complete_training": JobStatus.COMPLETED,
+    "fail": JobStatus.ERROR,
+    "retry": JobStatus.QUEUED,
+}
+CLAIM = [("complete_training", "get", "claim"), ("complete_training", "claim", "claim")]
 STEPS = [
     *CLAIM,
     *((end, step, "end") for end in CAUSES for step in (end, "get")),
@@ -753,7 +763,7 @@ def test_a_consumer_that_stops_does_not_wait_for_the_database_and_loses_nothing(
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_row_is_written_when_the_database_is_back(bench, when):
-    getattr(bench.jobs, when)["accept"] = [AWAY(), AWAY()]
+    getattr(bench.jobs, when)["create"] = [AWAY(), AWAY()]
 
     message = bench.handle({**TRAINING, "model_id": "n"})
 
@@ -762,7 +772,7 @@ def test_a_row_is_written_when_the_database_is_back(bench, when):
 
 
 def test_a_consumer_that_stops_does_not_wait_for_a_row(bench):
-    bench.jobs.before["accept"] = [AWAY()]
+    bench.jobs.before["create"] = [AWAY()]
     bench.stopping.set()
 
     message = bench.handle({**TRAINING, "model_id": "n"})
@@ -848,7 +858,7 @@ def test_every_line_of_a_training_names_its_job(bench, caplog):
 
     class Job(logging.Handler):
         def emit(self, record):
-            jobs.append(train.log._job.get())
+            jobs.append(logs.current_job())
 
     handler = Job()
     train.logger.addHandler(handler)

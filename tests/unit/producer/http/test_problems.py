@@ -101,7 +101,7 @@ def test_what_can_be_tried_again_says_when(cls):
 
 @pytest.mark.parametrize("key", ["status", "title", "detail", "type", "kind"])
 def test_what_a_reply_adds_changes_nothing_of_the_problem(key):
-    error = errors.NotReady("in training", **{key: "x"})
+    error = errors.NotReady(None, "in training", **{key: "x"})
 
     problem = raising(error)("GET", "/").json()
 

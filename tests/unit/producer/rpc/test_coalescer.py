@@ -172,7 +172,7 @@ async def test_a_message_has_only_so_many_bytes(rpc, coalescer):
 
 
 async def test_a_bad_line_fails_alone_with_its_own_error(rpc, coalescer):
-    error = errors.Invalid("input_data.b: missing b", field="input_data.b")
+    error = errors.Invalid("input_data.b", "missing b")
     rpc.reply = lambda line: refused(error) if line == b"1" else answered(line)
 
     first, bad, last = await asked(coalescer, numbers(3))
@@ -217,7 +217,7 @@ async def test_what_happens_to_a_message_reaches_all_its_callers(rpc, coalescer)
 
 
 async def test_one_error_that_answers_a_whole_message_reaches_all_its_callers(rpc, coalescer):
-    error = errors.NotReady("in training", state="TASK_RUNNING")
+    error = errors.NotReady(None, "in training", state="TASK_RUNNING")
 
     async def call(*_):
         return refused(error)

@@ -56,7 +56,7 @@ async def ask(predictions, model_id="m", **how):
 
 
 def elsewhere(**extra):
-    error = errors.WrongQueue("model_id: elsewhere", field="model_id", **extra)
+    error = errors.WrongQueue("model_id", "elsewhere", **extra)
     return Reply.error(error, "m")
 
 
