@@ -10,16 +10,17 @@ SETTINGS = {"LOG_LEVEL": "DEBUG"}
 OF_JOBS = {"app.consumer.handlers.train", "app.jobs.claim"}
 
 LINE = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ (?P<thread>\S+) (?P<logger>\S+) "
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?P<level>[A-Z]+) (?P<thread>\S+) (?P<logger>\S+) "
     r"\[(?P<job>[^]]+)\] (?P<text>.*)"
 )
+ELAPSED = r"elapsed_ms=\d+\.\d"
 
 
 def lines_of(process: Process, job_id: str) -> list[str]:
-    """Return what a process of ours has said of a job, but for what libraries add to it."""
+    """Return what a process of ours has said of a job, with the level; libraries left out."""
     found = [match for line in process.output().splitlines() if (match := LINE.match(line))]
     return [
-        line["text"]
+        f"{line['level']} {line['text']}"
         for line in found
         if line["job"] == job_id and line["logger"].startswith("app.")
     ]
@@ -48,7 +49,7 @@ def test_every_line_of_a_job_carries_its_id(running: Running, model_id: str) -> 
         assert texts[0] == f"START train model={job} attempt=1"
         assert texts[1] == "attempt 1: random_forest_regressor on diabetes"
         assert texts[-2].startswith(f"attempt 1: {end}")
-        assert texts[-1].startswith(f"END train model={job} attempt=1 {end} elapsed_ms=")
+        assert re.fullmatch(rf"END train model={job} attempt=1 {end} {ELAPSED}", texts[-1])
 
 
 def test_one_id_finds_a_request_on_both_sides_of_the_broker(
@@ -56,22 +57,25 @@ def test_one_id_finds_a_request_on_both_sides_of_the_broker(
 ) -> None:
     running.producer.says(f"[{model_id}] END train")
     of_training = lines_of(running.producer, model_id)
-    assert of_training[0] == f"START train model={model_id}"
-    assert of_training[-1].startswith(f"END train model={model_id} TASK_RECEIVED elapsed_ms=")
+    assert of_training[0] == f"INFO START train model={model_id}"
+    assert re.fullmatch(
+        rf"INFO END train model={model_id} TASK_RECEIVED {ELAPSED}", of_training[-1]
+    )
 
     predict(running.http, model_id, job_id="my-call")
     for side in (running.producer, running.consumer):
         side.says("[my-call] END predict")
         start, end = lines_of(side, "my-call")
-        assert start == f"START predict model={model_id}"
-        assert end.startswith(f"END predict model={model_id} TASK_COMPLETED elapsed_ms=")
+        assert start == f"INFO START predict model={model_id}"
+        assert re.fullmatch(rf"INFO END predict model={model_id} TASK_COMPLETED {ELAPSED}", end)
 
     asked = {"model_id": model_id, "input_data": {}, "job_id": "my-mistake"}
     is_problem(running.http.post("/predict", json=asked), 422)
     for side in (running.producer, running.consumer):
         side.says("[my-mistake] END predict")
         start, end = lines_of(side, "my-mistake")
-        assert re.fullmatch(rf"END predict model={model_id} TASK_ERROR \S+ invalid", end)
+        assert start == f"INFO START predict model={model_id}"
+        assert re.fullmatch(rf"INFO END predict model={model_id} TASK_ERROR {ELAPSED} invalid", end)
 
 
 def test_a_prediction_that_nobody_has_named_is_not_logged(running: Running, model_id: str) -> None:

@@ -5,18 +5,60 @@ from app.errors import WarrenError
 
 
 def tree(cls: type[WarrenError] = WarrenError) -> list[type[WarrenError]]:
-    return [cls, *(each for sub in cls.__subclasses__() for each in tree(sub))]
+    """Return the errors that have a type of their own."""
+    own = [cls] if "type" in vars(cls) else []
+    return [*own, *(each for sub in cls.__subclasses__() for each in tree(sub))]
 
 
 @pytest.mark.parametrize("cls", tree())
 def test_every_error_survives_the_wire(cls):
-    error = cls("what happened", field="features", columns=["a", "b"])
+    wire = {
+        "type": cls.type,
+        "detail": "what happened",
+        "field": "features",
+        "columns": ["a", "b"],
+    }
 
-    again = errors.from_wire(error.to_wire())
+    again = errors.from_wire(wire)
+
+    assert again.to_wire() == wire
 
     assert type(again) is cls
     assert again.detail == "what happened"
     assert again.extra == {"field": "features", "columns": ["a", "b"]}
+
+
+def test_a_field_error_begins_with_its_field():
+    error = errors.Invalid("features.a", "expected a number", allowed=["number"])
+
+    assert error.detail == "features.a: expected a number"
+    assert error.message == "expected a number"
+    assert error.to_wire() == {
+        "type": "invalid",
+        "detail": "features.a: expected a number",
+        "field": "features.a",
+        "allowed": ["number"],
+    }
+
+
+@pytest.mark.parametrize(("field", "below"), [("labels", "manifest.labels"), ("body", "manifest")])
+def test_a_field_error_moves_below_another_field(field, below):
+    error = errors.BadData(field, "too few", limit=2).within("manifest")
+
+    assert type(error) is errors.BadData
+    assert error.detail == f"{below}: too few"
+    assert error.extra == {"field": below, "limit": 2}
+
+
+def test_a_field_error_is_renamed():
+    error = errors.NotReady("model_id", "in training", state="x").renamed("sync_model_id")
+
+    assert error.to_wire() == {
+        "type": "not_ready",
+        "detail": "sync_model_id: in training",
+        "field": "sync_model_id",
+        "state": "x",
+    }
 
 
 def test_every_error_has_a_name_of_its_own():

@@ -138,10 +138,10 @@ def test_what_was_queued_or_running_before_is_run(old):
     assert {entry.delay for entry in entries if entry.job_id == "queued"} == {0.0}
     assert all(entry.delay <= 0 for entry in entries)
     assert old.claim("queued", "worker", redelivered=False) == 1
-    assert old.complete("queued", 1, *RESULT)
+    assert old.complete_training("queued", 1, *RESULT)
     assert old.claim("running", "worker", redelivered=False) == 4
-    assert not old.complete("running", 3, *RESULT)  # the attempt of before is fenced
-    assert old.complete("running", 4, *RESULT)
+    assert not old.complete_training("running", 3, *RESULT)  # the attempt of before is fenced
+    assert old.complete_training("running", 4, *RESULT)
 
 
 def test_what_a_consumer_of_before_still_runs_may_be_taken_over(old):

@@ -1,0 +1,39 @@
+"""The OpenAPI document: a change of the HTTP API is a change of `openapi.json` beside this file."""
+
+import difflib
+import http
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.producer.app import create_app
+from app.settings import Settings
+
+SNAPSHOT = Path(__file__).with_name("openapi.json")
+REWRITE = "REWRITE_OPENAPI"
+HINT = f"If the change is meant, run this test with {REWRITE}=1: it writes {SNAPSHOT.name} anew."
+
+
+def test_the_openapi_document_is_that_of_the_snapshot() -> None:
+    document = create_app(Settings(_env_file=None)).openapi()
+    forget_phrases(document)
+    actual = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    if os.environ.get(REWRITE):
+        SNAPSHOT.write_text(actual, encoding="utf-8")
+    expected = SNAPSHOT.read_text(encoding="utf-8")
+    if actual != expected:
+        lines = (expected.splitlines(), actual.splitlines())
+        diff = difflib.unified_diff(*lines, SNAPSHOT.name, "the application", lineterm="", n=6)
+        pytest.fail("\n".join([*diff, "", HINT]), pytrace=False)
+
+
+def forget_phrases(document: dict[str, Any]) -> None:
+    """Replace the phrases of statuses, because Python 3.13 has other ones for 413 and 422."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if response["description"] == http.HTTPStatus(int(status)).phrase:
+                    response["description"] = f"<phrase of {status}>"
