@@ -1,180 +1,164 @@
-"""Look at the dead letters, replay them, delete them: `python -m app.deadletters --help`."""
+"""List, show, replay and purge dead letters: `python -m app.cli.dead_letters --help`."""
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterable
 from itertools import islice
 from typing import Any
 
 import click
 
 from app import errors, strict_json
-from app.amqp import dead_letters
-from app.amqp.dead_letters import Letter
+from app.amqp.dead_letters import DeadLetter, open_dead_letters, plain
 from app.amqp.topology import DEAD_LETTER_QUEUE
 from app.observability import logs
 from app.settings import Settings
 
-WIDEST = 40  # characters of a column in the table
+MAX_WIDTH = 40  # characters of a cell
+ROW = "{:15} {:20} {:25} {:14} {:36} {:>8} {}"
+
+IDS = click.argument("ids", metavar="[ID]...", nargs=-1)
+ALL = click.option("--all", "everything", is_flag=True, help="All messages there are now.")
 
 
 class Commands(click.Group):
-    """A group whose commands end with one line and status 1 when something is wrong."""
+    """A group whose commands report a failure in one line, with status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
         except errors.WarrenError as error:
-            raise click.ClickException(visible(error.detail)) from None
+            raise click.ClickException(escape(error.detail)) from None
 
 
 @click.group(cls=Commands)
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Look at the dead letters, replay them, delete them.
+    """List, show, replay and purge the dead letters.
 
-    These are the messages of queue.model.dead: what was no valid request, or came back too often.
+    They are the messages of queue.model.dead: invalid requests, and messages delivered too often.
     """
     context.obj = Settings()
     logs.configure("WARNING")
 
 
-def chosen(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the messages it is about: IDs, or --all."""
-    command = click.option("--all", "everything", is_flag=True, help="All there are now.")(command)
-    return click.argument("names", metavar="[ID]...", nargs=-1)(command)
-
-
-def check(names: Collection[str], everything: bool) -> None:
-    """Refuse neither and both."""
-    if bool(names) == everything:
-        raise click.UsageError("name messages by their IDs, or say --all")
-
-
 @main.command("list")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.pass_obj
 def list_(settings: Settings, limit: int, as_json: bool) -> None:
-    """Say what there is, the oldest first, one line a message."""
-    with dead_letters.opened(settings) as box:
-        total = box.total
-        rows = [outline(letter) for letter in islice(box.letters, limit)]
-    if as_json:
-        for row in rows:
-            click.echo(json.dumps(row))
-    elif rows:
-        click.echo(table(rows))
-    click.echo(f"{len(rows)} of {total} messages in {DEAD_LETTER_QUEUE}", err=True)
+    """List messages, the oldest first, one line for each."""
+    with open_dead_letters(settings) as queue:
+        rows = [summary(message) for message in islice(queue.messages, limit)]
+    if rows and not as_json:
+        click.echo(line(rows[0]))
+    for row in rows:
+        click.echo(escape(json.dumps(row)) if as_json else line(row.values()))
+    click.echo(f"{len(rows)} of {queue.total} messages in {DEAD_LETTER_QUEUE}", err=True)
 
 
 @main.command()
-@click.argument("names", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.pass_obj
-def show(settings: Settings, names: tuple[str, ...]) -> None:
-    """Print messages with all that they hold."""
-    with dead_letters.opened(settings) as box:
-        found = list(box.choose(names))
-    for letter in found:
-        click.echo("\n".join(map(visible, description(letter))))
+def show(settings: Settings, ids: tuple[str, ...]) -> None:
+    """Print messages as JSON, with their properties and whole body."""
+    with open_dead_letters(settings) as queue:
+        found = list(queue.select(ids))
+    for message in found:
+        properties = {k: v for k, v in plain(vars(message.properties)).items() if v is not None}
+        fields = summary(message) | {"properties": properties, "body": parse(message.body)}
+        for text in json.dumps(fields, ensure_ascii=False, indent=2).split("\n"):
+            click.echo(escape(text))
 
 
 @main.command()
-@chosen
-@click.option("--to", metavar="QUEUE", help="Where to, if not to the queue it comes from.")
+@IDS
+@ALL
+@click.option("--to", metavar="QUEUE", help="The queue to publish to, if not the one it died in.")
 @click.pass_obj
-def replay(settings: Settings, names: tuple[str, ...], everything: bool, to: str | None) -> None:
-    """Publish messages again, to the queue they come from, and then delete them here.
+def replay(settings: Settings, ids: tuple[str, ...], everything: bool, to: str | None) -> None:
+    """Publish messages to the queues they died in, then delete them here.
 
-    A crash in between leaves a message in both queues, never in none.
+    A crash in between leaves a message in both queues.
     """
-    check(names, everything)
+    check_selection(ids, everything)
     if to == DEAD_LETTER_QUEUE:
-        raise click.UsageError(f"{DEAD_LETTER_QUEUE} is where they are")
-    sent, stay = [], []
-    with dead_letters.opened(settings) as box:
-        for letter in box.choose(names):
+        raise click.UsageError(f"the messages already are in {DEAD_LETTER_QUEUE}")
+    replayed, notices, failures = 0, [], []
+    with open_dead_letters(settings) as queue:
+        for message in queue.select(ids):
             try:
-                box.replay(letter, to)
-                sent.append((letter.name, letter.late))
+                queue.replay(message, to)
+                replayed += 1
+                if "original-expiration" in message.death:
+                    notices.append(f"{message.id} had a deadline; its sender may not wait any more")
             except errors.WarrenError as error:
-                stay.append(f"{letter.name} stays where it is: {error.detail}")
-    for name, late in sent:
-        if late:
-            click.echo(f"{name} had a deadline: nobody waits for its reply any more", err=True)
-    click.echo(f"{len(sent)} replayed")
-    if stay:
-        raise click.ClickException(visible("; ".join(stay)))
+                failures.append(f"{message.id} stays: {error.detail}")
+    for notice in notices:
+        click.echo(notice, err=True)
+    click.echo(f"{replayed} replayed")
+    if failures:
+        raise click.ClickException(escape("; ".join(failures)))
 
 
 @main.command()
-@chosen
+@IDS
+@ALL
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def purge(settings: Settings, names: tuple[str, ...], everything: bool, yes: bool) -> None:
+def purge(settings: Settings, ids: tuple[str, ...], everything: bool, yes: bool) -> None:
     """Delete messages for good."""
-    check(names, everything)
-    count = len(set(names))
-    if everything:
-        with dead_letters.opened(settings) as box:
-            count = box.total
-    if not yes:  # asked while nothing is held and no connection waits
-        click.confirm(f"Delete {count} of the dead letters for good?", abort=True)
+    check_selection(ids, everything)
+    with open_dead_letters(settings) as queue:
+        count = len(set(ids)) or queue.total  # messages that arrive later are not deleted
+    if not yes:  # no connection is open meanwhile
+        click.confirm(f"Delete {count} dead letters for good?", abort=True)
     deleted = 0
-    with dead_letters.opened(settings) as box:
-        for letter in islice(box.choose(names), count):
-            box.remove(letter)
+    with open_dead_letters(settings) as queue:
+        for message in islice(queue.select(ids), count):
+            queue.delete(message)
             deleted += 1
     click.echo(f"{deleted} deleted")
 
 
-def outline(letter: Letter) -> dict[str, Any]:
-    """Return what `list` says of a message."""
+def check_selection(ids: Collection[str], everything: bool) -> None:
+    """Require either ids or `--all`. Raises `click.UsageError`."""
+    if bool(ids) == everything:
+        raise click.UsageError("give either the IDs of messages or --all")
+
+
+def summary(message: DeadLetter) -> dict[str, Any]:
+    """Return the fields of `list`."""
+    job_id = plain(message.properties.message_id)
+    if not job_id and isinstance(body := parse(message.body), dict):
+        job_id = body.get("model_id")
     return {
-        "id": letter.name,
-        **{key: dead_letters.plain(letter.death.get(key)) for key in ("time", "queue", "reason")},
-        "job_id": letter.job_id,
-        "size": len(letter.body),
-        "body": dead_letters.plain(letter.body[: 4 * WIDEST])[:WIDEST],
+        "id": message.id,
+        **{key: plain(message.death.get(key)) for key in ("time", "queue", "reason")},
+        "job_id": None if job_id is None else str(job_id),
+        "size": len(message.body),
+        "body": plain(message.body[: 4 * MAX_WIDTH])[:MAX_WIDTH],
     }
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Return rows below the names of their columns."""
-    cells = [
-        [visible("-" if cell is None else str(cell)) for cell in each.values()] for each in rows
-    ]
-    lines = [list(rows[0]), *([cell[:WIDEST] for cell in line] for line in cells)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-
-
-def description(letter: Letter) -> Iterator[str]:
-    """Yield the lines of what `show` says of a message."""
-    yield f"message {letter.name}"
-    for name, value in sorted(dead_letters.plain(vars(letter.properties)).items()):
-        if name != "headers" and value is not None:
-            yield f"  {name}: {readable(value)}"
-    for name, value in dead_letters.plain(letter.headers).items():
-        yield f"  header {name}: {readable(value)}"
-    yield f"  body, {len(letter.body)} bytes:"
+def parse(body: bytes) -> Any:
+    """Return the JSON value of a body, or its text if it is not JSON."""
     try:
-        yield from readable(strict_json.loads(letter.body), indent=2).splitlines()
+        return strict_json.loads(body)
     except errors.Malformed:
-        try:
-            yield repr(letter.body.decode())
-        except UnicodeDecodeError:
-            yield repr(letter.body)
+        return plain(body)
 
 
-def readable(value: object, indent: int | None = None) -> str:
-    """Return a value as JSON, for people."""
-    return json.dumps(value, ensure_ascii=False, default=str, indent=indent)
+def line(cells: Iterable[Any]) -> str:
+    """Return a line of the table."""
+    return ROW.format(*("-" if c is None else escape(str(c))[:MAX_WIDTH] for c in cells))
 
 
-def visible(text: str) -> str:
-    """Return a line without what a terminal would obey: escapes, other controls, bidi overrides."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def escape(text: str) -> str:
+    """Write characters that a terminal would obey (controls, bidi overrides) as JSON escapes."""
+    return "".join(
+        c if c.isprintable() else json.dumps(c)[1:-1].replace("\x7f", "\\u007f") for c in text
+    )
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from devstack.demo import ROW, TRAIN
-from tests.system.support.golden import Message, taken
 from tests.system.support.client import upload
+from tests.system.support.golden import Message, taken
 from tests.system.support.processes import SECONDS, Process, Stack
 
 JSON = "application/json"

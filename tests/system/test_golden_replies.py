@@ -8,9 +8,9 @@ import pytest
 
 from devstack.demo import ROW, TRAIN
 from tests.system.conftest import Running
-from tests.system.support.golden import Caller, taken
 from tests.system.support.amqp import DIRECT
 from tests.system.support.client import PREDICTION, RMSE
+from tests.system.support.golden import Caller, taken
 from tests.system.support.thinking import Remote, remote
 
 SETTINGS = {"INVOKE_HOSTS": "127.0.0.1"}

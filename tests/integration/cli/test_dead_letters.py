@@ -3,6 +3,7 @@ import logging
 import subprocess
 import sys
 import unicodedata
+from decimal import Decimal
 
 import pika
 import pytest
@@ -11,7 +12,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from app import errors
 from app.amqp.connection import connection_parameters
-from app.amqp.dead_letters import opened
+from app.amqp.dead_letters import open_dead_letters
 from app.amqp.message import parse_or_reject
 from app.amqp.topology import DEAD_LETTER_QUEUE, PREDICT_QUEUE, RETRY_QUEUES, TRAIN_QUEUE
 from app.cli import dead_letters
@@ -187,8 +188,8 @@ def test_a_second_run_is_told_to_wait(run, channel, settings):
     for number in range(3):
         publish(channel, DEAD_LETTER_QUEUE, b"%d" % number)
 
-    with opened(settings) as box:
-        next(box.letters)
+    with open_dead_letters(settings) as queue:
+        next(queue.messages)
         result = run("list", expect=1)
         assert "another run" in result.stderr
 
@@ -201,8 +202,9 @@ def test_what_is_held_when_the_connection_is_lost_comes_back_in_order(run, chann
     held = []
 
     def look_and_die(wire):
-        with opened(settings.model_copy(update={"rabbitmq_port": wire.port})) as box:
-            held.extend(letter.body for letter in box.letters)
+        elsewhere = settings.model_copy(update={"rabbitmq_port": wire.port})
+        with open_dead_letters(elsewhere) as queue:
+            held.extend(message.body for message in queue.messages)
             wire.cut()
 
     with Wire(settings.rabbitmq_port) as wire, pytest.raises(errors.BrokerUnavailable):
@@ -217,8 +219,8 @@ def test_a_look_that_is_broken_off_changes_nothing(run, channel, settings):
         publish(channel, DEAD_LETTER_QUEUE, b"%d" % number)
 
     def look_and_stop():
-        with opened(settings) as box:
-            next(box.letters)
+        with open_dead_letters(settings) as queue:
+            next(queue.messages)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -230,7 +232,7 @@ def test_a_look_that_is_broken_off_changes_nothing(run, channel, settings):
 # show
 
 JUNK = bytes(range(256))
-WICKED = "\x1b]0;owned\x07 \x9b31m \u202e\r\n"
+WICKED = "\x1b]0;owned\x07 \x7f\x9b31m \u202e\r\n"
 
 
 def test_json_is_shown_in_a_readable_form(run, channel):
@@ -239,12 +241,12 @@ def test_json_is_shown_in_a_readable_form(run, channel):
 
     shown = run("show", name).stdout
 
-    assert f"message {name}\n" in shown
-    assert '  message_id: "m7"\n' in shown
-    assert '  header x-first-death-queue: "queue.model.train"\n' in shown
-    body = shown.partition("bytes:\n")[2]
-    assert json.loads(body) == {"model_id": "größe", "rows": [1, 2]}
-    assert '  "model_id": "größe",\n' in body
+    fields = json.loads(shown)
+    assert fields["id"] == name
+    assert fields["properties"]["message_id"] == "m7"
+    assert fields["properties"]["headers"]["x-first-death-queue"] == TRAIN_QUEUE
+    assert fields["body"] == {"model_id": "größe", "rows": [1, 2]}
+    assert '    "model_id": "größe",\n' in shown
 
 
 @pytest.mark.parametrize(
@@ -268,11 +270,13 @@ def test_nothing_reaches_the_terminal_that_it_would_obey(run, channel, body):
     for output in (shown, run("list").stdout, run("list", "--json").stdout):
         assert {c for c in output if unicodedata.category(c)[0] == "C"} == {"\n"}
 
-    assert f"{len(body)} bytes" in shown
-    if b"\xff" in body:
-        assert repr(body) in shown
-    if body.startswith(b'{"a"'):
-        assert repr(body.decode()) in shown  # a reader of JSON would hide one of the two
+    fields = json.loads(shown)
+    assert fields["size"] == len(body)
+    assert fields["properties"]["message_id"] == WICKED
+    if fields["body"] == {WICKED: WICKED}:
+        return
+    # A parser of JSON would hide one of two equal keys.
+    assert fields["body"] == body.decode(errors="backslashreplace")
 
 
 def test_properties_that_are_no_text_are_shown(run, channel):
@@ -290,7 +294,8 @@ def test_properties_that_are_no_text_are_shown(run, channel):
 
 
 def test_deaths_that_somebody_made_up_are_taken_for_what_they_are(run, channel):
-    made_up = ["junk", [], ["junk"], [{}], [{"queue": 7, "time": "never"}], {}, None, 7]
+    forged = [{"queue": 7, "time": "never"}], [{"queue": Decimal("1.5")}]
+    made_up = ["junk", [], ["junk"], [{}], *forged, {}, None, 7]
     for deaths in made_up:
         publish(channel, DEAD_LETTER_QUEUE, b"x", headers={"x-death": deaths})
 
@@ -372,10 +377,10 @@ def test_a_training_that_was_retried_goes_where_it_died_at_last(run, channel):
     """What the broker calls its first death was an end of waiting on the ladder."""
     publish(channel, next(iter(RETRY_QUEUES)), b"again", expiration="1")
     rejected(channel, TRAIN_QUEUE)
-    (letter,) = until(lambda: listed(run), "the message is among the dead")
-    assert (letter["queue"], letter["reason"]) == (TRAIN_QUEUE, "rejected")
+    (row,) = until(lambda: listed(run), "the message is among the dead")
+    assert (row["queue"], row["reason"]) == (TRAIN_QUEUE, "rejected")
 
-    run("replay", letter["id"])
+    run("replay", row["id"])
 
     ((properties, body),) = contents(channel, TRAIN_QUEUE)
     assert body == b"again"
@@ -393,7 +398,7 @@ def test_a_message_whose_queue_is_gone_stays(run, channel):
 
     assert result.stdout == "1 replayed\n"
     for name in (first, third):
-        assert f"{name} stays where it is: there is no queue {TRAIN_QUEUE}" in result.stderr
+        assert f"{name} stays: there is no queue {TRAIN_QUEUE}" in result.stderr
     assert bodies(channel, PREDICT_QUEUE) == [b"2"]
     assert bodies(channel) == [b"1", b"3"]
 
@@ -407,7 +412,7 @@ def test_a_message_whose_queue_is_full_stays(run, channel):
 
     result = run("replay", name, "--to", "full", expect=1)
 
-    assert f"{name} stays where it is: RabbitMQ does not take it" in result.stderr
+    assert f"{name} stays: RabbitMQ rejects it" in result.stderr
     assert bodies(channel) == [b"1"]
 
 
@@ -435,7 +440,7 @@ def test_a_message_from_nowhere_goes_where_it_is_sent(run, channel):
     publish(channel, DEAD_LETTER_QUEUE, b"1")
     (name,) = names(run)
 
-    assert "say with --to" in run("replay", name, expect=1).stderr
+    assert "name a queue with --to" in run("replay", name, expect=1).stderr
     assert names(run) == [name]
     assert run("replay", name, "--to", PREDICT_QUEUE).stdout == "1 replayed\n"
 
@@ -455,21 +460,15 @@ def test_a_message_from_a_queue_that_is_not_ours_goes_only_where_it_is_sent(run,
     assert bodies(channel, "theirs") == []
 
 
-def test_it_is_said_that_nobody_waits_for_a_prediction_any_more(run, channel, settings):
-    die(channel, b"late", PREDICT_QUEUE, expiration="2000")
-    die(channel, b"in time", PREDICT_QUEUE, expiration="86400000")
-    die(channel, b"patient", PREDICT_QUEUE)
-    late, _, _ = names(run)
+def test_a_message_that_had_a_deadline_is_named(run, channel):
+    die(channel, b"deadline", PREDICT_QUEUE, expiration="86400000")
+    die(channel, b"none", PREDICT_QUEUE)
+    with_deadline, _ = names(run)
 
-    def is_late():
-        with opened(settings) as box:
-            return next(box.letters).late
-
-    until(is_late, "the deadline has passed")
     result = run("replay", "--all")
 
-    assert result.stderr == f"{late} had a deadline: nobody waits for its reply any more\n"
-    assert bodies(channel, PREDICT_QUEUE) == [b"late", b"in time", b"patient"]
+    assert result.stderr == f"{with_deadline} had a deadline; its sender may not wait any more\n"
+    assert bodies(channel, PREDICT_QUEUE) == [b"deadline", b"none"]
 
 
 def test_a_crash_after_the_confirm_leaves_a_message_in_both_queues(run, channel, settings):
@@ -486,7 +485,7 @@ def test_a_crash_after_the_confirm_leaves_a_message_in_both_queues(run, channel,
         patch.setattr(BlockingChannel, "basic_publish", crash)
         result = run("replay", "--all", expect=1, RABBITMQ_PORT=str(wire.port))
 
-    assert "RabbitMQ was lost" in result.stderr
+    assert "the connection was lost" in result.stderr
     assert result.stdout == ""
     assert bodies(channel, TRAIN_QUEUE) == [b"1"]
     until(lambda: depth(channel, DEAD_LETTER_QUEUE) == 3, "the messages are back")
@@ -561,7 +560,7 @@ def test_one_is_purged(run, channel):
 
     result = run("purge", second, answer="y\n")
 
-    assert "Delete 1 of the dead letters" in result.stdout
+    assert "Delete 1 dead letters" in result.stdout
     assert result.stdout.endswith("1 deleted\n")
     assert bodies(channel) == [b"1", b"3"]
 
@@ -637,7 +636,10 @@ def test_a_queue_that_is_not_there_is_told(run, channel, command):
 
     result = run(*command, expect=1)
 
-    assert result.stderr == "Error: there is no queue queue.model.dead (yet)\n"
+    assert result.stderr.startswith(
+        f"Error: RabbitMQ refuses: NOT_FOUND - no queue '{DEAD_LETTER_QUEUE}"
+    )
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -673,7 +675,7 @@ def test_the_program_runs_as_a_process(channel, environment):
 
     seen = process("list")
     assert (seen.returncode, seen.stderr) == (0, "1 of 1 messages in queue.model.dead\n")
-    assert seen.stdout.splitlines()[1].endswith("5     café")
+    assert seen.stdout.splitlines()[1].endswith("5 café")
     asked = process("purge", "--all")
     assert asked.returncode == 1
     assert asked.stderr.strip() == "Aborted!"

@@ -23,7 +23,7 @@ def often(monkeypatch):
 def jobs(tmp_path):
     """A table with a job that runs."""
     made = FaultyJobs(tmp_path / "jobs.db")
-    made.accept("m", "train", "data", {})
+    made.create("m", "train", "data", {})
     made.claim("m", "worker 1", redelivered=False)
     yield made
     made.close()
