@@ -51,8 +51,8 @@ class JobStore:
     ) -> bool:
         """Write a new job as `TASK_QUEUED`; False when its id or its `idempotency_key` is taken.
 
-        The caller publishes the message, or calls `mark_unpublished` if that failed. `more` may hold
-        `idempotency_key`, `reply_to`, `correlation_id`, `inputs` and `sync`.
+        The caller publishes the message, or calls `mark_unpublished` if that failed. `more` may
+        hold `idempotency_key`, `reply_to`, `correlation_id`, `inputs` and `sync`.
         """
         row = {"id": job_id, "kind": kind, "dataset_id": dataset_id, "request": request, **more}
         queued = {

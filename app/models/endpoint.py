@@ -17,7 +17,7 @@ _RESERVED = {
 _SecretName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
-class SageMakerSpec(StrictModel):
+class SageMaker(StrictModel):
     """An endpoint of AWS SageMaker. `credentials` names a secret `KEY_ID:SECRET_KEY`.
 
     Without `credentials` they are those of the settings, or what boto finds. `endpoint_url` is that
@@ -30,7 +30,7 @@ class SageMakerSpec(StrictModel):
     credentials: _SecretName | None = None
 
 
-class SecretHeader(StrictModel):
+class Secret(StrictModel):
     """A header that carries a secret: `prefix` and the value of INVOKE_SECRETS__NAME."""
 
     name: _SecretName
@@ -56,8 +56,8 @@ class EndpointSpec(StrictModel):
 
     kind: Literal["endpoint"] = "endpoint"
     url: str | None = None
-    sagemaker: SageMakerSpec | None = None
-    secret: SecretHeader | None = None
+    sagemaker: SageMaker | None = None
+    secret: Secret | None = None
     sends: Literal["inputs", "instances"] = "inputs"
     seconds: Annotated[float, Field(gt=0, le=300)] = 60.0
     limit: Annotated[int, Field(ge=1, le=10_000)] = 100

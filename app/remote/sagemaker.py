@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError
 from yarl import URL
 
 from app import errors
-from app.models.endpoint import SageMakerSpec
+from app.models.endpoint import SageMaker
 from app.remote.http_transport import IDENTITY, HttpResponse, post
 
 Check = Callable[[HttpResponse], None]  # raises what a status means
@@ -36,7 +36,7 @@ class Runtime:
         self._clients: dict[tuple[str, str, Keys | None], Any] = {}  # the last is that used last
         self._opening = asyncio.Lock()
 
-    async def invoke(self, model: SageMakerSpec, url: str, keys: Keys | None, body: bytes) -> bytes:
+    async def invoke(self, model: SageMaker, url: str, keys: Keys | None, body: bytes) -> bytes:
         """Return the body of the answer. Without `keys` boto looks for some.
 
         Raises what `post` and the check do, and `errors.EndpointFailed`.

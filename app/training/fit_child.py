@@ -1,6 +1,6 @@
-"""The child's side of a fit: check, wait for the file, fit, write.
+"""The child's side of a fit: check the parameters, wait for the file, fit, write the model.
 
-It is told what to do by its arguments and goes on when the pipe says so; it answers over the pipe.
+Its arguments say what to do. It goes on when the pipe says so, and answers over the pipe.
 """
 
 import multiprocessing
@@ -15,37 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from app import errors
-from app.inference import trained_model
+from app.inference.trained_model import TrainedModel
 from app.protocol.requests import TrainRequest
-from app.training import pipeline
 from app.training.dataset import read_dataset
 from app.training.estimators import build_estimator
 from app.training.evaluation import measure_parity
+from app.training.memory import memory_of, out_of_memory
+from app.training.pipeline import fit_pipeline
 
 NICENESS = 10  # somebody waits for a prediction; a fit takes the time that is left
 MAX_PARITY = 1e-2  # nearest neighbours may differ by more where distances tie
-
-
-def memory_of(pid: int) -> int:
-    """Return the bytes that a process has taken for itself; 0 where the system does not say."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[5])
-    except (OSError, IndexError):
-        return 0
-    return pages * resource.getpagesize()
-
-
-def out_of_memory(memory: int) -> errors.FitOutOfMemory:
-    """Return the error of a fit that needed more than it may have."""
-    return errors.FitOutOfMemory(f"the fit needed more than {memory / 1e6:,.0f} MB of memory")
 
 
 def main(
     pipe: Connection, body: dict[str, Any], model_id: str, csv: str, onnx: str, memory: int
 ) -> None:
     """Be the child. `memory` is in bytes, on top of what the libraries have taken."""
-    # Only children load scikit-learn; the server they are forked from has done so already.
-
     # Both may be sent to the whole group: the parent decides what becomes of the fit.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -65,11 +50,9 @@ def main(
         build_estimator(request.estimator, request.params)
         pipe.send(("checked", bound))
         pipe.recv()
-        fitted = pipeline.fit_pipeline(read_dataset(csv, request), request, model_id, progress)
+        fitted = fit_pipeline(read_dataset(csv, request), request, model_id, progress)
         file, _ = fitted.encode(parity=0.0)
-        parity = measure_parity(
-            fitted.expected, trained_model.TrainedModel(file).run(fitted.inputs)
-        )
+        parity = measure_parity(fitted.expected, TrainedModel(file).run(fitted.inputs))
         if not (parity <= MAX_PARITY or request.estimator.startswith("knn")):
             raise errors.BadData(
                 "params",

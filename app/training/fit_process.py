@@ -21,7 +21,7 @@ from typing import Any
 from app import errors
 from app.models.manifest import TrainedManifest
 from app.protocol.requests import TrainRequest
-from app.training import fit_child
+from app.training.memory import memory_of, out_of_memory
 
 CHECK_SECONDS = 60.0  # how long a child may take to start and to look at the parameters
 GRACE_SECONDS = 0.5  # how long a child may take to end when it has nothing more to do
@@ -109,7 +109,7 @@ class FitRunner:
     def _start(self, arguments: tuple[Any, ...]) -> tuple[Any, Connection]:
         """Start a child; return it and our end of the pipe to it."""
         ours, theirs = self._context.Pipe()
-        child = self._context.Process(target=fit_child.main, args=(theirs, *arguments))
+        child = self._context.Process(target=_run_child, args=(theirs, *arguments))
         try:
             with theirs, self._lock:
                 child.start()
@@ -148,8 +148,8 @@ class FitRunner:
             on_beat(progress)
             if monotonic() > deadline:
                 raise errors.FitTimeout(f"the fit took longer than {limits.seconds:g} s")
-            if fit_child.memory_of(child.pid) > most:
-                raise fit_child.out_of_memory(limits.memory)
+            if memory_of(child.pid) > most:
+                raise out_of_memory(limits.memory)
 
     @contextmanager
     def _mourned(self, child: Any) -> Iterator[None]:
@@ -177,3 +177,11 @@ class FitRunner:
 
 def _nothing() -> None:
     """Be a child that has nothing to do."""
+
+
+def _run_child(*arguments: Any) -> None:
+    """Run the child's side."""
+    # Only children load scikit-learn; the fork server has done so before them.
+    from app.training import fit_child
+
+    fit_child.main(*arguments)

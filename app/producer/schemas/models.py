@@ -134,12 +134,12 @@ REGISTRATION: JsonDict = {
                 "type": "object",
                 "required": ["manifest", "model"],
                 "properties": {
-                    "manifest": {**_whole(OnnxManifest), "example": _IRIS},
+                    "manifest": {**_whole(OnnxManifest), "title": "Uploaded", "example": _IRIS},
                     "model": {"type": "string", "format": "binary"},
                 },
             },
             "encoding": {"manifest": {"contentType": JSON_MEDIA_TYPE}},
         },
-        JSON_MEDIA_TYPE: {"schema": _whole(EndpointSpec), "example": _REMOTE},
+        JSON_MEDIA_TYPE: {"schema": {**_whole(EndpointSpec), "title": "Endpoint"}, "example": _REMOTE},
     },
 }

@@ -54,9 +54,9 @@ def gated_put_model(put_model: Callable[..., Any]) -> Callable[..., Any]:
 
 
 if __name__ == "__mp_main__":
-    from app.training import pipeline
+    from app.training import fit_child
 
-    pipeline.fit_pipeline = gated_fit(pipeline.fit_pipeline)
+    fit_child.fit_pipeline = gated_fit(fit_child.fit_pipeline)
 
 if __name__ == "__main__":
     from app.consumer import consumer
