@@ -20,7 +20,7 @@ from app.protocol.types import JSON_MEDIA_TYPE
 from app.remote.http_transport import IDENTITY, HttpResponse, open_session, post
 from app.remote.payloads import decode_response, encode_request
 from app.remote.redaction import SecretRedactor
-from app.remote.sagemaker import Keys, Runtime
+from app.remote.sagemaker import Keys, SageMakerSigner, invocation_url
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class RemoteModelClient:
         self._settings = settings
         self._targets: LRUCache[str, _RemoteModel] = LRUCache(MAX_KNOWN)
         self._hidden = SecretRedactor(settings)
+        self._signer = SageMakerSigner()
         self._stack = AsyncExitStack()
         self._shut = False
 
@@ -60,7 +61,6 @@ class RemoteModelClient:
         self._sessions = {
             each: await enter(open_session(idempotent=each)) for each in (False, True)
         }
-        self._runtime = Runtime(self._stack, self._sessions[False], self._check)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -119,12 +119,12 @@ class RemoteModelClient:
         return await self._sent(target, body)
 
     async def _sent(self, target: _RemoteModel, body: bytes) -> bytes:
-        if target.spec.sagemaker:
-            return await self._runtime.invoke(
-                target.spec.sagemaker, target.spec.address, target.keys, body
-            )
+        headers = target.headers
+        if model := target.spec.sagemaker:
+            signed = await self._signer.headers(target.url, model.region, target.keys, body)
+            headers = CIMultiDict({**headers, **signed})
         session = self._sessions[target.spec.idempotent]
-        answered = await post(session, target.url, body, target.headers)
+        answered = await post(session, target.url, body, headers)
         self._check(answered)
         return answered.body
 
@@ -153,6 +153,8 @@ class RemoteModelClient:
         parts, url = urlsplit(spec.address), _url(spec.address)
         if (url.scheme, url.host, url.explicit_port) != (parts.scheme, parts.hostname, parts.port):
             raise errors.EndpointFailed("the model's address can be read in two ways")
+        if spec.sagemaker:
+            url = invocation_url(url, spec.sagemaker.endpoint_name)
         headers = CIMultiDict({"Content-Type": JSON_MEDIA_TYPE, **IDENTITY})
         if spec.secret:
             value = self._secret(spec.secret.name)

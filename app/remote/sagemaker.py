@@ -1,115 +1,114 @@
-"""SageMaker's runtime: aiobotocore signs and packs the calls, our own session carries them.
-
-So that what holds for other endpoints holds for these: no redirects, no proxies, bounded answers.
-"""
+"""SageMaker's runtime: the URL of an invocation, and AWS Signature Version 4 from botocore."""
 
 import asyncio
+import logging
 from collections.abc import Callable
-from contextlib import AsyncExitStack
-from types import SimpleNamespace
-from typing import Any
 
-import aiohttp
-from botocore.exceptions import BotoCoreError
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials, ReadOnlyCredentials, RefreshableCredentials
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.session import get_session
+from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 from yarl import URL
 
 from app import errors
-from app.models.endpoint import SageMaker
-from app.remote.http_transport import IDENTITY, HttpResponse, post
+from app.concurrency import offload_if_large
+from app.protocol.types import JSON_MEDIA_TYPE
 
-Check = Callable[[HttpResponse], None]  # raises what a status means
+log = logging.getLogger(__name__)
+
 Keys = tuple[str, str]  # the id of an access key and the key
+Find = Callable[[], Credentials | None]
 
-MAX_CLIENTS = 16  # as a model's address is the choice of whoever registers it
-_PACKED = ("content-type", "content-length", "x-amzn-invoked-production-variant")
+SERVICE = "sagemaker"  # as a signature names it; the host is called `runtime.sagemaker`
+# What a source of credentials raises: `credential_process` and STS are among them.
+_FAILURES = (BotoCoreError, ClientError, OSError, RuntimeError, ValueError)
 
 
-class Runtime:
-    """Calls endpoints of SageMaker; belongs to one event loop."""
+def invocation_url(address: URL, endpoint_name: str) -> URL:
+    """Return the URL to which calls of an endpoint are posted.
 
-    def __init__(self, stack: AsyncExitStack, session: aiohttp.ClientSession, check: Check) -> None:
-        """Clients that are opened are closed with `stack`, or when others have been used since."""
-        stack.push_async_callback(self._keep, 0)
-        self._session = session
-        self._check = check
-        self._boto: Any = None  # one for all, as it keeps what it has read of the service
-        self._clients: dict[tuple[str, str, Keys | None], Any] = {}  # the last is that used last
-        self._opening = asyncio.Lock()
+    Raises `errors.EndpointFailed` if AWS's own clients refuse the host.
+    """
+    if not (is_valid_endpoint_url(str(address)) or is_valid_ipv6_endpoint_url(str(address))):
+        raise errors.EndpointFailed("SageMaker cannot be called: endpoint_url has an invalid host")
+    path = f"{address.raw_path.removesuffix('/')}/endpoints/{endpoint_name}/invocations"
+    return address.with_path(path, encoded=True, keep_query=True)
 
-    async def invoke(self, model: SageMaker, url: str, keys: Keys | None, body: bytes) -> bytes:
-        """Return the body of the answer. Without `keys` boto looks for some.
 
-        Raises what `post` and the check do, and `errors.EndpointFailed`.
+class CredentialChain:
+    """Finds credentials as botocore does, and keeps them; belongs to one event loop."""
+
+    def __init__(self, find: Find = lambda: get_session().get_credentials()) -> None:
+        """Keep `find`, which looks for credentials and may block; do not call it yet."""
+        self._find = find
+        self._found: Credentials | None = None
+        self._frozen: ReadOnlyCredentials | None = None
+        self._lookup: asyncio.Future[ReadOnlyCredentials] | None = None
+
+    async def current(self) -> ReadOnlyCredentials:
+        """Return valid credentials; a thread finds or refreshes them once for all callers.
+
+        Raises botocore's errors, and what else a source of credentials raises.
+        """
+        if self._frozen and not self._may_refresh():
+            return self._frozen
+        if self._lookup is None or self._lookup.done():
+            self._lookup = asyncio.get_running_loop().run_in_executor(None, self._look_up)
+        return await asyncio.shield(self._lookup)  # one caller's deadline does not end it
+
+    def _may_refresh(self) -> bool:
+        return isinstance(self._found, RefreshableCredentials) and self._found.refresh_needed()
+
+    def _look_up(self) -> ReadOnlyCredentials:
+        self._found = self._found or self._find()
+        if self._found is None:
+            raise NoCredentialsError
+        self._frozen = self._found.get_frozen_credentials()
+        return self._frozen
+
+
+class SageMakerSigner:
+    """Signs calls of SageMaker; belongs to one event loop."""
+
+    def __init__(self, chain: CredentialChain | None = None) -> None:
+        """Use the credentials of `chain` for calls without keys."""
+        self._chain = chain or CredentialChain()
+
+    async def headers(
+        self, url: URL, region: str, keys: Keys | None, body: bytes
+    ) -> dict[str, str]:
+        """Return the signed headers of a POST of JSON, and the signature.
+
+        Raises `errors.EndpointFailed` if credentials cannot be found, read or refreshed.
         """
         try:
-            client = await self._client(model.region, url, keys)
-            answer = await client.invoke_endpoint(
-                EndpointName=model.endpoint_name,
-                ContentType="application/json",
-                Accept="application/json",
-                Body=body,
+            if keys:
+                credentials = ReadOnlyCredentials(*keys, token=None)
+            else:
+                credentials = await self._chain.current()
+            return await offload_if_large(
+                len(body), lambda: _signed(url, region, credentials, body)
             )
-            return bytes(await answer["Body"].read())
-        except (BotoCoreError, ValueError) as error:
+        except NoCredentialsError:
             raise errors.EndpointFailed(
-                f"SageMaker cannot be called ({type(error).__name__}): "
-                "are the credentials and the endpoint_url right?"
+                "SageMaker cannot be called: no AWS credentials were found"
+            ) from None
+        except _FAILURES as error:
+            log.warning("AWS credentials cannot be read: %s", type(error).__name__)
+            raise errors.EndpointFailed(
+                "SageMaker cannot be called: the AWS credentials cannot be read or refreshed"
             ) from None
 
-    async def _client(self, region: str, url: str, keys: Keys | None) -> Any:
-        key = region, url, keys
-        async with self._opening:
-            if key in self._clients:
-                client = self._clients.pop(key)
-            else:
-                client = await self._opened(region, url, keys)
-                await self._keep(MAX_CLIENTS - 1)
-            self._clients[key] = client
-        return client
 
-    async def _opened(self, region: str, url: str, keys: Keys | None) -> Any:
-        # Here, because it takes 0.2 s and 8 MB, and few consumers ever need it.
-        from aiobotocore.config import AioConfig
-        from aiobotocore.session import get_session
-
-        self._boto = self._boto or get_session()
-        client = await self._boto.create_client(
-            "sagemaker-runtime",
-            region_name=region,
-            endpoint_url=url,
-            aws_access_key_id=keys and keys[0],
-            aws_secret_access_key=keys and keys[1],
-            config=AioConfig(
-                retries={"total_max_attempts": 1},
-                proxies={},
-                parameter_validation=False,
-            ),
-        ).__aenter__()
-        client.meta.events.register("before-send.sagemaker-runtime", self._carry)
-        return client
-
-    async def _keep(self, number: int) -> None:
-        """Close those used longest ago; calls go on, as it is our session that carries them."""
-        while len(self._clients) > number:
-            await self._clients.pop(next(iter(self._clients))).close()
-
-    async def _carry(self, request: Any, **_: Any) -> Any:
-        """Send what boto has signed in its stead."""
-        from aiobotocore.awsrequest import AioAWSResponse
-
-        headers = {
-            name: value.decode() if isinstance(value, bytes) else str(value)
-            for name, value in request.headers.items()
-        }
-        headers = {**headers, **IDENTITY}
-        headers.pop("Content-Length", None)
-        answered = await post(
-            self._session, URL(request.url, encoded=True), bytes(request.body), headers
-        )
-        self._check(answered)
-        content = asyncio.StreamReader()
-        content.feed_data(answered.body)
-        content.feed_eof()
-        packed = {name: answered.headers[name] for name in _PACKED if name in answered.headers}
-        raw = SimpleNamespace(content=content, url=request.url, close=lambda: None)
-        return AioAWSResponse(request.url, answered.status, packed, raw)
+def _signed(url: URL, region: str, credentials: ReadOnlyCredentials, body: bytes) -> dict[str, str]:
+    # As AWS's client does; a proxy may change other headers, such as Accept-Encoding.
+    headers = {
+        "Host": url.host_port_subcomponent,
+        "Content-Type": JSON_MEDIA_TYPE,
+        "Accept": JSON_MEDIA_TYPE,
+    }
+    request = AWSRequest("POST", str(url), headers, body)
+    SigV4Auth(credentials, SERVICE, region).add_auth(request)
+    return dict(request.headers.items())

@@ -204,8 +204,6 @@ def test_a_secret_that_is_not_set_is_told_by_its_name(remote: Remote, client: Cl
 
 def test_calls_of_two_instances_of_sagemaker_overlap(remote: Remote, client: Client) -> None:
     model_id = remote.pair()
-    client.model(model_id)  # aiobotocore is imported at the first
-    client.responses = []
     client.begin(*[model_id] * 4)
     replies = client.replies(4)
     assert [each["prediction"] for each in replies] == [1.5] * 4

@@ -4,6 +4,7 @@ import logging
 import os
 import resource
 import tracemalloc
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
@@ -17,6 +18,7 @@ from app.remote.payloads import decode_response
 from app.remote.redaction import SecretRedactor
 from app.settings import Settings
 from devstack.ports import unused
+from examples.remote import signature
 from tests.support.endpoints import KEY, KEY_ID, LARGE, Fleet, Stranger
 from tests.support.waiting import until
 
@@ -406,7 +408,8 @@ async def test_sagemaker_is_called_with_a_signature(endpoints, peer):
     assert await endpoints.ask("m", sagemaker(peer, "pair"), TWO, 20) == {"prediction": [1.5, 2.5]}
     (request,) = peer.requests
     assert request.path == "/endpoints/pair/invocations"
-    assert request.headers["content-type"] == "application/json"
+    assert request.headers["accept-encoding"] == "identity"
+    signature.check("POST", request.path, "", request.headers, request.body, KEY_ID, KEY)
 
 
 async def test_sagemaker_in_another_region_is_signed_for_it(endpoints, peer):
@@ -461,22 +464,61 @@ async def test_a_sagemaker_that_cannot_be_called_is_told_of(
     assert not peer.calls
 
 
-async def test_few_clients_of_sagemaker_are_kept(endpoints, peer, monkeypatch):
-    monkeypatch.setattr("app.remote.sagemaker.MAX_CLIENTS", 2)
-    for number, region in enumerate(["eu-west-1", "eu-west-2", "eu-west-1", "eu-west-3"]):
-        spec = sagemaker(peer, "pair", region=region)
-        assert await endpoints.ask(f"m{number}", spec, ONE, 20) == {"prediction": 1.5}
-    assert [region for region, *_ in endpoints._runtime._clients] == ["eu-west-1", "eu-west-3"]
+CONTAINER = "AWS_CONTAINER_CREDENTIALS_FULL_URI"  # botocore asks it, and again before the expiry
 
 
-async def test_a_client_that_is_closed_in_use_finishes_its_call(endpoints, peer, monkeypatch):
-    monkeypatch.setattr("app.remote.sagemaker.MAX_CLIENTS", 1)
-    regions = [f"eu-west-{number}" for number in range(1, 7)]
-    asked = [
-        endpoints.ask(region, sagemaker(peer, "pair", region=region), ONE, 20) for region in regions
-    ]
-    assert await asyncio.gather(*asked) == [{"prediction": 1.5}] * len(regions)
-    assert len(endpoints._runtime._clients) == 1
+def temporary(peer, minutes):
+    """Return the address of credentials that expire after so many minutes."""
+    expiry = datetime.now(UTC) + timedelta(minutes=minutes)
+    found = {
+        "AccessKeyId": KEY_ID,
+        "SecretAccessKey": KEY,
+        "Token": "session/token==",
+        "Expiration": expiry.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    return f"{peer.url}/says/{quote(json.dumps(found))}"
+
+
+@pytest.fixture
+def source():
+    """What botocore asks for credentials; its connection stays open as long as it likes."""
+    with Stranger() as server:
+        yield server
+
+
+@pytest.mark.parametrize(("minutes", "lookups"), [(60, 1), (5, 3)])
+async def test_temporary_credentials_are_kept_until_they_are_about_to_expire(
+    endpoints, peer, source, monkeypatch, minutes, lookups
+):
+    for files in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):  # would come first
+        monkeypatch.setenv(files, os.devnull)
+    monkeypatch.setenv(CONTAINER, temporary(source, minutes))
+    spec = sagemaker(peer, "pair", credentials=None)
+    for _ in range(2):
+        assert await endpoints.ask("m", spec, ONE, 20) == {"prediction": 1.5}
+    assert len(peer.requests) == 2
+    for each in peer.requests:
+        assert each.headers["x-amz-security-token"] == "session/token=="
+        signature.check("POST", each.path, "", each.headers, each.body, KEY_ID, KEY)
+    assert source.calls["says"] == lookups
+
+
+async def test_temporary_credentials_of_the_environment_are_sent_with_their_token(
+    endpoints, peer, monkeypatch
+):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "session/token==")
+    await endpoints.ask("m", sagemaker(peer, "pair", credentials=None), ONE, 20)
+    assert peer.requests[0].headers["x-amz-security-token"] == "session/token=="
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_calls_of_sagemaker_are_sent_again_only_if_they_may_be(endpoints, peer, idempotent):
+    spec = sagemaker(peer, "bursting").model_copy(update={"idempotent": idempotent})
+    with pytest.raises(errors.EndpointUnavailable):
+        await endpoints.ask("m", spec, ONE, 20)
+    assert peer.calls["endpoints"] == (3 if idempotent else 1)
 
 
 async def test_a_wrong_key_is_refused_and_not_shown(settings, peer):
@@ -500,7 +542,5 @@ async def test_a_sagemaker_that_redirects_is_not_followed(endpoints, peer):
 
 async def test_calls_of_two_instances_overlap(endpoints, peer):
     spec = sagemaker(peer, "slow")
-    await endpoints.ask("m", spec, ONE, 20)  # aiobotocore is imported at the first
-    assert peer.fleets["slow"].most == 1
     await asyncio.gather(*(endpoints.ask("m", spec, ONE, 20) for _ in range(4)))
     assert peer.fleets["slow"].most == 2
