@@ -2,9 +2,10 @@
 
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from devstack import ports
+from devstack import env_file, environment, ports
 from devstack.console import say
 from devstack.program import Program, ProgramError
 from devstack.rabbitmq_node import Node
@@ -12,62 +13,79 @@ from devstack.s3 import S3
 
 ROOT = Path(__file__).parents[1]
 RUN = ROOT / ".run"
-ENV = RUN / "env"
-
-# Where each server listens when nobody else does.
-PORTS = {
-    "the API": 5000,
-    "RabbitMQ": 5672,
-    "RabbitMQ's management": 15672,
-    "RabbitMQ's metrics": 15692,
-    "RabbitMQ's distribution": 25672,
-    "Erlang's port mapper": 14369,
-    "S3": 9000,
-}
 
 
-def make() -> tuple[dict[str, str], list[Program]]:
+def make(environ: Mapping[str, str], run: Path = RUN) -> tuple[dict[str, str], list[Program]]:
     """Choose ports, write `.run/env` and the files of the servers.
 
-    Returns the settings of the applications, and the programs in the order of their start.
+    Returns the settings of the applications, and the programs in the order of their start. Raises
+    `ProgramError` for a setting that cannot be obeyed.
     """
-    RUN.mkdir(mode=0o700, exist_ok=True)
-    RUN.chmod(0o700)
-    before = read_settings()
-    chosen = ports.choose(PORTS)
-    for name, port in chosen.items():
-        if port != PORTS[name]:
-            say(f"Port {PORTS[name]} is taken, so {name} gets {port}")
-    node = Node(
-        folder=RUN / "rabbitmq",
-        password=before.get("RABBITMQ_PASSWORD") or secrets.token_urlsafe(18),
-        amqp=chosen["RabbitMQ"],
-        management=chosen["RabbitMQ's management"],
-        prometheus=chosen["RabbitMQ's metrics"],
-        epmd=chosen["Erlang's port mapper"],
-        distribution=chosen["RabbitMQ's distribution"],
-    )
-    s3 = S3(
-        folder=RUN / "s3",
-        port=chosen["S3"],
-        secret_key=before.get("AWS_SECRET_ACCESS_KEY") or secrets.token_urlsafe(30),
-    )
-    settings = {
-        **before,  # so that a line somebody added stays
-        **node.settings(),
-        **s3.settings(),
-        "DATABASE_URL": f"sqlite:///{RUN / 'warren.db'}",
-        "HOST": "127.0.0.1",
-        "PORT": str(chosen["the API"]),
-    }
-    write_settings(settings)
+    run.mkdir(mode=0o700, exist_ok=True)
+    run.chmod(0o700)
+    lines, (_, chosen) = env_file.read(run), env_file.last_start(run)
+    given = environment.merge(environ, lines, chosen)
+    kept = {name: value for name, value in chosen.items() if lines.get(name) == value}
+    own, servers = start_own(given.values, kept, choose_ports(given.values, kept), run)
+    settings = own | given.values
+    env_file.write(run, settings, chosen=[name for name in own if name not in given.values])
+    environment.tell(given)
     consumer = ["app.consumer.consumer", "--num_threads", "2"]
     return settings, [
-        *node.prepare(),
-        s3.prepare(),
+        *servers,
         application("producer", ["app.producer.main"], settings),
         application("consumer", consumer, settings),
     ]
+
+
+def choose_ports(given: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, int]:
+    """Find a port for each of the stack's own servers. Raises `ProgramError`."""
+    absent = {
+        name for server, names in environment.OWN.items() if server in given for name in names
+    }
+    if "RABBITMQ_HOST" in given:
+        absent.add("RABBITMQ_PORT")
+    usual = {name: port for name, port in ports.USUAL.items() if name not in absent}
+    demanded = {name: ports.parse(name, given[name]) for name in usual if name in given}
+    if "HOST" in given:
+        ports.check_host(given["HOST"])
+    wanted = {name: int(kept.get(name, port)) for name, port in usual.items()}
+    found = ports.choose(wanted, demanded)
+    for name, port in wanted.items():
+        if name not in demanded and found[name] != port:
+            say(f"Port {port} is taken, so {name} becomes {found[name]}")
+    return found
+
+
+def start_own(
+    given: Mapping[str, str], kept: Mapping[str, str], numbers: Mapping[str, int], run: Path
+) -> tuple[dict[str, str], list[Program]]:
+    """Write the files of the stack's own servers; return their settings and what to run."""
+    known = {**kept, **given}
+    settings = {"HOST": "127.0.0.1", "DATABASE_URL": f"sqlite:///{run / 'warren.db'}"}
+    programs: list[Program] = []
+    if "RABBITMQ_HOST" not in given:
+        node = Node(
+            folder=run / "rabbitmq",
+            password=known.get("RABBITMQ_PASSWORD") or secrets.token_urlsafe(18),
+            amqp=numbers["RABBITMQ_PORT"],
+            management=numbers["RABBITMQ_MANAGEMENT_PORT"],
+            prometheus=numbers["RABBITMQ_PROMETHEUS_PORT"],
+            epmd=numbers["ERL_EPMD_PORT"],
+            distribution=numbers["RABBITMQ_DIST_PORT"],
+        )
+        settings |= node.settings()
+        programs += node.prepare()
+    if "AWS_ENDPOINT_URL" not in given:
+        s3 = S3(
+            folder=run / "s3",
+            port=numbers["S3_PORT"],
+            secret_key=kept.get("AWS_SECRET_ACCESS_KEY") or secrets.token_urlsafe(30),
+            bucket=known.get("S3_BUCKET_NAME") or S3.bucket,
+        )
+        settings |= s3.settings()
+        programs.append(s3.prepare())
+    return settings | {name: str(port) for name, port in numbers.items()}, programs
 
 
 def application(name: str, module: list[str], settings: dict[str, str]) -> Program:
@@ -81,27 +99,32 @@ def application(name: str, module: list[str], settings: dict[str, str]) -> Progr
     )
 
 
-def read_settings() -> dict[str, str]:
-    """Read the settings of the last start; there are none before the first."""
-    lines = ENV.read_text().splitlines() if ENV.exists() else []
-    return dict(line.split("=", 1) for line in lines if "=" in line and line[0] != "#")
-
-
-def write_settings(settings: dict[str, str]) -> None:
-    """Keep the settings for the next start and for whoever runs a part of Warren by hand."""
-    ENV.touch(mode=0o600)
-    ENV.chmod(0o600)
-    ENV.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+def running(environ: Mapping[str, str], run: Path = RUN) -> dict[str, str]:
+    """Return the settings that the stack runs with. Raises `ProgramError` if others are given."""
+    lines, (settings, chosen) = env_file.read(run), env_file.last_start(run)
+    given = environment.merge(environ, lines, chosen)
+    wanted = lines | given.values
+    for name in given.taken:
+        if name not in given.values:
+            wanted.pop(name, None)
+    if changed := [n for n in sorted({*wanted, *settings}) if wanted.get(n) != settings.get(n)]:
+        names = ", ".join(changed)
+        raise ProgramError(
+            f"the stack runs, and {names} would change: `make down`, then this again"
+        )
+    return settings
 
 
 def api_address(settings: dict[str, str]) -> str:
     """Return the URL of the API that runs with these settings."""
-    return f"http://{settings['HOST']}:{settings['PORT']}"
+    # A server that listens on every address is asked on the nearest one.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings["HOST"], settings["HOST"])
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings['PORT']}"
 
 
 def local_api_address() -> str:
     """Return the URL of the local stack's API. Raises `ProgramError` when there is none."""
-    settings = read_settings()
+    settings, _ = env_file.last_start(RUN)
     if "PORT" not in settings:
         raise ProgramError("the stack does not run: `make up` starts it")
     return api_address(settings)

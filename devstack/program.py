@@ -9,6 +9,9 @@ from pathlib import Path
 # All that a program gets from the environment of whoever starts it.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
+# The folder of the stack that a program belongs to, in the environment of all that it starts.
+MARK = "WARREN_RUN"
+
 
 class ProgramError(Exception):
     """A program is missing, has ended, or is not ready in time."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic, sleep
 
-from devstack import layout, supervisor
+from devstack import env_file, layout, supervisor
 from devstack.console import complain, say
 from devstack.layout import ROOT, RUN
 from devstack.program import ProgramError, inherited, tail
@@ -34,11 +34,11 @@ CULPRITS = {
 def up() -> None:
     """Start what does not run yet, and wait until all of it works."""
     if supervisor.is_running(RUN):
+        settings = layout.running(os.environ)
         say("The stack is running already")
-        settings = layout.read_settings()
     else:
         supervisor.stop(RUN)  # leftovers of a supervisord that was killed
-        settings, programs = layout.make()
+        settings, programs = layout.make(os.environ)
         say("Bringing the database up to date")
         migrate(settings)
         say(f"Starting {', '.join(program.name for program in programs)}")
@@ -71,7 +71,7 @@ def status() -> None:
         raise ProgramError("the stack does not run: `make up` starts it")
     for name, state in supervisor.states(RUN).items():
         print(f"{name:10} {state}")
-    settings = layout.read_settings()
+    settings, _ = env_file.last_start(RUN)
     if missing := Api(layout.api_address(settings)).not_ready():
         raise ProgramError(f"not ready: {', '.join(missing)}")
     print(addresses(settings))
@@ -125,19 +125,19 @@ def upload(api: Api) -> None:
 
 
 def addresses(settings: dict[str, str]) -> str:
-    """Say where everything is, and how to log in."""
+    """Say where everything is, and how to log in to the stack's own servers."""
     api = layout.api_address(settings)
-    management = f"http://127.0.0.1:{settings['RABBITMQ_MANAGEMENT_PORT']}"
-    login = f"user {settings['RABBITMQ_USER']}, password {settings['RABBITMQ_PASSWORD']}"
-    return f"""
-  API         {api}
-  API pages   {api}/docs and {api}/redoc
-  RabbitMQ    {management}  ({login})
-  AMQP        127.0.0.1:{settings["RABBITMQ_PORT"]}  (the same user)
-  S3          {settings["AWS_ENDPOINT_URL"]}  (keys in .run/env)
-
-  `make logs` follows the logs, `make down` stops everything.
-"""
+    lines = [f"API         {api}", f"API pages   {api}/docs and {api}/redoc"]
+    if port := settings.get("RABBITMQ_MANAGEMENT_PORT"):
+        login = f"user {settings['RABBITMQ_USER']}, password {settings['RABBITMQ_PASSWORD']}"
+        lines.append(f"RabbitMQ    http://127.0.0.1:{port}  ({login})")
+        lines.append(f"AMQP        127.0.0.1:{settings['RABBITMQ_PORT']}  (the same user)")
+    else:
+        lines.append(f"RabbitMQ    at {settings['RABBITMQ_HOST']}, not of this stack")
+    whose = "keys in .run/env" if "S3_PORT" in settings else "not of this stack"
+    lines.append(f"S3          {settings['AWS_ENDPOINT_URL']}  ({whose})")
+    end = "`make logs` follows the logs, `make down` stops everything."
+    return "\n".join(["", *(f"  {line}" for line in lines), "", f"  {end}", ""])
 
 
 @contextmanager

@@ -49,8 +49,14 @@ class Children:
         while self._running:
             program, process = self._running.pop()
             process.terminate()
-            with suppress(subprocess.TimeoutExpired):
+            try:
                 process.wait(program.stop_seconds)
+            except subprocess.TimeoutExpired:
+                pass
+            except BaseException:  # an interrupt, and there is nobody left to wait for them
+                end_group(process)
+                self.kill()
+                raise
             end_group(process)
 
     def kill(self) -> None:

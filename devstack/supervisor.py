@@ -16,14 +16,12 @@ from time import monotonic, sleep
 from typing import Any
 
 import httpx
+from supervisor.datatypes import dict_of_key_value_pairs
 
-from devstack.program import Program, ProgramError, inherited, tail
+from devstack.program import MARK, Program, ProgramError, inherited, tail
 
 # Systems differ from 104 upwards, and supervisord binds to a longer name first.
 LONGEST_SOCKET_PATH = 90
-
-# In the environment of all that we start, so that `stop` can tell it from everything else.
-MARK = "WARREN_RUN"
 
 # One connection is one file; a load test opens thousands.
 OPEN_FILES = 8192
@@ -144,9 +142,7 @@ def render(socket: Path, programs: Iterable[Program]) -> str:
         *(["user=root"] if os.getuid() == 0 else []),  # else it complains that nobody said so
     ]
     for priority, program in enumerate(programs):
-        environment = ",".join(
-            f"{key}={quote(value)}" for key, value in program.environment.items()
-        )
+        environment = ",".join(variable(key, value) for key, value in program.environment.items())
         sections += [
             f"[program:{program.name}]",
             f"command={escape(shlex.join(program.command))}",
@@ -171,6 +167,13 @@ def escape(value: str) -> str:
     return value.replace("%", "%%")
 
 
-def quote(value: str) -> str:
-    """Put a value into the quotes that it does not contain."""
-    return f"'{value}'" if '"' in value else f'"{value}"'
+def variable(name: str, value: str) -> str:
+    """Write a variable as supervisord reads it. Raises `ProgramError` where that is impossible."""
+    for quote in "\"'":
+        written = f"{name}={quote}{value}{quote}"
+        with suppress(ValueError):
+            if dict_of_key_value_pairs(written) == {name: value}:
+                return written
+    raise ProgramError(
+        f"{name}: supervisord cannot pass on both kinds of quotes; change it in .run/env"
+    )

@@ -36,11 +36,8 @@ def world() -> Iterator[tuple[Stack, Broker]]:
             "TRAIN_WAIT": "1",
         }
         migrate(environment)
-        stack = Stack(environment, folder)
-        try:
+        with Stack(environment, folder) as stack:
             yield stack, broker
-        finally:
-            stack.end()
 
 
 def kills() -> list[float]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGCONT
 from typing import Any, Self
@@ -164,14 +165,16 @@ class World:
         return buckets.resource(self.s3_server.s3.settings()).meta.client
 
     def _end(self) -> None:
-        if hasattr(self, "_supervisor"):
-            self._supervisor.stop()
-        for service in self.services.values():
-            service.end()
-        for proxy in self.proxies.values():
-            proxy.close()
-        self._loop.close()
-        self.stranger.__exit__()
-        self.s3_server.stop()
-        self.broker.__exit__()
-        self.postgres.__exit__()
+        """End everything, the last one first, also when one of them resists."""
+        with ExitStack() as ends:
+            ends.callback(self.postgres.__exit__)
+            ends.callback(self.broker.__exit__)
+            ends.callback(self.s3_server.stop)
+            ends.callback(self.stranger.__exit__)
+            ends.callback(self._loop.close)
+            for proxy in self.proxies.values():
+                ends.callback(proxy.close)
+            for service in self.services.values():
+                ends.callback(service.end)
+            if hasattr(self, "_supervisor"):
+                ends.callback(self._supervisor.stop)

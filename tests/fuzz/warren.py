@@ -139,6 +139,5 @@ def running(folder: Path, database: str) -> Iterator[Warren]:
             "DATABASE_URL": url,
         }
         migrate(environment)
-        stack = Stack(environment, folder)
-        parts.callback(stack.end)
+        stack = parts.enter_context(Stack(environment, folder))
         yield Warren(stack, broker, parts.enter_context(echo.served()))

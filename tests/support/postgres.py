@@ -57,7 +57,11 @@ class Postgres:
             raise ProgramError(f"initdb failed:\n{tail(self._log)}")
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            shutil.rmtree(self._home)
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -83,12 +87,11 @@ class Postgres:
                 start_new_session=True,
                 **self._options(),
             )
-        deadline = monotonic() + READY_SECONDS
-        while not self._is_ready():
-            if self._process.poll() is not None or monotonic() > deadline:
-                self.stop()
-                raise ProgramError(f"PostgreSQL did not start:\n{tail(self._log)}")
-            sleep(0.05)
+        try:
+            self._wait_until_ready(self._process)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self, crash: bool = False) -> None:
         """End it at once, as an operator would, or without a last word: its clients are cut off."""
@@ -99,8 +102,10 @@ class Postgres:
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
+            pass
+        finally:
             end_group(self._process)
-        self._process = None
+            self._process = None
 
     def new_database(self) -> str:
         """Make an empty database and return its address."""
@@ -113,6 +118,13 @@ class Postgres:
     def _connect(self) -> psycopg.Connection[Any]:
         address = {"host": str(self._home), "port": self._port or 5432, "user": OWNER}
         return psycopg.connect(**address, dbname="postgres", autocommit=True)
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = monotonic() + READY_SECONDS
+        while not self._is_ready():
+            if process.poll() is not None or monotonic() > deadline:
+                raise ProgramError(f"PostgreSQL did not start:\n{tail(self._log)}")
+            sleep(0.05)
 
     def _is_ready(self) -> bool:
         try:

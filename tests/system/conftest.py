@@ -30,9 +30,8 @@ class Running:
 @pytest.fixture
 def stack(environment: dict[str, str], tmp_path: Path) -> Iterator[Stack]:
     """A Warren of which nothing runs yet."""
-    made = Stack(environment, tmp_path)
-    yield made
-    made.end()
+    with Stack(environment, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +61,8 @@ def world(
         "S3_BUCKET_NAME": bucket,
         "DATABASE_URL": f"sqlite:///{shutil.copy(tables, folder / 'warren.db')}",
     }
-    made = Stack(environment, folder)
-    yield made
-    made.end()
+    with Stack(environment, folder) as made:
+        yield made
     broker.delete_vhost(vhost)
 
 

@@ -182,8 +182,7 @@ def test_a_stream_outlives_a_database_that_is_away_for_a_while(
     environment: dict[str, str], tmp_path: Path, postgres: Postgres
 ) -> None:
     url = migrate(postgres.new_database())
-    stack = Stack({**environment, "DATABASE_URL": url}, tmp_path)
-    try:
+    with Stack({**environment, "DATABASE_URL": url}, tmp_path) as stack:
         producer, http = stack.producer(TRAIN_WAIT="0.2")
         upload(http)
         job_id = train(http)
@@ -197,8 +196,6 @@ def test_a_stream_outlives_a_database_that_is_away_for_a_while(
             until(lambda: http.delete(f"/jobs/{job_id}").is_success, "the database is back")
             (last,) = stream
         assert last.job["state"] == "TASK_CANCELLED"
-    finally:
-        stack.end()
 
 
 def test_a_job_tells_its_place_and_its_progress(running: Running, http: httpx.Client) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from devstack import ports
 from devstack.layout import ROOT
+from tests.support.child import child
 from tests.system.conftest import Running
 
 SETTINGS = {"INVOKE_HOSTS": "127.0.0.1"}
@@ -18,25 +19,19 @@ KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 def run(running: Running, name: str, *options: str, seconds: float = 110) -> str:
     """Run an example to its end; return what it printed."""
     environment = {key: running.stack.environment[key] for key in KEYS}
-    ended = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            f"examples.{name}.run",
-            "--url",
-            str(running.http.base_url),
-            *options,
-        ],
+    url = str(running.http.base_url)
+    with child(
+        [sys.executable, "-m", f"examples.{name}.run", "--url", url, *options],
         cwd=ROOT,
         env=os.environ | environment,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=seconds,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    ) as process:
+        said, complaint = process.communicate(timeout=seconds)
+    assert process.returncode == 0, said + complaint
+    return str(said)
 
 
 def test_forests_in_parallel(running: Running) -> None:

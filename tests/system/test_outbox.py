@@ -161,8 +161,7 @@ def test_no_job_is_accepted_while_postgresql_is_away(
     environment: dict[str, str], tmp_path: Path, postgres: Postgres
 ) -> None:
     url = migrate(postgres.new_database())
-    stack = Stack({**environment, "DATABASE_URL": url}, tmp_path)
-    try:
+    with Stack({**environment, "DATABASE_URL": url}, tmp_path) as stack:
         _, http = stack.producer(TRAIN_WAIT="0.2")
         upload(http)
         postgres.stop()
@@ -171,8 +170,6 @@ def test_no_job_is_accepted_while_postgresql_is_away(
         finally:
             postgres.start()
         nothing_came_of_it(stack, http)
-    finally:
-        stack.end()
 
 
 def test_no_job_is_accepted_while_somebody_else_writes_into_sqlite(stack: Stack) -> None:

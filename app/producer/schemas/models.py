@@ -140,6 +140,9 @@ REGISTRATION: JsonDict = {
             },
             "encoding": {"manifest": {"contentType": JSON_MEDIA_TYPE}},
         },
-        JSON_MEDIA_TYPE: {"schema": {**_whole(EndpointSpec), "title": "Endpoint"}, "example": _REMOTE},
+        JSON_MEDIA_TYPE: {
+            "schema": {**_whole(EndpointSpec), "title": "Endpoint"},
+            "example": _REMOTE,
+        },
     },
 }

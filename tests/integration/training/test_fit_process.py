@@ -1,10 +1,10 @@
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -12,6 +12,7 @@ from app import errors
 from app.inference import trained_model
 from app.training.fit_process import FitLimits, FitRunner
 from tests.support import frames
+from tests.support.child import child
 
 ROOT = Path(__file__).parents[3]
 ENDLESS = {"n_estimators": 1_000_000}
@@ -170,12 +171,12 @@ def test_stop_interrupts_a_fit_that_runs(fit, when_read):
 
 def test_stop_interrupts_every_fit(tmp_path):
     trainer = FitRunner()
-    both = threading.Barrier(3)
+    both = threading.Barrier(3)  # of the two fits and this test
     outcomes = []
 
     def fetch(path):
         write_diabetes(path)
-        both.wait(20)
+        both.wait()
 
     def run(number):
         folder = tmp_path / str(number)
@@ -189,10 +190,15 @@ def test_stop_interrupts_every_fit(tmp_path):
     threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
-    both.wait(20)
-    trainer.stop()
-    for thread in threads:
-        thread.join()
+    try:
+        both.wait()
+    except BaseException:
+        both.abort()
+        raise
+    finally:
+        trainer.stop()
+        for thread in threads:
+            thread.join()
 
     assert outcomes == [errors.ShuttingDown] * 2
     assert children() == []
@@ -384,11 +390,11 @@ if __name__ == "__main__":
 def test_a_child_dies_with_its_parent(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    with subprocess.Popen(
+    with child(
         [sys.executable, script, tmp_path, frames.reference(params=ENDLESS).encode()],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdin=PIPE,
+        stdout=PIPE,
     ) as parent:
         parent.stdin.write(frames.diabetes().to_csv(index=False).encode())
         parent.stdin.close()

@@ -5,10 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pika
@@ -118,7 +118,10 @@ class Process:
 
 
 class Stack:
-    """One Warren: a vhost, a bucket and a database, and the processes that share them."""
+    """One Warren: a vhost, a bucket and a database, and the processes that share them.
+
+    A context manager: the processes that it has started end on leaving.
+    """
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self.home = folder / "home"
@@ -129,12 +132,20 @@ class Stack:
         self.environment = {**every_default(), **PATIENT, **environment, **mine}
         self._folder = folder
         self._processes: list[Process] = []
-        self._clients: list[httpx.Client] = []
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End all processes, also when one of them resists."""
+        self._open.close()
 
     def start(self, command: tuple[str, ...], **settings: str) -> Process:
         """Start a process of our own code; `settings` go before the stack's."""
         log = self._folder / f"{len(self._processes)}.log"
         process = Process(command, {**self.environment, **settings}, log)
+        self._open.callback(process.end)
         self._processes.append(process)
         return process
 
@@ -146,7 +157,7 @@ class Stack:
         process = self.start(PRODUCER, PORT=str(port), **settings)
         address = f"http://127.0.0.1:{port}"
         http = httpx.Client(base_url=address, timeout=SECONDS, trust_env=False)
-        self._clients.append(http)
+        self._open.callback(http.close)
         process.says("Uvicorn running")
         process.says(ready)
         return process, http
@@ -197,12 +208,6 @@ class Stack:
     def output(self) -> str:
         """Return what all processes have said."""
         return "".join(process.output() for process in self._processes)
-
-    def end(self) -> None:
-        for http in self._clients:
-            http.close()
-        for process in self._processes:
-            process.end()
 
 
 def consumes(consumer: Process, threads: int, invokes: bool = True) -> None:
