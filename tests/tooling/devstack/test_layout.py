@@ -5,7 +5,6 @@ import socket
 
 import pytest
 
-from clients.python.warren_client.client import address_of
 from devstack import env_file, layout, ports
 from devstack.program import ProgramError, find
 from devstack.rabbitmq_node import SERVER_FOLDERS
@@ -109,7 +108,7 @@ def test_a_stack_that_runs_does_not_change(tmp_path):
     [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("here", "here")],
 )
 def test_the_api_is_asked_where_it_listens(host, address):
-    assert address_of({"HOST": host, "PORT": "1"}) == f"http://{address}:1"
+    assert layout.api_address({"HOST": host, "PORT": "1"}) == f"http://{address}:1"
 
 
 def test_supervisord_passes_values_on_or_they_are_refused():
