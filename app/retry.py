@@ -49,14 +49,19 @@ T = TypeVar("T")
 class RetryUntilAvailable:
     """Asks again after `errors.Unavailable`, until `stopping` is set."""
 
-    def __init__(self, stopping: threading.Event) -> None:
-        """Wait for nothing yet; `stopping` is set when nobody may wait any longer."""
+    def __init__(
+        self,
+        stopping: threading.Event,
+        delays: Callable[[], Iterator[float]] = backoff_delays,
+    ) -> None:
+        """Let `stopping` end all waits; `delays` yields the seconds between tries."""
         self._stopping = stopping
+        self._delays = delays
 
     def __call__(self, call: Callable[[], T], seconds: float = float("inf")) -> T:
         """Return what `call` returns, trying for so many seconds. Raises `errors.ShuttingDown`."""
         deadline = monotonic() + seconds
-        for delay in backoff_delays():
+        for delay in self._delays():
             try:
                 return call()
             except errors.Unavailable as error:

@@ -21,6 +21,7 @@ import click
 from app.amqp.connection import connection_parameters
 from app.amqp.topology import INVOKE_QUEUE, PREDICT_ASYNC_QUEUE, PREDICT_QUEUE, TRAIN_QUEUE
 from app.consumer.async_consumer import AsyncConsumer, AsyncHandler
+from app.consumer.handlers.async_prediction import AsyncPrediction
 from app.consumer.handlers.predict import PredictHandler, is_fast
 from app.consumer.handlers.predict_async import AsyncPredictHandler
 from app.consumer.handlers.predict_remote import RemotePredictHandler
@@ -28,6 +29,8 @@ from app.consumer.handlers.train import TrainHandler
 from app.consumer.threaded_consumer import ThreadedConsumer
 from app.inference.cache import ModelCache
 from app.inference.loader import load_model
+from app.jobs.attempt import JobAttempts
+from app.jobs.lease import LeaseKeeper
 from app.jobs.relay import OutboxRelay
 from app.jobs.store import open_store
 from app.models.endpoint_cache import EndpointCache
@@ -74,6 +77,8 @@ def main(num_threads: int, invoke: int) -> None:
     trainer = FitRunner()
     limits = FitLimits(settings.fit_seconds, settings.fit_memory)
     drained = threading.Event()
+    retry = RetryUntilAvailable(drained)
+    leases = LeaseKeeper(store)
     shelf = Storage(settings, LOW_LATENCY_CONFIG)
     find = partial(find_model, store)
     load = partial(load_model, find=find, storage=shelf, max_pixels=settings.max_pixels)
@@ -89,18 +94,16 @@ def main(num_threads: int, invoke: int) -> None:
             return ThreadedConsumer(
                 name, parameters, PREDICT_QUEUE, settings.predict_prefetch, predict, is_fast
             )
-        train = TrainHandler(
-            store, storage, trainer, limits, f"{host}:{name}", RetryUntilAvailable(drained)
-        )
+        attempts = JobAttempts(store, f"{host}:{name}", retry)
+        train = TrainHandler(store, attempts, leases, storage, trainer, limits, retry)
         return ThreadedConsumer(name, parameters, TRAIN_QUEUE, 1, train)
 
     workers = [worker(kind, n) for kind in ("predict", "train") for n in range(num_threads)]
     relay = OutboxRelay(connection_parameters(settings, f"warren consumer {host} relay"), store)
     name = f"warren consumer {host} invoke"
     endpoints = RemoteModelClient(settings)
-    answer = AsyncPredictHandler(
-        store, f"{host}:answer", find, cache, endpoints, RetryUntilAvailable(drained), num_threads
-    )
+    prediction = AsyncPrediction(store, find, cache, endpoints, retry, num_threads)
+    answer = AsyncPredictHandler(JobAttempts(store, f"{host}:answer", retry), leases, prediction)
     handlers: dict[str, tuple[int, AsyncHandler]] = {
         INVOKE_QUEUE: (invoke, RemotePredictHandler(EndpointCache(find), endpoints)),
         PREDICT_ASYNC_QUEUE: (ASYNC_PREDICT_PREFETCH, answer),
@@ -109,11 +112,11 @@ def main(num_threads: int, invoke: int) -> None:
     threads: list[ThreadedConsumer | OutboxRelay | AsyncConsumer] = [*workers, relay, *invokers]
     trainer.warm()
     collect_garbage_rarely()
-    for each in threads:
+    for each in (leases, *threads):
         each.start()
     logger.info("%d train and %d predict threads", num_threads, num_threads)
     while not stopping.wait(0.5):
-        if dead := [each.name for each in threads if not each.healthy]:
+        if dead := [each.name for each in (leases, *threads) if not each.healthy]:
             logger.critical("%s died", ", ".join(dead))
             os._exit(1)
 

@@ -1,60 +1,108 @@
-"""An attempt's hold on its job: a promise to the job table, renewed as long as the work goes on."""
+"""Leases: the promise of a consumer to the job table that it still runs its jobs."""
 
 import logging
 import threading
-from typing import Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from app import errors
 from app.jobs.store import JobStore
-from app.observability import logs
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 RENEW_SECONDS = 1.0
 
 
-class Lease(threading.Thread):
-    """Renews the lease of one attempt, from entering to leaving, and writes its progress.
+class HeldLease:
+    """The lease of one attempt, as its runner sees it."""
 
-    While the database is away it tries on: nobody else can have taken the job meanwhile, and
-    whether somebody has is the first thing the database says when it is back.
-    """
-
-    def __init__(self, jobs: JobStore, job_id: str, attempt: int) -> None:
-        """Nothing is renewed yet."""
-        super().__init__(name=threading.current_thread().name, daemon=True)
-        self._jobs = jobs
-        self._held = (job_id, attempt)
-        self._progress: float | None = None
+    def __init__(self, on_lost: Callable[[], None]) -> None:
+        """`on_lost` is called once, in the keeper's thread, when the attempt has lost its job."""
+        self.progress: float | None = None  # not yet written to the row
+        self._on_lost = on_lost
         self._lost = False
-        self._over = threading.Event()
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
+    def report(self, progress: float) -> None:
+        """Write the progress, a fraction, into the row with the next renewal."""
+        self.progress = progress
 
-    def __exit__(self, *exception: object) -> None:
-        self._over.set()  # what is under way may end later: the row has moved on
-
-    def check(self, progress: float | None = None) -> None:
-        """Raise `errors.Fenced` when the job is no longer this attempt's; `progress` is news."""
-        if progress is not None:
-            self._progress = progress
+    def raise_if_lost(self) -> None:
+        """Raise `errors.Fenced` if the job is no longer this attempt's."""
         if self._lost:
             raise errors.Fenced
 
+    def lose(self) -> None:
+        """Note that the job is no longer this attempt's."""
+        if not self._lost:
+            self._lost = True
+            self._on_lost()
+
+
+class LeaseKeeper(threading.Thread):
+    """Renews all held leases again and again, in one statement.
+
+    While the database is unavailable it goes on trying. No other consumer can take a job meanwhile,
+    and the first renewal afterwards tells which jobs are lost.
+    """
+
+    def __init__(self, jobs: JobStore, renew_seconds: float = RENEW_SECONDS) -> None:
+        """Create the thread without starting it."""
+        super().__init__(name="leases", daemon=True)
+        self._jobs = jobs
+        self._renew_seconds = renew_seconds
+        self._held: dict[tuple[str, int], HeldLease] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the thread lives."""
+        return self.is_alive()
+
+    def stop(self) -> None:
+        """End the thread soon; `join` waits for it."""
+        self._stopping.set()
+
+    @contextmanager
+    def hold(
+        self, job_id: str, attempt: int, on_lost: Callable[[], None] = lambda: None
+    ) -> Iterator[HeldLease]:
+        """Renew the lease of an attempt until the block ends.
+
+        The block does not wait for a renewal under way, which may end later: the row has moved on.
+        """
+        key, lease = (job_id, attempt), HeldLease(on_lost)
+        with self._lock:
+            self._held[key] = lease
+        try:
+            yield lease
+        finally:
+            with self._lock:
+                del self._held[key]
+
     def run(self) -> None:
-        """Be the thread that renews."""
-        job_id, attempt = self._held
-        unwritten: float | None = None
-        with logs.job_context(job_id):
-            while not self._over.wait(RENEW_SECONDS):
-                news, self._progress = self._progress, None
-                unwritten = unwritten if news is None else news
-                try:
-                    if not self._jobs.renew(job_id, attempt, unwritten):
-                        self._lost = True
-                        return
-                    unwritten = None
-                except errors.Unavailable as error:
-                    logger.warning("the lease could not be renewed: %s", error)
+        """Run the thread's main loop."""
+        while not self._stopping.wait(self._renew_seconds):
+            try:
+                self._renew()
+            except errors.Unavailable as error:
+                log.warning(
+                    "the leases of %d jobs could not be renewed: %s", len(self._held), error
+                )
+            except Exception:  # a bug must not end the thread that all running jobs depend on
+                log.exception("the leases could not be renewed")
+
+    def _renew(self) -> None:
+        with self._lock:
+            held = dict(self._held)
+        if not held:
+            return
+        progress = {key: lease.progress for key, lease in held.items()}
+        renewed = self._jobs.renew(progress)
+        for key, lease in held.items():
+            if key in renewed:
+                if lease.progress == progress[key]:  # else there is newer progress to write
+                    lease.progress = None
+            elif key in self._held:
+                log.warning("job %s: attempt %d has lost its lease", *key)
+                lease.lose()

@@ -6,7 +6,7 @@ late changes no row. `attempt` is thus a fencing token, and a running job's leas
 heard of again, in the sense of M. Kleppmann, "How to do distributed locking" (2016).
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -102,21 +102,26 @@ class JobStore:
             attempt: int | None = connection.scalar(update)
             return attempt
 
-    def renew(self, job_id: str, attempt: int, progress: float | None = None) -> bool:
-        """Renew the lease; `progress` is a fraction, None when it is what it was."""
-        values: dict[str, Any] = {} if progress is None else {"progress": progress, **_NEW_VERSION}
-        return self._from(job_id, attempt, lease_until=database_now(self._lease), **values)
+    def renew(self, held: Mapping[tuple[str, int], float | None]) -> set[tuple[str, int]]:
+        """Renew the leases of attempts, by (job_id, attempt); return those that have their job.
 
-    def renew_all(self, worker: str, job_ids: Collection[str]) -> set[str]:
-        """Renew the leases of these jobs; return those that this worker still has."""
+        The values are progress to write, a fraction, or None where there is no news.
+        """
+        progress = {job_id: value for (job_id, _), value in held.items() if value is not None}
+        values: dict[str, Any] = {"lease_until": database_now(self._lease)}
+        if progress:
+            columns = jobs_table.c
+            values["progress"] = sa.case(progress, value=columns.id, else_=columns.progress)
+            seen = sa.case((columns.id.in_(progress), 1), else_=0)
+            values["version"] = columns.version + seen
         update = (
             sa.update(jobs_table)
-            .where(jobs_table.c.id.in_(job_ids), _IS_RUNNING, jobs_table.c.worker == worker)
-            .values(lease_until=database_now(self._lease))
-            .returning(jobs_table.c.id)
+            .where(sa.tuple_(jobs_table.c.id, jobs_table.c.attempt).in_(list(held)), _IS_RUNNING)
+            .values(**values)
+            .returning(jobs_table.c.id, jobs_table.c.attempt)
         )
         with connect(self.engine) as connection:
-            return set(connection.scalars(update))
+            return {(row.id, row.attempt) for row in connection.execute(update)}
 
     def complete_training(
         self, job_id: str, attempt: int, key: str, sha256: str, metrics: dict[str, float]

@@ -1,10 +1,10 @@
-"""What an attempt of a predict job does: read what is asked from the row, and ask the model."""
+"""The prediction of a job: read the inputs from its row, and ask the model."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from app import errors
 from app.concurrency import run_in_pool
@@ -21,53 +21,59 @@ from app.protocol.validation import parse_request
 from app.remote.client import RemoteModelClient
 from app.retry import RetryUntilAvailable
 
-T = TypeVar("T")
-
 
 @dataclass(eq=False)
 class HeldJob:
-    """A job in hand: its `work`, once it is claimed.
+    """A job in hand; `work` predicts once the job is claimed.
 
-    `sent` when it must not be done again, as a model that is not idempotent may have begun;
-    `stopped` when the consumer ends.
+    `sent` says that a model which is not idempotent may have begun; `stopped` that the consumer
+    ends.
     """
 
     work: asyncio.Task[dict[str, Any]] | None = None
     sent: bool = False
     stopped: bool = False
 
+    def cancel(self) -> None:
+        """Cancel the work, if it has begun."""
+        if self.work:
+            self.work.cancel()
+
 
 class AsyncPrediction:
-    """Asks models of every kind; as many as `threads` are run here at a time."""
+    """Asks models of every kind; at most `threads` of them run here at a time."""
 
     def __init__(
         self,
         jobs: JobStore,
         find: FindModel,
         cache: ModelCache,
-        endpoints: RemoteModelClient,
-        patiently: RetryUntilAvailable,
-        database: ThreadPoolExecutor,
-        threads: int,
+        remote: RemoteModelClient,
+        retry: RetryUntilAvailable,
+        threads: int = 1,
     ) -> None:
-        """Ask the database by threads of `database`, and models by threads of our own."""
+        """Create the threads that run models."""
         self._jobs = jobs
         self._find = find
         self._cache = cache
-        self._endpoints = endpoints
-        self._patiently = patiently
-        self._database = database
-        self.threads = ThreadPoolExecutor(threads, "answer-model")
+        self._remote = remote
+        self._retry = retry
+        self._threads = ThreadPoolExecutor(threads, "predict-async-model")
 
-    async def ask(self, held: HeldJob, job_id: str, model_id: str) -> dict[str, Any]:
-        """Return the fields of the answer.
+    def close(self) -> None:
+        """End the threads, without waiting for a model that runs."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
-        Raises `errors.Fenced` for a job that has nothing to answer any more, what the model is
-        asked for in vain, and `EndpointFailed` for what a consumer was lost at and may not be asked
-        twice.
+    async def predict(
+        self, held: HeldJob, job_id: str, model_id: str, database: ThreadPoolExecutor
+    ) -> dict[str, Any]:
+        """Return the fields of the answer; threads of `database` read the row.
+
+        Raises `errors.Fenced` for a job without inputs, which has ended; `EndpointFailed` if a
+        consumer was lost during a call that must not be repeated; and what the model raises.
         """
         lost, size, inputs, model = await run_in_pool(
-            self._database, partial(self._read, job_id, model_id)
+            database, partial(self._read, job_id, model_id)
         )
         if model.kind == "endpoint":
             spec = EndpointSpec.model_validate(model.request)
@@ -76,20 +82,20 @@ class AsyncPrediction:
                     "a consumer was lost during the call: it may have been carried out"
                 )
             held.sent = not spec.idempotent
-            return await self._endpoints.ask(
+            return await self._remote.ask(
                 model_id, spec, inputs, spec.seconds, size=size, patient=True
             )
-        # Shielded, or who is cancelled would cancel what others wait for, too.
+        # Shielded, because others may wait for the same load.
         found = await asyncio.shield(asyncio.wrap_future(self._cache.get(model_id)))
-        return await run_in_pool(self.threads, partial(_predicted, found, inputs))
+        return await run_in_pool(self._threads, partial(_predicted, found, inputs))
 
     def _read(self, job_id: str, model_id: str) -> tuple[bool, int, PredictionInputs, Job]:
-        """Return whether a consumer was lost at the job, its inputs and their size, its model."""
-        job = self._patiently(lambda: self._jobs.get(job_id))
-        text = self._patiently(lambda: self._jobs.inputs(job_id))
+        """Return whether a consumer was lost at the job, the inputs' size, they, and the model."""
+        job = self._retry(lambda: self._jobs.get(job_id))
+        text = self._retry(lambda: self._jobs.inputs(job_id))
         if job is None or text is None:
             raise errors.Fenced
-        model = self._patiently(lambda: self._find(model_id, None))
+        model = self._retry(lambda: self._find(model_id, None))
         lost = (job.error or {}).get("type") == errors.ConsumerLost.type
         return lost, len(text), parse_request(PredictionInputs, text.encode()), model
 

@@ -1,15 +1,13 @@
-"""What is done with a message of `queue.model.predict.async`: a prediction that is a job.
+"""The handler of `queue.model.predict.async`: answer predictions that are jobs.
 
-The message only says which; the row says what is asked, and gets the answer. A job is claimed and
-its lease renewed like that of a training, but many are in hand at a time: all of them are renewed
-by one statement. What blocks is done by threads: the database, and models that are answered here.
+The message carries only the job's id. The row holds the inputs, and gets the answer. One event loop
+has many jobs in hand; threads ask the database, and run the models that are loaded here.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any, Self, TypeGuard, TypeVar
@@ -21,20 +19,24 @@ from app.amqp.async_message import AsyncMessage
 from app.amqp.message import reject_with_error
 from app.concurrency import run_in_pool
 from app.consumer.handlers.async_prediction import AsyncPrediction, HeldJob
-from app.inference.cache import ModelCache
-from app.jobs import retry_policy
+from app.jobs.attempt import (
+    Claimed,
+    Failed,
+    JobAttempts,
+    Outcome,
+    Predicted,
+    Released,
+    Retryable,
+    outcome_of,
+)
+from app.jobs.lease import LeaseKeeper
 from app.jobs.record import Job
-from app.jobs.store import JobStore
-from app.models.latest import FindModel
 from app.observability import logs
 from app.protocol.replies import Reply
 from app.protocol.types import Id, JobStatus
-from app.remote.client import RemoteModelClient
-from app.retry import RetryUntilAvailable
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
-RENEW_SECONDS = 1.0
 DATABASE_THREADS = 8
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
@@ -43,142 +45,105 @@ T = TypeVar("T")
 
 
 class AsyncPredictHandler:
-    """The handler of `queue.model.predict.async`; an async context manager, of one event loop.
-
-    `worker` is the name that the rows show; no other may have it. What the database refuses for now
-    is asked again, `patiently`. As many models as `threads` are run here at a time.
-    """
+    """Answers prediction jobs; an async context manager, of one event loop."""
 
     def __init__(
-        self,
-        jobs: JobStore,
-        worker: str,
-        find: FindModel,
-        cache: ModelCache,
-        endpoints: RemoteModelClient,
-        patiently: RetryUntilAvailable,
-        threads: int = 1,
+        self, attempts: JobAttempts, leases: LeaseKeeper, prediction: AsyncPrediction
     ) -> None:
-        """Nothing is in hand."""
-        self._jobs = jobs
-        self._worker = worker
-        self._patiently = patiently
+        """Create the handler without any job."""
+        self._attempts = attempts
+        self._leases = leases
+        self._prediction = prediction
         self._held: dict[str, HeldJob] = {}
-        self._database = ThreadPoolExecutor(DATABASE_THREADS, "answer-database")
-        self._lease = ThreadPoolExecutor(1, "answer-lease")  # which waits behind nobody
-        self._asker = AsyncPrediction(
-            jobs, find, cache, endpoints, patiently, self._database, threads
-        )
+        self._database = ThreadPoolExecutor(DATABASE_THREADS, "predict-async-database")
 
     async def __aenter__(self) -> Self:
-        self._renewing = asyncio.create_task(self._renew())
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        self._renewing.cancel()
-        await asyncio.wait([self._renewing])
-        for pool in (self._database, self._lease, self._asker.threads):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._database.shutdown(wait=False, cancel_futures=True)
+        self._prediction.close()
 
-    async def __call__(self, call: AsyncMessage) -> None:
-        """Claim the message's job, answer it, write the answer into its row, reply.
+    async def __call__(self, message: AsyncMessage) -> None:
+        """Run the message's job to its end, and reply.
 
-        Who is cancelled hands the job back, unless the model may have begun and must not do it
-        twice.
+        On cancellation, release the job, unless the model may have begun and must not do it twice.
         """
-        job_id = call.message_id
+        job_id = message.message_id
         if not _is_id(job_id):
-            reject_with_error(call, errors.Invalid("message_id", "it names no job"))
+            reject_with_error(message, errors.Invalid("message_id", "it names no job"))
             return
         with logs.job_context(job_id):
             if job_id in self._held:
-                logger.info("duplicate dropped: it is in hand")
+                log.info("duplicate dropped: it is in hand")
                 return
             held = self._held[job_id] = HeldJob()
             try:
-                if claimed := await self._unbroken(held, partial(self._claim, job_id)):
-                    await self._attempt(call, held, *claimed)
+                match await self._uninterrupted(
+                    held, partial(self._attempts.claim, job_id, _check_predicts)
+                ):
+                    case Claimed() as claimed:
+                        await self._run(message, held, claimed)
+                    case None:
+                        raise _no_prediction(job_id)
             except errors.ShuttingDown:
-                call.requeue()
+                message.requeue()
             except (errors.NotFound, errors.Invalid) as error:
-                reject_with_error(call, error)
+                reject_with_error(message, error)
             finally:
                 del self._held[job_id]
 
-    def _claim(self, job_id: str) -> tuple[Job, int] | None:
-        """Return the job and the number of the attempt; None when there is nothing to be done.
+    async def _run(self, message: AsyncMessage, held: HeldJob, claimed: Claimed) -> None:
+        model_id = str(claimed.job.request["model_id"])
+        what = f"async model={model_id} attempt={claimed.attempt}"
+        with logs.log_task(log, claimed.job.id, what) as task:
+            reply = await self._conclude(held, claimed, model_id)
+            task.status = reply.status
+            if reply.status is not JobStatus.QUEUED:
+                message.reply(reply)
 
-        Raises `errors.NotFound`, and `Invalid` when no job could be called so.
+    async def _conclude(self, held: HeldJob, claimed: Claimed, model_id: str) -> Reply:
+        """Predict, and write the outcome; return the reply about it.
+
+        Raises `errors.ShuttingDown` for a job that was released.
         """
-        job = self._patiently(lambda: self._jobs.get(job_id))
-        if job is None or job.kind != "predict":
-            raise errors.NotFound("message_id", f"no job {job_id} predicts")
-        if job.ended:
-            logger.info("duplicate dropped: %s in attempt %d", job.state, job.attempt)
-            return None
-        attempt = self._patiently(lambda: self._jobs.claim(job_id, self._worker, redelivered=False))
-        if attempt is None:  # if its consumer is dead, its lease ends, and it is queued again
-            logger.info("duplicate dropped: attempt %d runs on %s", job.attempt, job.worker)
-            return None
-        return job, attempt
+        begun, loop = perf_counter(), asyncio.get_running_loop()
+        outcome: Outcome
 
-    async def _attempt(self, call: AsyncMessage, held: HeldJob, job: Job, attempt: int) -> None:
-        model_id = str(job.request["model_id"])
-        with logs.log_task(logger, job.id, f"async model={model_id} attempt={attempt}") as task:
-            told = await self._concluded(held, job.id, attempt, model_id)
-            task.status = told.status
-            if told.status is not JobStatus.QUEUED:
-                call.reply(told)
+        def lost() -> None:
+            loop.call_soon_threadsafe(held.cancel)
 
-    async def _concluded(self, held: HeldJob, job_id: str, attempt: int, model_id: str) -> Reply:
-        """Run an attempt and write how it ended; return what is to be told of it.
+        with self._leases.hold(claimed.job.id, claimed.attempt, lost):
+            try:
+                fields = await self._predict(held, claimed.job.id, model_id)
+                elapsed = round((perf_counter() - begun) * 1000, 1)
+                told = {"pred_proba": None, **fields, "model_id": model_id, "elapsed_ms": elapsed}
+                outcome, reply = Predicted(told), Reply(JobStatus.COMPLETED, model_id, fields)
+            except errors.ShuttingDown:
+                await self._uninterrupted(
+                    held, partial(self._attempts.conclude, claimed, Released())
+                )
+                raise
+            except Exception as error:
+                if not isinstance(error, errors.WarrenError):
+                    log.exception("attempt %d failed", claimed.attempt)
+                outcome = outcome_of(error, may_have_run=held.sent and _may_have_begun(error))
+                reply = _reply_about(outcome, model_id)
+            conclude = partial(self._attempts.conclude, claimed, outcome)
+            applied = await self._uninterrupted(held, conclude)
+        return reply if applied else Reply(JobStatus.CANCELLED, model_id)
 
-        Raises `errors.ShuttingDown` for a job that was handed back.
+    async def _predict(self, held: HeldJob, job_id: str, model_id: str) -> dict[str, Any]:
+        """Return the prediction's fields.
+
+        Raises `errors.ShuttingDown` on cancellation, `Fenced` when the lease is lost, or what the
+        model raises.
         """
-        begun = perf_counter()
-        of = (job_id, attempt)
-        try:
-            fields = await self._outcome(held, job_id, model_id)
-            elapsed = round((perf_counter() - begun) * 1000, 1)
-            result = {"pred_proba": None, **fields, "model_id": model_id, "elapsed_ms": elapsed}
-            write = partial(self._jobs.complete_prediction, *of, result)
-            told = Reply(JobStatus.COMPLETED, model_id, fields)
-        except errors.ShuttingDown:
-            with suppress(errors.Unavailable):  # else its lease ends
-                await self._unbroken(held, partial(self._jobs.release, *of))
-            raise
-        except errors.Fenced:
-            logger.warning("attempt %d has the job no longer", attempt)
-            return Reply(JobStatus.CANCELLED, model_id)
-        except errors.WarrenError as error:
-            logger.warning("attempt %d failed: %s", attempt, error)
-            wire = error.to_wire()
-            again = isinstance(error, errors.Unavailable) and not (
-                held.sent and _may_have_begun(error)
-            )
-            write = partial(self._again if again else self._jobs.fail, *of, wire)
-            told = Reply(JobStatus.QUEUED, model_id) if again else Reply.error(error, model_id)
-        except Exception:  # a bug: the row must not say for ever that it runs
-            logger.exception("attempt %d failed", attempt)
-            bug = errors.WarrenError()
-            write = partial(self._jobs.fail, *of, bug.to_wire())
-            told = Reply.error(bug, model_id)
-        if not await self._unbroken(held, partial(self._patiently, write)):
-            logger.warning("attempt %d has the job no longer", attempt)
-            return Reply(JobStatus.CANCELLED, model_id)
-        return told
-
-    def _again(self, job_id: str, attempt: int, error: dict[str, Any]) -> bool:
-        job = self._jobs.get(job_id)
-        return self._jobs.retry(
-            job_id, attempt, error, retry_policy.retry_delay(job.failures + 1 if job else 1)
-        )
-
-    async def _outcome(self, held: HeldJob, job_id: str, model_id: str) -> dict[str, Any]:
-        """Let the work be done. Raises `errors.ShuttingDown`, `Fenced`, or what the work does."""
         if held.stopped:
             raise errors.ShuttingDown
-        held.work = asyncio.create_task(self._asker.ask(held, job_id, model_id))
+        held.work = asyncio.create_task(
+            self._prediction.predict(held, job_id, model_id, self._database)
+        )
         try:
             await asyncio.wait([held.work])
         except asyncio.CancelledError:
@@ -195,29 +160,8 @@ class AsyncPredictHandler:
             )
         raise errors.ShuttingDown
 
-    async def _renew(self) -> None:
-        """Renew all leases, again and again; end the work on what is no longer ours."""
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            claimed = {job_id: held for job_id, held in self._held.items() if held.work}
-            if not claimed:
-                continue
-            try:
-                kept = await run_in_pool(
-                    self._lease, partial(self._jobs.renew_all, self._worker, list(claimed))
-                )
-            except errors.Unavailable as error:  # nobody can have taken them meanwhile
-                logger.warning("the leases could not be renewed: %s", error)
-                continue
-            except Exception:  # a bug must not end the task that all jobs count on
-                logger.exception("the leases could not be renewed")
-                continue
-            for job_id in claimed.keys() - kept:
-                if work := claimed[job_id].work:
-                    work.cancel()  # unless it is done, and the row shows it
-
-    async def _unbroken(self, held: HeldJob, call: Callable[[], T]) -> T:
-        """Ask the database; who is cancelled gets the answer first, and is `stopped`."""
+    async def _uninterrupted(self, held: HeldJob, call: Callable[[], T]) -> T:
+        """Run a call in a thread to its end; a cancellation meanwhile sets `held.stopped`."""
         asked = asyncio.ensure_future(run_in_pool(self._database, call))
         while not asked.done():
             try:
@@ -227,14 +171,34 @@ class AsyncPredictHandler:
         return asked.result()
 
 
-def _may_have_begun(error: errors.Unavailable) -> bool:
-    """Tell whether a call that ended like this may have been carried out."""
-    certain = isinstance(error, errors.EndpointUnavailable | errors.Overloaded)
-    return not certain or bool(error.extra.get("may_have_begun"))
+def _reply_about(outcome: Outcome, model_id: str) -> Reply:
+    """Return the reply about an attempt that did not succeed."""
+    match outcome:
+        case Failed(error):
+            return Reply.error(error, model_id)
+        case Retryable():
+            return Reply(JobStatus.QUEUED, model_id)
+    return Reply(JobStatus.CANCELLED, model_id)
+
+
+def _check_predicts(job: Job) -> None:
+    if job.kind != "predict":
+        raise _no_prediction(job.id)
+
+
+def _no_prediction(job_id: str) -> errors.NotFound:
+    return errors.NotFound("message_id", f"no job {job_id} predicts")
+
+
+def _may_have_begun(error: Exception) -> bool:
+    """Tell whether a remote call that ended like this may have been carried out."""
+    if not isinstance(error, errors.EndpointUnavailable | errors.Overloaded):
+        return True
+    return bool(error.extra.get("may_have_begun"))
 
 
 def _is_id(text: str | None) -> TypeGuard[str]:
-    """Tell whether a job may be called so."""
+    """Tell whether a text can be the id of a job."""
     try:
         _ID.validate_python(text)
     except ValidationError:

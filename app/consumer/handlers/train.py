@@ -1,187 +1,208 @@
-"""What is done with a message of `queue.model.train`."""
+"""The handler of `queue.model.train`: fit a model, store it, publish it in the job's row."""
 
 import logging
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app import errors
 from app.amqp.message import IncomingMessage, parse_or_reject, reject_with_error
-from app.jobs import retry_policy
-from app.jobs.claim import claim_job, reply_with_end
-from app.jobs.lease import Lease
+from app.jobs.attempt import Claimed, JobAttempts, Released, Trained, outcome_of
+from app.jobs.lease import HeldLease, LeaseKeeper
+from app.jobs.record import Job
 from app.jobs.store import JobStore
 from app.observability import logs
 from app.protocol.replies import Reply
 from app.protocol.requests import TrainRequest
 from app.protocol.types import JobStatus
+from app.protocol.validation import validate
 from app.retry import RetryUntilAvailable
 from app.storage.client import Storage
 from app.training.fit_process import FitLimits, FitRunner
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
-KEEP_SECONDS = 60.0  # how long a fitted model waits for S3 before its fit is thrown away
+KEEP_SECONDS = 60.0  # how long a fitted model waits for S3 before the attempt fails
 
 
 @dataclass(frozen=True)
 class TrainHandler:
-    """The handler of `queue.model.train`.
-
-    What the database refuses for now is asked again, `patiently`. `worker` is the name that a job's
-    row shows; no other may have it.
-    """
+    """Trains. `keep_seconds` is how long a fitted model waits for S3."""
 
     jobs: JobStore
+    attempts: JobAttempts
+    leases: LeaseKeeper
     storage: Storage
-    trainer: FitRunner
+    fits: FitRunner
     limits: FitLimits
-    worker: str
-    patiently: RetryUntilAvailable
+    retry: RetryUntilAvailable
+    keep_seconds: float = KEEP_SECONDS
 
-    def __call__(self, deliveries: list[IncomingMessage]) -> None:
-        """Claim each message's job, fit, store the model, publish it in the row, reply."""
-        for delivery in deliveries:
-            request = parse_or_reject(delivery, TrainRequest)
-            job_id = request.model_id or _id_of(delivery) if request else delivery.message_id
-            if not job_id:
-                continue
-            with logs.job_context(job_id):
-                try:
-                    if request is None:
-                        self._refuse(job_id)
-                    else:
-                        self._train(delivery, request, job_id)
-                except errors.ShuttingDown:
-                    logger.info("handed back")
-                    delivery.requeue()
-                except (errors.Invalid, errors.TooLarge) as error:
-                    reject_with_error(delivery, error)
-                    self._refuse(job_id)
-                except Exception:
-                    self._refuse(job_id)
-                    raise
+    def __call__(self, messages: list[IncomingMessage]) -> None:
+        """Run the job of each message to its end, and reply."""
+        for message in messages:
+            request = parse_or_reject(message, TrainRequest)
+            job_id = request.model_id or _derived_id(message) if request else message.message_id
+            if job_id:
+                with logs.job_context(job_id):
+                    self._handle(message, request, job_id)
 
-    def _refuse(self, job_id: str) -> None:
-        """Count a failure for a queued job whose message came to nothing, lest it come for ever."""
-        wire = errors.Invalid(None, "the job's message was rejected; it is a dead letter").to_wire()
-        # Then it is published, and rejected, again; or the database has no row of such a name.
-        with suppress(errors.Unavailable, errors.Invalid):
-            self.jobs.refuse(job_id, wire, retry_policy.retry_delay(1))
-
-    def _train(self, delivery: IncomingMessage, request: TrainRequest, job_id: str) -> None:
-        claimed = claim_job(self.jobs, self.worker, self.patiently, delivery, request, job_id)
-        if claimed is None:
-            return
-        request, attempt = claimed
-        with logs.log_task(logger, job_id, f"train model={job_id} attempt={attempt}") as task:
-            logger.info("attempt %d: %s on %s", attempt, request.estimator, request.dataset_id)
-            mine = self._concluded(delivery, request, job_id, attempt)
-            job = self.patiently(lambda: self.jobs.get(job_id))
-            reply_with_end(delivery, job)
-            if not mine:
-                cause = "cancelled" if job and job.state is JobStatus.CANCELLED else "fenced"
-                logger.warning("%s: attempt %d has the job no longer", cause, attempt)
-            task.status = job.state if job else JobStatus.ERROR
-        ended = job is not None and job.ended
-        published = job.attempt if job and job.result_key else None
-        for each in range(1 if ended else attempt, attempt + 1):
-            if each != published and (ended or not mine):
-                self._sweep(job_id, each)
-
-    def _concluded(
-        self, delivery: IncomingMessage, request: TrainRequest, job_id: str, attempt: int
-    ) -> bool:
-        """Run an attempt and write how it ended; False when the job was no longer its own."""
+    def _handle(self, message: IncomingMessage, request: TrainRequest | None, job_id: str) -> None:
         try:
-            with Lease(self.jobs, job_id, attempt) as lease:
-                return self._attempt(delivery, request, job_id, attempt, lease)
+            if request is None:
+                self.attempts.count_rejection(job_id)
+            elif claimed := self._claim(message, request, job_id):
+                self._run(message, claimed)
         except errors.ShuttingDown:
-            with suppress(errors.Unavailable):  # else its lease ends, or a redelivery takes it over
-                if self.jobs.release(job_id, attempt) and not delivery.session.alive:
-                    self.jobs.mark_unpublished(
-                        job_id
-                    )  # its message may have been dropped as a duplicate
-            raise
-        except errors.Fenced:
-            return False
-        except errors.Unavailable as error:
-            return self._retry(job_id, attempt, error)
-        except OSError as error:  # a full disk, say: the next attempt may run where there is room
-            logger.exception("attempt %d failed", attempt)
-            refused = errors.Unavailable(f"the consumer's system refused: {error.strerror}")
-            return self._retry(job_id, attempt, refused)
-        except errors.WarrenError as error:
-            return self._fail(job_id, attempt, error)
+            log.info("the message goes back to its queue")
+            message.requeue()
+        except (errors.Invalid, errors.TooLarge) as error:
+            reject_with_error(message, error)
+            self.attempts.count_rejection(job_id)
         except Exception:
-            # A bug: the row must not say for ever that it runs.
-            self._fail(job_id, attempt, errors.WarrenError())
+            self.attempts.count_rejection(job_id)
             raise
 
-    def _attempt(
-        self,
-        delivery: IncomingMessage,
-        request: TrainRequest,
-        job_id: str,
-        attempt: int,
-        lease: Lease,
-    ) -> bool:
-        """Run one attempt and publish its result. Raises what it ends with otherwise."""
+    def _claim(
+        self, message: IncomingMessage, request: TrainRequest, job_id: str
+    ) -> Claimed | None:
+        """Claim the job, and write its row first for a client that speaks only AMQP.
 
-        def arrived(_: int) -> None:
-            lease.check()
-            self.patiently.check()
+        Raises `errors.Invalid` or `TooLarge` for a message that cannot become a row.
+        """
 
-        def fetch(path: Path) -> None:
-            self.storage.get_dataset(request.dataset_id, str(path), arrived)
+        def check(job: Job) -> None:
+            asked = validate(TrainRequest, job.request) if job.kind == "train" else None
+            if asked is None or not asked.asks_the_same(request):
+                raise _Taken("model_id", f"{job_id} is {'another training' if asked else 'taken'}")
 
-        def checked() -> None:
-            delivery.reply(Reply(JobStatus.RECEIVED, job_id))
+        while True:
+            try:
+                claim = self.attempts.claim(job_id, check, redelivered=message.redelivered)
+            except _Taken as error:
+                message.reply(Reply.error(error, job_id))
+                return None
+            match claim:
+                case None:
+                    self.retry(lambda: self._create(message, request, job_id))
+                case Claimed():
+                    return claim
+                case _:
+                    _reply_with_end(message, claim.job)
+                    return None
+
+    def _create(self, message: IncomingMessage, request: TrainRequest, job_id: str) -> bool:
+        request.encode()  # raises for a row from which no message could be published
+        return self.jobs.create(
+            job_id,
+            "train",
+            request.dataset_id,
+            request.model_dump(),
+            reply_to=_storable(message.reply_to),
+            correlation_id=_storable(message.correlation_id),
+        )
+
+    def _run(self, message: IncomingMessage, claimed: Claimed) -> None:
+        job_id, attempt = claimed.job.id, claimed.attempt
+        request = validate(TrainRequest, claimed.job.request)
+        with logs.log_task(log, job_id, f"train model={job_id} attempt={attempt}") as task:
+            log.info("attempt %d: %s on %s", attempt, request.estimator, request.dataset_id)
+            applied = self._conclude(message, claimed, request)
+            job = self.attempts.job(job_id)
+            _reply_with_end(message, job)
+            task.status = job.state if job else JobStatus.ERROR
+        self._delete_unpublished(job_id, attempt, job, applied=applied)
+
+    def _conclude(self, message: IncomingMessage, claimed: Claimed, request: TrainRequest) -> bool:
+        """Fit, and write the outcome; return False if the attempt has lost its job."""
+        with self.leases.hold(claimed.job.id, claimed.attempt) as lease:
+            try:
+                trained = self._train(message, claimed, request, lease)
+            except errors.ShuttingDown:
+                # The broker may have dropped the message of a lost connection as a duplicate.
+                self.attempts.conclude(claimed, Released(message_lost=not message.session.alive))
+                raise
+            except (errors.WarrenError, OSError) as error:
+                return self.attempts.conclude(claimed, outcome_of(error))
+            except Exception as error:
+                self.attempts.conclude(claimed, outcome_of(error))
+                raise
+            return self.attempts.conclude(claimed, trained)
+
+    def _train(
+        self, message: IncomingMessage, claimed: Claimed, request: TrainRequest, lease: HeldLease
+    ) -> Trained:
+        """Fit a model and store its files."""
+        job_id, attempt = claimed.job.id, claimed.attempt
+
+        def beat(progress: float | None = None) -> None:
+            if progress is not None:
+                lease.report(progress)
+            lease.raise_if_lost()
+
+        def on_bytes(_: int) -> None:
+            lease.raise_if_lost()
+            self.retry.check()
 
         limits = FitLimits(
             min(request.max_seconds or self.limits.seconds, self.limits.seconds),
             min(request.max_memory or self.limits.memory, self.limits.memory),
         )
         with TemporaryDirectory(prefix="warren-") as folder:
-            manifest, onnx = self.trainer.fit(
-                request, job_id, Path(folder), limits, fetch, checked, lease.check
+            manifest, onnx = self.fits.fit(
+                request,
+                job_id,
+                Path(folder),
+                limits,
+                lambda path: self.storage.get_dataset(request.dataset_id, str(path), on_bytes),
+                lambda: message.reply(Reply(JobStatus.RECEIVED, job_id)),
+                beat,
             )
-        key, sha256 = self.patiently(
-            lambda: self.storage.put_model(attempt, manifest, onnx), KEEP_SECONDS
+        key, sha256 = self.retry(
+            lambda: self.storage.put_model(attempt, manifest, onnx), self.keep_seconds
         )
-        metrics = manifest.metrics
-        published = self.patiently(
-            lambda: self.jobs.complete_training(job_id, attempt, key, sha256, metrics)
-        )
-        if published:
-            logger.info("attempt %d: published as %s", attempt, key)
-        return published
+        log.info("attempt %d: stored as %s", attempt, key)
+        return Trained(key, sha256, manifest.metrics)
 
-    def _retry(self, job_id: str, attempt: int, error: errors.WarrenError) -> bool:
-        logger.warning("attempt %d failed: %s", attempt, error)
-        job = self.patiently(lambda: self.jobs.get(job_id))
-        delay = retry_policy.retry_delay(job.failures + 1 if job else 1)
-        wire = error.to_wire()
-        applied = self.patiently(lambda: self.jobs.retry(job_id, attempt, wire, delay))
-        if applied:
-            logger.warning("retry in %.1f s, unless that was the last", delay)
-        return applied
+    def _delete_unpublished(
+        self, job_id: str, attempt: int, job: Job | None, *, applied: bool
+    ) -> None:
+        """Delete the files of attempts that will never be published.
 
-    def _fail(self, job_id: str, attempt: int, error: errors.WarrenError) -> bool:
-        wire = error.to_wire()
-        return self.patiently(lambda: self.jobs.fail(job_id, attempt, wire))
-
-    def _sweep(self, job_id: str, attempt: int) -> None:
-        """Remove what an attempt has stored that nobody will ever read."""
-        try:
-            self.storage.delete_model(job_id, attempt)
-        except errors.WarrenError as error:
-            logger.warning("files of attempt %d are left behind: %s", attempt, error)
+        They are this attempt's if it has lost the job, and all but the published one's if the job
+        has ended.
+        """
+        ended = job is not None and job.ended
+        published = job.attempt if job and job.result_key else None
+        for each in range(1 if ended else attempt, attempt + 1):
+            if each != published and (ended or not applied):
+                try:
+                    self.storage.delete_model(job_id, each)
+                except errors.WarrenError as error:
+                    log.warning("files of attempt %d are left behind: %s", each, error)
 
 
-def _id_of(delivery: IncomingMessage) -> str:
-    """Name the job of a client that named none; a redelivery of its message gets the same name."""
-    asked = f"{delivery.reply_to}\n{delivery.correlation_id}\n{delivery.body!r}"
+class _Taken(errors.Invalid):
+    """The id belongs to another job. The message is answered, and is no dead letter."""
+
+
+def _reply_with_end(message: IncomingMessage, job: Job | None) -> None:
+    """Reply with the end of a job; a job that waits for its next attempt has none."""
+    if job is None or not job.ended:
+        return
+    fields = {"metrics": job.metrics, "error": job.error}
+    known = {name: value for name, value in fields.items() if value is not None}
+    log.info("attempt %d: %s %s", job.attempt, job.state, known)
+    message.reply(Reply(job.state, job.id, known))
+
+
+def _storable(name: object) -> str | None:
+    """Return a name as a row can hold it: PostgreSQL refuses NUL, and bytes are no text."""
+    return name if isinstance(name, str) and "\0" not in name else None
+
+
+def _derived_id(message: IncomingMessage) -> str:
+    """Return an id for the job of a client that gave none, the same for a redelivered message."""
+    asked = f"{message.reply_to}\n{message.correlation_id}\n{message.body!r}"
     return uuid.uuid5(uuid.NAMESPACE_OID, asked).hex

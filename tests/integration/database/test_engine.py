@@ -81,7 +81,7 @@ def test_a_lease_ends_by_the_databases_clock(store):
     attempt = run(store)
     assert store.requeue_expired_leases() == 0
     expire(store)
-    assert store.renew("m", attempt)
+    assert store.renew({("m", attempt): None})
     assert store.requeue_expired_leases() == 0
     expire(store)
     assert store.requeue_expired_leases() == 1

@@ -24,7 +24,7 @@ def test_a_lease_is_renewed_by_its_attempt(store):
     attempt = run(store)
     expire(store)
 
-    assert store.renew("m", attempt)  # late, but nobody has taken the job
+    assert store.renew({("m", attempt): None})  # late, but nobody has taken the job
 
     job = store.get("m")
     assert job.lease_until > job.started_at
@@ -37,7 +37,7 @@ def test_each_renewal_moves_the_lease(store):
     before = store.get("m").lease_until
     wait_for_the_clock(store)
 
-    assert store.renew("m", attempt)
+    assert store.renew({("m", attempt): None})
 
     assert store.get("m").lease_until > before
 
@@ -45,17 +45,17 @@ def test_each_renewal_moves_the_lease(store):
 def test_a_renewal_brings_the_progress_or_leaves_it(store):
     attempt = run(store)
 
-    assert store.renew("m", attempt, 0.25)
+    assert store.renew({("m", attempt): 0.25})
     assert store.get("m").progress == 0.25
-    assert store.renew("m", attempt)
+    assert store.renew({("m", attempt): None})
     assert store.get("m").progress == 0.25
-    assert store.renew("m", attempt, 0.0)
+    assert store.renew({("m", attempt): 0.0})
     assert store.get("m").progress == 0.0
 
 
 def test_an_attempt_begins_without_progress(store):
     attempt = run(store)
-    assert store.renew("m", attempt, 0.9)
+    assert store.renew({("m", attempt): 0.9})
     assert store.release("m", attempt)
 
     store.claim("m", "worker 2", redelivered=False)
@@ -214,19 +214,31 @@ def test_takeovers_retries_and_lost_leases_count_as_one_sort_of_failure(store):
 # Many leases at once.
 
 
-def test_all_leases_of_a_worker_are_renewed_at_once(store):
+def test_many_leases_are_renewed_at_once(store):
     for name in ("one", "two", "left"):
-        run(store, name, kind="predict")
+        assert run(store, name, kind="predict") == 1
         expire(store, name)
     before = {name: store.get(name) for name in ("one", "two")}
 
-    assert store.renew_all("worker", ["one", "two"]) == {"one", "two"}
+    assert store.renew({("one", 1): None, ("two", 1): None}) == {("one", 1), ("two", 1)}
 
     for name, old in before.items():
         assert store.get(name).lease_until > old.lease_until
         assert store.get(name).version == old.version  # nobody is told of it
     assert store.requeue_expired_leases() == 1
     assert store.get("left").state is JobStatus.QUEUED
+
+
+def test_the_progress_of_each_job_is_its_own(store):
+    for name in ("one", "two", "three"):
+        run(store, name)
+    versions = {name: store.get(name).version for name in ("one", "two", "three")}
+
+    store.renew({("one", 1): 0.25, ("two", 1): None, ("three", 1): 0.75, ("gone", 1): 0.5})
+
+    assert [store.get(name).progress for name in ("one", "two", "three")] == [0.25, None, 0.75]
+    grown = [store.get(name).version - versions[name] for name in ("one", "two", "three")]
+    assert grown == [1, 0, 1]
 
 
 def test_what_is_lost_is_not_renewed(store):
@@ -241,7 +253,7 @@ def test_what_is_lost_is_not_renewed(store):
     accept(store, "queued")
 
     names = ["mine", "cancelled", "failed", "taken", "queued", "nobody"]
-    assert store.renew_all("worker", names) == {"mine"}
+    assert store.renew(dict.fromkeys((name, 1) for name in names)) == {("mine", 1)}
     assert store.get("taken").lease_until == lease
 
 

@@ -547,7 +547,7 @@ def test_a_relay_that_has_just_begun_lets_the_holders_of_leases_come_first(
     start()
     pass_a_round(store, seen)
 
-    assert store.renew("m", attempt)
+    assert store.renew({("m", attempt): None})
     clock.go_on()
     pass_a_round(store, seen)
     assert store.complete_training("m", attempt, *RESULT)
@@ -570,7 +570,7 @@ def test_after_the_database_was_away_the_holders_of_leases_come_first(
     pass_a_round(store, seen)
 
     assert [store.get(name).state for name in attempts] == [JobStatus.RUNNING] * 2
-    assert store.renew("alive", attempts["alive"])
+    assert store.renew({("alive", attempts["alive"]): None})
     clock.go_on()
     seen.find("dead")
     assert store.complete_training("alive", attempts["alive"], *RESULT)
@@ -593,7 +593,7 @@ def test_after_the_broker_was_away_the_holders_of_leases_come_first(
         expire(store)
         pass_a_round(store, seen)
 
-        assert store.renew("m", attempt)
+        assert store.renew({("m", attempt): None})
         expire(store)
         clock.go_on()
         seen.find("m")

@@ -281,8 +281,8 @@ class Machine(RuleBasedStateMachine):
     def renew(self, which, how):
         held = self.attempt(which)
         progress = how / 100 if how % 2 else None
-        renewed = self.store.renew(held.job, held.attempt, progress)
-        assert renewed == self.is_current(held)
+        renewed = self.store.renew({(held.job, held.attempt): progress})
+        assert bool(renewed) == self.is_current(held)
         if renewed:
             self.known[held.job].lease = "good"
 

@@ -221,7 +221,7 @@ def test_a_job_that_has_not_ended_is_cancelled(store, state):
     assert job.state is JobStatus.CANCELLED
     assert job.ended_at >= job.created_at
     assert not store.cancel("m")
-    assert not store.renew("m", attempt)  # by which its consumer learns of it
+    assert not store.renew({("m", attempt): None})  # by which its consumer learns of it
     assert store.get("m") == job
 
 
@@ -247,7 +247,7 @@ def test_a_job_that_has_ended_does_not_change(store, state):
     assert store.claim("m", "late", redelivered=False) is None
     assert store.claim("m", "late", redelivered=True) is None
     assert store.claim("m", before.worker, redelivered=True) is None
-    assert not store.renew("m", attempt, 0.5)
+    assert not store.renew({("m", attempt): 0.5})
     assert not store.complete_training("m", attempt, "late/", "b" * 64, {})
     assert not store.fail("m", attempt, {"type": "late"})
     assert not store.retry("m", attempt, {"type": "late"}, 1.0)
@@ -264,7 +264,7 @@ def test_a_job_that_is_queued_is_not_changed_by_an_attempt(store):
     attempt = in_state(store, JobStatus.QUEUED)
     before = store.get("m")
 
-    assert not store.renew("m", attempt, 0.5)
+    assert not store.renew({("m", attempt): 0.5})
     assert not store.complete_training("m", attempt, *RESULT)
     assert not store.fail("m", attempt, ERROR)
     assert not store.retry("m", attempt, ERROR, 1.0)
@@ -280,7 +280,7 @@ def test_the_wrong_attempt_changes_nothing(store, attempt):
     assert store.claim("m", "worker 2", redelivered=False) == 2
     before = store.get("m")
 
-    assert not store.renew("m", attempt, 0.5)
+    assert not store.renew({("m", attempt): 0.5})
     assert not store.complete_training("m", attempt, *RESULT)
     assert not store.fail("m", attempt, ERROR)
     assert not store.retry("m", attempt, ERROR, 1.0)
@@ -313,7 +313,7 @@ def test_the_version_grows_with_whatever_a_user_may_see(store):
 
     attempt = store.claim("m", "worker", redelivered=False)
     assert grew()
-    assert grew(store.renew("m", attempt, 0.5))
+    assert grew(store.renew({("m", attempt): 0.5}))
     assert grew(store.retry("m", attempt, ERROR, 0.0))
     attempt = store.claim("m", "worker", redelivered=False)
     assert grew()
@@ -330,7 +330,7 @@ def test_the_version_grows_with_whatever_a_user_may_see(store):
 def test_the_version_does_not_grow_with_what_nobody_sees(store):
     attempt = run(store)
     running = store.get("m").version
-    assert store.renew("m", attempt)
+    assert store.renew({("m", attempt): None})
     assert store.get("m").version == running
 
     assert store.release("m", attempt)

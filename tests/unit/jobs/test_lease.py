@@ -1,28 +1,38 @@
-import logging
 import threading
 
 import pytest
 
 from app import errors
 from app.database.engine import database_now
-from app.jobs import lease as lease_module
-from app.jobs.lease import Lease
-from app.observability import logs
+from app.jobs.lease import LeaseKeeper
 from app.protocol.types import JobStatus
 from tests.support.fakes import FaultyJobs
 from tests.support.waiting import until
 
+SECONDS = 20
 
-@pytest.fixture(autouse=True)
-def often(monkeypatch):
-    """Renew as often as a test can wait for."""
-    monkeypatch.setattr(lease_module, "RENEW_SECONDS", 0.005)
+
+class SlowJobs(FaultyJobs):
+    """A table whose renewals a test sees, and may hold up."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.renewals = []
+        self.asked = threading.Event()
+        self.answer = threading.Event()
+        self.answer.set()
+
+    def renew(self, held):
+        self.renewals.append(dict(held))
+        self.asked.set()
+        assert self.answer.wait(SECONDS)
+        return super().renew(held)
 
 
 @pytest.fixture
 def jobs(tmp_path):
     """A table with a job that runs."""
-    made = FaultyJobs(tmp_path / "jobs.db")
+    made = SlowJobs(tmp_path / "jobs.db")
     made.create("m", "train", "data", {})
     made.claim("m", "worker 1", redelivered=False)
     yield made
@@ -30,18 +40,21 @@ def jobs(tmp_path):
 
 
 @pytest.fixture
-def held(jobs):
-    """A lease that has ended with its test, on leaving or earlier."""
-    made = Lease(jobs, "m", 1)
+def keeper(jobs):
+    """A keeper that renews as often as a test can wait for."""
+    made = LeaseKeeper(jobs, renew_seconds=0.005)
+    made.start()
     yield made
-    made.join(20)
+    jobs.answer.set()
+    made.stop()
+    made.join(SECONDS)
     assert not made.is_alive()
 
 
-def renewed(jobs):
+def renewed(jobs, job_id="m"):
     """Wait for the next renewal."""
-    before = jobs.get("m").lease_until
-    until(lambda: jobs.get("m").lease_until > before, "the lease is renewed")
+    before = jobs.get(job_id).lease_until
+    until(lambda: jobs.get(job_id).lease_until > before, "the lease is renewed")
 
 
 def fenced(lease):
@@ -49,7 +62,7 @@ def fenced(lease):
 
     def raises():
         try:
-            lease.check()
+            lease.raise_if_lost()
         except errors.Fenced:
             return True
         return False
@@ -57,99 +70,113 @@ def fenced(lease):
     until(raises, "the loss is noticed")
 
 
-def test_a_lease_is_renewed_again_and_again(jobs, held):
-    with held as entered:
-        assert entered is held
+def test_a_lease_is_renewed_again_and_again(jobs, keeper):
+    with keeper.hold("m", 1) as lease:
         renewed(jobs)
         renewed(jobs)
-        held.check()
+        lease.raise_if_lost()
 
     assert jobs.get("m").state is JobStatus.RUNNING
+    assert keeper.healthy
 
 
-def test_a_lease_ends_on_leaving(jobs, held):
-    with held:
+def test_many_leases_are_renewed_in_one_statement(jobs, keeper):
+    jobs.create("n", "train", "data", {})
+    jobs.claim("n", "worker 1", redelivered=False)
+
+    with keeper.hold("m", 1), keeper.hold("n", 1):
         renewed(jobs)
-
-    held.join(20)
-    assert not held.is_alive()
-
-
-def test_a_lease_ends_when_what_it_is_for_raises(jobs, held):
-    with pytest.raises(KeyError), held:
-        raise KeyError
-
-    held.join(20)
-    assert not held.is_alive()
+        renewed(jobs, "n")
+        until(lambda: set(jobs.renewals[-1]) == {("m", 1), ("n", 1)}, "both are renewed together")
 
 
-def test_leaving_does_not_wait_for_a_database_that_hangs(jobs, held, monkeypatch):
-    asked, answer = threading.Event(), threading.Event()
+@pytest.mark.parametrize("error", [None, KeyError])
+def test_a_lease_is_not_renewed_after_its_block(jobs, keeper, error):
+    jobs.create("n", "train", "data", {})
+    jobs.claim("n", "worker 1", redelivered=False)
 
-    def hang(*_):
-        asked.set()
-        return answer.wait(60)
+    def leave():
+        with keeper.hold("m", 1):
+            renewed(jobs)
+            if error:
+                raise error
 
-    monkeypatch.setattr(jobs, "renew", hang)
-    with held:
-        assert asked.wait(20)
-    assert held.is_alive()
-    answer.set()
+    with keeper.hold("n", 1):
+        if error:
+            with pytest.raises(error):
+                leave()
+        else:
+            leave()
+        renewed(jobs, "n")  # one may have been under way
+        seen = len(jobs.renewals)
+        until(lambda: len(jobs.renewals) > seen, "the next renewal")
+        assert set(jobs.renewals[-1]) == {("n", 1)}
 
 
-def test_progress_is_written_once(jobs, held):
+def test_leaving_does_not_wait_for_a_database_that_hangs(jobs, keeper):
+    jobs.answer.clear()
+    with keeper.hold("m", 1):
+        assert jobs.asked.wait(SECONDS)
+    assert keeper.is_alive()
+
+
+def test_progress_is_written_once(jobs, keeper):
     version = jobs.get("m").version
-    with held:
-        held.check(0.25)
+    with keeper.hold("m", 1) as lease:
+        lease.report(0.25)
         until(lambda: jobs.get("m").progress == 0.25, "the progress is written")
-        held.check()
         renewed(jobs)
         renewed(jobs)
         assert jobs.get("m").version == version + 1
 
-        held.check(0.0)
+        lease.report(0.0)
         until(lambda: jobs.get("m").progress == 0.0, "the progress is written")
         assert jobs.get("m").version == version + 2
 
 
-def test_progress_outlasts_a_database_that_is_away(jobs, held):
+def test_progress_outlasts_an_unavailable_database(jobs, keeper):
     jobs.before["renew"] = [errors.DatabaseUnavailable() for _ in range(3)]
-    held.check(0.5)
 
-    with held:
+    with keeper.hold("m", 1) as lease:
+        lease.report(0.5)
         until(lambda: jobs.get("m").progress == 0.5, "the progress is written")
 
     assert jobs.before["renew"] == []
 
 
-def test_newer_progress_is_not_overwritten_by_what_could_not_be_written(jobs, held, monkeypatch):
-    written = []
+def test_newer_progress_is_not_overwritten_by_what_could_not_be_written(jobs, keeper):
+    jobs.answer.clear()
+    with keeper.hold("m", 1) as lease:
+        lease.report(0.5)
+        until(lambda: {("m", 1): 0.5} in jobs.renewals, "the first try")
+        lease.report(0.75)
+        jobs.before["renew"] = [errors.DatabaseUnavailable()]
+        jobs.answer.set()
+        until(lambda: jobs.get("m").progress == 0.75, "the newer progress is written")
 
-    def renew(job_id, attempt, progress):
-        written.append(progress)
-        if len(written) == 1:
-            held.check(0.75)
-            raise errors.DatabaseUnavailable
-        return True
-
-    monkeypatch.setattr(jobs, "renew", renew)
-    held.check(0.5)
-    with held:
-        until(lambda: len(written) > 2, "three renewals")
-
-    assert written[:3] == [0.5, 0.75, None]
+    written = [renewal[("m", 1)] for renewal in jobs.renewals if renewal[("m", 1)] is not None]
+    assert written[-1] == 0.75
+    assert 0.5 not in written[written.index(0.75) :]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_lease_survives_a_database_that_is_away(jobs, held, when, caplog):
+def test_a_lease_survives_an_unavailable_database(jobs, keeper, when, caplog):
     getattr(jobs, when)["renew"] = [errors.DatabaseUnavailable("just now") for _ in range(3)]
 
-    with held:
+    with keeper.hold("m", 1) as lease:
         until(lambda: not getattr(jobs, when)["renew"], "the database is back")
         renewed(jobs)
-        held.check()
+        lease.raise_if_lost()
 
     assert sum("just now" in line for line in caplog.messages) == 3
+
+
+def test_a_bug_does_not_end_the_keeper(jobs, keeper, caplog):
+    jobs.before["renew"] = [RuntimeError("a bug")]
+
+    with keeper.hold("m", 1):
+        until(lambda: "a bug" in caplog.text, "the bug is met")
+        renewed(jobs)
 
 
 LOSSES = {
@@ -165,55 +192,35 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_loss_is_noticed_and_the_lease_ends(jobs, held, loss):
-    with held:
+def test_a_loss_is_noticed_and_told_once(jobs, keeper, loss):
+    told = []
+    with keeper.hold("m", 1, lambda: told.append(threading.current_thread().name)) as lease:
         until(lambda: LOSSES[loss](jobs), loss)
+        fenced(lease)
+        seen = len(jobs.renewals)
+        until(lambda: len(jobs.renewals) > seen + 1, "two more renewals")
 
-        fenced(held)
-        held.join(20)
-        assert not held.is_alive()
-        with pytest.raises(errors.Fenced):
-            held.check(0.5)
-
+    assert told == ["leases"]
     assert jobs.get("m").progress in (None, 1.0)
 
 
-def test_a_lost_lease_does_not_renew_that_of_the_next_attempt(jobs, held):
+def test_a_lost_lease_does_not_renew_that_of_the_next_attempt(jobs, keeper):
     jobs.release("m", 1)
     jobs.claim("m", "worker 2", redelivered=False)
     before = jobs.get("m")
 
-    held.check(0.5)
-    with held:
-        fenced(held)
+    with keeper.hold("m", 1) as lease:
+        lease.report(0.5)
+        fenced(lease)
 
     assert jobs.get("m") == before
 
 
-def test_a_loss_is_noticed_when_the_database_is_back(jobs, held):
+def test_a_loss_is_noticed_when_the_database_is_back(jobs, keeper):
     jobs.before["renew"] = [errors.DatabaseUnavailable() for _ in range(3)]
     jobs.cancel("m")
 
-    with held:
-        fenced(held)
+    with keeper.hold("m", 1) as lease:
+        fenced(lease)
 
     assert jobs.before["renew"] == []
-
-
-def test_every_line_of_a_lease_names_its_job(jobs, held):
-    names = []
-
-    class Job(logging.Handler):
-        def emit(self, record):
-            names.append(logs.current_job())
-
-    handler = Job()
-    lease_module.logger.addHandler(handler)
-    try:
-        jobs.before["renew"] = [errors.DatabaseUnavailable()]
-        with held:
-            until(lambda: names, "a line")
-    finally:
-        lease_module.logger.removeHandler(handler)
-
-    assert names == ["m"]

@@ -12,9 +12,11 @@ from app import errors
 from app.amqp.async_message import AsyncMessage
 from app.amqp.message import Disposition
 from app.amqp.topology import PREDICT_ASYNC_QUEUE
-from app.consumer.handlers import predict_async
+from app.consumer.handlers.async_prediction import AsyncPrediction
 from app.consumer.handlers.predict_async import AsyncPredictHandler
 from app.inference.cache import ModelCache
+from app.jobs.attempt import JobAttempts
+from app.jobs.lease import LeaseKeeper
 from app.jobs.store import JobStore
 from app.models.registry import find_model, register_model
 from app.protocol.types import JobStatus
@@ -27,12 +29,6 @@ FAR = {"url": "http://127.0.0.1:1/", "limit": 1}
 SECONDS = 20
 
 
-@pytest.fixture(autouse=True)
-def often(monkeypatch):
-    """Leases are renewed more often than in production."""
-    monkeypatch.setattr(predict_async, "RENEW_SECONDS", 0.02)
-
-
 class Faulty(JobStore):
     """A job table of which calls may be refused: by name, so many times."""
 
@@ -40,6 +36,7 @@ class Faulty(JobStore):
         super().__init__(url)
         self.refuse = {}
         self.seen = []
+        self.then = {}  # what a test does when a call has been answered, by name
 
     def __getattribute__(self, name):
         found = super().__getattribute__(name)
@@ -48,7 +45,7 @@ class Faulty(JobStore):
             "claim",
             "inputs",
             "complete_prediction",
-            "renew_all",
+            "renew",
             "fail",
             "release",
         ):
@@ -59,7 +56,10 @@ class Faulty(JobStore):
             if self.refuse.get(name, 0) > 0:
                 self.refuse[name] -= 1
                 raise errors.DatabaseUnavailable("away")
-            return found(*args, **kwargs)
+            answer = found(*args, **kwargs)
+            if name in self.then:
+                self.then[name]()
+            return answer
 
         return call
 
@@ -136,14 +136,16 @@ class Warren:
     @asynccontextmanager
     async def open(self):
         cache = ModelCache(lambda model_id: self.load(model_id), 100)
-        patiently = RetryUntilAvailable(self.ending)
-        async with AsyncPredictHandler(
-            self.store, WORKER, self.find, cache, self.far, patiently
-        ) as made:
+        retry = RetryUntilAvailable(self.ending)
+        leases = LeaseKeeper(self.store, renew_seconds=0.02)
+        leases.start()
+        prediction = AsyncPrediction(self.store, self.find, cache, self.far, retry)
+        attempts = JobAttempts(self.store, WORKER, retry)
+        async with AsyncPredictHandler(attempts, leases, prediction) as made:
             self.handler = made
             yield self
-        for pool in (made._database, made._lease, made._asker.threads):
-            pool.shutdown()  # they may hold connections for a moment yet
+        leases.stop()
+        leases.join(SECONDS)
 
     def call(self, job_id, reply_to="reply"):
         body = json.dumps({"job_id": job_id}).encode()
@@ -471,8 +473,8 @@ def test_leases_are_renewed_though_the_database_was_away(store, warren):
         warren.far.hold()
         tasks = [warren.begin(job_id)[1] for job_id in names]
         await until(lambda: len(warren.far.asked) == 2)
-        store.refuse = {"renew_all": 2}
-        await until(lambda: store.refuse["renew_all"] == 0)
+        store.refuse = {"renew": 2}
+        await until(lambda: store.refuse["renew"] == 0)
         for job_id in names:
             expire(store, job_id)
         ends = {job_id: store.get(job_id).lease_until for job_id in names}
@@ -563,12 +565,15 @@ def test_who_is_cancelled_hands_back_what_may_be_done_again(
     assert job.error is None or "may have been carried out" in job.error["detail"]
 
 
-def test_who_is_cancelled_before_it_has_begun_hands_back(store, warren, monkeypatch):
+def test_who_is_cancelled_before_it_has_begun_hands_back(store, warren):
     asked(store, "far")
     claiming, claimed = threading.Event(), threading.Event()
-    monkeypatch.setattr(
-        AsyncPredictHandler, "_claim", _claim_slowly(AsyncPredictHandler._claim, claiming, claimed)
-    )
+
+    def slowly():
+        claiming.set()
+        assert claimed.wait(SECONDS)
+
+    store.then["claim"] = slowly
 
     async def test():
         call, task = warren.begin()
@@ -583,16 +588,6 @@ def test_who_is_cancelled_before_it_has_begun_hands_back(store, warren, monkeypa
     job = store.get("m")
     assert (job.state, job.attempt, job.worker) == (JobStatus.QUEUED, 1, None)
     assert warren.far.asked == []
-
-
-def _claim_slowly(claim, claiming, claimed):
-    def slowly(self, job_id):
-        found = claim(self, job_id)
-        claiming.set()
-        assert claimed.wait(SECONDS)
-        return found
-
-    return slowly
 
 
 def test_what_waits_for_its_turn_at_a_model_is_handed_back(store, warren):
@@ -621,17 +616,15 @@ def test_an_end_while_the_database_is_away(store, warren):
     assert store.get("m").attempt == 0
 
 
-def test_what_is_answered_when_the_end_comes_is_written(store, warren, monkeypatch):
+def test_what_is_answered_when_the_end_comes_is_written(store, warren):
     asked(store, "far")
     writing, written = threading.Event(), threading.Event()
-    plain = JobStore.complete_prediction
 
-    def slowly(self, *args):
+    def slowly():
         writing.set()
         assert written.wait(SECONDS)
-        return plain(self, *args)
 
-    monkeypatch.setattr(JobStore, "complete_prediction", slowly)
+    store.then["complete_prediction"] = slowly
 
     async def test():
         call, task = warren.begin()

@@ -4,12 +4,13 @@ from time import sleep
 
 import pytest
 
-from app import errors, retry
+from app import errors
 from app.amqp.message import Disposition
 from app.consumer.handlers import train
 from app.database.engine import database_now
-from app.jobs import lease, retry_policy
-from app.jobs.claim import LOOKS, WATCH_SECONDS
+from app.jobs.attempt import WATCH_SECONDS, JobAttempts
+from app.jobs.lease import LeaseKeeper
+from app.jobs.store import SUSPECT_SECONDS
 from app.observability import logs
 from app.protocol.types import JobStatus
 from app.retry import RetryUntilAvailable
@@ -25,19 +26,32 @@ AWAY = errors.DatabaseUnavailable
 class Bench:
     """The handler of trainings, on a real table and fakes of all else."""
 
-    def __init__(self, path):
+    def __init__(self, path, renew_seconds=1.0):
         self.jobs = FaultyJobs(path)
         self.storage = FakeStorage()
         self.trainer = FakeTrainer()
         self.stopping = Pauses()
+        self.failures = []
+        self.delay = 0.0
+        self.leases = LeaseKeeper(self.jobs, renew_seconds)
+        self.leases.start()
         self.train = self.consumer("worker 1", self.stopping)
         self.jobs.create("m", "train", "data", TRAINING)
 
-    def consumer(self, name, stopping):
-        limits = FitLimits(100.0, 10**9)
-        return train.TrainHandler(
-            self.jobs, self.storage, self.trainer, limits, name, RetryUntilAvailable(stopping)
-        )
+    def consumer(self, name, stopping, **options):
+        retry = RetryUntilAvailable(stopping, lambda: itertools.repeat(0.0))
+        attempts = JobAttempts(self.jobs, name, retry, retry_delay=self.retry_delay)
+        parts = (self.jobs, attempts, self.leases, self.storage, self.trainer)
+        return train.TrainHandler(*parts, FitLimits(100.0, 10**9), retry, **options)
+
+    def retry_delay(self, failures):
+        self.failures.append(failures)
+        return self.delay
+
+    def close(self):
+        self.leases.stop()
+        self.leases.join()
+        self.jobs.close()
 
     def handle(self, body=None, **changes):
         message = delivery(TRAINING if body is None else body, **changes)
@@ -68,11 +82,18 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path, monkeypatch):
-    monkeypatch.setattr(retry, "backoff_delays", lambda: itertools.repeat(0.0))
+def bench(tmp_path):
     made = Bench(tmp_path / "jobs.db")
     yield made
-    made.jobs.close()
+    made.close()
+
+
+@pytest.fixture
+def renewing(tmp_path):
+    """A bench whose leases are renewed all the time."""
+    made = Bench(tmp_path / "jobs.db", renew_seconds=0.001)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -179,21 +200,20 @@ def test_a_request_may_ask_for_less_than_the_limits_and_not_for_more(bench, aske
     assert bench.trainer.limits == [limits]
 
 
-def test_the_progress_of_a_fit_is_seen_in_its_row(bench, monkeypatch):
-    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.001)
+def test_the_progress_of_a_fit_is_seen_in_its_row(renewing):
     seen = []
 
     def meanwhile(on_beat):
         on_beat(0.25)
-        while bench.row.progress is None:
+        while renewing.row.progress is None:
             on_beat(None)
-        seen.append(bench.row.progress)
+        seen.append(renewing.row.progress)
 
-    bench.trainer.meanwhile = meanwhile
-    bench.handle()
+    renewing.trainer.meanwhile = meanwhile
+    renewing.handle()
 
     assert seen == [0.25]
-    assert bench.row.progress == 1.0
+    assert renewing.row.progress == 1.0
 
 
 # Messages that are none, and errors that would come again.
@@ -307,9 +327,9 @@ REFUSED = {"type": "unavailable", "detail": "the consumer's system refused: No s
 
 
 @pytest.fixture(params=FAILURES)
-def fails(bench, request, monkeypatch):
+def fails(bench, request):
     """Let an attempt fail with what may not come again; return what is told of it."""
-    monkeypatch.setattr(train, "KEEP_SECONDS", -1.0)
+    bench.train = bench.consumer("worker 1", bench.stopping, keep_seconds=-1.0)
     part, method, kind = FAILURES[request.param]
 
     def fail():
@@ -320,10 +340,8 @@ def fails(bench, request, monkeypatch):
     return fail
 
 
-def test_what_failed_and_may_yet_succeed_is_retried_after_a_while(
-    bench, fails, monkeypatch, logged
-):
-    monkeypatch.setattr(retry_policy, "retry_delay", lambda failures: 1000.0 * failures)
+def test_what_failed_and_may_yet_succeed_is_retried_after_a_while(bench, fails, logged):
+    bench.delay = 1000.0
     error = fails()
 
     message = bench.handle()
@@ -338,10 +356,7 @@ def test_what_failed_and_may_yet_succeed_is_retried_after_a_while(
     assert len(logged("retry")) == 1
 
 
-def test_each_failure_leads_to_the_next_rung_and_the_last_ends_the_job(bench, fails, monkeypatch):
-    asked = []
-    monkeypatch.setattr(retry_policy, "retry_delay", lambda failures: asked.append(failures) or 0.0)
-
+def test_each_failure_leads_to_the_next_rung_and_the_last_ends_the_job(bench, fails):
     for number in range(1, 4):
         fails()
         assert statuses(bench.handle()) == ["TASK_RECEIVED"]
@@ -352,7 +367,7 @@ def test_each_failure_leads_to_the_next_rung_and_the_last_ends_the_job(bench, fa
     assert statuses(message) == ["TASK_RECEIVED", "TASK_ERROR"]
     assert last(message)["error"] == error
     assert (bench.row.state, bench.row.failures, bench.row.attempt) == (JobStatus.ERROR, 4, 4)
-    assert asked == [1, 2, 3, 4]
+    assert bench.failures == [1, 2, 3, 4]
 
 
 def test_the_next_attempt_may_succeed_and_sweeps_what_the_others_left(bench, fails):
@@ -410,7 +425,7 @@ def test_a_job_that_runs_elsewhere_is_not_run_again(bench, logged):
 
 def test_a_message_that_comes_again_while_the_lease_is_renewed_is_dropped(bench, logged):
     attempt = bench.run_elsewhere()
-    bench.stopping.meanwhile = lambda: bench.jobs.renew("m", attempt) and sleep(0.002)
+    bench.stopping.meanwhile = lambda: bench.jobs.renew({("m", attempt): None}) and sleep(0.002)
 
     message = bench.handle(redelivered=True)
 
@@ -441,8 +456,8 @@ def test_a_job_is_not_taken_over_before_its_lease_was_watched(bench):
     bench.silence()  # the database was away, say
 
     def meanwhile():
-        if bench.stopping.count == LOOKS - 1:
-            bench.jobs.renew("m", attempt)
+        if bench.stopping.count == round(SUSPECT_SECONDS / WATCH_SECONDS) - 1:
+            bench.jobs.renew({("m", attempt): None})
 
     bench.stopping.meanwhile = meanwhile
     bench.handle(redelivered=True)
@@ -619,52 +634,49 @@ def until_it_raises(on_beat):
         on_beat(None)
 
 
-def test_a_fit_ends_when_its_job_is_cancelled(bench, monkeypatch, logged):
-    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.001)
+def test_a_fit_ends_when_its_job_is_cancelled(renewing, logged):
 
     def meanwhile(on_beat):
-        bench.jobs.cancel("m")
+        renewing.jobs.cancel("m")
         until_it_raises(on_beat)
 
-    bench.trainer.meanwhile = meanwhile
+    renewing.trainer.meanwhile = meanwhile
 
-    message = bench.handle()
+    message = renewing.handle()
 
     assert statuses(message) == ["TASK_RECEIVED", "TASK_CANCELLED"]
     assert message.verdict is Disposition.ACK
-    assert bench.row.state is JobStatus.CANCELLED
-    assert bench.storage.models == []
+    assert renewing.row.state is JobStatus.CANCELLED
+    assert renewing.storage.models == []
     assert len(logged("cancelled")) == 1
     assert logged("fenced") == []
 
 
-def test_a_fit_ends_when_its_job_is_taken_over(bench, monkeypatch, logged):
-    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.001)
+def test_a_fit_ends_when_its_job_is_taken_over(renewing, logged):
 
     def meanwhile(on_beat):
-        while not bench.take_over():
+        while not renewing.take_over():
             pass
         until_it_raises(on_beat)
 
-    bench.trainer.meanwhile = meanwhile
+    renewing.trainer.meanwhile = meanwhile
 
-    message = bench.handle()
+    message = renewing.handle()
 
     assert statuses(message) == ["TASK_RECEIVED"]
-    assert (bench.row.worker, bench.row.attempt) == ("worker 2", 2)
+    assert (renewing.row.worker, renewing.row.attempt) == ("worker 2", 2)
     assert len(logged("fenced")) == 1
 
 
-def test_a_download_ends_when_its_job_is_cancelled(bench, monkeypatch):
-    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.001)
+def test_a_download_ends_when_its_job_is_cancelled(renewing):
 
     def download(dataset_id, path, on_bytes):
-        bench.jobs.cancel("m")
+        renewing.jobs.cancel("m")
         until_it_raises(on_bytes)
 
-    bench.storage.get_dataset = download
+    renewing.storage.get_dataset = download
 
-    message = bench.handle()
+    message = renewing.handle()
 
     assert statuses(message) == ["TASK_RECEIVED", "TASK_CANCELLED"]
 
@@ -738,11 +750,9 @@ def test_a_database_that_is_away_is_waited_for(bench, away, step):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_consumer_that_stops_does_not_wait_for_the_database_and_loses_nothing(
-    bench, away, step, monkeypatch
-):
+def test_a_consumer_that_stops_does_not_wait_for_the_database_and_loses_nothing(bench, away, step):
     away(*step)
-    monkeypatch.setattr(bench.stopping, "meanwhile", bench.stopping.set)
+    bench.stopping.meanwhile = bench.stopping.set
 
     message = bench.handle()
     assert message.verdict is Disposition.REQUEUE
@@ -861,11 +871,11 @@ def test_every_line_of_a_training_names_its_job(bench, caplog):
             jobs.append(logs.current_job())
 
     handler = Job()
-    train.logger.addHandler(handler)
+    train.log.addHandler(handler)
     try:
         with caplog.at_level(logging.INFO):
             bench.handle()
     finally:
-        train.logger.removeHandler(handler)
+        train.log.removeHandler(handler)
 
     assert set(jobs) == {"m"}

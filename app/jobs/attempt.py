@@ -1,0 +1,239 @@
+"""One attempt of a job: claim it, run it, conclude it.
+
+Every step is a compare-and-set on the job's id and the attempt's number, which is a fencing token.
+A late step changes no row. Handlers run the attempt; this module knows no AMQP and no event loop.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from app import errors
+from app.jobs import retry_policy
+from app.jobs.record import Job
+from app.jobs.store import SUSPECT_SECONDS, JobStore
+from app.protocol.types import JobStatus
+from app.retry import RetryUntilAvailable
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 0.25  # between two looks at the lease of a redelivered job
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The job is this attempt's to run."""
+
+    job: Job
+    attempt: int
+
+
+@dataclass(frozen=True)
+class AlreadyEnded:
+    """The job has ended."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class RunsElsewhere:
+    """Another attempt runs the job."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training is done: the key of the model's folder, its file's sha256, and the metrics."""
+
+    key: str
+    sha256: str
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A prediction is done."""
+
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Retryable:
+    """The attempt failed; the next one may succeed."""
+
+    error: errors.WarrenError
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The attempt failed, and the next one would fail alike."""
+
+    error: errors.WarrenError
+
+
+@dataclass(frozen=True)
+class Released:
+    """The attempt was given up without a failure, for another consumer to run the job.
+
+    `message_lost` says that its message may not come back to the queue, so that the relay publishes
+    another one.
+    """
+
+    message_lost: bool = False
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The attempt has lost its job."""
+
+
+Outcome = Trained | Predicted | Retryable | Failed | Released | Lost
+
+
+def outcome_of(error: Exception, *, may_have_run: bool = False) -> Outcome:
+    """Return what an error means for the job.
+
+    `may_have_run` says that the work was perhaps done, and must not be done twice.
+    """
+    match error:
+        case errors.ShuttingDown():
+            return Released()
+        case errors.Fenced():
+            return Lost()
+        case errors.Unavailable() if not may_have_run:
+            return Retryable(error)
+        case errors.WarrenError():
+            return Failed(error)
+        case OSError() if (
+            not may_have_run
+        ):  # a full disk, say: the next attempt may run on another machine
+            refused = f"the consumer's system refused: {error.strerror}"
+            return Retryable(errors.Unavailable(refused))
+    return Failed(errors.WarrenError())  # a bug
+
+
+class JobAttempts:
+    """Claims and concludes attempts in the name of one worker.
+
+    No other worker may have its name. Methods block, and retry until the database is available;
+    they raise `errors.ShuttingDown` when the consumer stops meanwhile.
+    """
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        worker: str,
+        retry: RetryUntilAvailable,
+        watch_seconds: float = WATCH_SECONDS,
+        retry_delay: Callable[[int], float] = retry_policy.retry_delay,
+    ) -> None:
+        """`retry_delay` gives the seconds to the next attempt after so many failures.
+
+        `watch_seconds` lie between two looks at the lease of a job that came again.
+        """
+        self._jobs = jobs
+        self._worker = worker
+        self._retry = retry
+        self._watch_seconds = watch_seconds
+        self._retry_delay = retry_delay
+        self._looks = round(SUSPECT_SECONDS / watch_seconds)
+
+    def claim(
+        self, job_id: str, check: Callable[[Job], None], *, redelivered: bool = False
+    ) -> Claimed | AlreadyEnded | RunsElsewhere | None:
+        """Claim a job; return None if there is no row of that id.
+
+        `check` raises for a job that is not the one that the message asks for. The job of a
+        `redelivered` message that runs is watched: if its lease is renewed, the message is a
+        duplicate; if not, its consumer is dead and the job is taken over.
+        """
+        seen: Job | None = None
+        looks = 0
+        while True:
+            job = self._retry(lambda: self._jobs.get(job_id))
+            if job is None:
+                return None
+            check(job)
+            if job.ended:
+                log.info("duplicate dropped: %s in attempt %d", job.state, job.attempt)
+                return AlreadyEnded(job)
+            dead = redelivered and looks >= self._looks
+            claim = partial(self._jobs.claim, job_id, self._worker, redelivered=dead)
+            attempt = self._retry(claim)
+            running = job.state is JobStatus.RUNNING
+            if attempt is not None:
+                if running and job.worker != self._worker:
+                    log.warning("taken over from %s", job.worker)
+                return Claimed(job, attempt)
+            if running and (not redelivered or (seen and _renewed(seen, job))):
+                log.info("duplicate dropped: attempt %d runs on %s", job.attempt, job.worker)
+                return RunsElsewhere(job)
+            if running:
+                seen, looks = seen or job, looks + 1
+                self._retry.wait(self._watch_seconds)
+
+    def conclude(self, claimed: Claimed, outcome: Outcome) -> bool:
+        """Write the outcome into the row; return False if the attempt has lost its job."""
+        of = (claimed.job.id, claimed.attempt)
+        match outcome:
+            case Trained(key, sha256, metrics):
+                applied = self._retry(
+                    lambda: self._jobs.complete_training(*of, key, sha256, metrics)
+                )
+            case Predicted(result):
+                applied = self._retry(lambda: self._jobs.complete_prediction(*of, result))
+            case Retryable(error):
+                applied = self._conclude_retryable(*of, error)
+            case Failed(error):
+                log.warning("attempt %d failed: %s", claimed.attempt, error)
+                applied = self._retry(lambda: self._jobs.fail(*of, error.to_wire()))
+            case Released(message_lost):
+                return self._release(*of, message_lost=message_lost)
+            case Lost():
+                applied = False
+        if not applied:
+            job = self.job(claimed.job.id)
+            cause = "cancelled" if job and job.state is JobStatus.CANCELLED else "fenced"
+            log.warning("%s: attempt %d has the job no longer", cause, claimed.attempt)
+        return applied
+
+    def count_rejection(self, job_id: str) -> None:
+        """Count a failure for the queued job of a rejected message, or it would come for ever."""
+        error = errors.Invalid(None, "the job's message was rejected; it is a dead letter")
+        # Unavailable: the relay publishes the job, and it is rejected, again.
+        # Invalid: the database holds no row of such a name.
+        with suppress(errors.Unavailable, errors.Invalid):
+            self._jobs.refuse(job_id, error.to_wire(), self._retry_delay(1))
+
+    def job(self, job_id: str) -> Job | None:
+        """Return the job's row as it is now."""
+        return self._retry(lambda: self._jobs.get(job_id))
+
+    def _conclude_retryable(self, job_id: str, attempt: int, error: errors.WarrenError) -> bool:
+        log.warning("attempt %d failed: %s", attempt, error)
+        job = self.job(job_id)
+        delay = self._retry_delay(job.failures + 1 if job else 1)
+        wire = error.to_wire()
+        applied = self._retry(lambda: self._jobs.retry(job_id, attempt, wire, delay))
+        if applied:
+            log.warning("retry in %.1f s, unless that was the last attempt", delay)
+        return applied
+
+    def _release(self, job_id: str, attempt: int, *, message_lost: bool) -> bool:
+        """Release without retries: if that fails, the lease expires."""
+        try:
+            released = self._jobs.release(job_id, attempt)
+            if released and message_lost:
+                self._jobs.mark_unpublished(job_id)
+            return released
+        except errors.Unavailable as error:
+            log.warning("the job could not be released, its lease will expire: %s", error)
+            return False
+
+
+def _renewed(before: Job, after: Job) -> bool:
+    return (before.attempt, before.lease_until) != (after.attempt, after.lease_until)
