@@ -2,7 +2,7 @@
 
 python := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo up down logs status test chaos fuzz bench test-brokers lint format docs lock \
+.PHONY: help demo up down logs status test chaos fuzz bench test-brokers test-pythons lint format docs lock \
 	environment environment-dev environment-bench
 
 # Without it, every process would compile every module it imports again.
@@ -26,8 +26,11 @@ logs: ## follow the logs of the stack
 status: ## say what runs and where
 	@$(python) -m devstack.stack status
 
+# Two processes run the tests, file by file.
+IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
+
 test: environment-dev ## run all tests, or those that `make test ARGS="-k predict"` names
-	@$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(python) -m pytest $(IN_TWO) $(ARGS)
 
 chaos: environment-dev ## inject faults for ten minutes and count what was lost; ARGS="--seconds 60 --seed 1"
 	@$(python) -m tests.chaos $(ARGS)
@@ -40,6 +43,9 @@ bench: environment-bench ## measure, beside others, and write docs/performance.m
 
 test-brokers: environment-dev ## run the tests of RabbitMQ against 4.0 and 4.3 (on Debian, as root)
 	@$(python) -m devstack.rabbitmq_versions $(ARGS)
+
+test-pythons: environment-dev ## run all tests on Python 3.11, 3.13 and 3.14; PYTHONS="/path/to/python3.14"
+	@PYTHONS="$(PYTHONS)" $(python) -m devstack.pythons $(IN_TWO) $(ARGS)
 
 lint: environment-dev ## check format, style, types and the direction of imports
 	@$(python) -m ruff format --check .

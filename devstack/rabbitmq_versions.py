@@ -9,22 +9,22 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from devstack.console import complain, say
+from devstack.debian import mirror, output, quietly
 from devstack.layout import RUN
-from devstack.program import ProgramError, tail
+from devstack.program import ProgramError
+from devstack.subprocesses import INTERRUPTIONS, run
 
 #: RabbitMQ's version, and the Debian that has it.
 DEBIANS = {"4.0": "trixie", "4.3": "forky"}
 
-TESTS = ["tests/integration"]
+TESTS = ["tests/integration", "tests/system/test_consumer_timeout.py"]
 LOG = RUN / "log" / "brokers.log"
 UNSHARED = "--unshared"
-INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 # debootstrap knows an unreleased Debian by this name; the steps are the same for all of them.
 STEPS = "/usr/share/debootstrap/scripts/sid"
@@ -44,54 +44,21 @@ def unshare(arguments: list[str]) -> None:
     os.execvp(private[0], [*private, sys.executable, "-m", __spec__.name, UNSHARED, *arguments])
 
 
-def quietly(*command: str | Path) -> None:
-    """Run a command into the log. Raises `ProgramError`, with the end of the log."""
-    with LOG.open("a") as log:
-        print("$", *command, file=log, flush=True)
-        ended = subprocess.run(
-            command,
-            env=os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    if ended.returncode:
-        raise ProgramError(f"{' '.join(map(str, command))}\n{tail(LOG)}")
-
-
-def output(*command: str) -> list[str]:
-    """Run a command and return the lines it prints."""
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-
-
-def mirror() -> str:
-    """Find the mirror this system takes its packages from. Raises `ProgramError`."""
-    ask = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
-    which = ["Created-By: Packages", "Origin: Debian", "Label: Debian"]
-    found = output(*ask, *which)
-    if not found:  # apt knows whose the sources are once it has read them
-        quietly("apt-get", "update")
-        found = output(*ask, *which)
-    if not found:
-        raise ProgramError("no apt source of this system is a mirror of Debian")
-    return found[0]
-
-
 def bind(root: Path) -> None:
     """Show the system the kernel's folders, and our temporary ones by the path they have here."""
     for folder in ("/proc", "/sys", "/dev", tempfile.gettempdir()):
         inside = root / folder.lstrip("/")
         inside.mkdir(parents=True, exist_ok=True)
-        quietly("mount", "--rbind", folder, inside)
+        quietly(LOG, "mount", "--rbind", folder, inside)
 
 
 def bootstrap(root: Path, suite: str) -> None:
     """Unpack a bare Debian. Raises `ProgramError`."""
     if not shutil.which("debootstrap"):
         say("Installing debootstrap")
-        quietly("apt-get", "update")
-        quietly("apt-get", "install", "-y", "--no-install-recommends", "debootstrap")
-    quietly("debootstrap", "--variant=minbase", suite, root, mirror(), STEPS)
+        quietly(LOG, "apt-get", "update")
+        quietly(LOG, "apt-get", "install", "-y", "--no-install-recommends", "debootstrap")
+    quietly(LOG, "debootstrap", "--variant=minbase", suite, root, mirror(LOG), STEPS)
     network = [line for line in output("apt-config", "dump", "Acquire") if NETWORK.match(line)]
     (root / "etc/apt/apt.conf.d/99network").write_text("\n".join([*network, ""]))
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n")  # or Erlang knows no localhost
@@ -112,9 +79,9 @@ def prepare(root: Path, suite: str) -> None:
     bootstrap(root, suite)
     bind(root)
     install = ["apt-get", "install", "-y", "--no-install-recommends", "rabbitmq-server"]
-    quietly("chroot", root, "apt-get", "update")
-    quietly("chroot", root, *install)
-    quietly("chroot", root, "apt-get", "clean")
+    quietly(LOG, "chroot", root, "apt-get", "update")
+    quietly(LOG, "chroot", root, *install)
+    quietly(LOG, "chroot", root, "apt-get", "clean")
     complete.touch()
 
 
@@ -122,25 +89,6 @@ def installed(root: Path) -> str:
     """Return the version of the RabbitMQ in a system."""
     (folder,) = (root / "usr/lib/rabbitmq/lib").glob("rabbitmq_server-*")
     return folder.name.partition("-")[2]
-
-
-def run(command: list[str], environment: dict[str, str]) -> int:
-    """Run a command that has servers to end when it is interrupted; return its status."""
-    told = []
-    with subprocess.Popen(command, env=os.environ | environment) as process:
-
-        def interrupt(number: int, _: object) -> None:
-            told.append(number)
-            if number == signal.SIGTERM:  # a terminal's SIGINT reaches it as it does us
-                process.send_signal(signal.SIGINT)
-
-        ours = {each: signal.signal(each, interrupt) for each in INTERRUPTIONS}
-        process.wait()
-        for each, handler in ours.items():
-            signal.signal(each, handler)
-    if told:
-        raise KeyboardInterrupt
-    return process.returncode
 
 
 def check(version: str, suite: str, arguments: list[str]) -> bool:

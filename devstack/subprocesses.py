@@ -1,4 +1,4 @@
-"""Programs as children of this process, for the tests."""
+"""Programs as children of this process, for the tests and for what runs them."""
 
 import os
 import signal
@@ -9,6 +9,8 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from devstack.program import Program, ProgramError, inherited, tail
+
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Children:
@@ -74,3 +76,22 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a zombie
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def run(command: list[str], environment: dict[str, str]) -> int:
+    """Run a command that has servers to end when it is interrupted; return its status."""
+    told = []
+    with subprocess.Popen(command, env=os.environ | environment) as process:
+
+        def interrupt(number: int, _: object) -> None:
+            told.append(number)
+            if number == signal.SIGTERM:  # a terminal's SIGINT reaches it as it does us
+                process.send_signal(signal.SIGINT)
+
+        ours = {each: signal.signal(each, interrupt) for each in INTERRUPTIONS}
+        process.wait()
+        for each, handler in ours.items():
+            signal.signal(each, handler)
+    if told:
+        raise KeyboardInterrupt
+    return process.returncode

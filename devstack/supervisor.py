@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-import httpx
+import httpx2
 from supervisor.datatypes import dict_of_key_value_pairs
 
 from devstack.program import MARK, Program, ProgramError, inherited, tail
@@ -50,7 +50,7 @@ def start(run: Path, programs: Iterable[Program]) -> None:
 
 def stop(run: Path, seconds: float = 90) -> None:
     """End the programs, the last one first, and supervisord. Raises `ProgramError`."""
-    with suppress(httpx.TransportError, xmlrpc.client.Fault):
+    with suppress(httpx2.TransportError, xmlrpc.client.Fault):
         call(run, "shutdown")
     deadline = monotonic() + seconds
     while answers(run) and monotonic() < deadline:
@@ -76,7 +76,7 @@ def answers(run: Path) -> bool:
         call(run, "getPID")
     except xmlrpc.client.Fault:
         return True
-    except httpx.TransportError:
+    except httpx2.TransportError:
         return False
     return True
 
@@ -85,7 +85,7 @@ def is_running(run: Path) -> bool:
     """Tell whether the supervisord of this folder is at work."""
     try:
         return bool(call(run, "getState")["statename"] == "RUNNING")
-    except (httpx.TransportError, xmlrpc.client.Fault):
+    except (httpx2.TransportError, xmlrpc.client.Fault):
         return False
 
 
@@ -97,7 +97,7 @@ def states(run: Path) -> dict[str, str]:
 def call(run: Path, method: str) -> Any:
     """Call a method of supervisord's XML-RPC interface."""
     request = xmlrpc.client.dumps((), f"supervisor.{method}")
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket(run)))) as client:
+    with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(socket(run)))) as client:
         answer = client.post("http://supervisord/RPC2", content=request)
     ((result,), _) = xmlrpc.client.loads(answer.content)
     return result

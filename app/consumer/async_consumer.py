@@ -180,11 +180,11 @@ class AsyncConsumer(threading.Thread):
             of.content_type == NDJSON_MEDIA_TYPE,
             deadline_of(of.expiration),
         )
-        task = self._loop.create_task(self._handle(handler, call))
+        task = self._loop.create_task(self._run_handler(handler, call))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _handle(self, handler: AsyncHandler, call: AsyncMessage) -> None:
+    async def _run_handler(self, handler: AsyncHandler, call: AsyncMessage) -> None:
         if self._stopping.is_set():
             call.hand_back()
         else:

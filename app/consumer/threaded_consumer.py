@@ -137,7 +137,8 @@ class ThreadedConsumer(threading.Thread):
             session.connection.process_data_events(time_limit=0.5)
             self._share_out(session)
             if not session.alive:
-                raise AMQPError("channel closed or consumer cancelled by the broker")
+                what = "consumer cancelled" if session.cancelled else "channel closed"
+                raise AMQPError(f"{what} by the broker")
         for tag in session.channel.consumer_tags:
             session.channel.basic_cancel(tag)
         while self._hands.is_alive() and session.alive:
@@ -159,17 +160,17 @@ class ThreadedConsumer(threading.Thread):
                 self._inbox.put(each)
         if now:
             with session.gathered():
-                self._handle(self._handler, now)
+                self._run_handler(self._handler, now)
                 if monotonic() - begun > SLOW_SECONDS:
                     self._quick_from = monotonic() + SLOW_FOR_SECONDS
 
     def _work(self) -> None:
         """Be the working thread: take what has arrived, handle it, settle it."""
         while batch := self._take():
-            self._handle(self._handler, batch)
+            self._run_handler(self._handler, batch)
         self._direct.close()
 
-    def _handle(self, handler: BatchHandler, batch: list[IncomingMessage]) -> None:
+    def _run_handler(self, handler: BatchHandler, batch: list[IncomingMessage]) -> None:
         current = [each for each in batch if each.session.alive]
         if not current:
             return
@@ -198,7 +199,7 @@ class ThreadedConsumer(threading.Thread):
         self._waiting.discard(later)
         for each in later.deliveries:
             each.holds -= 1
-        self._handle(later.then, later.deliveries)
+        self._run_handler(later.then, later.deliveries)
 
     def _take(self) -> list[IncomingMessage]:
         """Wait for a delivery and take those behind it; empty when the worker ends.

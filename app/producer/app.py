@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
 from app.amqp.connection import connection_parameters
@@ -38,6 +39,14 @@ _STATIC_URL = "/static"
 _RELAY_SECONDS = 5.0
 _UPLOADS = 8  # at a time; each holds a thread while its client sends
 _STALL_SECONDS = 30.0  # who sends nothing for so long holds it no more
+# Or FastAPI records every request, and the text of errors, for any global OpenTelemetry provider.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 # In the order of the pages /docs and /redoc.
 ROUTES = (
     predict,
@@ -90,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         redoc_url=None,
         static_url=_STATIC_URL,
+        telemetry=_NO_TELEMETRY,
     )
     docs.install(app, _STATIC_URL)
     for each in ROUTES:

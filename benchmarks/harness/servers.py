@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
+import httpx2
 from sklearn.datasets import load_diabetes
 
 from devstack import buckets, ports
@@ -190,8 +190,8 @@ class Bench:
 def answers(url: str) -> bool:
     """Tell whether a GET is answered with success."""
     try:
-        return httpx.get(url, trust_env=False, timeout=5).is_success
-    except httpx.TransportError:
+        return httpx2.get(url, trust_env=False, timeout=5).is_success
+    except httpx2.TransportError:
         return False
 
 

@@ -13,7 +13,7 @@ from threading import Barrier
 from time import perf_counter
 from typing import Any
 
-import httpx
+import httpx2
 
 from benchmarks.harness import jobs
 from benchmarks.harness.counting import Counter, counted
@@ -86,7 +86,7 @@ def ask(stack: Stack, model_id: str, callers: int) -> list[tuple[float, int]]:
     start = Barrier(callers)
 
     def call(_: int) -> tuple[float, int]:
-        with httpx.Client(base_url=stack.url, timeout=30, trust_env=False) as http:
+        with httpx2.Client(base_url=stack.url, timeout=30, trust_env=False) as http:
             http.get("/health")  # so that it is connected
             start.wait()
             begun = perf_counter()

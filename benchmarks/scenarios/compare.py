@@ -13,7 +13,7 @@ from math import isfinite
 from pathlib import Path
 from statistics import median
 
-import httpx
+import httpx2
 
 from benchmarks.harness import hey
 from benchmarks.harness.hey import Load
@@ -147,8 +147,8 @@ def answers_right(url: str, body: bytes) -> bool:
     """Tell whether a peer is up and gives the right prediction."""
     json_body = {"Content-Type": "application/json"}
     try:
-        answer = httpx.post(url, content=body, headers=json_body, timeout=15, trust_env=False)
-    except httpx.TransportError:
+        answer = httpx2.post(url, content=body, headers=json_body, timeout=15, trust_env=False)
+    except httpx2.TransportError:
         return False
     return answer.is_success and abs(answer.json()["prediction"] - PREDICTION) < 0.001
 

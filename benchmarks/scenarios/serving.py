@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
-import httpx
+import httpx2
 
 from benchmarks.harness import hey
 from benchmarks.harness.servers import START_SECONDS, Bench, answers
@@ -90,7 +90,7 @@ def measure(
     bench: Bench, name: str, base: str, callers: int, model_id: str = "m"
 ) -> dict[str, Any]:
     """Send all callers at once, as often as there are rounds; return the medians."""
-    body = httpx.Request("POST", base, json={"model_id": model_id, "input_data": ROW}).content
+    body = httpx2.Request("POST", base, json={"model_id": model_id, "input_data": ROW}).content
     url = f"{base}/predict"
     hey.load(url, body, 10, requests=10, timeout=60)
     loads, waits = [], []
@@ -117,7 +117,7 @@ def bystander(url: str) -> Iterator[list[float]]:
     waited: list[float] = []
 
     def ask() -> None:
-        with httpx.Client(timeout=120, trust_env=False) as http:
+        with httpx2.Client(timeout=120, trust_env=False) as http:
             while not over.wait(ASK_SECONDS):
                 begun = time.perf_counter()
                 http.get(url).raise_for_status()
@@ -134,4 +134,4 @@ def bystander(url: str) -> Iterator[list[float]]:
 
 def put(url: str, spec: dict[str, Any]) -> None:
     """Register a model."""
-    httpx.put(url, json=spec, trust_env=False, timeout=30).raise_for_status()
+    httpx2.put(url, json=spec, trust_env=False, timeout=30).raise_for_status()

@@ -9,7 +9,7 @@ from time import monotonic, sleep, time
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 import pika
 from pika.exceptions import AMQPError
 
@@ -82,8 +82,8 @@ class Load:
         self._journal = journal
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(CLIENTS, "client")
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=CLIENTS)
-        self._http = httpx.Client(
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=CLIENTS)
+        self._http = httpx2.Client(
             base_url=address, timeout=PATIENCE, limits=limits, trust_env=False
         )
 
@@ -120,7 +120,7 @@ class Load:
         try:
             answer = self._http.request(method, path, **more)
             status, found = answer.status_code, answer.json()
-        except (httpx.TransportError, json.JSONDecodeError) as error:
+        except (httpx2.TransportError, json.JSONDecodeError) as error:
             status, found = 0, {"detail": repr(error)}
         entry = {**entry, "at": at, "seconds": monotonic() - begun, "status": status}
         if status == 202:

@@ -6,7 +6,7 @@ from random import Random
 from time import monotonic, sleep
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import psycopg
 
 from tests.chaos.processes import Detail
@@ -46,7 +46,7 @@ def broker_closes_all_connections(world: World, chance: Random, seconds: float) 
     for each in open_ones:
         try:
             world.broker.api("DELETE", f"connections/{quote(each['name'], safe='')}")
-        except httpx.HTTPStatusError:
+        except httpx2.HTTPStatusError:
             continue  # it has gone meanwhile
     return {"connections": len(open_ones)}
 
@@ -118,7 +118,7 @@ def _deleted(world: World, path: str) -> bool:
     """Delete something; False when it was not there, for a fault before may have taken it."""
     try:
         world.broker.api("DELETE", path)
-    except httpx.HTTPStatusError as error:
+    except httpx2.HTTPStatusError as error:
         if error.response.status_code != 404:
             raise
         return False

@@ -7,7 +7,7 @@ from pathlib import Path
 from signal import SIGCONT
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 from devstack import buckets, ports
 from devstack.rabbitmq import Broker
@@ -101,8 +101,8 @@ class World:
     def ready(self) -> bool:
         """Tell whether the API says that everything works."""
         try:
-            return httpx.get(f"{self.address}/health", trust_env=False, timeout=5).is_success
-        except httpx.TransportError:
+            return httpx2.get(f"{self.address}/health", trust_env=False, timeout=5).is_success
+        except httpx2.TransportError:
             return False
 
     def _start(self) -> None:
@@ -133,7 +133,7 @@ class World:
             self._put(f"/models/{model}", json={"url": url, "idempotent": model == "again"})
 
     def _put(self, path: str, **body: Any) -> None:
-        httpx.put(f"{self.address}{path}", **body, trust_env=False).raise_for_status()
+        httpx2.put(f"{self.address}{path}", **body, trust_env=False).raise_for_status()
 
     def _all_consume(self) -> bool:
         queues = self.broker.api("GET", "queues/%2F")

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from time import monotonic
 
-import httpx
+import httpx2
 
 from devstack.program import tail
 from tests.fuzz import calls, messages, warren, web
@@ -71,7 +71,7 @@ def run(target: Warren, seed: int, first: int, last: int) -> int:
             try:
                 dead += publisher.drained()
                 target.canary()
-            except (AssertionError, httpx.HTTPError) as error:
+            except (AssertionError, httpx2.HTTPError) as error:
                 wrong.append(f"the canary: {error!r}")
             wrong += target.look()
             memory.append(warren.resident(target.producer))

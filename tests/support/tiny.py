@@ -54,7 +54,7 @@ def _model(
 
 
 def parts(manifest: dict[str, Any], model: bytes) -> Parts:
-    """Return what httpx sends as the form of `PUT /models/{id}`."""
+    """Return what httpx2 sends as the form of `PUT /models/{id}`."""
     return {
         "manifest": ("manifest.json", json.dumps(manifest).encode(), "application/json"),
         "model": ("model.onnx", model, "application/octet-stream"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from devstack.rabbitmq import Broker
@@ -24,7 +24,7 @@ class Running:
     stack: Stack
     producer: Process
     consumer: Process
-    http: httpx.Client
+    http: httpx2.Client
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from app.settings import Settings
@@ -188,12 +188,12 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def http(running: Running) -> httpx.Client:
+def http(running: Running) -> httpx2.Client:
     return running.http
 
 
 @pytest.fixture(scope="module")
-def limited(running: Running) -> httpx.Client:
+def limited(running: Running) -> httpx2.Client:
     """A second producer, with limits that a test reaches quickly."""
     _, http = running.stack.producer(MAX_BODY="1000", MAX_DATASET="2000")
     return http
@@ -223,7 +223,7 @@ def test_bad_input_gets_a_problem_that_names_the_field(
 
 
 def test_after_all_that_the_consumer_works_and_nothing_died(
-    http: httpx.Client, running: Running, model_id: str
+    http: httpx2.Client, running: Running, model_id: str
 ) -> None:
     assert predict(http, model_id)["status"] == "TASK_COMPLETED"
     trained(http)
@@ -232,7 +232,7 @@ def test_after_all_that_the_consumer_works_and_nothing_died(
 
 
 def test_an_unknown_estimator_or_parameter_is_answered_with_what_there_is(
-    http: httpx.Client, model_id: str
+    http: httpx2.Client, model_id: str
 ) -> None:
     known = http.get("/openapi.json").json()["components"]["schemas"]["TrainBody"]
     said = http.post("/train", json={**TRAIN, "estimator": "magic"}).json()["detail"]
@@ -248,7 +248,7 @@ def test_an_unknown_estimator_or_parameter_is_answered_with_what_there_is(
     [("POST", "/train", 1000), ("POST", "/predict", 1000), ("PUT", "/datasets/large", 2000)],
 )
 def test_a_body_over_the_limit_gets_413(
-    limited: httpx.Client, method: str, path: str, limit: int, chunked: bool
+    limited: httpx2.Client, method: str, path: str, limit: int, chunked: bool
 ) -> None:
     body = b'{"a":1}' + b" " * limit
 
@@ -263,7 +263,7 @@ def test_a_body_over_the_limit_gets_413(
 
 
 def test_a_data_set_over_the_limit_leaves_nothing_behind(
-    limited: httpx.Client, http: httpx.Client
+    limited: httpx2.Client, http: httpx2.Client
 ) -> None:
     line = b"1,2\n"
     is_problem(limited.put("/datasets/large", content=iter([b"a,b\n", *[line] * 1000])), 413)
@@ -271,7 +271,7 @@ def test_a_data_set_over_the_limit_leaves_nothing_behind(
     assert limited.put("/datasets/small", content=b"a,b\n" + line * 499).status_code == 200
 
 
-def test_a_body_of_megabytes_gets_413_by_the_default_limit(http: httpx.Client) -> None:
+def test_a_body_of_megabytes_gets_413_by_the_default_limit(http: httpx2.Client) -> None:
     body = b'{"a":"' + b"x" * 5_000_000 + b'"}'
     problem = is_problem(http.post("/predict", content=body, headers=JSON), 413)
     assert "4000000 bytes" in problem["detail"]
@@ -347,7 +347,7 @@ def failed(running: Running) -> str:
 
 @pytest.mark.parametrize(("fixture", "state"), [("busy", "RUNNING"), ("failed", "ERROR")])
 def test_a_model_without_a_result_is_a_conflict_that_tells_its_state(
-    fixture: str, state: str, http: httpx.Client, request: pytest.FixtureRequest
+    fixture: str, state: str, http: httpx2.Client, request: pytest.FixtureRequest
 ) -> None:
     model_id = request.getfixturevalue(fixture)
     asked = {"model_id": model_id, "input_data": ROW}

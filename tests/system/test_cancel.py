@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from app.amqp.topology import DEAD_LETTER_QUEUE, TRAIN_QUEUE
@@ -23,14 +23,14 @@ SETTINGS = {"TRAIN_WAIT": "0.2"}
 
 
 @pytest.fixture(scope="module")
-def http(running: Running) -> httpx.Client:
+def http(running: Running) -> httpx2.Client:
     for dataset_id in ("diabetes", HELD, KEPT):
         upload(running.http, dataset_id)
     return running.http
 
 
 @pytest.fixture
-def quiet(running: Running, http: httpx.Client) -> Iterator[set[int]]:
+def quiet(running: Running, http: httpx2.Client) -> Iterator[set[int]]:
     """The processes of a consumer that has no job; it has none afterwards either, but works."""
     yield running.consumer.group()
     assert trained(http)
@@ -39,7 +39,7 @@ def quiet(running: Running, http: httpx.Client) -> Iterator[set[int]]:
     assert "Traceback" not in running.stack.output()
 
 
-def cancel(http: httpx.Client, job_id: str) -> None:
+def cancel(http: httpx2.Client, job_id: str) -> None:
     """Cancel a job, twice: the second time it is what it is."""
     for _ in range(2):
         answer = http.delete(f"/jobs/{job_id}")
@@ -50,7 +50,7 @@ def cancel(http: httpx.Client, job_id: str) -> None:
         assert told == job(http, job_id)
 
 
-def held(running: Running, http: httpx.Client, dataset_id: str = HELD) -> str:
+def held(running: Running, http: httpx2.Client, dataset_id: str = HELD) -> str:
     """Have a job that waits in the middle; return its id."""
     job_id = train(http, dataset_id=dataset_id)
     running.consumer.says(f"holding {job_id}")
@@ -58,7 +58,7 @@ def held(running: Running, http: httpx.Client, dataset_id: str = HELD) -> str:
 
 
 def test_a_job_that_is_cancelled_in_the_queue_is_never_run(
-    running: Running, http: httpx.Client, quiet: set[int]
+    running: Running, http: httpx2.Client, quiet: set[int]
 ) -> None:
     before = held(running, http)
     queued = train(http)
@@ -79,7 +79,7 @@ def of(process: Process, job_id: str) -> str:
 
 @pytest.mark.parametrize("changes", [{"dataset_id": HELD}, ENDLESS], ids=["held", "busy"])
 def test_a_fit_that_is_cancelled_ends_with_its_process(
-    running: Running, http: httpx.Client, quiet: set[int], changes: dict[str, object]
+    running: Running, http: httpx2.Client, quiet: set[int], changes: dict[str, object]
 ) -> None:
     job_id = train(http, **changes)
     (child,) = until(lambda: running.consumer.group() - quiet, "the fit has a process")
@@ -96,7 +96,7 @@ def test_a_fit_that_is_cancelled_ends_with_its_process(
 
 
 def test_a_model_that_is_stored_when_its_job_is_cancelled_does_not_stay(
-    running: Running, http: httpx.Client, quiet: set[int]
+    running: Running, http: httpx2.Client, quiet: set[int]
 ) -> None:
     job_id = held(running, http, KEPT)
     assert running.stack.stored(job_id) == {1}
@@ -108,7 +108,7 @@ def test_a_model_that_is_stored_when_its_job_is_cancelled_does_not_stay(
 
 
 def test_a_client_of_the_queue_is_told_that_its_job_was_cancelled(
-    running: Running, http: httpx.Client, quiet: set[int]
+    running: Running, http: httpx2.Client, quiet: set[int]
 ) -> None:
     with running.stack.amqp() as first, running.stack.amqp() as second:
         one, other = RpcClient(first), RpcClient(second)
@@ -125,7 +125,7 @@ def test_a_client_of_the_queue_is_told_that_its_job_was_cancelled(
         assert other.replies(1) == [{"status": "TASK_CANCELLED", "model_id": queued}]
 
 
-def test_a_job_that_has_ended_cannot_be_cancelled(http: httpx.Client, quiet: set[int]) -> None:
+def test_a_job_that_has_ended_cannot_be_cancelled(http: httpx2.Client, quiet: set[int]) -> None:
     completed = trained(http)
     failed = train(http, features=["size"])
     reached(http, failed, "TASK_ERROR")
@@ -137,7 +137,7 @@ def test_a_job_that_has_ended_cannot_be_cancelled(http: httpx.Client, quiet: set
     assert http.get(f"/models/{completed}").status_code == 200
 
 
-def test_there_is_no_job_to_cancel(http: httpx.Client) -> None:
+def test_there_is_no_job_to_cancel(http: httpx2.Client) -> None:
     assert is_problem(http.delete("/jobs/nobody"), 404)["field"] == "job_id"
 
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from app.amqp.topology import DEAD_LETTER_QUEUE, PREDICT_ASYNC_QUEUE
@@ -34,7 +34,7 @@ BAD_ROW = {**ROW, "age": "old"}
 
 
 @pytest.fixture(scope="module")
-def http(running: Running) -> httpx.Client:
+def http(running: Running) -> httpx2.Client:
     for dataset_id in ("diabetes", HELD):
         upload(running.http, dataset_id)
     head, *rows = diabetes().splitlines()
@@ -44,7 +44,7 @@ def http(running: Running) -> httpx.Client:
 
 
 @pytest.fixture(scope="module")
-def models(http: httpx.Client) -> dict[str, str]:
+def models(http: httpx2.Client) -> dict[str, str]:
     """A model, one that learnt the same, and one that learnt the double of it."""
     return {
         "one": trained(http),
@@ -71,7 +71,7 @@ def held(running: Running, far: Remote) -> str:
     return far.register(running.stack, f"held-{secrets.token_hex(4)}")
 
 
-def ask(http: httpx.Client, model_id: str, row: Any = ROW, **more: Any) -> str:
+def ask(http: httpx2.Client, model_id: str, row: Any = ROW, **more: Any) -> str:
     """Have a prediction accepted; return the job's id."""
     answer = http.post("/predict/async", json={"model_id": model_id, "input_data": row}, **more)
     assert answer.status_code == 202, answer.text
@@ -80,7 +80,7 @@ def ask(http: httpx.Client, model_id: str, row: Any = ROW, **more: Any) -> str:
     return str(told["job_id"])
 
 
-def ask_both(http: httpx.Client, sync: str, other: str, **more: Any) -> dict[str, Any]:
+def ask_both(http: httpx2.Client, sync: str, other: str, **more: Any) -> dict[str, Any]:
     body = {"sync_model_id": sync, "async_model_id": other, "input_data": ROW, **more}
     answer = http.post("/predict/sync_async", json=body)
     assert answer.status_code == 200, answer.text
@@ -98,7 +98,7 @@ def inputs_of(stack: Stack, job_id: str) -> str | None:
     return None if inputs is None else str(inputs)
 
 
-def jobs(http: httpx.Client) -> set[str]:
+def jobs(http: httpx2.Client) -> set[str]:
     return {each["id"] for each in http.get("/jobs?limit=1000").json()["jobs"]}
 
 
@@ -111,7 +111,7 @@ def settled(stack: Stack) -> None:
 # POST /predict/async
 
 
-def test_an_answer_is_found_at_its_job(running: Running, http: httpx.Client, model: str) -> None:
+def test_an_answer_is_found_at_its_job(running: Running, http: httpx2.Client, model: str) -> None:
     answer = http.post("/predict/async", json={"model_id": model, "input_data": ROW})
     told = answer.json()["message"]
     assert told == {"status": "TASK_QUEUED", "job_id": told["job_id"], "model_id": model}
@@ -134,14 +134,14 @@ def test_an_answer_is_found_at_its_job(running: Running, http: httpx.Client, mod
     settled(running.stack)
 
 
-def test_rows_are_answered_by_lists(http: httpx.Client, model: str) -> None:
+def test_rows_are_answered_by_lists(http: httpx2.Client, model: str) -> None:
     found = reached(http, ask(http, model, [ROW, ROW]), "TASK_COMPLETED")
     one = predict(http, model)["prediction"]
     assert found["result"]["prediction"] == [one, one]
 
 
 def test_latest_is_the_model_that_is_the_latest_when_the_job_is_accepted(
-    http: httpx.Client, model: str
+    http: httpx2.Client, model: str
 ) -> None:
     body = {"model_id": "latest", "dataset_id": "doubled", "input_data": ROW}
     told = http.post("/predict/async", json=body).json()["message"]
@@ -151,7 +151,7 @@ def test_latest_is_the_model_that_is_the_latest_when_the_job_is_accepted(
     assert found["result"]["model_id"] == latest
 
 
-def test_the_list_shows_it_without_its_answer(http: httpx.Client, model: str) -> None:
+def test_the_list_shows_it_without_its_answer(http: httpx2.Client, model: str) -> None:
     job_id = ask(http, model)
     reached(http, job_id, "TASK_COMPLETED")
     (found,) = (each for each in http.get("/jobs").json()["jobs"] if each["id"] == job_id)
@@ -160,7 +160,7 @@ def test_the_list_shows_it_without_its_answer(http: httpx.Client, model: str) ->
 
 
 def test_a_job_that_waits_says_so(
-    running: Running, http: httpx.Client, far: Remote, held: str
+    running: Running, http: httpx2.Client, far: Remote, held: str
 ) -> None:
     job_id = ask(http, held)
     until(lambda: far.asked, "the model is asked")
@@ -175,7 +175,7 @@ def test_a_job_that_waits_says_so(
 
 
 def test_the_stream_ends_with_the_answer(
-    running: Running, http: httpx.Client, far: Remote, held: str
+    running: Running, http: httpx2.Client, far: Remote, held: str
 ) -> None:
     job_id = ask(http, held)
     told = []
@@ -191,18 +191,18 @@ def test_the_stream_ends_with_the_answer(
 
 
 @pytest.mark.parametrize("path", ["/jobs/nobody", "/job/nobody", "/job/nobody/events"])
-def test_there_is_no_such_job(http: httpx.Client, path: str) -> None:
+def test_there_is_no_such_job(http: httpx2.Client, path: str) -> None:
     assert is_problem(http.get(path), 404)["field"] == "job_id"
 
 
-def test_a_model_that_came_finished_is_no_job(http: httpx.Client, held: str) -> None:
+def test_a_model_that_came_finished_is_no_job(http: httpx2.Client, held: str) -> None:
     assert is_problem(http.get(f"/jobs/{held}"), 404)["field"] == "job_id"
     assert is_problem(http.delete(f"/jobs/{held}"), 404)["field"] == "job_id"
     assert held not in jobs(http)
 
 
 def test_a_model_that_is_not_there_or_not_ready_is_refused_at_once(
-    running: Running, http: httpx.Client, model: str
+    running: Running, http: httpx2.Client, model: str
 ) -> None:
     before = jobs(http)
     in_training = train(http, dataset_id=HELD)
@@ -236,14 +236,14 @@ def test_a_model_that_is_not_there_or_not_ready_is_refused_at_once(
     ],
 )
 def test_a_wrong_body_is_refused(
-    http: httpx.Client, model: str, changes: dict[str, Any], field: str
+    http: httpx2.Client, model: str, changes: dict[str, Any], field: str
 ) -> None:
     body = {"model_id": model, "input_data": ROW, **changes}
     assert is_problem(http.post("/predict/async", json=body), 422)["field"] == field
 
 
 @pytest.mark.parametrize("path", ["/predict/async", "/predict/sync_async"])
-def test_what_is_no_json_is_refused(http: httpx.Client, path: str) -> None:
+def test_what_is_no_json_is_refused(http: httpx2.Client, path: str) -> None:
     json_headers = {"Content-Type": "application/json"}
     for content, headers in (
         (b"{", json_headers),
@@ -256,7 +256,7 @@ def test_what_is_no_json_is_refused(http: httpx.Client, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/predict/async", "/predict/sync_async"])
-def test_the_reference_tells_of_body_and_key(http: httpx.Client, path: str) -> None:
+def test_the_reference_tells_of_body_and_key(http: httpx2.Client, path: str) -> None:
     told = http.get("/openapi.json").json()["paths"][path]["post"]
     schema = told["requestBody"]["content"]["application/json"]["schema"]
     assert schema["examples"]
@@ -267,7 +267,7 @@ def test_the_reference_tells_of_body_and_key(http: httpx.Client, path: str) -> N
 
 
 def test_a_row_that_the_model_cannot_take_ends_the_job(
-    running: Running, http: httpx.Client, model: str
+    running: Running, http: httpx2.Client, model: str
 ) -> None:
     job_id = ask(http, model, BAD_ROW)
     found = reached(http, job_id, "TASK_ERROR")
@@ -278,7 +278,7 @@ def test_a_row_that_the_model_cannot_take_ends_the_job(
 
 
 def test_what_fails_and_may_succeed_later_is_tried_again(
-    running: Running, http: httpx.Client, far: Remote
+    running: Running, http: httpx2.Client, far: Remote
 ) -> None:
     far.status = 429
     job_id = ask(http, far.register(running.stack, f"busy-{secrets.token_hex(4)}"))
@@ -295,7 +295,7 @@ def test_what_fails_and_may_succeed_later_is_tried_again(
 
 
 def test_what_fails_and_may_have_begun_is_not_tried_again(
-    running: Running, http: httpx.Client, far: Remote
+    running: Running, http: httpx2.Client, far: Remote
 ) -> None:
     far.status = 503
     job_id = ask(http, far.register(running.stack, f"lost-{secrets.token_hex(4)}"))
@@ -305,7 +305,7 @@ def test_what_fails_and_may_have_begun_is_not_tried_again(
 
 
 def test_a_job_that_is_cancelled_writes_nothing(
-    running: Running, http: httpx.Client, far: Remote, held: str
+    running: Running, http: httpx2.Client, far: Remote, held: str
 ) -> None:
     job_id = ask(http, held)
     until(lambda: far.asked, "the model is asked")
@@ -324,7 +324,7 @@ def test_a_job_that_is_cancelled_writes_nothing(
 # Idempotency-Key
 
 
-def test_a_key_is_one_job(http: httpx.Client, model: str, models: dict[str, str]) -> None:
+def test_a_key_is_one_job(http: httpx2.Client, model: str, models: dict[str, str]) -> None:
     key = {"Idempotency-Key": secrets.token_hex(8)}
     first = ask(http, model, headers=key)
     reached(http, first, "TASK_COMPLETED")
@@ -340,7 +340,7 @@ def test_a_key_is_one_job(http: httpx.Client, model: str, models: dict[str, str]
     assert (problem["field"], problem["job"]) == ("Idempotency-Key", first)
 
 
-def test_a_key_of_both_answers_what_it_answered(http: httpx.Client, model: str) -> None:
+def test_a_key_of_both_answers_what_it_answered(http: httpx2.Client, model: str) -> None:
     key = {"Idempotency-Key": secrets.token_hex(8)}
     body = {"sync_model_id": model, "async_model_id": model, "input_data": ROW}
     first, again = (http.post("/predict/sync_async", json=body, headers=key) for _ in range(2))
@@ -351,7 +351,7 @@ def test_a_key_of_both_answers_what_it_answered(http: httpx.Client, model: str) 
 
 @pytest.mark.parametrize("path", ["/predict/async", "/predict/sync_async"])
 @pytest.mark.parametrize("odd", ["", "x" * 256, "a b", "\u00fc".encode("latin-1")], ids=len)
-def test_an_odd_key_is_refused(http: httpx.Client, path: str, odd: str | bytes) -> None:
+def test_an_odd_key_is_refused(http: httpx2.Client, path: str, odd: str | bytes) -> None:
     problem = is_problem(http.post(path, json={}, headers={b"Idempotency-Key": odd}), 422)
     assert problem["field"] == "Idempotency-Key"
     assert problem["detail"].startswith("Idempotency-Key: ")
@@ -360,7 +360,7 @@ def test_an_odd_key_is_refused(http: httpx.Client, path: str, odd: str | bytes) 
 # POST /predict/sync_async
 
 
-def test_two_that_agree(http: httpx.Client, models: dict[str, str]) -> None:
+def test_two_that_agree(http: httpx2.Client, models: dict[str, str]) -> None:
     told = ask_both(http, models["one"], models["same"])
     direct = predict(http, models["one"])
     assert told["status"] == "TASK_COMPLETED"
@@ -381,7 +381,7 @@ def test_two_that_agree(http: httpx.Client, models: dict[str, str]) -> None:
     }
 
 
-def test_two_that_disagree(http: httpx.Client, models: dict[str, str]) -> None:
+def test_two_that_disagree(http: httpx2.Client, models: dict[str, str]) -> None:
     told = ask_both(http, models["one"], models["double"])
     found = reached(http, told["job_id"], "TASK_COMPLETED")
     assert found["disagree"] is True
@@ -390,7 +390,7 @@ def test_two_that_disagree(http: httpx.Client, models: dict[str, str]) -> None:
 
 
 def test_nobody_knows_whether_they_agree_before_both_have_answered(
-    http: httpx.Client, model: str, far: Remote, held: str
+    http: httpx2.Client, model: str, far: Remote, held: str
 ) -> None:
     told = ask_both(http, model, held)
     assert told["status"] == "TASK_COMPLETED"
@@ -402,7 +402,7 @@ def test_nobody_knows_whether_they_agree_before_both_have_answered(
     assert reached(http, told["job_id"], "TASK_COMPLETED")["disagree"] is True
 
 
-def test_what_the_fast_model_refuses_is_no_job(http: httpx.Client, model: str) -> None:
+def test_what_the_fast_model_refuses_is_no_job(http: httpx2.Client, model: str) -> None:
     before = jobs(http)
     body = {"sync_model_id": model, "async_model_id": model, "input_data": BAD_ROW}
     problem = is_problem(http.post("/predict/sync_async", json=body), 422)
@@ -411,7 +411,7 @@ def test_what_the_fast_model_refuses_is_no_job(http: httpx.Client, model: str) -
 
 
 def test_a_fast_model_that_cannot_answer_costs_no_job(
-    running: Running, http: httpx.Client, model: str, far: Remote, held: str
+    running: Running, http: httpx2.Client, model: str, far: Remote, held: str
 ) -> None:
     running.consumer.freeze()
     try:
@@ -426,7 +426,7 @@ def test_a_fast_model_that_cannot_answer_costs_no_job(
     assert found["result"]["prediction"]
 
 
-def test_one_id_finds_the_whole_story(running: Running, http: httpx.Client, model: str) -> None:
+def test_one_id_finds_the_whole_story(running: Running, http: httpx2.Client, model: str) -> None:
     job_id = ask_both(http, model, model)["job_id"]
     reached(http, job_id, "TASK_COMPLETED")
     for word in ("predict", "async"):  # a reply leaves before its END is logged
@@ -446,7 +446,7 @@ def test_one_id_finds_the_whole_story(running: Running, http: httpx.Client, mode
 
 
 @pytest.fixture
-def two(stack: Stack) -> tuple[Process, httpx.Client]:
+def two(stack: Stack) -> tuple[Process, httpx2.Client]:
     """A consumer, and a producer; leases are short."""
     consumer = stack.start(ALONE, **SHORT_LEASE)
     _, http = stack.producer(**SHORT_LEASE)
@@ -456,7 +456,7 @@ def two(stack: Stack) -> tuple[Process, httpx.Client]:
 
 @pytest.mark.parametrize("idempotent", [True, False])
 def test_a_consumer_that_is_killed_in_the_middle(
-    stack: Stack, two: tuple[Process, httpx.Client], far: Remote, idempotent: bool
+    stack: Stack, two: tuple[Process, httpx2.Client], far: Remote, idempotent: bool
 ) -> None:
     first, http = two
     far.hold()
@@ -483,7 +483,7 @@ def test_a_consumer_that_is_killed_in_the_middle(
 
 @pytest.mark.parametrize("idempotent", [True, False])
 def test_a_consumer_that_is_asked_to_end_in_the_middle(
-    stack: Stack, two: tuple[Process, httpx.Client], far: Remote, idempotent: bool
+    stack: Stack, two: tuple[Process, httpx2.Client], far: Remote, idempotent: bool
 ) -> None:
     _, http = two
     far.hold()
@@ -512,7 +512,7 @@ def test_a_consumer_that_is_asked_to_end_in_the_middle(
 
 
 def test_a_consumer_that_is_asked_to_end_finishes_what_is_in_hand(
-    stack: Stack, two: tuple[Process, httpx.Client], far: Remote
+    stack: Stack, two: tuple[Process, httpx2.Client], far: Remote
 ) -> None:
     consumer, http = two
     far.hold()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-import httpx
+import httpx2
 import pytest
 from pika.exceptions import AMQPError
 
@@ -24,14 +24,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="module")
-def http(world: Stack) -> httpx.Client:
+def http(world: Stack) -> httpx2.Client:
     _, http = world.producer(TRAIN_WAIT="0.5", PREDICT_TIMEOUT="1")
     upload(http)
     return http
 
 
 @pytest.fixture(scope="module")
-def model(world: Stack, http: httpx.Client) -> str:
+def model(world: Stack, http: httpx2.Client) -> str:
     """A model; the consumer that trained it has gone."""
     consumer = world.consumer()
     model_id = trained(http)
@@ -49,7 +49,7 @@ def consumer(world: Stack, model: str) -> Iterator[Process]:
     assert started.wait() == 0
 
 
-def accepted(http: httpx.Client, model: str) -> list[str]:
+def accepted(http: httpx2.Client, model: str) -> list[str]:
     ids = []
     for _ in range(JOBS):
         answer = http.post("/predict/async", json={"model_id": model, "input_data": ROW})
@@ -60,7 +60,7 @@ def accepted(http: httpx.Client, model: str) -> list[str]:
     return ids
 
 
-def answered_once(world: Stack, http: httpx.Client, jobs: list[str]) -> None:
+def answered_once(world: Stack, http: httpx2.Client, jobs: list[str]) -> None:
     for job_id in jobs:
         ended = reached(http, job_id, "TASK_COMPLETED")
         assert ended["result"]["prediction"] == pytest.approx(PREDICTION, abs=0.1)
@@ -86,7 +86,7 @@ def queued(world: Stack, jobs: list[str]) -> None:
 
 
 def test_jobs_that_wait_outlive_a_broker_that_is_killed(
-    world: Stack, http: httpx.Client, model: str, broker: Broker, request: pytest.FixtureRequest
+    world: Stack, http: httpx2.Client, model: str, broker: Broker, request: pytest.FixtureRequest
 ) -> None:
     jobs = accepted(http, model)
     assert [job(http, job_id)["queue_position"] for job_id in jobs] == [1, 2, 3, 4, 5]
@@ -98,7 +98,7 @@ def test_jobs_that_wait_outlive_a_broker_that_is_killed(
 
 
 def test_jobs_that_wait_outlive_their_queue(
-    world: Stack, http: httpx.Client, model: str, request: pytest.FixtureRequest
+    world: Stack, http: httpx2.Client, model: str, request: pytest.FixtureRequest
 ) -> None:
     jobs = accepted(http, model)
     queued(world, jobs)
@@ -110,7 +110,7 @@ def test_jobs_that_wait_outlive_their_queue(
 
 
 def test_jobs_are_accepted_while_the_broker_is_away(
-    world: Stack, http: httpx.Client, model: str, broker: Broker, consumer: Process
+    world: Stack, http: httpx2.Client, model: str, broker: Broker, consumer: Process
 ) -> None:
     broker.stop()
     try:
@@ -128,7 +128,7 @@ def test_jobs_are_accepted_while_the_broker_is_away(
 
 
 def test_a_consumer_that_does_not_invoke_leaves_them_to_others(
-    world: Stack, http: httpx.Client, model: str, request: pytest.FixtureRequest
+    world: Stack, http: httpx2.Client, model: str, request: pytest.FixtureRequest
 ) -> None:
     other = world.start((*CONSUMER, "--invoke", "0"))
     other.says(" consuming queue.model.", times=4)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.conftest import migrate
@@ -32,7 +32,7 @@ class Event:
 
 @contextmanager
 def following(
-    http: httpx.Client, job_id: str, known: int | None = None
+    http: httpx2.Client, job_id: str, known: int | None = None
 ) -> Iterator[Iterator[Event]]:
     """Follow a job; the events end when the stream does."""
     headers = {} if known is None else {"Last-Event-ID": str(known)}
@@ -57,14 +57,14 @@ def parsed(lines: Iterator[str]) -> Iterator[Event]:
 
 
 @pytest.fixture(scope="module")
-def http(running: Running) -> Iterator[httpx.Client]:
+def http(running: Running) -> Iterator[httpx2.Client]:
     for dataset_id in ("diabetes", HELD):
         upload(running.http, dataset_id)
     yield running.http
     assert "Traceback" not in running.stack.output()
 
 
-def held(running: Running, http: httpx.Client) -> str:
+def held(running: Running, http: httpx2.Client) -> str:
     """Have a job that waits in its fit; return its id."""
     job_id = train(http, dataset_id=HELD)
     running.consumer.says(f"holding {job_id}")
@@ -81,7 +81,7 @@ def are_in_order(events: list[Event], known: int = -1) -> None:
     assert [event.job["state"] in ENDED for event in events[:-1]] == [False] * (len(events) - 1)
 
 
-def test_a_job_is_followed_from_the_queue_to_its_end(running: Running, http: httpx.Client) -> None:
+def test_a_job_is_followed_from_the_queue_to_its_end(running: Running, http: httpx2.Client) -> None:
     before = held(running, http)
     job_id = train(http, dataset_id=HELD)
     with following(http, job_id) as stream:
@@ -99,7 +99,7 @@ def test_a_job_is_followed_from_the_queue_to_its_end(running: Running, http: htt
 
 
 def test_whoever_comes_back_is_told_what_it_does_not_know(
-    running: Running, http: httpx.Client
+    running: Running, http: httpx2.Client
 ) -> None:
     job_id = held(running, http)
     with following(http, job_id) as stream:
@@ -120,7 +120,7 @@ def test_whoever_comes_back_is_told_what_it_does_not_know(
 
 
 @pytest.mark.parametrize("odd", ["", "x", "-1", "1.5", "9" * 5000, "\u00b2".encode("latin-1")])
-def test_an_id_that_was_never_given_is_no_error(http: httpx.Client, odd: str | bytes) -> None:
+def test_an_id_that_was_never_given_is_no_error(http: httpx2.Client, odd: str | bytes) -> None:
     job_id = train(http, features=["size"])
     reached(http, job_id, "TASK_ERROR")
     answer = http.get(f"/jobs/{job_id}/events", headers={"Last-Event-ID": odd})
@@ -128,7 +128,7 @@ def test_an_id_that_was_never_given_is_no_error(http: httpx.Client, odd: str | b
 
 
 @pytest.mark.parametrize("ending", ["failed", "cancelled"])
-def test_other_ends_are_told_too(running: Running, http: httpx.Client, ending: str) -> None:
+def test_other_ends_are_told_too(running: Running, http: httpx2.Client, ending: str) -> None:
     if ending == "failed":
         job_id, state = train(http, features=["size"]), "TASK_ERROR"
         reached(http, job_id, state)
@@ -145,11 +145,11 @@ def test_other_ends_are_told_too(running: Running, http: httpx.Client, ending: s
     assert events[-1].job["ended_at"]
 
 
-def test_there_is_no_job_to_follow(http: httpx.Client) -> None:
+def test_there_is_no_job_to_follow(http: httpx2.Client) -> None:
     assert is_problem(http.get("/jobs/nobody/events"), 404)["field"] == "job_id"
 
 
-def test_many_follow_one_job_and_some_leave_early(running: Running, http: httpx.Client) -> None:
+def test_many_follow_one_job_and_some_leave_early(running: Running, http: httpx2.Client) -> None:
     job_id = held(running, http)
     for _ in range(10):
         with following(http, job_id) as stream:
@@ -163,7 +163,7 @@ def test_many_follow_one_job_and_some_leave_early(running: Running, http: httpx.
 
 
 def test_a_producer_that_is_told_to_end_ends_its_streams(
-    running: Running, http: httpx.Client
+    running: Running, http: httpx2.Client
 ) -> None:
     job_id = held(running, http)
     producer, another = running.stack.producer()
@@ -198,7 +198,7 @@ def test_a_stream_outlives_a_database_that_is_away_for_a_while(
         assert last.job["state"] == "TASK_CANCELLED"
 
 
-def test_a_job_tells_its_place_and_its_progress(running: Running, http: httpx.Client) -> None:
+def test_a_job_tells_its_place_and_its_progress(running: Running, http: httpx2.Client) -> None:
     first = held(running, http)
     second, third = train(http), train(http)
     assert job(http, first)["queue_position"] is None

@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from typing import Any
 
-import httpx
+import httpx2
 import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
@@ -43,7 +43,7 @@ PREDICTED = {"status": "TASK_COMPLETED", "model_id": "m", "prediction": 1.5, "pr
 
 
 @pytest.fixture(scope="module")
-def producer(world: Stack) -> tuple[Process, httpx.Client]:
+def producer(world: Stack) -> tuple[Process, httpx2.Client]:
     process, http = world.producer(**SETTINGS)
     upload(http)
     spec = {"kind": "endpoint", "url": "http://127.0.0.1:9/"}
@@ -52,12 +52,12 @@ def producer(world: Stack) -> tuple[Process, httpx.Client]:
 
 
 @pytest.fixture
-def process(producer: tuple[Process, httpx.Client]) -> Process:
+def process(producer: tuple[Process, httpx2.Client]) -> Process:
     return producer[0]
 
 
 @pytest.fixture
-def http(producer: tuple[Process, httpx.Client]) -> httpx.Client:
+def http(producer: tuple[Process, httpx2.Client]) -> httpx2.Client:
     return producer[1]
 
 
@@ -68,7 +68,7 @@ def channel(world: Stack) -> Iterator[BlockingChannel]:
 
 
 @pytest.fixture
-def connect(http: httpx.Client) -> Iterator[Callable[[], HTTPConnection]]:
+def connect(http: httpx2.Client) -> Iterator[Callable[[], HTTPConnection]]:
     """Connections for requests that are sent at once, and whose answers are read later."""
     address = http.base_url.host, http.base_url.port
     with ExitStack() as opened:
@@ -100,7 +100,7 @@ def reply(channel: BlockingChannel, to: Message, *bodies: dict[str, Any]) -> Non
     channel.basic_publish("", to.sent.reply_to, body, properties)
 
 
-def test_a_training(http: httpx.Client, call: HTTPConnection, channel: BlockingChannel) -> None:
+def test_a_training(http: httpx2.Client, call: HTTPConnection, channel: BlockingChannel) -> None:
     post(call, "/train", {**TRAIN, "params": {"n_estimators": 5}, "max_seconds": 60})
 
     message = taken(channel, "queue.model.train")
@@ -212,7 +212,7 @@ def test_an_invocation_of_sagemaker(call: HTTPConnection, channel: BlockingChann
     assert answer(call) == PREDICTED
 
 
-def test_a_prediction_that_is_a_job(http: httpx.Client, channel: BlockingChannel) -> None:
+def test_a_prediction_that_is_a_job(http: httpx2.Client, channel: BlockingChannel) -> None:
     accepted = http.post("/predict/async", json={**ASKED, "model_id": "far"})
 
     message = taken(channel, "queue.model.predict.async")
@@ -230,7 +230,7 @@ def test_a_prediction_that_is_a_job(http: httpx.Client, channel: BlockingChannel
 
 
 def test_a_prediction_and_a_job(
-    http: httpx.Client, call: HTTPConnection, channel: BlockingChannel
+    http: httpx2.Client, call: HTTPConnection, channel: BlockingChannel
 ) -> None:
     asked = {"sync_model_id": "m", "async_model_id": "far", "input_data": ROW}
     post(call, "/predict/sync_async", asked)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from app.amqp.topology import DEAD_LETTER_QUEUE, TRAIN_QUEUE
@@ -29,14 +29,14 @@ LEAST = 50_000_000
 
 
 @pytest.fixture(scope="module")
-def http(running: Running) -> httpx.Client:
+def http(running: Running) -> httpx2.Client:
     for dataset_id in ("diabetes", HELD, GREEDY):
         upload(running.http, dataset_id)
     return running.http
 
 
 @pytest.fixture
-def idle(running: Running, http: httpx.Client) -> Iterator[set[int]]:
+def idle(running: Running, http: httpx2.Client) -> Iterator[set[int]]:
     """The processes of a consumer that fits nothing; afterwards it is the same, and works."""
     before = running.consumer.group()
     yield before
@@ -47,7 +47,7 @@ def idle(running: Running, http: httpx.Client) -> Iterator[set[int]]:
     assert "Traceback" not in running.stack.output()
 
 
-def failed(http: httpx.Client, job_id: str) -> dict[str, Any]:
+def failed(http: httpx2.Client, job_id: str) -> dict[str, Any]:
     """Wait for the error of a job that was not tried again; return it."""
     ended = reached(http, job_id, "TASK_ERROR")
     assert (ended["attempt"], ended["failures"]) == (1, 0)
@@ -55,7 +55,7 @@ def failed(http: httpx.Client, job_id: str) -> dict[str, Any]:
 
 
 def test_a_fit_has_as_much_time_as_it_is_given_and_never_more_than_the_settings_say(
-    http: httpx.Client, idle: set[int]
+    http: httpx2.Client, idle: set[int]
 ) -> None:
     short = train(http, dataset_id=HELD, max_seconds=0.5)
     more = train(http, dataset_id=HELD, max_seconds=1000.0)
@@ -68,7 +68,7 @@ def test_a_fit_has_as_much_time_as_it_is_given_and_never_more_than_the_settings_
 
 
 def test_a_fit_has_as_much_memory_as_it_is_given_and_never_more_than_the_settings_say(
-    http: httpx.Client, idle: set[int]
+    http: httpx2.Client, idle: set[int]
 ) -> None:
     for asked, said in ((LEAST, "50 MB"), (10**12, "200 MB"), (None, "200 MB")):
         error = failed(http, train(http, dataset_id=GREEDY, max_memory=asked))
@@ -77,7 +77,7 @@ def test_a_fit_has_as_much_memory_as_it_is_given_and_never_more_than_the_setting
 
 
 def test_a_forest_without_an_end_is_the_end_of_its_job_alone(
-    http: httpx.Client, idle: set[int]
+    http: httpx2.Client, idle: set[int]
 ) -> None:
     error = failed(http, train(http, params={"n_estimators": 10**30}))
     assert error["type"] in ("out_of_memory", "out_of_time")  # whichever is first on this machine
@@ -92,7 +92,7 @@ def test_a_forest_without_an_end_is_the_end_of_its_job_alone(
     ids=["time", "memory"],
 )
 def test_a_client_of_the_queue_is_told_of_its_limits_at_once(
-    running: Running, http: httpx.Client, idle: set[int], changes: dict[str, Any], kind: str
+    running: Running, http: httpx2.Client, idle: set[int], changes: dict[str, Any], kind: str
 ) -> None:
     with running.stack.amqp() as connection:
         received, ended = RpcClient(connection).call(TRAIN_QUEUE, {**TRAIN, **changes}, count=2)
@@ -101,7 +101,7 @@ def test_a_client_of_the_queue_is_told_of_its_limits_at_once(
     assert failed(http, received["model_id"]) == ended["error"]
 
 
-def test_limits_that_are_not_reached_change_nothing(http: httpx.Client, idle: set[int]) -> None:
+def test_limits_that_are_not_reached_change_nothing(http: httpx2.Client, idle: set[int]) -> None:
     job_id = trained(http, max_seconds=FIT_SECONDS, max_memory=FIT_MEMORY)
     assert job(http, job_id)["metrics"] == job(http, trained(http))["metrics"]
 
@@ -114,7 +114,7 @@ def kill_child(running: Running, idle: set[int], killed: set[int]) -> None:
 
 
 def test_a_fit_whose_process_is_killed_is_tried_again(
-    running: Running, http: httpx.Client, idle: set[int], quick_ladder: None
+    running: Running, http: httpx2.Client, idle: set[int], quick_ladder: None
 ) -> None:
     job_id = train(http, dataset_id=HELD)
     running.consumer.says(f"holding {job_id}")
@@ -132,7 +132,7 @@ def test_a_fit_whose_process_is_killed_is_tried_again(
 
 
 def test_a_fit_whose_process_is_killed_each_time_fails(
-    running: Running, http: httpx.Client, idle: set[int], quick_ladder: None
+    running: Running, http: httpx2.Client, idle: set[int], quick_ladder: None
 ) -> None:
     killed: set[int] = set()
     with running.stack.amqp() as connection:

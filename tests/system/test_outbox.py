@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from pika.exceptions import AMQPError
 
@@ -35,19 +35,19 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="module")
-def http(world: Stack) -> httpx.Client:
+def http(world: Stack) -> httpx2.Client:
     _, http = world.producer(TRAIN_WAIT="0.2")
     upload(http)
     return http
 
 
 @pytest.fixture(scope="module")
-def consumer(world: Stack, http: httpx.Client) -> Process:
+def consumer(world: Stack, http: httpx2.Client) -> Process:
     """The module's consumer, from the first test on that asks for it."""
     return world.consumer()
 
 
-def accepted(http: httpx.Client) -> list[str]:
+def accepted(http: httpx2.Client) -> list[str]:
     """Have jobs accepted of which no consumer has heard; return their ids."""
     ids = []
     for _ in range(JOBS):
@@ -61,7 +61,7 @@ def accepted(http: httpx.Client) -> list[str]:
     return ids
 
 
-def complete_once(world: Stack, http: httpx.Client, jobs: list[str]) -> None:
+def complete_once(world: Stack, http: httpx2.Client, jobs: list[str]) -> None:
     for job_id in jobs:
         ended = reached(http, job_id, "TASK_COMPLETED")
         assert (ended["attempt"], ended["failures"]) == (1, 0)
@@ -80,7 +80,7 @@ def rabbitmqctl(broker: Broker, *command: str) -> None:
     subprocess.run([tool, *command], env=server.environment, check=True, capture_output=True)
 
 
-def queued(world: Stack, http: httpx.Client) -> list[str]:
+def queued(world: Stack, http: httpx2.Client) -> list[str]:
     """Wait until every job that waits has its message in the queue; return their ids."""
     jobs = [each["id"] for each in http.get("/jobs?state=TASK_QUEUED").json()["jobs"]]
 
@@ -93,7 +93,7 @@ def queued(world: Stack, http: httpx.Client) -> list[str]:
     return jobs
 
 
-def test_jobs_outlive_their_queue(world: Stack, http: httpx.Client) -> None:
+def test_jobs_outlive_their_queue(world: Stack, http: httpx2.Client) -> None:
     before = accepted(http)
     assert set(queued(world, http)) >= set(before)
     with world.amqp() as connection:
@@ -103,7 +103,7 @@ def test_jobs_outlive_their_queue(world: Stack, http: httpx.Client) -> None:
 
 
 def test_jobs_outlive_the_data_of_the_broker(
-    world: Stack, http: httpx.Client, broker: Broker, request: pytest.FixtureRequest
+    world: Stack, http: httpx2.Client, broker: Broker, request: pytest.FixtureRequest
 ) -> None:
     accepted(http)
     jobs = queued(world, http)
@@ -117,7 +117,7 @@ def test_jobs_outlive_the_data_of_the_broker(
 
 
 def test_jobs_are_accepted_while_the_broker_is_away(
-    world: Stack, http: httpx.Client, broker: Broker, consumer: Process
+    world: Stack, http: httpx2.Client, broker: Broker, consumer: Process
 ) -> None:
     broker.stop()
     try:
@@ -128,7 +128,7 @@ def test_jobs_are_accepted_while_the_broker_is_away(
 
 
 def test_jobs_are_accepted_while_the_broker_is_out_of_memory(
-    world: Stack, http: httpx.Client, broker: Broker, consumer: Process
+    world: Stack, http: httpx2.Client, broker: Broker, consumer: Process
 ) -> None:
     rabbitmqctl(broker, "set_vm_memory_high_watermark", "0.000001")
     try:
@@ -141,7 +141,7 @@ def test_jobs_are_accepted_while_the_broker_is_out_of_memory(
     complete_once(world, http, jobs)
 
 
-def nothing_came_of_it(stack: Stack, http: httpx.Client) -> None:
+def nothing_came_of_it(stack: Stack, http: httpx2.Client) -> None:
     """The same request is taken when the database is back, and it is the first of its kind."""
     assert http.get("/jobs").json()["jobs"] == []
     assert stack.waiting(TRAIN_QUEUE) == 0
@@ -152,7 +152,7 @@ def nothing_came_of_it(stack: Stack, http: httpx.Client) -> None:
     until(lambda: stack.waiting(TRAIN_QUEUE) >= 1, "its message is in the queue")
 
 
-def unavailable(http: httpx.Client) -> None:
+def unavailable(http: httpx2.Client) -> None:
     problem = is_problem(http.post("/train", json=TRAIN, headers=KEY), 503)
     assert problem["type"] == "database_unavailable"
 

@@ -6,7 +6,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from app.amqp.topology import PREDICT_QUEUE
@@ -36,24 +36,24 @@ CLASSIFIER = {
 
 
 @pytest.fixture(scope="module")
-def http(running: Running, model_id: str) -> httpx.Client:
+def http(running: Running, model_id: str) -> httpx2.Client:
     return running.http
 
 
 @pytest.fixture(scope="module")
-def others(http: httpx.Client) -> list[str]:
+def others(http: httpx2.Client) -> list[str]:
     """Two more models of the same data."""
     return [trained(http, estimator=name) for name in ("ridge", "linear_regression")]
 
 
 @pytest.fixture(scope="module")
-def classifiers(http: httpx.Client) -> list[str]:
+def classifiers(http: httpx2.Client) -> list[str]:
     upload(http, "colours", COLOURS)
     forest = {"estimator": "random_forest_classifier"}
     return [trained(http, **CLASSIFIER), trained(http, **CLASSIFIER | forest)]
 
 
-def asked(http: httpx.Client, model_ids: list[str], row: Any = ROW, **more: Any) -> dict[str, Any]:
+def asked(http: httpx2.Client, model_ids: list[str], row: Any = ROW, **more: Any) -> dict[str, Any]:
     answer = http.post(
         "/predict/parallel", json={"model_ids": model_ids, "input_data": row, **more}
     )
@@ -66,7 +66,7 @@ def asked(http: httpx.Client, model_ids: list[str], row: Any = ROW, **more: Any)
 
 
 def test_each_model_answers_in_the_order_asked_as_it_does_alone(
-    running: Running, http: httpx.Client, model_id: str, others: list[str]
+    running: Running, http: httpx2.Client, model_id: str, others: list[str]
 ) -> None:
     models = [others[1], model_id, others[0]]
     for row in (ROW, [ROW, {**ROW, "bmi": -0.05}]):
@@ -78,7 +78,7 @@ def test_each_model_answers_in_the_order_asked_as_it_does_alone(
 
 
 def test_one_id_finds_the_call_and_each_of_its_models_in_all_logs(
-    running: Running, http: httpx.Client, model_id: str, others: list[str]
+    running: Running, http: httpx2.Client, model_id: str, others: list[str]
 ) -> None:
     for job_id in (asked(http, [model_id, *others])["job_id"], "my-own"):
         if job_id == "my-own":
@@ -95,7 +95,7 @@ def test_one_id_finds_the_call_and_each_of_its_models_in_all_logs(
             running.consumer.says(f"[{job_id}] END predict model={name} TASK_COMPLETED")
 
 
-def test_a_model_that_cannot_answer_spoils_no_other(http: httpx.Client, model_id: str) -> None:
+def test_a_model_that_cannot_answer_spoils_no_other(http: httpx2.Client, model_id: str) -> None:
     upload(http, HELD)
     training = train(http, dataset_id=HELD, **LONG)
 
@@ -111,7 +111,7 @@ def test_a_model_that_cannot_answer_spoils_no_other(http: httpx.Client, model_id
 
 
 def test_a_model_that_takes_other_rows_spoils_no_other(
-    http: httpx.Client, model_id: str, classifiers: list[str]
+    http: httpx2.Client, model_id: str, classifiers: list[str]
 ) -> None:
     good, bad = asked(http, [model_id, classifiers[0]])["answers"]
     assert good["status"] == "TASK_COMPLETED"
@@ -120,7 +120,7 @@ def test_a_model_that_takes_other_rows_spoils_no_other(
 
 
 def test_when_all_fail_the_first_error_is_the_problem_and_has_all_answers(
-    running: Running, http: httpx.Client, model_id: str
+    running: Running, http: httpx2.Client, model_id: str
 ) -> None:
     body = {"model_ids": ["nobody", model_id, "nowhere"], "input_data": {}, "job_id": "in-vain"}
     problem = is_problem(http.post("/predict/parallel", json=body), 404)
@@ -137,7 +137,7 @@ def test_when_all_fail_the_first_error_is_the_problem_and_has_all_answers(
 
 
 def test_a_model_that_stands_there_twice_is_asked_once_and_answers_twice(
-    running: Running, http: httpx.Client, model_id: str, others: list[str]
+    running: Running, http: httpx2.Client, model_id: str, others: list[str]
 ) -> None:
     models = [model_id, others[0], model_id]
     first, other, second = asked(http, models, job_id="twice", combine="mean")["answers"]
@@ -148,13 +148,13 @@ def test_a_model_that_stands_there_twice_is_asked_once_and_answers_twice(
     assert running.consumer.output().count("[twice] START predict") == 2
 
 
-def test_the_latest_answers_under_its_own_name(http: httpx.Client, others: list[str]) -> None:
+def test_the_latest_answers_under_its_own_name(http: httpx2.Client, others: list[str]) -> None:
     (answer,) = asked(http, ["latest"], dataset_id="diabetes")["answers"]
     assert answer["model_id"] == others[-1]
 
 
 def test_regressors_are_combined_by_their_mean(
-    http: httpx.Client, model_id: str, others: list[str]
+    http: httpx2.Client, model_id: str, others: list[str]
 ) -> None:
     message = asked(http, [model_id, "nobody", *others], combine="mean")
     values = [each["prediction"] for each in message["answers"] if "prediction" in each]
@@ -171,7 +171,9 @@ def test_regressors_are_combined_by_their_mean(
     assert many["prediction"] == [mean] * 3
 
 
-def test_classifiers_are_combined_in_three_ways(http: httpx.Client, classifiers: list[str]) -> None:
+def test_classifiers_are_combined_in_three_ways(
+    http: httpx2.Client, classifiers: list[str]
+) -> None:
     rows = [{"size": 1}, {"size": 4.2}]
     for row in (rows[0], rows):
         message = asked(http, classifiers, row, combine="mean")
@@ -197,7 +199,7 @@ def test_classifiers_are_combined_in_three_ways(http: httpx.Client, classifiers:
 
 @pytest.mark.parametrize("how", ["vote", "max_proba"])
 def test_what_cannot_be_combined_is_an_error_of_the_combination_alone(
-    http: httpx.Client, model_id: str, others: list[str], how: str
+    http: httpx2.Client, model_id: str, others: list[str], how: str
 ) -> None:
     message = asked(http, [model_id, *others], combine=how)
     assert {each["status"] for each in message["answers"]} == {"TASK_COMPLETED"}
@@ -226,13 +228,13 @@ def test_what_cannot_be_combined_is_an_error_of_the_combination_alone(
     ],
 )
 def test_a_bad_request_is_refused_and_says_what_is_wrong(
-    http: httpx.Client, changes: dict[str, Any], status: int, field: str
+    http: httpx2.Client, changes: dict[str, Any], status: int, field: str
 ) -> None:
     body = {"model_ids": ["m"], "input_data": ROW, **changes}
     assert is_problem(http.post("/predict/parallel", json=body), status)["field"] == field
 
 
-def test_what_is_no_json_is_refused(http: httpx.Client) -> None:
+def test_what_is_no_json_is_refused(http: httpx2.Client) -> None:
     answer = http.post("/predict/parallel", content=b"{", headers={"Content-Type": "text/plain"})
     assert "Content-Type" in is_problem(answer, 422)["detail"]
     answer = http.post("/predict/parallel", json=[])
@@ -241,7 +243,7 @@ def test_what_is_no_json_is_refused(http: httpx.Client) -> None:
 
 
 def test_a_body_of_a_megabyte_goes_to_each_model(
-    http: httpx.Client, model_id: str, others: list[str]
+    http: httpx2.Client, model_id: str, others: list[str]
 ) -> None:
     rows = [ROW] * 7000
     assert len(json.dumps(rows)) > 1_000_000
@@ -252,7 +254,7 @@ def test_a_body_of_a_megabyte_goes_to_each_model(
     assert message["combined"]["prediction"][-1] == pytest.approx(sum(values) / 3)
 
 
-def test_a_call_is_bounded_by_what_it_becomes(http: httpx.Client) -> None:
+def test_a_call_is_bounded_by_what_it_becomes(http: httpx2.Client) -> None:
     rows = [ROW] * 10_000
     body = {"model_ids": [f"m{number}" for number in range(32)], "input_data": rows}
     problem = is_problem(http.post("/predict/parallel", json=body), 413)
@@ -269,7 +271,7 @@ def test_a_call_is_bounded_by_what_it_becomes(http: httpx.Client) -> None:
 
 
 def test_a_branch_has_no_longer_than_the_caller_says(
-    running: Running, http: httpx.Client, model_id: str, others: list[str]
+    running: Running, http: httpx2.Client, model_id: str, others: list[str]
 ) -> None:
     running.consumer.freeze()
     try:
@@ -291,7 +293,7 @@ def test_each_model_of_a_call_counts_among_those_in_flight(stack: Stack) -> None
     consumer.terminate()
     assert consumer.wait() == 0
 
-    def call(*models: str) -> httpx.Response:
+    def call(*models: str) -> httpx2.Response:
         body = {"model_ids": models, "input_data": ROW}
         return http.post("/predict/parallel", json=body)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from devstack.demo import ROW
@@ -30,7 +30,7 @@ def running(world: Stack, stranger: Stranger) -> Running:
     return Running(world, producer, consumer, http)
 
 
-def registered(http: httpx.Client, model_id: str, url: str, **spec: Any) -> str:
+def registered(http: httpx2.Client, model_id: str, url: str, **spec: Any) -> str:
     answer = http.put(f"/models/{model_id}", json={"kind": "endpoint", "url": url, **spec})
     assert answer.is_success, answer.text
     return model_id
@@ -44,7 +44,7 @@ def thinkers(running: Running, stranger: Stranger) -> list[str]:
     ]
 
 
-def asked(http: httpx.Client, model_ids: list[str], **more: Any) -> dict[str, Any]:
+def asked(http: httpx2.Client, model_ids: list[str], **more: Any) -> dict[str, Any]:
     body = {"model_ids": model_ids, "input_data": NUMBER, **more}
     answer = http.post("/predict/parallel", json=body)
     assert answer.status_code == 200, answer.text

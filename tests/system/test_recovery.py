@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from app.amqp.topology import DEAD_LETTER_QUEUE, TRAIN_QUEUE
@@ -28,7 +28,7 @@ QUICK = {"LEASE_SECONDS": "5", "DRAIN_SECONDS": "0.1", "MAX_ATTEMPTS": "100"}
 
 
 @pytest.fixture(scope="module")
-def http(world: Stack) -> httpx.Client:
+def http(world: Stack) -> httpx2.Client:
     _, http = world.producer(TRAIN_WAIT="0.2")
     for dataset_id in ("diabetes", HELD, KEPT, GRIPPED):
         upload(http, dataset_id)
@@ -66,19 +66,19 @@ class Fleet:
 
 
 @pytest.fixture(scope="module")
-def consumers(world: Stack, http: httpx.Client) -> Fleet:
+def consumers(world: Stack, http: httpx2.Client) -> Fleet:
     return Fleet(world)
 
 
 @pytest.fixture
-def fleet(consumers: Fleet, http: httpx.Client) -> Iterator[Fleet]:
+def fleet(consumers: Fleet, http: httpx2.Client) -> Iterator[Fleet]:
     """No job that has not ended, before and after."""
     yield consumers
     for each in http.get("/jobs", params={"limit": 1000}).json()["jobs"]:
         http.delete(f"/jobs/{each['id']}")
 
 
-def running(http: httpx.Client, job_id: str, attempt: int = 1) -> dict[str, Any]:
+def running(http: httpx2.Client, job_id: str, attempt: int = 1) -> dict[str, Any]:
     """Wait until this attempt runs; return the job."""
 
     def runs() -> dict[str, Any] | None:
@@ -90,7 +90,7 @@ def running(http: httpx.Client, job_id: str, attempt: int = 1) -> dict[str, Any]
 
 
 def test_a_fit_that_lets_no_other_thread_run_costs_no_connection(
-    fleet: Fleet, http: httpx.Client, broker: Broker
+    fleet: Fleet, http: httpx2.Client, broker: Broker
 ) -> None:
     fleet.be(2, PATIENT)
     vhost = fleet.world.environment["RABBITMQ_VHOST"]
@@ -108,7 +108,7 @@ def test_a_fit_that_lets_no_other_thread_run_costs_no_connection(
 
 
 def test_a_fit_whose_consumer_loses_its_connection_goes_on_and_the_duplicate_is_dropped(
-    fleet: Fleet, http: httpx.Client, broker: Broker
+    fleet: Fleet, http: httpx2.Client, broker: Broker
 ) -> None:
     fleet.be(2, PATIENT)
     job_id = f"mine-{secrets.token_hex(8)}"
@@ -132,7 +132,7 @@ def test_a_fit_whose_consumer_loses_its_connection_goes_on_and_the_duplicate_is_
 
 
 def test_the_job_of_a_killed_consumer_is_taken_over_without_waiting_for_its_lease(
-    fleet: Fleet, http: httpx.Client
+    fleet: Fleet, http: httpx2.Client
 ) -> None:
     fleet.be(2, PATIENT)
     job_id = train(http, dataset_id=HELD)
@@ -151,7 +151,7 @@ def test_the_job_of_a_killed_consumer_is_taken_over_without_waiting_for_its_leas
 
 
 def test_a_consumer_that_was_frozen_past_its_lease_is_fenced(
-    fleet: Fleet, http: httpx.Client
+    fleet: Fleet, http: httpx2.Client
 ) -> None:
     fleet.be(2, QUICK)
     job_id = train(http, dataset_id=KEPT)
@@ -172,7 +172,7 @@ def test_a_consumer_that_was_frozen_past_its_lease_is_fenced(
 
 
 def test_two_consumers_are_restarted_one_after_the_other_and_no_job_notices(
-    fleet: Fleet, http: httpx.Client
+    fleet: Fleet, http: httpx2.Client
 ) -> None:
     fleet.be(2, QUICK)
     held = train(http, dataset_id=HELD)
@@ -192,7 +192,7 @@ def test_two_consumers_are_restarted_one_after_the_other_and_no_job_notices(
 
 
 def test_s3_may_go_away_before_and_after_a_fit(
-    fleet: Fleet, http: httpx.Client, quick_ladder: None
+    fleet: Fleet, http: httpx2.Client, quick_ladder: None
 ) -> None:
     s3_port = int(fleet.world.environment["AWS_ENDPOINT_URL"].rpartition(":")[2])
     with Wire(s3_port) as wire:

@@ -1,6 +1,6 @@
 """Train and predict over HTTP: the promises of the README."""
 
-import httpx
+import httpx2
 import pytest
 
 from devstack.demo import ROW, TRAIN
@@ -26,11 +26,11 @@ FRUITS = "size,colour,ripe,kind\n" + "".join(
 
 
 @pytest.fixture(scope="module")
-def http(running: Running) -> httpx.Client:
+def http(running: Running) -> httpx2.Client:
     return running.http
 
 
-def test_the_reference_trains_to_its_error_and_predicts_its_value(http: httpx.Client) -> None:
+def test_the_reference_trains_to_its_error_and_predicts_its_value(http: httpx2.Client) -> None:
     uploaded = http.put("/datasets/diabetes", content=diabetes()).json()
     assert (uploaded["dataset_id"], uploaded["rows"]) == ("diabetes", 442)
     assert uploaded["columns"] == ["age", "sex", *TRAIN["features"][1:], "target"]
@@ -56,7 +56,7 @@ def test_the_reference_trains_to_its_error_and_predicts_its_value(http: httpx.Cl
     assert found["pred_proba"] == found["prediction"]
 
 
-def test_a_classifier_learns_from_text_and_gaps_and_answers_by_label(http: httpx.Client) -> None:
+def test_a_classifier_learns_from_text_and_gaps_and_answers_by_label(http: httpx2.Client) -> None:
     upload(http, "fruits", FRUITS)
     model_id = trained(
         http,
@@ -75,7 +75,7 @@ def test_a_classifier_learns_from_text_and_gaps_and_answers_by_label(http: httpx
 
 
 def test_a_list_of_rows_gets_a_list_of_answers_in_its_order(
-    http: httpx.Client, model_id: str
+    http: httpx2.Client, model_id: str
 ) -> None:
     rows = [{**ROW, "bmi": bmi} for bmi in (-0.09, 0.17, 0.0)]
     alone = [predict(http, model_id, row)["prediction"] for row in rows]
@@ -84,7 +84,7 @@ def test_a_list_of_rows_gets_a_list_of_answers_in_its_order(
 
 
 def test_latest_is_the_newest_model_of_a_data_set_or_of_all(
-    http: httpx.Client, model_id: str
+    http: httpx2.Client, model_id: str
 ) -> None:
     upload(http, "others")
     of_others = trained(http, dataset_id="others")
@@ -104,7 +104,7 @@ def test_latest_is_the_newest_model_of_a_data_set_or_of_all(
     assert latest(dataset_id="others") == of_others
 
 
-def test_models_are_listed_newest_first_and_described(http: httpx.Client, model_id: str) -> None:
+def test_models_are_listed_newest_first_and_described(http: httpx2.Client, model_id: str) -> None:
     newer = trained(http, estimator="ridge", params={"alpha": 0.5})
     models = http.get("/models").json()["models"]
     ids = [model["model_id"] for model in models]
@@ -122,20 +122,20 @@ def test_models_are_listed_newest_first_and_described(http: httpx.Client, model_
     assert found["parity"] < 1e-5
 
 
-def test_data_sets_are_listed_with_their_sizes(http: httpx.Client, model_id: str) -> None:
+def test_data_sets_are_listed_with_their_sizes(http: httpx2.Client, model_id: str) -> None:
     upload(http, "tiny", "a,b\n1,2\n")
     sizes = {each["id"]: each["size"] for each in http.get("/datasets").json()["datasets"]}
     assert (sizes["tiny"], sizes["diabetes"]) == (8, len(diabetes()))
 
 
-def test_a_data_set_of_the_same_name_is_replaced(http: httpx.Client) -> None:
+def test_a_data_set_of_the_same_name_is_replaced(http: httpx2.Client) -> None:
     upload(http, "again", "a,b\n1,2\n")
     upload(http, "again", "a,b\n1,2\n3,4\n")
     (size,) = [e["size"] for e in http.get("/datasets").json()["datasets"] if e["id"] == "again"]
     assert size == 12
 
 
-def test_jobs_are_listed_newest_first_and_by_state(http: httpx.Client, model_id: str) -> None:
+def test_jobs_are_listed_newest_first_and_by_state(http: httpx2.Client, model_id: str) -> None:
     newer = trained(http)
     ids = [job["id"] for job in http.get("/jobs").json()["jobs"]]
     assert ids.index(newer) < ids.index(model_id)
@@ -147,7 +147,7 @@ def test_jobs_are_listed_newest_first_and_by_state(http: httpx.Client, model_id:
 
 
 def test_no_library_keeps_a_diary_in_the_home_of_the_user(
-    running: Running, http: httpx.Client, model_id: str
+    running: Running, http: httpx2.Client, model_id: str
 ) -> None:
     """onnxruntime would note each model and each run, and send its notes to its maker."""
     predict(http, model_id)
@@ -155,7 +155,7 @@ def test_no_library_keeps_a_diary_in_the_home_of_the_user(
 
 
 def test_the_root_and_the_health_pages_say_that_all_is_well(
-    running: Running, http: httpx.Client
+    running: Running, http: httpx2.Client
 ) -> None:
     for queue in ("invoke", "predict.async"):
         running.consumer.says(f"waiting on queue.model.{queue}\n")

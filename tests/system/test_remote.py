@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from app.amqp.topology import INVOKE_QUEUE, PREDICT_ASYNC_QUEUE, PREDICT_QUEUE
@@ -22,12 +22,12 @@ def consumer(stack: Stack) -> Iterator[Consumer]:
 
 
 @pytest.fixture
-def http(stack: Stack, consumer: Consumer) -> httpx.Client:
+def http(stack: Stack, consumer: Consumer) -> httpx2.Client:
     _, client = stack.producer(**SETTINGS)
     return client
 
 
-def parallel(http: httpx.Client, model_ids: list[str], **more: Any) -> dict[str, Any]:
+def parallel(http: httpx2.Client, model_ids: list[str], **more: Any) -> dict[str, Any]:
     body = {"model_ids": model_ids, "input_data": ROW, **more}
     answer = http.post("/predict/parallel", json=body)
     assert answer.status_code == 200, answer.text
@@ -35,7 +35,7 @@ def parallel(http: httpx.Client, model_ids: list[str], **more: Any) -> dict[str,
 
 
 def test_a_model_is_asked_where_it_answers_and_only_once_where_it_does_not(
-    consumer: Consumer, http: httpx.Client
+    consumer: Consumer, http: httpx2.Client
 ) -> None:
     for _ in range(3):
         assert predict(http, "think-0")["model_id"] == "think-0"
@@ -47,7 +47,7 @@ def test_a_model_is_asked_where_it_answers_and_only_once_where_it_does_not(
 
 
 def test_many_models_are_asked_at_once_and_each_may_take_its_time(
-    consumer: Consumer, http: httpx.Client
+    consumer: Consumer, http: httpx2.Client
 ) -> None:
     consumer.together = 3
     message = parallel(http, ["think-1.0", "think-1.5", "think-2.0"], combine="mean")
@@ -57,7 +57,7 @@ def test_many_models_are_asked_at_once_and_each_may_take_its_time(
         assert seconds * 1000 - 10 <= answer["elapsed_ms"] <= message["elapsed_ms"]
 
 
-def test_a_dead_or_silent_model_spoils_no_other(http: httpx.Client) -> None:
+def test_a_dead_or_silent_model_spoils_no_other(http: httpx2.Client) -> None:
     message = parallel(http, ["silent", "dead", "think-0.1", "here"], seconds=4.5, combine="mean")
     silent, dead, slow, quick = message["answers"]
     assert silent["error"]["type"] == "deadline_exceeded"
@@ -68,7 +68,7 @@ def test_a_dead_or_silent_model_spoils_no_other(http: httpx.Client) -> None:
     assert (message["combined"]["of"], message["combined"]["prediction"]) == (2, 0.05)
 
 
-def test_the_models_in_use_are_shown_with_what_became_of_their_calls(http: httpx.Client) -> None:
+def test_the_models_in_use_are_shown_with_what_became_of_their_calls(http: httpx2.Client) -> None:
     assert http.get("/health/all").json()["models"] == {}
     for model_id in ("here", "here", "think-0.2"):
         predict(http, model_id)
@@ -91,7 +91,7 @@ def test_the_models_in_use_are_shown_with_what_became_of_their_calls(http: httpx
 
 
 def test_a_model_that_fails_does_not_take_the_producer_out_of_service(
-    stack: Stack, consumer: Consumer, http: httpx.Client
+    stack: Stack, consumer: Consumer, http: httpx2.Client
 ) -> None:
     asked = {"model_id": "dead", "input_data": ROW}
     is_problem(http.post("/predict", json=asked), 503)
@@ -102,7 +102,7 @@ def test_a_model_that_fails_does_not_take_the_producer_out_of_service(
 
 
 def test_a_queue_without_a_consumer_is_named_and_is_no_good_health(
-    stack: Stack, http: httpx.Client
+    stack: Stack, http: httpx2.Client
 ) -> None:
     command = (*CONSUMER[:-2], "--invoke", "0", *CONSUMER[-2:])
     stack.consumer(command)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
-import httpx
+import httpx2
 import pytest
 
 from app.amqp.topology import DEAD_LETTER_QUEUE, TRAIN_QUEUE
@@ -22,9 +22,9 @@ ENOUGH = 200  # predictions, before the restart and after it
 class Load(threading.Thread):
     """Asks for predictions from entering to leaving; `answers` has all that came."""
 
-    def __init__(self, address: httpx.URL, model_id: str) -> None:
+    def __init__(self, address: httpx2.URL, model_id: str) -> None:
         super().__init__(name="load", daemon=True)
-        self.answers: list[httpx.Response] = []
+        self.answers: list[httpx2.Response] = []
         self._address = address
         self._body = {"model_id": model_id, "input_data": ROW}
         self._stopping = threading.Event()
@@ -49,28 +49,28 @@ class Load(threading.Thread):
         return sum(answer.status_code == 200 for answer in self.answers)
 
     async def _ask_all(self) -> None:
-        async with httpx.AsyncClient(
+        async with httpx2.AsyncClient(
             base_url=self._address, timeout=SECONDS, trust_env=False
         ) as http:
             await asyncio.gather(*(self._ask(http) for _ in range(CONNECTIONS)))
 
-    async def _ask(self, http: httpx.AsyncClient) -> None:
+    async def _ask(self, http: httpx2.AsyncClient) -> None:
         while not self._stopping.is_set():
             self.answers.append(await http.post("/predict", json=self._body))
 
 
-def running(http: httpx.Client) -> list[Any]:
+def running(http: httpx2.Client) -> list[Any]:
     return list(http.get("/jobs", params={"state": "TASK_RUNNING"}).json()["jobs"])
 
 
-def drain(consumer: Process, http: httpx.Client) -> None:
+def drain(consumer: Process, http: httpx2.Client) -> None:
     """End a consumer that trains, as a deployment does."""
     until(lambda: running(http), "a training runs")
     consumer.terminate()
     assert consumer.wait() == 0
 
 
-def crash(consumer: Process, http: httpx.Client) -> None:
+def crash(consumer: Process, http: httpx2.Client) -> None:
     """End a consumer that trains, as a lack of memory does."""
 
     def caught() -> bool:
@@ -87,7 +87,7 @@ def crash(consumer: Process, http: httpx.Client) -> None:
 
 @pytest.mark.parametrize(("end", "attempts"), [(drain, {1}), (crash, {1, 2})])
 def test_no_training_and_no_prediction_is_lost_when_the_consumer_is_restarted(
-    end: Callable[[Process, httpx.Client], None], attempts: set[int], stack: Stack
+    end: Callable[[Process, httpx2.Client], None], attempts: set[int], stack: Stack
 ) -> None:
     _, consumer, http = stack.pair()
     upload(http)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from app.amqp.topology import DEAD_LETTER_QUEUE, PREDICT_QUEUE
@@ -19,12 +19,12 @@ MOST = 10_000
 
 
 @pytest.fixture(scope="module")
-def http(running: Running) -> httpx.Client:
+def http(running: Running) -> httpx2.Client:
     return running.http
 
 
 def test_ten_thousand_rows_are_answered_and_one_more_is_too_many(
-    running: Running, http: httpx.Client, model_id: str
+    running: Running, http: httpx2.Client, model_id: str
 ) -> None:
     other = {**ROW, "bmi": -0.05}
     rows = [ROW, other] * (MOST // 2)
@@ -45,7 +45,7 @@ def test_ten_thousand_rows_are_answered_and_one_more_is_too_many(
     assert running.stack.waiting(DEAD_LETTER_QUEUE) == 0
 
 
-def test_callers_at_once_get_their_own_answers(http: httpx.Client, model_id: str) -> None:
+def test_callers_at_once_get_their_own_answers(http: httpx2.Client, model_id: str) -> None:
     rows = [{**ROW, "bmi": number / 1000 - 0.1} for number in range(200)]
     expected = predict(http, model_id, rows)["prediction"]
 
@@ -61,7 +61,7 @@ def test_callers_at_once_get_their_own_answers(http: httpx.Client, model_id: str
     "kind", ["application/json", "Application/JSON; charset=utf-8", "application/ld+json"]
 )
 def test_json_may_be_declared_as_json_of_any_kind(
-    http: httpx.Client, model_id: str, kind: str
+    http: httpx2.Client, model_id: str, kind: str
 ) -> None:
     body = json.dumps({"model_id": model_id, "input_data": ROW}, indent=2)
     answer = http.post("/predict", content=body, headers={"Content-Type": kind})
@@ -69,7 +69,7 @@ def test_json_may_be_declared_as_json_of_any_kind(
     assert answer.headers["content-type"] == "application/json"
 
 
-def test_another_method_is_told_which_one_is_allowed(http: httpx.Client) -> None:
+def test_another_method_is_told_which_one_is_allowed(http: httpx2.Client) -> None:
     for method in ("GET", "PUT", "DELETE"):
         answer = http.request(method, "/predict")
         is_problem(answer, 405)
@@ -77,7 +77,7 @@ def test_another_method_is_told_which_one_is_allowed(http: httpx.Client) -> None
 
 
 def test_the_documentation_shows_an_example_that_runs_and_what_it_refers_to(
-    http: httpx.Client, model_id: str
+    http: httpx2.Client, model_id: str
 ) -> None:
     document = http.get("/openapi.json").json()
     operation = document["paths"]["/predict"]["post"]

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from devstack import ports
@@ -21,17 +21,17 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def http(running: Running, model_id: str) -> httpx.Client:
+def http(running: Running, model_id: str) -> httpx2.Client:
     return running.http
 
 
 @pytest.fixture(scope="module")
-def newest(http: httpx.Client, model_id: str) -> str:
+def newest(http: httpx2.Client, model_id: str) -> str:
     """Another model, which is the latest."""
     return trained(http, estimator="ridge")
 
 
-def invoked(http: httpx.Client, body: Any, header: str | None = None) -> dict[str, Any]:
+def invoked(http: httpx2.Client, body: Any, header: str | None = None) -> dict[str, Any]:
     headers = {ATTRIBUTES: header} if header is not None else {}
     answer = http.post("/invocations", json=body, headers=headers)
     assert answer.status_code == 200, answer.text
@@ -40,7 +40,7 @@ def invoked(http: httpx.Client, body: Any, header: str | None = None) -> dict[st
 
 
 def test_the_answer_is_that_of_predict_without_its_message(
-    http: httpx.Client, model_id: str, newest: str
+    http: httpx2.Client, model_id: str, newest: str
 ) -> None:
     alone, many = predict(http, model_id), predict(http, model_id, [ROW, ROW])
     assert alone["prediction"] == pytest.approx(PREDICTION, abs=1e-3)
@@ -59,13 +59,13 @@ def test_the_answer_is_that_of_predict_without_its_message(
 
 @pytest.mark.parametrize("header", [None, "", "trace=7", "model_id=", "model_id", "=;,="])
 def test_without_a_model_it_is_the_latest(
-    http: httpx.Client, newest: str, header: str | None
+    http: httpx2.Client, newest: str, header: str | None
 ) -> None:
     assert invoked(http, ROW, header)["model_id"] == newest
 
 
 def test_a_call_may_have_a_job_and_a_data_set(
-    running: Running, http: httpx.Client, newest: str
+    running: Running, http: httpx2.Client, newest: str
 ) -> None:
     answer = invoked(http, ROW, "dataset_id=diabetes,job_id=of-sagemaker")
     assert answer["model_id"] == newest
@@ -75,7 +75,9 @@ def test_a_call_may_have_a_job_and_a_data_set(
 
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "image/png", "application/x-image"])
-def test_the_bytes_of_an_image_are_image_data(http: httpx.Client, model_id: str, kind: str) -> None:
+def test_the_bytes_of_an_image_are_image_data(
+    http: httpx2.Client, model_id: str, kind: str
+) -> None:
     headers = {"Content-Type": kind, ATTRIBUTES: f"model_id={model_id}"}
     answer = http.post("/invocations", content=b"\x89PNG\xff\x00", headers=headers)
     assert is_problem(answer, 422)["field"] == "image_data"  # the model takes rows
@@ -84,7 +86,7 @@ def test_the_bytes_of_an_image_are_image_data(http: httpx.Client, model_id: str,
     assert is_problem(answer, 422)["field"] == "image_data"
 
 
-def test_an_image_that_becomes_too_large_a_message_is_refused(http: httpx.Client) -> None:
+def test_an_image_that_becomes_too_large_a_message_is_refused(http: httpx2.Client) -> None:
     headers = {"Content-Type": "image/png"}
     answer = http.post("/invocations", content=b"\xff" * 3_900_000, headers=headers)
     assert is_problem(answer, 413)["type"] == "too_large"
@@ -110,14 +112,14 @@ def test_an_image_that_becomes_too_large_a_message_is_refused(http: httpx.Client
     ],
 )
 def test_a_bad_call_is_a_problem(
-    http: httpx.Client, body: bytes, headers: dict[str, str], status: int, field: str
+    http: httpx2.Client, body: bytes, headers: dict[str, str], status: int, field: str
 ) -> None:
     headers = {ATTRIBUTES: "model_id=nobody", **headers}
     answer = http.post("/invocations", content=body, headers=headers)
     assert is_problem(answer, status)["field"] == field
 
 
-def test_while_the_broker_is_away_the_ping_says_so(running: Running, http: httpx.Client) -> None:
+def test_while_the_broker_is_away_the_ping_says_so(running: Running, http: httpx2.Client) -> None:
     assert http.get("/ping").status_code == 200
     _, cut_off = running.stack.producer("RabbitMQ cannot be reached", RABBITMQ_PORT="1")
     assert is_problem(cut_off.get("/ping"), 503)["type"] == "broker_unavailable"
@@ -146,7 +148,7 @@ def test_serve_is_the_producer_on_the_port_that_sagemaker_calls(
     )  # fmt: skip
     process.says("connected to RabbitMQ")
     process.says(f"Uvicorn running on http://0.0.0.0:{port}")
-    with httpx.Client(trust_env=False) as http:
+    with httpx2.Client(trust_env=False) as http:
         assert http.get(f"http://127.0.0.1:{port}/ping").status_code == 200
     process.terminate()
     assert process.wait() == 0

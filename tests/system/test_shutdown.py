@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from time import monotonic
 
-import httpx
+import httpx2
 import pytest
 
 from app.amqp.topology import TRAIN_QUEUE
@@ -18,7 +18,7 @@ from tests.system.support.processes import Process, Stack, until
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 
 
-def begin(consumer: Process, http: httpx.Client, **changes: object) -> str:
+def begin(consumer: Process, http: httpx2.Client, **changes: object) -> str:
     """Have a fit begun, in a process of its own; return the model's id."""
     before = consumer.group()
     model_id = train(http, **changes)

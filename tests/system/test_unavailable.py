@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import httpx2
 
 from app.amqp.topology import DEAD_LETTER_QUEUE, PREDICT_QUEUE, TRAIN_QUEUE
 from devstack.demo import ROW, TRAIN
@@ -13,7 +13,7 @@ from tests.system.support.processes import CONSUMER, Stack, consumes, until
 ASK = {"model_id": "latest", "input_data": ROW}
 
 
-def is_unavailable(answer: httpx.Response) -> str:
+def is_unavailable(answer: httpx2.Response) -> str:
     """Check for a 503 that says when to come again; return the kind of the problem."""
     problem = is_problem(answer, 503)
     assert int(answer.headers["retry-after"]) > 0

@@ -4,7 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from devstack.demo import ROW
@@ -26,7 +26,7 @@ ENDPOINT = {"url": "http://models.example/predict", "sample": {"a": 1, "b": "x",
 
 
 @pytest.fixture(scope="module")
-def http(running: Running) -> httpx.Client:
+def http(running: Running) -> httpx2.Client:
     for model_id, file, manifest in [
         ("linear", graphs.linear(), LINEAR),
         ("colours", graphs.colours(), IMAGES),
@@ -36,30 +36,30 @@ def http(running: Running) -> httpx.Client:
     return running.http
 
 
-def put(http: httpx.Client, model_id: str, file: bytes, manifest: Any) -> httpx.Response:
+def put(http: httpx2.Client, model_id: str, file: bytes, manifest: Any) -> httpx2.Response:
     files = {"model": ("model.onnx", file)}
     return http.put(f"/models/{model_id}", data={"manifest": json.dumps(manifest)}, files=files)
 
 
-def ask(http: httpx.Client, model_id: str, **inputs: Any) -> httpx.Response:
+def ask(http: httpx2.Client, model_id: str, **inputs: Any) -> httpx2.Response:
     return http.post("/predict", json={"model_id": model_id, **inputs})
 
 
-def answered(answer: httpx.Response) -> dict[str, Any]:
+def answered(answer: httpx2.Response) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     message = dict(answer.json()["message"])
     assert message.pop("status") == "TASK_COMPLETED"
     return message
 
 
-def test_rows_are_answered_one_and_many(http: httpx.Client) -> None:
+def test_rows_are_answered_one_and_many(http: httpx2.Client) -> None:
     one = answered(ask(http, "linear", input_data={"a": 1, "b": 2}))
     assert one == {"model_id": "linear", "prediction": 9.0, "pred_proba": 9.0}
     many = answered(ask(http, "linear", input_data=[{"a": n, "b": 0} for n in range(100)]))
     assert many["prediction"] == many["pred_proba"] == [2.0 * n + 1 for n in range(100)]
 
 
-def test_images_are_answered_one_and_many(http: httpx.Client) -> None:
+def test_images_are_answered_one_and_many(http: httpx2.Client) -> None:
     one = answered(ask(http, "colours", image_data=pictures.image(GREEN, kind="JPEG")))
     assert one["prediction"] == "green"
     assert list(one["pred_proba"]) == COLOURS
@@ -69,7 +69,7 @@ def test_images_are_answered_one_and_many(http: httpx.Client) -> None:
     assert is_problem(ask(http, "colours", image_data=files[:1] * 65), 413)["field"] == "image_data"
 
 
-def test_many_may_ask_at_once_and_get_their_own_answers(http: httpx.Client) -> None:
+def test_many_may_ask_at_once_and_get_their_own_answers(http: httpx2.Client) -> None:
     def asked(n: int) -> Any:
         if n % 2:
             colour = [RED, GREEN, BLUE][n % 3]
@@ -96,7 +96,7 @@ BAD_IMAGES = {
 
 @pytest.mark.parametrize(("image", "status", "says"), BAD_IMAGES.values(), ids=BAD_IMAGES)
 def test_a_bad_image_is_refused_by_its_place(
-    http: httpx.Client, running: Running, image: str, status: int, says: str
+    http: httpx2.Client, running: Running, image: str, status: int, says: str
 ) -> None:
     problem = is_problem(ask(http, "colours", image_data=[pictures.image(), image]), status)
     assert problem["field"] == "image_data.1"
@@ -118,13 +118,13 @@ def test_a_bad_image_is_refused_by_its_place(
     ],
 )
 def test_what_does_not_fit_a_model_is_refused_by_its_field(
-    http: httpx.Client, model_id: str, inputs: dict[str, Any], field: str
+    http: httpx2.Client, model_id: str, inputs: dict[str, Any], field: str
 ) -> None:
     assert is_problem(ask(http, model_id, **inputs), 422)["field"] == field
 
 
 def test_the_same_again_is_known_and_another_is_a_conflict(
-    http: httpx.Client, running: Running
+    http: httpx2.Client, running: Running
 ) -> None:
     again = put(http, "linear", graphs.linear(), LINEAR)
     assert (again.status_code, again.json()) == (200, {"model_id": "linear", "kind": "onnx"})
@@ -148,7 +148,7 @@ def stored(stack: Stack, model_id: str) -> set[str]:
 
 
 def test_of_two_at_once_one_wins_and_the_other_leaves_nothing(
-    http: httpx.Client, running: Running
+    http: httpx2.Client, running: Running
 ) -> None:
     specs = [{**LINEAR, "sample": {"a": n, "b": 0}} for n in (1, 2)] * 2
     with ThreadPoolExecutor(4) as threads:
@@ -192,7 +192,7 @@ BAD_MODELS = {
 
 @pytest.mark.parametrize(("file", "manifest", "field", "says"), BAD_MODELS.values(), ids=BAD_MODELS)
 def test_what_cannot_serve_is_refused_with_the_reason(
-    http: httpx.Client, running: Running, file: bytes, manifest: Any, field: str, says: str
+    http: httpx2.Client, running: Running, file: bytes, manifest: Any, field: str, says: str
 ) -> None:
     problem = is_problem(put(http, "bad", file, manifest), 422)
     assert problem["field"] == field
@@ -275,7 +275,7 @@ BAD_FORMS = {
 
 @pytest.mark.parametrize(("content", "kind", "field"), BAD_FORMS.values(), ids=BAD_FORMS)
 def test_a_form_that_is_none_is_refused(
-    http: httpx.Client, running: Running, content: bytes, kind: str, field: str
+    http: httpx2.Client, running: Running, content: bytes, kind: str, field: str
 ) -> None:
     headers = {"Content-Type": kind.encode("latin-1")} if kind else {}
     answer = http.put("/models/odd", content=content, headers=headers)
@@ -284,7 +284,7 @@ def test_a_form_that_is_none_is_refused(
     assert "Traceback" not in running.stack.output()
 
 
-def test_a_form_may_say_that_it_is_utf_8(http: httpx.Client) -> None:
+def test_a_form_may_say_that_it_is_utf_8(http: httpx2.Client) -> None:
     described = json.dumps({**LINEAR, "sample": {"a": 1, "b": 2}}).encode()
     for number, charset in enumerate(("utf-8", "UTF-8", '"utf8"')):
         headers = {"Content-Type": f"{FORM}; charset={charset}"}
@@ -293,7 +293,7 @@ def test_a_form_may_say_that_it_is_utf_8(http: httpx.Client) -> None:
         assert answer.status_code == 201, answer.text
 
 
-def test_the_manifest_may_be_a_file_and_the_order_any(http: httpx.Client) -> None:
+def test_the_manifest_may_be_a_file_and_the_order_any(http: httpx2.Client) -> None:
     as_file = manifest(
         json.dumps(LINEAR).encode(), '; filename="blob"\r\nContent-Type: application/json'
     )
@@ -302,7 +302,7 @@ def test_the_manifest_may_be_a_file_and_the_order_any(http: httpx.Client) -> Non
     assert answer.status_code == 201, answer.text
 
 
-def test_what_is_too_large_is_refused(http: httpx.Client) -> None:
+def test_what_is_too_large_is_refused(http: httpx2.Client) -> None:
     large = put(http, "large", bytes(30_000_001), LINEAR)
     assert "30000000 bytes" in is_problem(large, 413)["detail"]
     long = put(http, "large", graphs.linear(), {**LINEAR, "labels": ["x" * 4_000_000]})
@@ -315,7 +315,7 @@ def test_what_is_too_large_is_refused(http: httpx.Client) -> None:
     assert is_problem(answer, 413)["field"] == "body"
 
 
-def test_the_newest_is_no_name_for_a_model(http: httpx.Client) -> None:
+def test_the_newest_is_no_name_for_a_model(http: httpx2.Client) -> None:
     for answer in (
         put(http, "latest", graphs.linear(), LINEAR),
         http.put("/models/latest", json=ENDPOINT),
@@ -324,7 +324,7 @@ def test_the_newest_is_no_name_for_a_model(http: httpx.Client) -> None:
         assert is_problem(answer, 422)["field"] == "model_id"
 
 
-def test_an_endpoint_is_registered_by_its_description(http: httpx.Client) -> None:
+def test_an_endpoint_is_registered_by_its_description(http: httpx2.Client) -> None:
     new = http.put("/models/remote", json=ENDPOINT)
     assert (new.status_code, new.json()) == (201, {"model_id": "remote", "kind": "endpoint"})
     assert new.headers["location"] == "/models/remote"
@@ -361,14 +361,14 @@ def test_an_endpoint_is_registered_by_its_description(http: httpx.Client) -> Non
     ],
 )
 def test_an_endpoint_that_may_not_be_called_is_refused(
-    http: httpx.Client, changes: dict[str, Any], field: str
+    http: httpx2.Client, changes: dict[str, Any], field: str
 ) -> None:
     answer = http.put("/models/stranger", json={**ENDPOINT, **changes})
     assert is_problem(answer, 422)["field"] == field
     assert is_problem(http.get("/models/stranger"), 404)
 
 
-def test_the_catalogue_has_all_kinds(http: httpx.Client, model_id: str) -> None:
+def test_the_catalogue_has_all_kinds(http: httpx2.Client, model_id: str) -> None:
     assert http.put("/models/remote", json=ENDPOINT).is_success
     listed = {each["model_id"]: each for each in http.get("/models").json()["models"]}
     assert listed[model_id]["kind"] == "trained"
@@ -386,7 +386,7 @@ def test_the_catalogue_has_all_kinds(http: httpx.Client, model_id: str) -> None:
     assert {each["id"] for each in http.get("/jobs").json()["jobs"]} == {model_id}
 
 
-def test_metadata_and_a_test_prediction_of_each_kind(http: httpx.Client, model_id: str) -> None:
+def test_metadata_and_a_test_prediction_of_each_kind(http: httpx2.Client, model_id: str) -> None:
     trained = http.get("/metadata", params={"model_id": model_id}).json()
     assert trained["kind"] == "trained"
     assert {each["name"] for each in trained["inputs"]} == set(ROW)
@@ -412,7 +412,7 @@ def test_metadata_and_a_test_prediction_of_each_kind(http: httpx.Client, model_i
     assert newest["prediction"] == pytest.approx(PREDICTION, rel=0.5)
 
 
-def test_metadata_of_an_endpoint_is_what_its_sample_tells(http: httpx.Client) -> None:
+def test_metadata_of_an_endpoint_is_what_its_sample_tells(http: httpx2.Client) -> None:
     assert http.put("/models/remote", json=ENDPOINT).is_success
     remote = http.get("/metadata", params={"model_id": "remote"}).json()
     assert [each["type"] for each in remote["inputs"]] == ["number", "text", "any"]
@@ -430,7 +430,7 @@ def test_metadata_of_an_endpoint_is_what_its_sample_tells(http: httpx.Client) ->
     assert "without a sample" in problem["detail"]
 
 
-def test_a_test_prediction_of_an_endpoint_sends_it_the_sample(http: httpx.Client) -> None:
+def test_a_test_prediction_of_an_endpoint_sends_it_the_sample(http: httpx2.Client) -> None:
     with remote() as far:
         spec = {"url": far.url, "sample": {"a": 1}}
         assert http.put("/models/far", json=spec).status_code == 201
@@ -439,7 +439,7 @@ def test_a_test_prediction_of_an_endpoint_sends_it_the_sample(http: httpx.Client
         assert far.asked == [{"input_data": {"a": 1}}]
 
 
-def test_a_sample_is_asked_as_it_was_registered_or_refused(http: httpx.Client) -> None:
+def test_a_sample_is_asked_as_it_was_registered_or_refused(http: httpx2.Client) -> None:
     with remote() as far:
         long = {"a": "\u00e9" * 1_800_000}
         for model_id, sample in (("long", long), ("longer", {"a": [1e15] * 500_000})):
@@ -455,7 +455,7 @@ def test_a_sample_is_asked_as_it_was_registered_or_refused(http: httpx.Client) -
 
 
 def test_while_the_bucket_is_away_nothing_is_registered(
-    http: httpx.Client, running: Running, s3_server: S3Server
+    http: httpx2.Client, running: Running, s3_server: S3Server
 ) -> None:
     s3_server.stop()
     try:
@@ -469,13 +469,13 @@ def test_while_the_bucket_is_away_nothing_is_registered(
 
 
 @pytest.mark.parametrize("path", ["/metadata", "/predict/test"])
-def test_what_is_not_there_has_no_metadata(http: httpx.Client, path: str) -> None:
+def test_what_is_not_there_has_no_metadata(http: httpx2.Client, path: str) -> None:
     assert is_problem(http.get(path, params={"model_id": "nobody"}), 404)["field"] == "model_id"
     assert is_problem(http.get(path, params={"model_id": "a..b"}), 422)["field"] == "model_id"
     assert is_problem(http.get(path), 422)["field"] == "model_id"
 
 
-def test_a_loop_that_some_input_makes_endless_ends_alone(http: httpx.Client) -> None:
+def test_a_loop_that_some_input_makes_endless_ends_alone(http: httpx2.Client) -> None:
     answer = put(http, "loop", graphs.endless(ends_at_zero=True), LINEAR)
     assert answer.status_code == 201, answer.text
     with ThreadPoolExecutor() as threads:

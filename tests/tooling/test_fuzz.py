@@ -4,7 +4,7 @@ import asyncio
 import json
 from random import Random
 
-import httpx
+import httpx2
 import pika
 import pytest
 from pydantic import ValidationError
@@ -254,5 +254,5 @@ def test_only_who_gives_models_no_time_may_be_told_that_it_was_short():
 def test_the_remote_model_answers_as_many_as_it_is_asked():
     with echo.served() as address:
         for asked, answer in (({}, 1.0), ([{}, {}], [1.0, 1.0]), (["a"], [1.0])):
-            found = httpx.post(f"http://{address}/", json={"input_data": asked}, trust_env=False)
+            found = httpx2.post(f"http://{address}/", json={"input_data": asked}, trust_env=False)
             assert found.json() == {"prediction": answer}

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
-import httpx
+import httpx2
 import pytest
 
 from tests.chaos.loop import Loop
@@ -157,6 +157,6 @@ def test_the_oldest_of_two_modes_is_in_force(proxy: Proxy) -> None:
 def test_it_answers_in_the_servers_place(proxy: Proxy) -> None:
     proxy.add(Mode(answer=canned(503, "SlowDown")))
     url = f"http://127.0.0.1:{proxy.port}/warren/a"
-    answer = httpx.put(url, content=b"x" * 200, trust_env=False)
+    answer = httpx2.put(url, content=b"x" * 200, trust_env=False)
     assert answer.status_code == 503
     assert "<Code>SlowDown</Code>" in answer.text

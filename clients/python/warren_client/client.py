@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-import httpx
+import httpx2
 
 DEFAULT_URL = "http://127.0.0.1:5000"
 IN_WORK = ("TASK_QUEUED", "TASK_RUNNING")
@@ -23,7 +23,7 @@ class Api:
         """Make a client; nothing is sent yet."""
         self.address = address
         # No proxy of the machine stands between us and 127.0.0.1.
-        self._http = httpx.Client(base_url=self.address, timeout=60, trust_env=False)
+        self._http = httpx2.Client(base_url=self.address, timeout=60, trust_env=False)
 
     def get(self, path: str) -> Any:
         """Ask and return the answer."""
@@ -74,7 +74,7 @@ class Api:
         """Name the parts of the stack that do not work yet."""
         try:
             health = self._http.get("/health/all").json()
-        except (httpx.TransportError, ValueError):
+        except (httpx2.TransportError, ValueError):
             return ["API"]
         checks = health["checks"].items()
         return [name for name, check in checks if check["status"] != "ok"]
@@ -82,14 +82,14 @@ class Api:
     def _answer(self, method: str, path: str, **content: Any) -> Any:
         try:
             answer = self._http.request(method, path, **content)
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise ApiError(f"{method} {path}: no answer from {self.address} ({error})") from error
         if answer.is_success:
             return answer.json()
         raise ApiError(f"{method} {path}: {answer.status_code} {reason(answer)}")
 
 
-def reason(answer: httpx.Response) -> str:
+def reason(answer: httpx2.Response) -> str:
     """Read what a problem document says."""
     try:
         problem = answer.json()

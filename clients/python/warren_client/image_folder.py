@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-import httpx
+import httpx2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -110,10 +110,10 @@ async def ask_all(
     waiting = iter(images)
     columns = [BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     failures = TextColumn("{task.fields[failed]} failed")
-    limits = httpx.Limits(max_connections=at_once)
-    timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
+    limits = httpx2.Limits(max_connections=at_once)
+    timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
     # No proxy of the machine stands between us and 127.0.0.1.
-    async with httpx.AsyncClient(
+    async with httpx2.AsyncClient(
         base_url=address, limits=limits, timeout=timeout, trust_env=False
     ) as http:
         console = Console(stderr=True)

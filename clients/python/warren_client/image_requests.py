@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal
 
-import httpx
+import httpx2
 
 from warren_client.client import IN_WORK, reason
 
@@ -60,7 +60,7 @@ class Question:
         return {"model_id": self.models[0], **inputs}
 
 
-async def ask(http: httpx.AsyncClient, question: Question, image: bytes) -> dict[str, Any]:
+async def ask(http: httpx2.AsyncClient, question: Question, image: bytes) -> dict[str, Any]:
     """Return `{"call", "answer"}`, with the ended `job` if there was one. Raises `Failed`."""
     said = await request(http, "POST", question.path, json=question.body(image))
     try:
@@ -72,7 +72,7 @@ async def ask(http: httpx.AsyncClient, question: Question, image: bytes) -> dict
     return found
 
 
-async def ended(http: httpx.AsyncClient, job_id: str) -> dict[str, Any]:
+async def ended(http: httpx2.AsyncClient, job_id: str) -> dict[str, Any]:
     """Wait for a job and return it. Raises `Failed` if it ends otherwise than completed."""
     pause, longest = POLL
     while True:
@@ -85,14 +85,14 @@ async def ended(http: httpx.AsyncClient, job_id: str) -> dict[str, Any]:
         pause = min(2 * pause, longest)
 
 
-async def request(http: httpx.AsyncClient, method: str, path: str, **content: Any) -> Any:
+async def request(http: httpx2.AsyncClient, method: str, path: str, **content: Any) -> Any:
     """Return the JSON of a success; ask again what did not reach Warren. Raises `Failed`."""
     for left in reversed(range(TRIES)):
         pause = PAUSE
         try:
             answer = await http.request(method, path, **content)
-        except httpx.TransportError as error:
-            harmless = method == "GET" or isinstance(error, httpx.ConnectError)
+        except httpx2.TransportError as error:
+            harmless = method == "GET" or isinstance(error, httpx2.ConnectError)
             if not left or not harmless:
                 raise Failed(f"no answer from {http.base_url}: {error or repr(error)}") from None
         else:
@@ -106,7 +106,7 @@ async def request(http: httpx.AsyncClient, method: str, path: str, **content: An
     raise AssertionError("unreachable")
 
 
-def parsed(answer: httpx.Response) -> Any:
+def parsed(answer: httpx2.Response) -> Any:
     """Return the JSON of an answer. Raises `Failed`."""
     try:
         return answer.json()

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-import httpx
+import httpx2
 
 from devstack.demo import ROW, TRAIN
 from tests.system.support.processes import until
@@ -26,25 +26,25 @@ def diabetes() -> str:
     return str(load_diabetes(as_frame=True).frame.to_csv(index=False))
 
 
-def upload(http: httpx.Client, dataset_id: str = "diabetes", csv: str | None = None) -> None:
+def upload(http: httpx2.Client, dataset_id: str = "diabetes", csv: str | None = None) -> None:
     answer = http.put(f"/datasets/{dataset_id}", content=csv or diabetes())
     assert answer.status_code == 200, answer.text
 
 
-def train(http: httpx.Client, **changes: Any) -> str:
+def train(http: httpx2.Client, **changes: Any) -> str:
     """Have the reference trained, or what the changes make of it; return the model's id."""
     answer = http.post("/train", json={**TRAIN, **changes})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["message"]["model_id"])
 
 
-def job(http: httpx.Client, job_id: str) -> dict[str, Any]:
+def job(http: httpx2.Client, job_id: str) -> dict[str, Any]:
     answer = http.get(f"/jobs/{job_id}")
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
-def reached(http: httpx.Client, job_id: str, *states: str) -> dict[str, Any]:
+def reached(http: httpx2.Client, job_id: str, *states: str) -> dict[str, Any]:
     """Wait until a job is in one of the states; return it."""
 
     def there() -> dict[str, Any] | None:
@@ -55,20 +55,20 @@ def reached(http: httpx.Client, job_id: str, *states: str) -> dict[str, Any]:
     return until(there, f"job {job_id} is {' or '.join(states)}") or {}
 
 
-def trained(http: httpx.Client, **changes: Any) -> str:
+def trained(http: httpx2.Client, **changes: Any) -> str:
     """Train and wait; return the model's id."""
     model_id = train(http, **changes)
     reached(http, model_id, "TASK_COMPLETED")
     return model_id
 
 
-def predict(http: httpx.Client, model_id: str, row: Any = ROW, **more: Any) -> dict[str, Any]:
+def predict(http: httpx2.Client, model_id: str, row: Any = ROW, **more: Any) -> dict[str, Any]:
     answer = http.post("/predict", json={"model_id": model_id, "input_data": row, **more})
     assert answer.status_code == 200, answer.text
     return dict(answer.json()["message"])
 
 
-def is_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+def is_problem(answer: httpx2.Response, status: int) -> dict[str, Any]:
     """Check that an answer is a problem document of this status; return it."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
+import httpx2
 import pika
 from pydantic import SecretStr
 
@@ -151,12 +151,12 @@ class Stack:
 
     def producer(
         self, ready: str = "connected to RabbitMQ", **settings: str
-    ) -> tuple[Process, httpx.Client]:
+    ) -> tuple[Process, httpx2.Client]:
         """Start a producer, and a client for it."""
         (port,) = ports.unused(1)
         process = self.start(PRODUCER, PORT=str(port), **settings)
         address = f"http://127.0.0.1:{port}"
-        http = httpx.Client(base_url=address, timeout=SECONDS, trust_env=False)
+        http = httpx2.Client(base_url=address, timeout=SECONDS, trust_env=False)
         self._open.callback(http.close)
         process.says("Uvicorn running")
         process.says(ready)
@@ -170,7 +170,7 @@ class Stack:
 
     def pair(
         self, command: tuple[str, ...] = CONSUMER, **settings: str
-    ) -> tuple[Process, Process, httpx.Client]:
+    ) -> tuple[Process, Process, httpx2.Client]:
         """Start a consumer and a producer side by side."""
         consumer = self.start(command, **settings)
         producer, http = self.producer(**settings)

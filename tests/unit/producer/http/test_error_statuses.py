@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 
@@ -64,9 +64,9 @@ def test_an_error_is_answered_with_its_status_as_a_problem(cls: type[WarrenError
     async def fail() -> None:
         raise from_wire({"type": cls.type, "detail": "what happened", "field": "features"})
 
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async def ask() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.get("/")
 
     answer = asyncio.run(ask())

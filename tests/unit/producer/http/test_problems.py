@@ -1,7 +1,7 @@
 import asyncio
 import logging
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -21,8 +21,8 @@ class Client:
     def __call__(self, method, path, **content):
         async def ask():
             # Starlette raises what it has answered with a 500 to the server, for its log.
-            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
                 return await client.request(method, path, **content)
 
         return asyncio.run(ask())
