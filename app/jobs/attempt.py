@@ -184,6 +184,8 @@ class JobAttempts:
                 applied = self._retry(
                     lambda: self._jobs.complete_training(*of, key, sha256, metrics)
                 )
+                if applied:
+                    log.info("attempt %d: published as %s", claimed.attempt, key)
             case Predicted(result):
                 applied = self._retry(lambda: self._jobs.complete_prediction(*of, result))
             case Retryable(error):

@@ -312,7 +312,7 @@ def test_a_job_that_is_cancelled_writes_nothing(
 
     assert http.delete(f"/jobs/{job_id}").json()["state"] == "TASK_CANCELLED"
 
-    running.consumer.says(f"[{job_id}] attempt 1 has the job no longer")
+    running.consumer.says(f"[{job_id}] cancelled: attempt 1")
     assert inputs_of(running.stack, job_id) is None
     far.let_go()
     found = job(http, job_id)

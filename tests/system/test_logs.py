@@ -7,7 +7,7 @@ from tests.system.support.client import is_problem, predict, reached, train
 from tests.system.support.processes import Process
 
 SETTINGS = {"LOG_LEVEL": "DEBUG"}
-OF_JOBS = {"app.consumer.handlers.train", "app.jobs.claim"}
+OF_JOBS = {"app.consumer.handlers.train", "app.jobs.attempt"}
 
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?P<level>[A-Z]+) (?P<thread>\S+) (?P<logger>\S+) "

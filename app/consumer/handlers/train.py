@@ -162,7 +162,6 @@ class TrainHandler:
         key, sha256 = self.retry(
             lambda: self.storage.put_model(attempt, manifest, onnx), self.keep_seconds
         )
-        log.info("attempt %d: stored as %s", attempt, key)
         return Trained(key, sha256, manifest.metrics)
 
     def _delete_unpublished(
