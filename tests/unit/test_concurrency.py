@@ -124,9 +124,9 @@ async def test_a_caller_that_gives_up_waiting_leaves_its_place(
 
 
 async def test_a_slot_that_comes_too_late_is_passed_on(callers: Callers) -> None:
-    await callers.come("a", "b", "c", "d")
-    callers.leave["a"].set()
-    await callers.tasks["a"]  # c has the slot by now, and has not run yet
+    async with callers.limiter.slot():
+        await callers.come("b", "c", "d")
+    # c has the slot by now, and has not run yet.
     callers.tasks["c"].cancel()
     await asyncio.wait([callers.tasks["c"]])
     await asyncio.sleep(0)

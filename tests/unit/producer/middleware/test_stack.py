@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 
 from app.producer.app import create_app
@@ -47,9 +47,9 @@ def test_every_kind_of_route_is_behind_the_body_limit(
         uploads=None,  # type: ignore[arg-type]
     )
 
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async def ask() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             content = chunks() if chunked else b"x" * (LIMIT + 1)
             headers = {"Content-Type": "application/json"}
             return await client.post(path, content=content, headers=headers)
