@@ -1,4 +1,4 @@
-"""Limit concurrency, and run blocking work in threads."""
+"""Run blocking work in threads, and limit how many callers run at a time."""
 
 import asyncio
 from collections import deque
@@ -13,98 +13,18 @@ import anyio.to_thread
 
 from app import errors
 
-LARGE_BYTES = 100_000  # what takes a millisecond or more to read or to write
+LARGE_BYTES = 100_000  # parsing or encoding so many takes a millisecond or more
+THREAD_TIMEOUT_SECONDS = 15.0
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def offload_if_large(size: int, work: Callable[[], T]) -> T:
-    """Return what `work` returns, or raise what it does; with so many bytes by a thread."""
-    return await asyncio.to_thread(work) if size > LARGE_BYTES else work()
-
-
-async def run_in_pool(pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
-    """Return what `call` returns, run by a thread of the pool; its log lines have the job."""
-    context = copy_context()
-    return await asyncio.get_running_loop().run_in_executor(pool, context.run, call)
-
-
-class ConcurrencyLimiter:
-    """Belongs to one event loop.
-
-    Callers are served before those that are patient, and of each kind who came first.
-    """
-
-    def __init__(self, limit: int) -> None:
-        """Let `limit` in at a time, and let as many callers again wait."""
-        self._limit = limit
-        self._inside = 0
-        self._callers: deque[asyncio.Future[None]] = deque()
-        self._patient: deque[asyncio.Future[None]] = deque()
-        self._shut = False
-
-    @asynccontextmanager
-    async def turn(self, *, patient: bool = False) -> AsyncIterator[None]:
-        """Be inside for the block.
-
-        Raises `errors.Overloaded` where as many callers wait as may, unless `patient`, and
-        `errors.ShuttingDown` once the gate is shut.
-        """
-        await self._enter(patient=patient)
-        try:
-            yield
-        finally:
-            self._leave()
-
-    def shut(self) -> None:
-        """Let nobody in any more; who waits is told."""
-        self._shut = True
-        for line in (self._callers, self._patient):
-            for each in line:
-                if not each.done():
-                    each.set_exception(errors.ShuttingDown())
-            line.clear()
-
-    async def _enter(self, *, patient: bool) -> None:
-        if self._shut:
-            raise errors.ShuttingDown
-        if self._inside < self._limit:
-            self._inside += 1
-            return
-        if len(self._callers) >= self._limit and not patient:
-            raise errors.Overloaded(
-                f"{self._limit} calls of this model are under way and as many wait: "
-                "ask again in a moment"
-            )
-        mine = asyncio.get_running_loop().create_future()
-        line = self._patient if patient else self._callers
-        line.append(mine)
-        try:
-            await mine
-        except BaseException:
-            if mine.done() and not mine.cancelled() and not mine.exception():
-                self._leave()  # the turn came as this one gave up
-            elif mine in line:
-                line.remove(mine)
-            raise
-
-    def _leave(self) -> None:
-        """Hand the place to who waits longest, if anybody does."""
-        for line in (self._callers, self._patient):
-            while line:
-                if not (first := line.popleft()).done():
-                    first.set_result(None)
-                    return
-        self._inside -= 1
-
-
-THREAD_TIMEOUT_SECONDS = 15.0
-P = ParamSpec("P")
-
-
 async def run_in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run what blocks (S3, the database) in a thread, off the event loop.
+    """Run a call that blocks (S3, the database) in a thread, and return its result.
 
-    Raises `errors.Unavailable` when that takes too long: nobody answers, and nobody refuses.
+    Raises what the call does, or `errors.Unavailable` after `THREAD_TIMEOUT_SECONDS`. The thread
+    goes on then, and its result is dropped.
     """
     try:
         async with asyncio.timeout(THREAD_TIMEOUT_SECONDS):
@@ -113,3 +33,87 @@ async def run_in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
             )
     except TimeoutError:
         raise errors.Unavailable(f"no answer within {THREAD_TIMEOUT_SECONDS:g} s") from None
+
+
+async def run_in_pool(pool: ThreadPoolExecutor | None, call: Callable[[], T]) -> T:
+    """Run a call in a thread of `pool`, or of the event loop's own, and return its result.
+
+    It has no time limit. Context variables are passed on, so its log lines carry the job's id.
+    """
+    context = copy_context()
+    return await asyncio.get_running_loop().run_in_executor(pool, context.run, call)
+
+
+async def offload_if_large(size: int, call: Callable[[], T]) -> T:
+    """Run a call that handles `size` bytes, in a thread if they are many; return its result."""
+    return await run_in_pool(None, call) if size > LARGE_BYTES else call()
+
+
+class ConcurrencyLimiter:
+    """Limits how many callers hold a slot at a time. It belongs to one event loop.
+
+    As many ordinary callers as there are slots may wait for one. Patient callers wait without
+    limit, but are served after the ordinary ones; within each kind, the first come first.
+    """
+
+    def __init__(self, limit: int) -> None:
+        """Create `limit` slots."""
+        self._limit = limit
+        self._held = 0
+        self._callers: deque[asyncio.Future[None]] = deque()
+        self._patient: deque[asyncio.Future[None]] = deque()
+        self._closed = False
+
+    @asynccontextmanager
+    async def slot(self, *, patient: bool = False) -> AsyncIterator[None]:
+        """Wait for a slot, and hold it for the block.
+
+        Raises `errors.Overloaded` if too many callers wait and this one is not `patient`, and
+        `errors.ShuttingDown` after `close`.
+        """
+        await self._acquire(patient=patient)
+        try:
+            yield
+        finally:
+            self._release()
+
+    def close(self) -> None:
+        """Give out no more slots: raise `errors.ShuttingDown` in all who wait or come later."""
+        self._closed = True
+        for queue in (self._callers, self._patient):
+            for waiter in queue:
+                if not waiter.done():
+                    waiter.set_exception(errors.ShuttingDown())
+            queue.clear()
+
+    async def _acquire(self, *, patient: bool) -> None:
+        if self._closed:
+            raise errors.ShuttingDown
+        if self._held < self._limit:
+            self._held += 1
+            return
+        if len(self._callers) >= self._limit and not patient:
+            raise errors.Overloaded(
+                f"{self._limit} calls of this model are running and as many are waiting: "
+                "ask again in a moment"
+            )
+        waiter = asyncio.get_running_loop().create_future()
+        queue = self._patient if patient else self._callers
+        queue.append(waiter)
+        try:
+            await waiter
+        except BaseException:
+            if waiter.done() and not waiter.cancelled() and not waiter.exception():
+                self._release()  # the slot came while this caller was being cancelled
+            elif waiter in queue:
+                queue.remove(waiter)
+            raise
+
+    def _release(self) -> None:
+        """Pass the slot on to the next caller, or free it."""
+        for queue in (self._callers, self._patient):
+            while queue:
+                if not (waiter := queue.popleft()).done():
+                    waiter.set_result(None)
+                    return
+        self._held -= 1

@@ -13,8 +13,9 @@ from app.concurrency import run_in_thread
 from app.jobs.relay import OutboxRelay
 from app.jobs.store import open_store
 from app.producer.http import problems
+from app.producer.http.raw_route import refuse_dependencies
 from app.producer.middleware.admission import AdmissionControl
-from app.producer.middleware.body_limit import BodyLimit
+from app.producer.middleware.stack import middlewares
 from app.producer.routes import (
     datasets,
     docs,
@@ -37,8 +38,7 @@ from app.storage.client import Storage
 
 _STATIC_URL = "/static"
 _RELAY_SECONDS = 5.0
-_UPLOADS = 8  # at a time; each holds a thread while its client sends
-_STALL_SECONDS = 30.0  # who sends nothing for so long holds it no more
+_UPLOADS = 8  # at a time; each occupies a thread while its client sends
 # Or FastAPI records every request, and the text of errors, for any global OpenTelemetry provider.
 _NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
@@ -47,7 +47,7 @@ _NO_TELEMETRY: TelemetryConfig = {
     "operation_spans": False,
     "auto_configure": False,
 }
-# In the order of the pages /docs and /redoc.
+# The pages /docs and /redoc show them in this order.
 ROUTES = (
     predict,
     predict_parallel,
@@ -68,7 +68,7 @@ _DESCRIPTION = (
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application. It connects when it starts and closes what it opened when it ends."""
+    """Return the application. It connects at start-up and closes its connections at shutdown."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -100,11 +100,11 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         static_url=_STATIC_URL,
         telemetry=_NO_TELEMETRY,
+        middleware=middlewares(settings),
     )
     docs.install(app, _STATIC_URL)
     for each in ROUTES:
         app.include_router(each.router)
-    larger = {"/datasets/": settings.max_dataset, "/models/": settings.max_model}
-    app.add_middleware(BodyLimit, limit=settings.max_body, special=larger, seconds=_STALL_SECONDS)
+    refuse_dependencies(app)
     problems.install(app)
     return app

@@ -1,18 +1,15 @@
 """Types and media types that requests and replies share."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import (
-    Discriminator,
-    Field,
-    JsonValue,
-    Tag,
-)
+from pydantic import Discriminator, Field, GetCoreSchemaHandler, JsonValue, Tag
+from pydantic_core import CoreSchema, core_schema
 
 
 class JobStatus(StrEnum):
-    """The status of a reply, and but for the first the state of a job."""
+    """The status of a reply; all but RECEIVED are states of a job, too."""
 
     RECEIVED = "TASK_RECEIVED"
     QUEUED = "TASK_QUEUED"
@@ -22,17 +19,43 @@ class JobStatus(StrEnum):
     CANCELLED = "TASK_CANCELLED"
 
 
-# Letters, digits, dots, underscores, dashes; no dot first, never two in a row: safe in a path.
-Id = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_-])*\.?$")]
+EXPLAINED = "explained"  # the type of such an error
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Annotation of a type: `message` says what is allowed, to a user who sent something else.
+
+    Use it beside a pattern, because a user never sees a regular expression.
+    """
+
+    message: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Give pydantic the schema of the annotated type, with this message for all its errors."""
+        schema = handler(source)
+        return core_schema.custom_error_schema(schema, EXPLAINED, custom_error_message=self.message)
+
+
+# An id is safe in a path: it never begins with a dot and never has two in a row.
+Id = Annotated[
+    str,
+    Field(max_length=128, pattern=r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_-])*\.?$"),
+    Explained(
+        "use letters, digits, underscores, dashes and single dots, at most 128 characters; "
+        "begin with a letter or digit"
+    ),
+]
 Column = Annotated[str, Field(min_length=1, max_length=256)]
 JSON_MEDIA_TYPE = "application/json"
-NDJSON_MEDIA_TYPE = (
-    "application/x-ndjson"  # requests, a line each; the reply has a line for each, in order
-)
+# One request a line; the reply has one line for each, in the same order.
+NDJSON_MEDIA_TYPE = "application/x-ndjson"
 MAX_ROWS = 10_000
-LATEST = "latest"  # instead of a model's id: the newest that finished
-Row = dict[str, JsonValue]  # which type a value must have, only the model knows
-ROW_TAG, ROWS_TAG = "<row>", "<rows>"  # tags that pydantic puts into the location of an error
+LATEST = "latest"  # instead of a model's id: the newest model that was trained
+Row = dict[str, JsonValue]  # only the model knows which type a value must have
+ROW_TAG, ROWS_TAG = "<row>", "<rows>"  # pydantic puts these tags into an error's location
 _ONE_OR_MANY = Discriminator(lambda value: ROWS_TAG if isinstance(value, list) else ROW_TAG)
 Rows = Annotated[
     Annotated[Row, Tag(ROW_TAG)]

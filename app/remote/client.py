@@ -35,7 +35,7 @@ class _RemoteModel:
     """A model that has been checked: where it is, and what is sent along."""
 
     spec: EndpointSpec
-    gate: ConcurrencyLimiter
+    limiter: ConcurrencyLimiter
     url: URL
     headers: CIMultiDict[str]
     keys: Keys | None
@@ -70,7 +70,7 @@ class RemoteModelClient:
         """Begin nothing more: who waits for a turn gets `errors.ShuttingDown`, the others go on."""
         self._shut = True
         for each in self._targets.values():
-            each.gate.shut()
+            each.limiter.close()
 
     async def ask(
         self,
@@ -93,10 +93,10 @@ class RemoteModelClient:
         body = await offload_if_large(size, lambda: encode_request(spec, inputs))
         try:
             if patient:
-                async with target.gate.turn(patient=True), asyncio.timeout(seconds):
+                async with target.limiter.slot(patient=True), asyncio.timeout(seconds):
                     answer = await self._tried(target, body)
             else:
-                async with asyncio.timeout(seconds), target.gate.turn():
+                async with asyncio.timeout(seconds), target.limiter.slot():
                     answer = await self._tried(target, body)
         except TimeoutError:
             raise errors.DeadlineExceeded(
@@ -161,7 +161,7 @@ class RemoteModelClient:
             headers[spec.secret.header] = f"{spec.secret.prefix}{value}"
         target = _RemoteModel(spec, ConcurrencyLimiter(spec.limit), url, headers, self._keys(spec))
         if self._shut:
-            target.gate.shut()
+            target.limiter.close()
         self._targets[model_id] = target
         return target
 

@@ -1,24 +1,25 @@
 """The `Idempotency-Key` header: one key, one job."""
 
-import logging
 import re
 from typing import Annotated, Any
 
 from fastapi import Header, Request
+from pydantic import Field
 
 from app import errors
 from app.jobs.record import Job
-
-log = logging.getLogger(__name__)
+from app.protocol.types import Explained
 
 _NAME, _PATTERN = "Idempotency-Key", r"^[!-~]{1,255}$"
+_ALLOWED = "use 1 to 255 printable ASCII characters and no spaces"
 _DESCRIPTION = "The same key with the same body is the same job, with another body a 422."
 
 IdempotencyKey = Annotated[
-    str | None, Header(alias=_NAME, pattern=_PATTERN, description=_DESCRIPTION)
+    Annotated[str, Field(pattern=_PATTERN), Explained(_ALLOWED)] | None,
+    Header(alias=_NAME, description=_DESCRIPTION),
 ]
 
-# What OpenAPI says of it where FastAPI does not read it.
+# OpenAPI's description of the header, for raw routes.
 IDEMPOTENCY_PARAMETER: dict[str, Any] = {
     "name": _NAME,
     "in": "header",
@@ -29,13 +30,13 @@ IDEMPOTENCY_PARAMETER: dict[str, Any] = {
 
 
 def idempotency_key(request: Request) -> str | None:
-    """Return the idempotency key of a request, if it has one. Raises `errors.Invalid`."""
+    """Return the idempotency key of a request, or None. Raises `errors.Invalid`."""
     key = request.headers.get(_NAME)
     if key is not None and not re.fullmatch(_PATTERN, key):
-        raise errors.Invalid(_NAME, f"it has to match {_PATTERN}")
+        raise errors.Invalid(_NAME, _ALLOWED)
     return key
 
 
 def key_conflict(job: Job) -> errors.Invalid:
-    """Return the error of a request whose idempotency key is that of another job."""
-    return errors.Invalid(_NAME, "it was used with another body", job=job.id)
+    """Return the error of a request whose idempotency key belongs to another job."""
+    return errors.Invalid(_NAME, "this key was used with another body", job=job.id)

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents. Nothing else of an error reaches a user."""
+"""Answer errors with RFC 9457 problem documents. Users see nothing else of an error."""
 
 import http
 import logging
@@ -12,14 +12,14 @@ from starlette.responses import JSONResponse
 
 from app import errors
 from app.protocol.types import JSON_MEDIA_TYPE
-from app.protocol.validation import field_name
+from app.protocol.validation import explain, field_name
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
 SEND_JSON = f"send JSON, with the header Content-Type: {JSON_MEDIA_TYPE}"
 
-# The status of a class is that of the nearest one above it which stands here.
+# A class that is not listed has the status of its nearest listed base class.
 _STATUS: dict[type[errors.WarrenError], int] = {
     errors.WarrenError: 500,
     errors.Invalid: 422,
@@ -38,24 +38,37 @@ _STATUS: dict[type[errors.WarrenError], int] = {
     errors.DeadlineExceeded: 504,
 }
 
-
 _MEMBERS = ("type", "title", "status", "detail")
 
-# FastAPI lets only its own error out of reading a body; these statuses are about nothing else.
-_OF_BODY = {413: errors.TooLarge, 422: errors.Malformed}
+# Strict JSON and the body limit raise HTTPException, because FastAPI lets no other error out of
+# reading a body. They are the only source of these two statuses.
+_BODY_ERRORS = {413: errors.TooLarge, 422: errors.Malformed}
+
+EXPECTED_ERRORS = (errors.WarrenError, RequestValidationError, HTTPException, ClientDisconnect)
 
 
 def install(app: FastAPI) -> None:
-    """Have every error of `app` answered with a problem document."""
-    app.add_exception_handler(errors.WarrenError, _warren)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _gone)
+    """Answer every error of `app` with a problem document."""
+    for kind in EXPECTED_ERRORS:
+        app.add_exception_handler(kind, respond)
     app.add_exception_handler(Exception, _bug)
 
 
+async def respond(request: Request, error: Exception) -> Response:
+    """Return the problem document of an error; it is one of `EXPECTED_ERRORS`."""
+    match error:
+        case errors.WarrenError():
+            return _warren(error)
+        case RequestValidationError():
+            return _validation(error)
+        case HTTPException():
+            return _http(error)
+    log.info("%s %s: the client disconnected", request.method, request.url.path)
+    return problem(400, "body: it broke off")
+
+
 def problem(status: int, detail: str, kind: str = "about:blank", /, **extra: Any) -> Response:
-    """Return a problem document, with what `extra` adds to it."""
+    """Return a problem document with the additional members `extra`."""
     return JSONResponse(
         {
             "type": kind,
@@ -70,36 +83,28 @@ def problem(status: int, detail: str, kind: str = "about:blank", /, **extra: Any
     )
 
 
-async def _warren(_: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.WarrenError)
+def _warren(error: errors.WarrenError) -> Response:
     status = next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
-    if status >= 500 and not isinstance(error, errors.Overloaded):  # a flood of them, if any
+    if status >= 500 and not isinstance(error, errors.Overloaded):  # of which there may be many
         log.warning("%d: %s", status, error.detail)
     return problem(status, error.detail, error.type, **error.extra)
 
 
-async def _validation(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+def _validation(error: RequestValidationError) -> Response:
     first = error.errors()[0]
     field = field_name(first["loc"][1:]) or str(first["loc"][0])
-    said = str(first["msg"]).removeprefix("Value error, ")
+    message = explain(first)
     if field == "body" and isinstance(error.body, bytes):
-        said = SEND_JSON
-    return problem(422, f"{field}: {said}", errors.Invalid.type, field=field)
+        message = SEND_JSON
+    return _warren(errors.Invalid(field, message))
 
 
-async def _http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    if kind := _OF_BODY.get(error.status_code):
+def _http(error: HTTPException) -> Response:
+    if kind := _BODY_ERRORS.get(error.status_code):
         return problem(error.status_code, str(error.detail), kind.type, field="body")
     answer = problem(error.status_code, str(error.detail))
-    answer.headers.update(error.headers or {})  # Allow, for one
+    answer.headers.update(error.headers or {})  # Allow, for example
     return answer
-
-
-async def _gone(request: Request, _: Exception) -> Response:
-    log.info("%s %s: the client hung up", request.method, request.url.path)
-    return problem(400, "body: it broke off")
 
 
 async def _bug(request: Request, error: Exception) -> Response:

@@ -1,9 +1,9 @@
-"""Routes that take bytes: FastAPI documents them and does no more."""
+"""Routes whose endpoints get the bare request; FastAPI only documents them."""
 
 from typing import Any
 
-from fastapi import Request
-from fastapi.routing import APIRoute
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.types import Receive, Scope, Send
 
 from app.protocol.requests import RequestBody
@@ -12,8 +12,8 @@ from app.protocol.requests import RequestBody
 class RawRoute(APIRoute):
     """A route whose endpoint takes the request and nothing else.
 
-    What FastAPI does for each call of another endpoint (dependencies, exit stacks) takes longer
-    than the way through the broker and back.
+    For other endpoints FastAPI solves dependencies and opens exit stacks. That takes longer than
+    the way through the broker and back. `refuse_dependencies` makes sure that none is declared.
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -22,11 +22,28 @@ class RawRoute(APIRoute):
             response = await self.endpoint(Request(scope, receive))
             await response(scope, receive, send)
         else:
-            await super().handle(scope, receive, send)  # which says 405
+            await super().handle(scope, receive, send)  # answers with a 405
+
+
+def refuse_dependencies(app: FastAPI) -> None:
+    """Raise `TypeError` if a raw route has dependencies, because they would never run.
+
+    They may be declared by the route, its endpoint, its router, an `include_router` or `app`.
+    """
+    for route in iter_route_contexts(app.routes):
+        if not isinstance(route.original_route, RawRoute):
+            continue
+        if route.dependencies or route.dependant.dependencies:
+            raise TypeError(
+                f"{route.path} is a RawRoute, and FastAPI dependencies do not run there. Remove "
+                "them from the route, its endpoint, its router, include_router and the "
+                "application; put the check into app/producer/middleware/stack.py, or call it in "
+                "the endpoint."
+            )
 
 
 def document_body(*kinds: tuple[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return what OpenAPI says of a body: its media types, and the schema of each."""
+    """Return OpenAPI's description of a body from pairs of media type and schema."""
     content = {kind: {"schema": schema} for kind, schema in kinds}
     return {"requestBody": {"required": True, "content": content}}
 
@@ -34,7 +51,7 @@ def document_body(*kinds: tuple[str, dict[str, Any]]) -> dict[str, Any]:
 def body_schema(body: type[RequestBody]) -> dict[str, Any]:
     """Return the schema of a JSON body.
 
-    What it refers to stands among the components: trainings have it, too.
+    The schemas it refers to are among the components, because trainings have them, too.
     """
     schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)

@@ -1,4 +1,4 @@
-"""Bounds on the requests in flight, and on their bytes."""
+"""Limit the requests in flight, and their bytes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,18 +7,22 @@ from app import errors
 
 
 class AdmissionControl:
-    """Bounds the requests that are answered at a time, and their bytes together."""
+    """Limits how many requests are in flight at a time, and the bytes of all their bodies.
+
+    Endpoints that wait for a model call it; it is no middleware, because other requests (of health,
+    of jobs) have to pass while predictions are refused.
+    """
 
     def __init__(self, requests: int, size: int) -> None:
-        """Nothing is in flight. `size` is in bytes."""
+        """Admit at most `requests` at a time, of `size` bytes together."""
         self._free_requests = requests
         self._free_bytes = size
 
     @contextmanager
     def admit(self) -> Iterator[Callable[[int], None]]:
-        """Count a request in while it is answered; what is given counts its bytes as they come.
+        """Count a request while the block runs; yield a function that counts its bytes.
 
-        Both raise `errors.Overloaded`.
+        Both raise `errors.Overloaded` at the limit.
         """
         if not self._free_requests:
             raise errors.Overloaded

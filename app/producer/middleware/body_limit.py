@@ -1,4 +1,4 @@
-"""Bounds on what clients send: on the bytes of a body, and on what is in hand at a time."""
+"""Limit the size of request bodies, and how long an upload may stall."""
 
 import asyncio
 
@@ -8,20 +8,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class BodyLimit:
-    """ASGI middleware: whoever reads on past the limit gets a 413 raised.
+    """ASGI middleware: reading a body beyond its limit raises HTTP's 413.
 
-    It bounds the body whether that says its length beforehand or is chunked.
-
-    `limit` bytes, but for the paths that begin with a key of `special`: there a body may be long,
-    and has to go on coming, or a 408 is raised when nothing has come for so many `seconds`.
+    The limit is `limit` bytes, for bodies that announce their length and for chunked ones. Paths
+    that begin with a key of `special` have its value as their limit instead. Uploads go there, so
+    reading raises HTTP's 408 if nothing arrives for `stall_seconds` before the body is complete.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, special: dict[str, int], seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, limit: int, special: dict[str, int], stall_seconds: float
+    ) -> None:
         """Wrap `app`."""
         self._app = app
         self._limit = limit
         self._special = special
-        self._seconds = seconds
+        self._stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -32,7 +33,7 @@ class BodyLimit:
         special = next((n for prefix, n in self._special.items() if path.startswith(prefix)), None)
         limit = self._limit
         if special is not None:
-            limit, receive = special, _steady(receive, self._seconds)
+            limit, receive = special, _without_stalls(receive, self._stall_seconds)
         announced = Headers(scope=scope).get("content-length", "0")
         seen = int(announced) if announced.isdigit() and int(announced) > limit else 0
 
@@ -47,8 +48,8 @@ class BodyLimit:
         await self._app(scope, limited, send)
 
 
-def _steady(receive: Receive, seconds: float) -> Receive:
-    """Return a `receive` that raises HTTP's 408 when a body that goes on does not come."""
+def _without_stalls(receive: Receive, seconds: float) -> Receive:
+    """Return a `receive` that raises HTTP's 408 if an incomplete body stops arriving."""
     more = True
 
     async def steady() -> Message:

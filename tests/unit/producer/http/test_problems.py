@@ -1,15 +1,18 @@
 import asyncio
 import logging
+from typing import Annotated
 
 import httpx2
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Path, Query
 from starlette.exceptions import HTTPException
 
 from app import errors
 from app.producer.http import problems
+from app.producer.http.idempotency import IdempotencyKey
 from app.producer.schemas.requests import PREDICT_EXAMPLE, TRAIN_EXAMPLE, PredictBody, TrainBody
 from app.producer.schemas.responses import Problem
+from app.protocol.types import Id, JobStatus
 
 
 class Client:
@@ -98,7 +101,14 @@ def client():
     async def predict(body: PredictBody): ...
 
     @app.get("/jobs")
-    async def jobs(limit: int): ...
+    async def jobs(
+        limit: Annotated[int, Query(ge=1)],
+        state: JobStatus | None = None,
+        idempotency_key: IdempotencyKey = None,
+    ): ...
+
+    @app.get("/models/{model_id}")
+    async def model(model_id: Annotated[Id, Path(examples=["iris"])]): ...
 
     return Client(app)
 
@@ -108,15 +118,20 @@ def client():
     [
         ("/train", {**TRAIN_EXAMPLE, "target": 1}, "target", "string"),
         ("/train", {**TRAIN_EXAMPLE, "target": "age"}, "target", "also among"),
-        ("/train", {**TRAIN_EXAMPLE, "features": []}, "features", "at least 1"),
+        ("/train", {**TRAIN_EXAMPLE, "features": []}, "features", "must not be empty"),
         ("/train", {**TRAIN_EXAMPLE, "features": ["a", 1]}, "features.1", "string"),
-        ("/train", {**TRAIN_EXAMPLE, "model_id": "m"}, "model_id", "not permitted"),
-        ("/train", {**TRAIN_EXAMPLE, "dataset_id": "../x"}, "dataset_id", "pattern"),
-        ("/train", {}, "dataset_id", "required"),
-        ("/train", [], "body", "dict"),
-        ("/predict", {**PREDICT_EXAMPLE, "input_data": []}, "input_data", "at least 1"),
-        ("/predict", {**PREDICT_EXAMPLE, "input_data": [1]}, "input_data.0", "dict"),
-        ("/predict", {**PREDICT_EXAMPLE, "rows": 1}, "rows", "not permitted"),
+        ("/train", {**TRAIN_EXAMPLE, "model_id": "m"}, "model_id", "this key is not known"),
+        (
+            "/train",
+            {**TRAIN_EXAMPLE, "dataset_id": "../x"},
+            "dataset_id",
+            "begin with a letter or digit",
+        ),
+        ("/train", {}, "dataset_id", "is missing"),
+        ("/train", [], "body", "must be an object"),
+        ("/predict", {**PREDICT_EXAMPLE, "input_data": []}, "input_data", "must not be empty"),
+        ("/predict", {**PREDICT_EXAMPLE, "input_data": [1]}, "input_data.0", "must be an object"),
+        ("/predict", {**PREDICT_EXAMPLE, "rows": 1}, "rows", "this key is not known"),
     ],
 )
 def test_a_wrong_body_is_refused_by_the_name_of_the_field(client, path, body, field, said):
@@ -140,8 +155,41 @@ def test_a_body_that_is_not_declared_as_json_is_told_how_to_be(client):
     assert "Content-Type: application/json" in answer.json()["detail"]
 
 
-def test_a_wrong_query_is_refused_by_its_name(client):
-    assert client("GET", "/jobs?limit=many").json()["field"] == "limit"
+@pytest.mark.parametrize(
+    ("path", "headers", "field", "detail"),
+    [
+        ("/jobs?limit=many", {}, "limit", "limit: must be a whole number"),
+        ("/jobs?limit=1.5", {}, "limit", "limit: must be a whole number"),
+        ("/jobs?limit=0", {}, "limit", "limit: must be at least 1"),
+        ("/jobs", {}, "limit", "limit: is missing"),
+        (
+            "/jobs?limit=1&state=DONE",
+            {},
+            "state",
+            "state: must be 'TASK_RECEIVED', 'TASK_QUEUED', 'TASK_RUNNING', 'TASK_COMPLETED', "
+            "'TASK_ERROR' or 'TASK_CANCELLED'",
+        ),
+        (
+            "/models/..x",
+            {},
+            "model_id",
+            "model_id: use letters, digits, underscores, dashes and single dots, at most 128 "
+            "characters; begin with a letter or digit",
+        ),
+        (
+            "/jobs?limit=1",
+            {"Idempotency-Key": "a b"},
+            "Idempotency-Key",
+            "Idempotency-Key: use 1 to 255 printable ASCII characters and no spaces",
+        ),
+    ],
+)
+def test_a_wrong_parameter_is_refused_by_its_name(client, path, headers, field, detail):
+    answer = client("GET", path, headers=headers)
+
+    assert answer.status_code == 422
+    assert answer.json()["field"] == field
+    assert answer.json()["detail"] == detail
 
 
 def test_the_examples_are_what_is_accepted(client):

@@ -24,7 +24,7 @@ def received(chunks, path="/train", length=None, kind="http"):
     headers = [] if length is None else [(b"content-length", str(length).encode())]
     scope = {"type": kind, "path": path, "headers": headers}
     limited = BodyLimit(
-        application, limit=10, special={"/datasets/": 20, "/models/": 0}, seconds=20
+        application, limit=10, special={"/datasets/": 20, "/models/": 0}, stall_seconds=20
     )
     try:
         asyncio.run(limited(scope, receive, None))
@@ -78,7 +78,7 @@ def second(path, first, pause):
             await asyncio.sleep(pause)
         return messages.pop(0)
 
-    limited = BodyLimit(application, limit=10, special={"/datasets/": 20}, seconds=0.05)
+    limited = BodyLimit(application, limit=10, special={"/datasets/": 20}, stall_seconds=0.05)
     asyncio.run(limited({"type": "http", "path": path, "headers": []}, receive, None))
     return seen[1]["type"]
 

@@ -1,0 +1,66 @@
+"""The chain of the application, in front of raw and other routes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+
+from app.producer.app import create_app
+from app.producer.middleware.admission import AdmissionControl
+from app.producer.middleware.body_limit import BodyLimit
+from app.producer.middleware.error_responses import ErrorResponses
+from app.producer.middleware.stack import middlewares
+from app.producer.services import Services
+from app.settings import Settings
+
+LIMIT = 100
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(_env_file=None, max_body=LIMIT)
+
+
+def test_the_chain_is_in_order(settings: Settings) -> None:
+    assert [each.cls for each in middlewares(settings)] == [ErrorResponses, BodyLimit]
+
+
+async def chunks() -> AsyncIterator[bytes]:
+    for _ in range(3):
+        yield b"x" * (LIMIT // 2)
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/parallel", "/invocations", "/train"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_every_kind_of_route_is_behind_the_body_limit(
+    settings: Settings, path: str, chunked: bool
+) -> None:
+    app = create_app(settings)
+    app.state.services = Services(
+        settings=settings,
+        rpc=None,  # type: ignore[arg-type]
+        predictions=None,  # type: ignore[arg-type]
+        in_flight=AdmissionControl(1, 10 * LIMIT),
+        jobs=None,  # type: ignore[arg-type]
+        storage=None,  # type: ignore[arg-type]
+        uploads=None,  # type: ignore[arg-type]
+    )
+
+    async def ask() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            content = chunks() if chunked else b"x" * (LIMIT + 1)
+            headers = {"Content-Type": "application/json"}
+            return await client.post(path, content=content, headers=headers)
+
+    answer = asyncio.run(ask())
+
+    assert answer.status_code == 413
+    assert answer.json() == {
+        "type": "too_large",
+        "title": answer.json()["title"],
+        "status": 413,
+        "detail": f"body: over the limit of {LIMIT} bytes",
+        "field": "body",
+    }

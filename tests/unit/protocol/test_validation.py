@@ -1,0 +1,175 @@
+"""Messages about wrong bodies are plain English, whatever is wrong with them."""
+
+import copy
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from app import errors
+from app.models.endpoint import EndpointSpec
+from app.models.manifest import OnnxManifest
+from app.producer.routes.predict_async import SyncAsyncBody
+from app.producer.schemas.requests import InvocationBody, ParallelBody, PredictBody, TrainBody
+from app.protocol.types import MAX_ROWS
+from app.protocol.validation import explain, validate
+
+ROW = {"a": 1.5}
+BODIES: list[tuple[type[BaseModel], dict[str, Any]]] = [
+    (
+        TrainBody,
+        {
+            "dataset_id": "d",
+            "features": ["a"],
+            "target": "t",
+            "estimator": "ridge",
+            "params": {"alpha": 1},
+            "test_size": 0.2,
+            "max_seconds": 1.5,
+            "max_memory": 10**9,
+        },
+    ),
+    (PredictBody, {"model_id": "m", "dataset_id": "d", "job_id": "j", "input_data": ROW}),
+    (PredictBody, {"model_id": "m", "image_data": ["aGk="]}),
+    (ParallelBody, {"model_ids": ["m"], "input_data": [ROW], "seconds": 1.5, "combine": "mean"}),
+    (SyncAsyncBody, {"sync_model_id": "a", "async_model_id": "b", "input_data": ROW}),
+    (SyncAsyncBody, {"sync_model_id": "a", "async_model_id": "b", "tolerance": 0.5}),
+    (InvocationBody, {"model_id": "m", "input_data": ROW}),
+    (EndpointSpec, {"url": "http://h", "secret": {"name": "s", "header": "X", "prefix": ""}}),
+    (EndpointSpec, {"url": "http://h", "seconds": 1.5, "limit": 1, "idempotent": True}),
+    (EndpointSpec, {"sagemaker": {"endpoint_name": "e", "region": "us-east-1"}}),
+    (
+        OnnxManifest,
+        {
+            "inputs": [{"name": "x", "image": {"size": [2, 2], "resize": 2, "mean": [0, 0, 0]}}],
+            "output": {"name": "y", "holds": "values"},
+        },
+    ),
+    (
+        OnnxManifest,
+        {
+            "inputs": [{"name": "x", "features": ["a"]}],
+            "output": {"name": "y", "holds": "logits"},
+            "labels": ["a", 1, True],
+            "sample": ROW,
+        },
+    ),
+]
+
+scalars = st.sampled_from(
+    [None, True, -1, 0, 1, 10**6, 10**30, -0.5, 0.5, 1e300, float("inf"), "", "a", "3", "..", "é"]
+)
+values = st.recursive(
+    scalars | st.just("x" * 400),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+# Words of Python, pydantic and regular expressions.
+FOREIGN = re.compile(
+    r"\bdict\b|\bstr\b|\bint\b|\bfloat\b|\bNone\b|tuple|instance|Input should|pattern|permitted"
+    r"|[\^$\\]|\(\?|\]\*|\{"
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of each member of a JSON value."""
+    below = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [path, *(each for key, inner in below for each in places(inner, (*path, key)))]
+
+
+def changed(body: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """Return a copy of a body with another value at a path."""
+    if not path:
+        return value
+    body = copy.deepcopy(body)
+    inner = body
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return body
+
+
+@pytest.mark.parametrize(("kind", "body"), BODIES)
+@given(data=st.data())
+def test_a_message_has_no_word_of_python_and_says_more_than_not_valid(
+    kind: type[BaseModel], body: dict[str, Any], data: st.DataObject
+) -> None:
+    path = data.draw(st.sampled_from(places(body)))
+    try:
+        kind.model_validate(changed(body, path, data.draw(values)))
+    except ValidationError as refused:
+        for error in refused.errors(include_url=False):
+            message = explain(error)
+            assert not FOREIGN.search(message), error
+            assert message != "is not valid", error
+
+
+@pytest.mark.parametrize("key", ["a key", "__class__", "model_config"])
+@pytest.mark.parametrize(("kind", "body"), BODIES)
+def test_a_key_that_is_not_known_is_named(
+    kind: type[BaseModel], body: dict[str, Any], key: str
+) -> None:
+    with pytest.raises(errors.Invalid) as caught:
+        validate(kind, {**body, key: 1})
+
+    assert caught.value.extra["field"] in (key, "input_data")  # a body without inputs comes first
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "detail"),
+    [
+        (TrainBody, {"target": 1}, "target: must be a string"),
+        (TrainBody, {"target": ""}, "target: must not be empty"),
+        (TrainBody, {"features": []}, "features: must not be empty"),
+        (TrainBody, {"test_size": 1}, "test_size: must be less than 1"),
+        (TrainBody, {"test_size": 0}, "test_size: must be greater than 0"),
+        (TrainBody, {"max_memory": 1.5}, "max_memory: must be a whole number"),
+        (TrainBody, {"params": []}, "params: must be an object"),
+        (TrainBody, {"model_id": "m"}, "model_id: this key is not known"),
+        (PredictBody, {"input_data": [1]}, "input_data.0: must be an object"),
+        (PredictBody, {"image_data": "x"}, "input_data: give either this or image_data"),
+        (ParallelBody, {"combine": "sum"}, "combine: must be 'mean', 'vote' or 'max_proba'"),
+        (ParallelBody, {"seconds": 4000}, "seconds: must be at most 3600"),
+        (ParallelBody, {"model_ids": ["m"] * 33}, "model_ids: must have at most 32 items"),
+    ],
+)
+def test_the_message_says_what_is_expected(
+    kind: type[BaseModel], changes: dict[str, Any], detail: str
+) -> None:
+    body = next(body for each, body in BODIES if each is kind)
+
+    with pytest.raises(errors.Invalid) as caught:
+        validate(kind, {**body, **changes})
+
+    assert caught.value.detail == detail
+
+
+@pytest.mark.parametrize("model_id", ["", ".", "a..b", "a/b", "-a", "x" * 129, 1, None])
+def test_an_id_that_is_refused_is_answered_with_the_rule(model_id: Any) -> None:
+    with pytest.raises(errors.Invalid) as caught:
+        validate(PredictBody, {"model_id": model_id, "input_data": ROW})
+
+    assert caught.value.extra == {"field": "model_id"}
+    assert caught.value.detail == (
+        "model_id: use letters, digits, underscores, dashes and single dots, at most 128 "
+        "characters; begin with a letter or digit"
+    )
+
+
+def test_too_many_rows_are_too_large() -> None:
+    with pytest.raises(errors.TooLarge) as caught:
+        validate(PredictBody, {"model_id": "m", "input_data": [{}] * (MAX_ROWS + 1)})
+
+    assert caught.value.detail == "input_data: must have at most 10000 items"
