@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# All that a program gets from the environment of whoever starts it.
-INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+# The only variables of our own environment that a program gets. coverage.py sets the last one.
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "COVERAGE_PROCESS_CONFIG")
 
 # The folder of the stack that a program belongs to, in the environment of all that it starts.
 MARK = "WARREN_RUN"

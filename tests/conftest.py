@@ -27,6 +27,14 @@ hypothesis.settings.register_profile("warren", deadline=None)
 hypothesis.settings.load_profile("warren")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests by their folder. Tests in `tests/unit` get no marker."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        if folder != "unit":
+            item.add_marker(folder)
+
+
 def _missing(error: Exception) -> None:
     """Skip on a laptop what must not be skipped in CI."""
     if os.environ.get("CI"):

@@ -8,6 +8,7 @@ import sys
 from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Self
 
 import httpx2
@@ -21,6 +22,10 @@ from devstack.program import inherited, tail
 from tests.support import waiting
 
 SECONDS = 60.0  # far more than anything here takes on a busy machine
+FINISH_SECONDS = 15.0
+
+# coverage.py sets it for the processes that it measures, which write their data as they exit.
+MEASURED = "COVERAGE_PROCESS_CONFIG" in os.environ
 
 PRODUCER = ("-m", "app.producer.main")
 CONSUMER = ("app/consumer/consumer.py", "--num_threads", "2")
@@ -96,8 +101,18 @@ class Process:
     def end(self) -> None:
         """Kill it and all it has started."""
         with suppress(ProcessLookupError):
+            if MEASURED:
+                self._finish()
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
+
+    def _finish(self) -> None:
+        """Let the whole group exit by itself, for some seconds."""
+        os.killpg(self.pid, signal.SIGCONT)
+        os.killpg(self.pid, signal.SIGTERM)
+        deadline = monotonic() + FINISH_SECONDS
+        while self.group() and monotonic() < deadline:
+            sleep(0.05)
 
     def group(self) -> set[int]:
         """Return the ids of the living processes of its group: itself and what it started."""
