@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import anyio.to_thread
 
@@ -117,3 +117,15 @@ class ConcurrencyLimiter:
                     waiter.set_result(None)
                     return
         self._held -= 1
+
+
+def succeed(future: asyncio.Future[Any], result: object) -> None:
+    """Set a future's result unless it is done."""
+    if not future.done():
+        future.set_result(result)
+
+
+def fail(future: asyncio.Future[Any], error: Exception) -> None:
+    """Set a future's exception unless it is done."""
+    if not future.done():
+        future.set_exception(error)

@@ -24,21 +24,29 @@ def backoff_delays() -> Iterator[float]:
 
 
 class ReconnectBackoff:
-    """The delays between connections. They begin anew after one that held."""
+    """The delays between connections. They begin anew after a connection that held."""
 
-    def __init__(self) -> None:
-        """Nothing has been tried."""
-        self._delays = backoff_delays()
-        self._since = monotonic()
+    def __init__(
+        self,
+        delays: Callable[[], Iterator[float]] = backoff_delays,
+        steady_seconds: float = STEADY_SECONDS,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """Begin the delays anew after connections that held `steady_seconds`."""
+        self._make_delays = delays
+        self._steady_seconds = steady_seconds
+        self._clock = clock
+        self._delays = delays()
+        self._since = clock()
 
     def begin(self) -> None:
-        """Say that a connection is tried now."""
-        self._since = monotonic()
+        """Note that a connection is tried now."""
+        self._since = self._clock()
 
     def next(self) -> float:
         """Return the seconds to wait now that it is lost."""
-        if monotonic() > self._since + STEADY_SECONDS:
-            self._delays = backoff_delays()
+        if self._clock() > self._since + self._steady_seconds:
+            self._delays = self._make_delays()
         return next(self._delays)
 
 

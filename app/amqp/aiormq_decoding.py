@@ -5,15 +5,15 @@ from typing import Any
 
 from pamqp import decode, encode
 
-MAX_TABLE_BYTES = 8192  # the broker's own words have 1 kB; of larger ones pamqp makes many copies
+MAX_TABLE_BYTES = 8192  # the broker's own have 1 kB; pamqp copies larger ones many times
 
 
 def install_lenient_aiormq_decoding() -> None:
-    """Have pamqp take what it cannot decode for something else, from now on.
+    """Make pamqp replace values that it cannot decode, from now on.
 
-    Any client may publish properties that RabbitMQ passes on and pamqp cannot read: a timestamp
-    beyond all years, text that is not UTF-8, tables nested by the thousand. aiormq then gives up
-    the connection; the broker delivers the message again, for ever. (`app.tables` is for pika.)
+    Any client may publish properties that RabbitMQ passes on and pamqp cannot decode: a timestamp
+    beyond all years, text that is not UTF-8, thousands of nested tables. aiormq then loses the
+    connection; the broker delivers the message again, for ever. (`decoding` is for pika.)
     """
     decode.METHODS.update(table=_table, shortstr=_short_text, timestamp=_timestamp)
     encode.METHODS["shortstr"] = _short_bytes
@@ -24,13 +24,13 @@ def _table(encoded: bytes) -> tuple[int, Any]:
     try:
         if size <= MAX_TABLE_BYTES:
             return decode.field_table(encoded)
-    except Exception:  # noqa: BLE001, S110  there is no end to what a stranger can write
+    except Exception:  # noqa: BLE001, S110  any client may write anything
         pass
     return 4 + size, {}
 
 
 def _short_text(encoded: bytes) -> tuple[int, Any]:
-    """Return text, or bytes that are none."""
+    """Return text, or the bytes if they are not UTF-8."""
     text = encoded[1 : 1 + encoded[0]]
     try:
         return 1 + len(text), text.decode()

@@ -1,26 +1,32 @@
-"""How to reach RabbitMQ: the parameters and connections that producer and consumer share."""
+"""Connections to RabbitMQ by pika: their parameters, and the reconnect loop of threads."""
 
 import copy
+import logging
 import threading
 from collections.abc import Callable, Sequence
 
 import pika
+from pika import BlockingConnection as BlockingConnection
+from pika import ConnectionParameters as ConnectionParameters
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPConnectionError, AMQPError
 
+from app import errors
 from app.amqp.decoding import install_lenient_pika_decoding
 from app.retry import ReconnectBackoff
 from app.settings import Settings
+
+log = logging.getLogger(__name__)
 
 SHORT_BLOCKED_TIMEOUT_SECONDS = 3.0
 BLOCKED_TIMEOUT_SECONDS = 30  # pika's default waits for ever while the broker is out of memory
 
 
 def connection_parameters(settings: Settings, name: str) -> pika.ConnectionParameters:
-    """Return connection parameters; `name` is what the management UI shows for the connection.
+    """Return connection parameters; the management UI shows `name` for the connection.
 
-    Whoever connects with them can read any message: pika is shielded from headers it cannot decode.
+    Also makes pika's decoding lenient, so that no message's headers can end a connection.
     """
     install_lenient_pika_decoding()
     return pika.ConnectionParameters(
@@ -39,52 +45,54 @@ def connection_parameters(settings: Settings, name: str) -> pika.ConnectionParam
 
 
 def with_short_blocked_timeout(parameters: pika.ConnectionParameters) -> pika.ConnectionParameters:
-    """Return the same for a connection that is given up soon while the broker takes nothing."""
+    """Return parameters of a connection that ends soon after the broker has blocked it."""
     changed = copy.copy(parameters)
     changed.blocked_connection_timeout = SHORT_BLOCKED_TIMEOUT_SECONDS
     return changed
 
 
 class _JoinedFrames(pika.connection.Connection):
-    """Sends a message's frames together: pika sends each apart, and wakes the broker thrice."""
+    """Sends a message's frames together, because pika sends three and wakes the broker thrice."""
 
     def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
         super()._output_marshaled_frames([b"".join(marshaled_frames)])  # type: ignore[misc]
 
 
 class PikaConnection(_JoinedFrames, AsyncioConnection):
-    """A connection that lives on an event loop of asyncio."""
+    """A connection on an asyncio event loop."""
 
 
-class _SelectConnection(_JoinedFrames, pika.SelectConnection):
-    """What a BlockingConnection is made of."""
+class SelectConnection(_JoinedFrames, pika.SelectConnection):
+    """The connection inside a BlockingConnection."""
 
 
 def connect(parameters: pika.ConnectionParameters) -> pika.BlockingConnection:
     """Connect. Raises an `AMQPError`, or `OSError` for a name that does not resolve."""
     try:
-        return pika.BlockingConnection(parameters, _impl_class=_SelectConnection)  # type: ignore[arg-type]
+        return pika.BlockingConnection(parameters, _impl_class=SelectConnection)  # type: ignore[arg-type]
     except (AMQPConnectorException, ValueError) as error:  # a peer that is silent, or hangs up
         raise AMQPConnectionError(str(error)) from error
 
 
 def run_with_reconnect(
     parameters: pika.ConnectionParameters,
+    name: str,
     stopping: threading.Event,
     serve: Callable[[pika.BlockingConnection], None],
-    lost: Callable[[Exception, float], None],
+    backoff: ReconnectBackoff | None = None,
 ) -> None:
     """Connect and `serve`, again after each loss, until `stopping` is set.
 
-    `lost` is told the error and the seconds until the next connection.
+    `serve` may raise pika's errors or `errors.BrokerUnavailable`; the log calls the loss one of
+    `name`. `async_reconnect` has the same for event loops.
     """
-    delays = ReconnectBackoff()
+    backoff = backoff or ReconnectBackoff()
     while not stopping.is_set():
-        delays.begin()
+        backoff.begin()
         try:
             with connect(parameters) as connection:
                 serve(connection)
-        except (AMQPError, OSError) as error:
-            delay = delays.next()
-            lost(error, delay)
+        except (AMQPError, OSError, errors.BrokerUnavailable) as error:
+            delay = backoff.next()
+            log.warning("lost %s (%r); again in %.1f s", name, error, delay)
             stopping.wait(delay)

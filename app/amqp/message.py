@@ -1,166 +1,120 @@
-"""A message in hand, and the session of the channel it came by."""
+"""Messages of AMQP as handlers see them, whichever library delivered them."""
 
-import functools
 import logging
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from time import monotonic
-from typing import Any, Protocol, TypeGuard
-
-import pika
-from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError
+from typing import Protocol, TypeGuard
 
 from app import errors
-from app.amqp.reply_publisher import DIRECT_REPLY_PREFIX, DirectReplyPublisher
 from app.amqp.topology import MAX_MESSAGE_BYTES, QUEUE_TYPES
 from app.protocol.replies import Reply
-from app.protocol.types import JSON_MEDIA_TYPE, JobStatus
+from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, JobStatus
 from app.protocol.validation import RequestT, parse_request
 
 log = logging.getLogger(__name__)
 
-
-MAX_HELD = 64  # messages; half of what the broker delivers at a time
 MAX_UNSENT = 1000  # replies that are kept while there is no connection
+DIRECT_REPLY_PREFIX = "amq.rabbitmq.reply-to"
 
 
 class Disposition(Enum):
-    """What becomes of a message."""
+    """How a message is settled."""
 
     ACK = auto()
     REJECT = auto()
     REQUEUE = auto()
 
 
-class ChannelSession:
-    """One channel's life: what other threads ask of it waits in the outbox."""
+@dataclass(slots=True)
+class OutgoingMessage:
+    """A message to publish to the default exchange."""
 
-    def __init__(self, connection: pika.BlockingConnection, channel: BlockingChannel) -> None:
-        """Both belong to the thread that calls this."""
-        self.connection = connection
-        self.channel = channel
-        self.cancelled = False
-        self.unsent: deque[tuple[str, bytes, pika.BasicProperties]] = deque(maxlen=MAX_UNSENT)
-        self._outbox: deque[Callable[[], object]] = deque()
-        self._scheduled = False
-        self._unsettled: set[int] = set()
+    queue: str
+    body: bytes
+    correlation_id: str | None
+    content_type: str | None = JSON_MEDIA_TYPE
+    status: JobStatus | None = None
+    reply_to: str | None = None
+    message_id: str | None = None
+    expiration: str | None = None
+
+
+class Settler(Protocol):
+    """The channel that delivered a message."""
 
     @property
     def alive(self) -> bool:
-        """Whether the broker still delivers here, and takes acks."""
-        return bool(self.channel.is_open) and not self.cancelled
-
-    def post(self, action: Callable[[], object]) -> None:
-        """Have the connection's thread do `action` soon; forget it if the channel is gone.
-
-        After a loss the broker delivers again what was not acked, so nothing is owed here.
-        """
-        if not self.channel.is_open:
-            log.debug("the channel is gone: an action is dropped")
-            return
-        self._outbox.append(action)
-        if not self._scheduled:
-            self._scheduled = True
-            try:
-                self.connection.add_callback_threadsafe(self.flush)
-            except AMQPError:
-                log.debug("the connection is gone: an action is dropped")
-
-    def publish(self, queue: str, body: bytes, properties: pika.BasicProperties) -> None:
-        """Send a reply soon; one that comes too late for this connection is kept for the next."""
-        if self.channel.is_open:
-            send = self.channel.basic_publish
-            self.post(functools.partial(send, "", queue, body, properties))
-        else:
-            self.unsent.append((queue, body, properties))
-
-    def flush(self) -> None:
-        """Do everything in the outbox; called on the connection's thread only."""
-        self._scheduled = False  # first: what is posted from here on schedules a flush of its own
-        while self._outbox:
-            self._outbox.popleft()()
+        """Whether the broker still takes acks here."""
 
     @property
     def crowded(self) -> bool:
-        """Whether so much is unsettled that nothing should be held which need not be."""
-        return len(self._unsettled) > MAX_HELD
+        """Whether too many messages are unsettled to defer another one."""
 
-    @contextmanager
-    def gathered(self) -> Iterator[None]:
-        """Do at the end of the block what is asked in it; for the connection's thread only."""
-        self._scheduled = True
-        try:
-            yield
-        finally:
-            self.flush()
-
-    def came(self, tag: int) -> None:
-        """Take note of a delivery; on the connection's thread only."""
-        self._unsettled.add(tag)
-
-    def settle(self, batch: list["IncomingMessage"]) -> None:
-        """Ack, reject or requeue what the batch holds, each as its verdict says."""
-        self.post(functools.partial(self._settle, [(each.tag, each.verdict) for each in batch]))
-
-    def _settle(self, verdicts: list[tuple[int, Disposition]]) -> None:
-        """Reject and requeue one by one, then ack the rest at once if that covers no other."""
-        self._unsettled.difference_update(tag for tag, _ in verdicts)
-        for tag, verdict in verdicts:
-            if verdict is not Disposition.ACK:
-                self.channel.basic_nack(tag, requeue=verdict is Disposition.REQUEUE)
-        acked = sorted(tag for tag, verdict in verdicts if verdict is Disposition.ACK)
-        at_once = not acked or min(self._unsettled, default=acked[-1]) >= acked[-1]
-        for tag in acked[-1:] if at_once else acked:
-            self.channel.basic_ack(tag, multiple=at_once)
+    def settle(self, messages: Sequence["IncomingMessage"]) -> None:
+        """Ack, reject or requeue each as its disposition says; do nothing on a lost channel."""
 
 
-class Asked(Protocol):
-    """A request in hand."""
+class ReplyPublisher(Protocol):
+    """The sender of replies. It uses the newest connection, not the one a message came by."""
 
-    body: bytes
-
-    def reply(self, reply: Reply) -> None:
-        """Send a reply to whoever asked for one."""
-
-    def reject(self) -> None:
-        """Send the message to the dead-letter queue: it can never be understood."""
+    def publish(self, message: OutgoingMessage) -> Future[None] | None:
+        """Publish soon; return a future if the message must not be settled before it is done."""
 
 
-class Replyable(Asked, Protocol):
-    """A request in hand: a message, or one of those that share a message."""
+class Replyable(Protocol):
+    """A request that gets a reply: a message, or one line of an NDJSON message."""
 
     @property
-    def delivery(self) -> "IncomingMessage":
-        """Return the message."""
+    def body(self) -> bytes:
+        """The request."""
+
+    @property
+    def message(self) -> "IncomingMessage":
+        """The message that holds the request."""
+
+    def reply(self, reply: Reply) -> None:
+        """Send a reply if the sender asked for one."""
+
+    def reject(self) -> None:
+        """Send the message to the dead-letter queue."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class IncomingMessage:
-    """A message in hand. A handler that returns has it acked, unless it chose otherwise."""
+    """One delivery: a handler replies to it and chooses its disposition, an ack by default."""
 
     body: bytes
     reply_to: str | None
-    correlation_id: str | None  # or bytes, if it is not UTF-8; goes back as it came
+    correlation_id: str | None  # or bytes that are not UTF-8, which the reply returns unchanged
     message_id: str | None
+    queue: str
     redelivered: bool
-    tag: int
-    session: ChannelSession
-    outlet: Callable[[], ChannelSession]  # by which replies leave: the connection may be a new one
-    direct: DirectReplyPublisher | None = None  # by which those leave that may harm a connection
-    lines: bool = False  # whether it holds a request in each line
-    deadline: float | None = None  # by the monotonic clock: later, nobody waits for the answer
-    verdict: Disposition = Disposition.ACK
-    holds: int = 0  # what is to be done `Deferred` before it is settled
+    delivery_tag: int
+    channel: Settler
+    replies: ReplyPublisher
+    is_ndjson: bool = False  # each line is a request
+    deadline: float | None = None  # on the monotonic clock: its sender waits no longer than this
+    disposition: Disposition | None = Disposition.ACK  # None: another delivery settles it
+    deferred: int = 0  # pending steps of `Deferred` work; the message is not settled before
+    sending: Future[None] | None = None  # a reply on another connection; settle after it
 
     @property
-    def delivery(self) -> "IncomingMessage":
-        """Return the message itself."""
+    def message(self) -> "IncomingMessage":
+        """The message itself, which makes it `Replyable`."""
         return self
+
+    @property
+    def alive(self) -> bool:
+        """Whether its channel can still settle it; if not, the broker delivers it again."""
+        return self.channel.alive
+
+    @property
+    def expired(self) -> bool:
+        """Whether its sender has stopped waiting for the reply."""
+        return self.deadline is not None and self.deadline <= monotonic()
 
     @property
     def replies_directly(self) -> bool:
@@ -168,65 +122,80 @@ class IncomingMessage:
         return (self.reply_to or "").startswith(DIRECT_REPLY_PREFIX)
 
     def reply(self, reply: Reply) -> None:
-        """Send a reply to whoever asked for one."""
+        """Send a reply if the sender asked for one."""
         if self.reply_to:
-            body, status = encode_reply(reply)
-            self.send(body, JSON_MEDIA_TYPE, status)
+            self.send(*encode_reply(reply))
 
-    def send(self, body: bytes, content_type: str, status: JobStatus | None = None) -> None:
-        """Send the body of a reply, or of many, but never into a queue of work."""
-        if not may_reply_to(self.reply_to):
-            return
-        properties = pika.BasicProperties(
-            content_type=content_type, correlation_id=self.correlation_id, type=status
-        )
-        if self.direct and self.replies_directly:
-            self.direct.send(self.reply_to, body, properties)
-            return
-        self.outlet().publish(self.reply_to, body, properties)
+    def send(
+        self, body: bytes, status: JobStatus | None = None, content_type: str = JSON_MEDIA_TYPE
+    ) -> None:
+        """Send an encoded reply, but never into a queue that Warren consumes."""
+        if may_reply_to(self.reply_to):
+            self.sending = self.replies.publish(
+                OutgoingMessage(self.reply_to, body, self.correlation_id, content_type, status)
+            )
 
     def reject(self) -> None:
-        """Send the message to the dead-letter queue: it can never be understood."""
-        self.verdict = Disposition.REJECT
+        """Send the message to the dead-letter queue: no consumer can handle it."""
+        self.disposition = Disposition.REJECT
 
     def requeue(self) -> None:
-        """Hand the message back unharmed, for another consumer."""
-        self.verdict = Disposition.REQUEUE
+        """Return the message to its queue; its next consumer sees it as redelivered."""
+        self.disposition = Disposition.REQUEUE
+
+    def republish(self) -> None:
+        """Return a message that was not begun, so that its next consumer may begin it.
+
+        Publishes a copy and acks the original, because a requeued message counts as redelivered,
+        and a redelivered one may have been begun.
+        """
+        if self.redelivered or not self.alive:
+            self.requeue()
+            return
+        left = None if self.deadline is None else max(0, int((self.deadline - monotonic()) * 1000))
+        self.replies.publish(
+            OutgoingMessage(
+                self.queue,
+                self.body,
+                self.correlation_id,
+                content_type=NDJSON_MEDIA_TYPE if self.is_ndjson else None,
+                reply_to=self.reply_to,
+                message_id=self.message_id,
+                expiration=None if left is None else str(left),
+            )
+        )
+        self.disposition = Disposition.ACK
+
+    def continue_as(self, redelivery: "IncomingMessage") -> None:
+        """Settle as `redelivery` of this message, which came after its connection was lost."""
+        self.delivery_tag, self.channel = redelivery.delivery_tag, redelivery.channel
+        self.redelivered = True
+        redelivery.disposition = None
+
+    def settle(self) -> None:
+        """Ack, reject or requeue the message, as its disposition says."""
+        if self.disposition is not None:
+            self.channel.settle((self,))
 
 
-BatchHandler = Callable[[list[IncomingMessage]], "list[Deferred] | None"]
-
-
-@dataclass(frozen=True, eq=False)
-class Deferred:
-    """What a handler leaves for later: `then`, when `until` is done.
-
-    It is called with those of the deliveries whose connection still lives.
-    """
-
-    until: Future[Any]
-    deliveries: list[IncomingMessage]  # each once
-    then: BatchHandler
-
-
-def parse_or_reject(part: Asked, kind: type[RequestT]) -> RequestT | None:
-    """Return the request; what is none is answered, and goes to the dead letters."""
+def parse_or_reject(request: Replyable, kind: type[RequestT]) -> RequestT | None:
+    """Return the parsed request; reply with the error and reject the message if it is invalid."""
     try:
-        return parse_request(kind, part.body)
+        return parse_request(kind, request.body)
     except errors.WarrenError as error:
-        reject_with_error(part, error)
+        reject_with_error(request, error)
         return None
 
 
-def reject_with_error(part: Asked, error: errors.WarrenError) -> None:
-    """Answer with an error and send the message to the dead letters."""
+def reject_with_error(request: Replyable, error: errors.WarrenError) -> None:
+    """Reply with an error and send the message to the dead-letter queue."""
     log.warning("a message is rejected: %s", error)
-    part.reply(Reply.error(error))
-    part.reject()
+    request.reply(Reply.error(error))
+    request.reject()
 
 
 def may_reply_to(reply_to: str | None) -> TypeGuard[str]:
-    """Tell whether a reply may be sent: somebody asked for one, and not into a queue of work."""
+    """Tell whether a reply may be sent: one was asked for, and not into a queue of Warren."""
     if reply_to in QUEUE_TYPES:
         log.warning("no reply is sent into %s", reply_to)
         return False
@@ -234,16 +203,16 @@ def may_reply_to(reply_to: str | None) -> TypeGuard[str]:
 
 
 def deadline_of(expiration: object) -> float | None:
-    """Return the moment by which a message's sender will have given up; milliseconds come in."""
+    """Return when a message's sender stops waiting; `expiration` holds milliseconds as text."""
     if isinstance(expiration, str) and expiration.isdecimal():
         return monotonic() + int(expiration) / 1000
     return None
 
 
-def encode_reply(reply: Reply) -> tuple[bytes, JobStatus]:
-    """Return the body and status of a reply, or of the error that it is too large to be sent."""
+def encode_reply(reply: Reply, max_bytes: int = MAX_MESSAGE_BYTES) -> tuple[bytes, JobStatus]:
+    """Return a reply's body and status; of one over `max_bytes`, those of a TooLarge error."""
     body = reply.encode()
-    if len(body) <= MAX_MESSAGE_BYTES:
+    if len(body) <= max_bytes:
         return body, reply.status
     detail = f"the answer has {len(body)} bytes: ask for fewer rows at a time"
     return Reply.error(errors.TooLarge(None, detail), reply.model_id).encode(), JobStatus.ERROR

@@ -1,11 +1,12 @@
-"""Replies by direct reply-to, over a connection that may break.
+"""Replies by direct reply-to, on a connection of their own.
 
-A client names its queue in the request, and may name what it likes. RabbitMQ up to 3.13 closes the
-whole connection of whoever publishes to an `amq.rabbitmq.reply-to.*` that it cannot decode, or
-whose node is gone. Were it the connection that consumes, the request would come back for ever.
+Any client chooses the reply queue of its request. RabbitMQ up to 3.13 closes the whole connection
+of a publisher to an `amq.rabbitmq.reply-to.*` that it cannot decode, or whose node is gone. On the
+consuming connection, that would requeue the request, and it would do the same again for ever.
 """
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
@@ -14,40 +15,55 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ConnectionBlockedTimeout
 
 from app.amqp.connection import connect, with_short_blocked_timeout
+from app.amqp.message import OutgoingMessage
+from app.amqp.pika_message import pika_properties
 
 log = logging.getLogger(__name__)
 
-DIRECT_REPLY_PREFIX = "amq.rabbitmq.reply-to"
 PAUSE_SECONDS = 5.0
 
 
 class DirectReplyPublisher:
-    """Publishes with confirms, each call to its end; belongs to one thread."""
+    """Publishes with confirms, one reply after the other; belongs to one thread."""
 
-    def __init__(self, parameters: pika.ConnectionParameters) -> None:
-        """Nothing is connected yet."""
+    def __init__(
+        self,
+        parameters: pika.ConnectionParameters,
+        *,
+        connect: Callable[[pika.ConnectionParameters], pika.BlockingConnection] = connect,
+        pause_seconds: float = PAUSE_SECONDS,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """Create the publisher without connecting."""
         self._parameters = with_short_blocked_timeout(parameters)
+        self._connect = connect
+        self._pause_seconds = pause_seconds
+        self._clock = clock
         self._channel: BlockingChannel | None = None
         self._not_before = 0.0
 
-    def send(self, queue: str, body: bytes, properties: pika.BasicProperties) -> None:
-        """Publish a reply; one that ends the connection is dropped, and soon after so is each."""
-        if monotonic() < self._not_before:
+    def publish(self, message: OutgoingMessage) -> None:
+        """Publish a reply; drop it if it ends the connection.
+
+        While the broker is away, replies are dropped without an attempt for `pause_seconds`.
+        """
+        if self._clock() < self._not_before:
             return
         # A connection that is kept may have been lost since, through no fault of this reply.
         for fresh in (self._channel is None, True):
             try:
                 if self._channel is None:
-                    self._channel = connect(self._parameters).channel()
+                    self._channel = self._connect(self._parameters).channel()
                     self._channel.confirm_delivery()
-                self._channel.basic_publish("", queue, body, properties)
+                properties = pika_properties(message)
+                self._channel.basic_publish("", message.queue, message.body, properties)
             except (AMQPError, OSError) as error:
                 away = self._channel is None or isinstance(error, ConnectionBlockedTimeout)
                 self.close()
-                if away:  # work is not to wait for each reply anew
-                    self._not_before = monotonic() + PAUSE_SECONDS
+                if away:  # or work would wait for the broker at each reply
+                    self._not_before = self._clock() + self._pause_seconds
                 if away or fresh:
-                    log.warning("no reply is sent to %.80a: %r", queue, error)
+                    log.warning("no reply is sent to %.80a: %r", message.queue, error)
                     return
             else:
                 return

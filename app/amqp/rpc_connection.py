@@ -1,82 +1,196 @@
-"""pika's callbacks as awaitables: a connection with the two channels that the RPC client needs."""
+"""The RPC client's connection: pika on an event loop, with a channel for calls and one for jobs."""
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pika
 from pika.channel import Channel
-from pika.exceptions import AMQPError, ConsumerCancelled
+from pika.exceptions import AMQPError, ChannelClosedByBroker, ConsumerCancelled
 
 from app import errors
 from app.amqp.connection import PikaConnection
+from app.amqp.pika_callbacks import open_channel, wait_for_callback
+from app.concurrency import fail, succeed
+from app.protocol.types import JSON_MEDIA_TYPE
 
 BLOCKED_DETAIL = "RabbitMQ is out of memory or disk, and takes nothing"
+CLOSE_SECONDS = 2.0  # for the broker to answer the close
 
-_Future = asyncio.Future[Any]
 
-
-@dataclass
 class RpcConnection:
-    """One connection's life. `lost` gets the exception that ended it, `closed` the socket's end.
+    """One connection from its opening to its loss; belongs to one event loop.
 
-    `calls` is unconfirmed: a prediction that got lost is asked again. `jobs` confirms, and
-    `confirms` holds a future for each of its deliveries.
+    Calls are unconfirmed, because their callers repeat a lost prediction. Jobs are confirmed.
     """
 
-    connection: PikaConnection
-    lost: _Future
-    closed: _Future
-    calls: Channel
-    jobs: Channel
-    callback_queue: str
-    blocked: bool = False
-    published: int = 0
-    confirms: dict[int, _Future] = field(default_factory=dict)
+    def __init__(
+        self,
+        connection: PikaConnection,
+        lost: asyncio.Future[str],
+        closed: asyncio.Future[None],
+        channels: tuple[Channel, Channel],
+        callback_queue: str,
+        on_blocked: Callable[[], None],
+    ) -> None:
+        """Wrap an open connection; call `open_rpc_connection` instead.
 
-    def close(self) -> None:
-        """Close the connection and fail what waits for a confirm."""
-        self.give_up("RabbitMQ was lost before it confirmed the job")
+        `lost` gets the reason of the loss, `closed` is done with the socket's end.
+        """
+        self.connection = connection
+        self.lost = lost
+        self.callback_queue = callback_queue
+        self.blocked = False
+        self.published = 0
+        self.confirms: dict[int, asyncio.Future[None]] = {}  # by the jobs' delivery tags
+        self._closed = closed
+        self._calls, self._jobs = channels
+        self._on_blocked = on_blocked
+        connection.add_on_connection_blocked_callback(self._block)
+        connection.add_on_connection_unblocked_callback(self._unblock)
+
+    def publish_call(
+        self, queue: str, body: bytes, correlation_id: str, content_type: str, seconds: float
+    ) -> None:
+        """Publish a request that expires after `seconds`. Raises `errors.BrokerUnavailable`."""
+        properties = pika.BasicProperties(
+            correlation_id=correlation_id,
+            reply_to=self.callback_queue,
+            timestamp=int(time.time()),
+            expiration=str(int(seconds * 1000)),
+            content_type=content_type,
+        )
+        self._publish(self._calls, queue, body, properties)
+
+    def publish_job(
+        self, queue: str, body: bytes, correlation_id: str, job_id: str, *, replied: bool
+    ) -> asyncio.Future[None]:
+        """Publish a persistent message; return a future of its confirm.
+
+        It asks for a reply if `replied`. Raises `errors.BrokerUnavailable`, as does the future.
+        """
+        properties = pika.BasicProperties(
+            correlation_id=correlation_id,
+            reply_to=self.callback_queue if replied else None,
+            timestamp=int(time.time()),
+            message_id=job_id,
+            delivery_mode=pika.DeliveryMode.Persistent,
+            content_type=JSON_MEDIA_TYPE,
+        )
+        self._publish(self._jobs, queue, body, properties)
+        self.published += 1
+        confirm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.confirms[self.published] = confirm
+        return confirm
+
+    async def count_consumers(self, queue: str) -> int:
+        """Return how many consumers a queue has. Raises `errors.Unroutable` without the queue."""
+        # A passive declare of a missing queue closes its channel, so it has one of its own.
+        channel = await open_channel(self.connection, self.lost)
+        closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        missing = False
+
+        def close(_: object, error: BaseException) -> None:
+            nonlocal missing
+            missing = isinstance(error, ChannelClosedByBroker)
+            succeed(closed, repr(error))
+
+        channel.add_on_close_callback(close)
+        try:
+            frame = await wait_for_callback(
+                lambda done: channel.queue_declare(queue, passive=True, callback=done), closed
+            )
+        except errors.BrokerUnavailable as error:
+            if missing:
+                raise errors.Unroutable(f"queue {queue} does not exist") from error
+            raise
+        finally:
+            if channel.is_open:
+                channel.close()
+        count: int = frame.method.consumer_count
+        return count
+
+    async def close(self) -> None:
+        """Close the connection."""
         if self.connection.is_open:
             self.connection.close()
+        await asyncio.wait([self._closed], timeout=CLOSE_SECONDS)
 
-    def give_up(self, why: str) -> None:
-        """Fail what waits for a confirm."""
-        for confirm in self.confirms.values():
-            fail(confirm, errors.BrokerUnavailable(why))
+    async def consume_replies(self, on_reply: Callable[[str | None, bytes], None]) -> None:
+        """Have `on_reply` called with each reply's correlation id and body; count confirms."""
 
-    def confirmed(self, frame: Any) -> None:
-        """Settle the futures that a Basic.Ack or Basic.Nack speaks of."""
+        def deliver(_channel: Channel, _method: Any, properties: Any, body: bytes) -> None:
+            on_reply(properties.correlation_id, body)
+
+        await wait_for_callback(
+            lambda done: self._jobs.confirm_delivery(self._confirmed, done), self.lost
+        )
+        await wait_for_callback(
+            lambda done: self._calls.basic_consume(
+                self.callback_queue, deliver, auto_ack=True, callback=done
+            ),
+            self.lost,
+        )
+
+    def _publish(
+        self, channel: Channel, queue: str, body: bytes, properties: pika.BasicProperties
+    ) -> None:
+        try:
+            channel.basic_publish("", queue, body, properties, mandatory=True)
+        except AMQPError as error:
+            raise errors.BrokerUnavailable(f"RabbitMQ cannot be reached: {error!r}") from error
+
+    def _confirmed(self, frame: Any) -> None:
+        """Settle the futures of the deliveries that a Basic.Ack or Basic.Nack covers."""
         tag, multiple = frame.method.delivery_tag, frame.method.multiple
         for each in [t for t in self.confirms if t == tag or (multiple and t < tag)]:
             confirm = self.confirms.pop(each)
             if isinstance(frame.method, pika.spec.Basic.Ack):
                 succeed(confirm, None)
             else:
-                fail(
-                    confirm, errors.BrokerUnavailable("RabbitMQ refused the job: its queue is full")
-                )
+                full = errors.BrokerUnavailable("RabbitMQ refused the job: its queue is full")
+                fail(confirm, full)
+
+    def fail_confirms(self, detail: str) -> None:
+        """Fail the confirms that are missing."""
+        for confirm in self.confirms.values():
+            fail(confirm, errors.BrokerUnavailable(detail))
+
+    def _block(self, *_: object) -> None:
+        self.blocked = True
+        self.fail_confirms(BLOCKED_DETAIL)
+        self._on_blocked()
+
+    def _unblock(self, *_: object) -> None:
+        self.blocked = False
 
 
-async def connect(
+async def open_rpc_connection(
     parameters: pika.ConnectionParameters,
-    on_reply: Callable[..., None],
-    on_return: Callable[..., None],
+    on_reply: Callable[[str | None, bytes], None],
+    on_return: Callable[[str | None, str], None],
     on_blocked: Callable[[], None],
 ) -> RpcConnection:
-    """Connect, and consume from a server-named exclusive queue. Raises `BrokerUnavailable`."""
+    """Connect and consume from a server-named exclusive queue.
+
+    `on_reply` gets the correlation id and body of each reply, `on_return` the correlation id and
+    queue of each message without a queue. Raises `errors.BrokerUnavailable`.
+    """
     loop = asyncio.get_running_loop()
-    lost: _Future = loop.create_future()
-    closed: _Future = loop.create_future()
+    lost: asyncio.Future[str] = loop.create_future()
+    closed: asyncio.Future[None] = loop.create_future()
 
     def lose(_: object, error: BaseException) -> None:
-        succeed(lost, error)
+        succeed(lost, repr(error))
 
     def close(_: object, error: BaseException) -> None:
-        succeed(lost, error)
+        succeed(lost, repr(error))
         succeed(closed, None)
+
+    def return_(_channel: Channel, method: Any, properties: Any, _body: bytes) -> None:
+        on_return(properties.correlation_id, method.routing_key)
 
     connection: PikaConnection | None = None
 
@@ -90,63 +204,17 @@ async def connect(
         calls, jobs = [await open_channel(connection, lost) for _ in range(2)]
         for channel in (calls, jobs):
             channel.add_on_close_callback(lose)
-            channel.add_on_return_callback(on_return)
+            channel.add_on_return_callback(return_)
         calls.add_on_cancel_callback(lambda _: lose(None, ConsumerCancelled()))
         frame = await wait_for_callback(
             lambda done: calls.queue_declare("", exclusive=True, callback=done), lost
         )
-        name = frame.method.queue
-        session = RpcConnection(connection, lost, closed, calls, jobs, name)
-        await wait_for_callback(lambda done: jobs.confirm_delivery(session.confirmed, done), lost)
-
-        def block(*_: object) -> None:
-            session.blocked = True
-            session.give_up(BLOCKED_DETAIL)
-            on_blocked()
-
-        connection.add_on_connection_blocked_callback(block)
-        connection.add_on_connection_unblocked_callback(
-            lambda *_: setattr(session, "blocked", False)
-        )
-        await wait_for_callback(
-            lambda done: calls.basic_consume(name, on_reply, auto_ack=True, callback=done), lost
-        )
+        queue = frame.method.queue
+        made = RpcConnection(connection, lost, closed, (calls, jobs), queue, on_blocked)
+        await made.consume_replies(on_reply)
     except BaseException:
         if connection is not None:
             with contextlib.suppress(AMQPError):
                 connection.close()
         raise
-    return session
-
-
-async def open_channel(connection: PikaConnection, lost: _Future) -> Channel:
-    """Open a channel. Raises `errors.BrokerUnavailable`."""
-    channel: Channel = await wait_for_callback(
-        lambda done: connection.channel(on_open_callback=done), lost
-    )
-    return channel
-
-
-async def wait_for_callback(start: Callable[[Callable[[Any], None]], object], lost: _Future) -> Any:
-    """Return what `start` gets called back with; raise `BrokerUnavailable` if `lost` is first."""
-    done: _Future = asyncio.get_running_loop().create_future()
-    try:
-        start(lambda result: succeed(done, result))
-    except AMQPError as error:
-        raise errors.BrokerUnavailable(f"RabbitMQ cannot be reached: {error!r}") from error
-    await asyncio.wait({done, lost}, return_when=asyncio.FIRST_COMPLETED)
-    if lost.done():
-        raise errors.BrokerUnavailable(f"RabbitMQ cannot be reached: {lost.result()!r}")
-    return done.result()
-
-
-def succeed(future: _Future, result: Any) -> None:
-    """Set a result unless the future has ended already."""
-    if not future.done():
-        future.set_result(result)
-
-
-def fail(future: _Future, error: Exception) -> None:
-    """Set an exception unless the future has ended already."""
-    if not future.done():
-        future.set_exception(error)
+    return made

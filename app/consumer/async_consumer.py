@@ -1,66 +1,61 @@
-"""The invoker: a thread whose event loop has many calls under way, on one connection.
+"""An async consumer: a thread whose event loop has many messages in hand, on one connection.
 
-Whatever takes the connection away (it is lost, the channel is closed, the consumer cancelled) is
-answered alike: a new one with everything on it made anew, after a backoff. Calls under way go on;
-their replies leave by the new connection.
+Any loss (of the connection, the channel or a consumer) is answered by a new connection, after a
+backoff. Messages in hand go on; their replies leave by the new connection.
 """
 
 import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 
-import pika
 import uvloop
-from aiormq.abc import DeliveredMessage
-from aiormq.exceptions import AMQPError
 
 from app import errors
-from app.amqp import async_connection
-from app.amqp.async_message import AsyncMessage, OutgoingMessage
+from app.amqp.async_connection import AsyncConnection, open_connection
+from app.amqp.async_reconnect import run_with_reconnect, wait_for_first
 from app.amqp.connection import connection_parameters
-from app.amqp.message import MAX_UNSENT, deadline_of
-from app.amqp.reply_publisher import DIRECT_REPLY_PREFIX, DirectReplyPublisher
+from app.amqp.message import DIRECT_REPLY_PREFIX, MAX_UNSENT, IncomingMessage, OutgoingMessage
+from app.amqp.reply_publisher import DirectReplyPublisher
+from app.consumer.handlers import AsyncHandler
 from app.protocol.replies import Reply
-from app.protocol.types import NDJSON_MEDIA_TYPE
 from app.remote.client import RemoteModelClient
-from app.retry import ReconnectBackoff
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
-AsyncHandler = Callable[[AsyncMessage], Awaitable[None]]
-
 
 class AsyncConsumer(threading.Thread):
-    """Consumes queues for ever, handing each message to its handler, in a task of its own."""
+    """Consumes the queues of its handlers and handles each message in a task of its own."""
 
     def __init__(
         self,
         settings: Settings,
         name: str,
         endpoints: RemoteModelClient,
-        handlers: Mapping[str, tuple[int, AsyncHandler]],
+        handlers: Sequence[AsyncHandler],
     ) -> None:
-        """`handlers` has for each queue how many messages may be in hand, and what takes them.
+        """Create the consumer; `start` connects it, and the management UI shows `name`.
 
-        `endpoints`, and handlers that are async context managers, are entered on the thread's loop.
+        `endpoints` and handlers that are async context managers are entered on the thread's loop.
         """
         super().__init__(name="invoke", daemon=True)
+        self.connection: AsyncConnection | None = None  # the newest one
         self._settings = settings
         self._connection_name = name
         self._endpoints = endpoints
         self._handlers = handlers
-        self._link: async_connection.AsyncConnection | None = None
         self._unsent: deque[OutgoingMessage] = deque(maxlen=MAX_UNSENT)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._direct = DirectReplyPublisher(connection_parameters(settings, f"{name} replies"))
+        self._direct_replies = DirectReplyPublisher(
+            connection_parameters(settings, f"{name} replies")
+        )
         self._direct_thread = ThreadPoolExecutor(1, "invoke-replies")
-        # A loop is needed by none of these before it is waited for.
+        # These need no running loop before they are awaited.
         self._stopping = asyncio.Event()
         self._giving_up = asyncio.Event()
         self._loop = uvloop.new_event_loop()
@@ -70,12 +65,17 @@ class AsyncConsumer(threading.Thread):
         """Whether the thread lives."""
         return self.is_alive()
 
+    @property
+    def in_hand(self) -> int:
+        """How many messages are being handled."""
+        return len(self._tasks)
+
     def stop(self) -> None:
-        """Take nothing more, finish what is under way, end. Does not wait: `join` does."""
+        """Finish the messages in hand, take no more, end. Does not wait: `join` does."""
         self._signal(self._stopping)
 
     def give_up(self) -> None:
-        """Finish nothing more: cancel what is under way. Does not wait: `join` does."""
+        """Cancel the messages in hand. Does not wait: `join` does."""
         self._signal(self._giving_up)
 
     def _signal(self, event: asyncio.Event) -> None:
@@ -83,22 +83,20 @@ class AsyncConsumer(threading.Thread):
             self._loop.call_soon_threadsafe(event.set)
 
     def run(self) -> None:
-        """Be the thread."""
+        """Run the thread's main loop."""
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._main())
 
-    def send(self, message: OutgoingMessage) -> Future[None] | None:
-        """Publish a reply soon, by the connection there will be if there is none."""
+    def publish(self, message: OutgoingMessage) -> Future[None] | None:
+        """Publish a reply by the newest connection, or by the next one if there is none.
+
+        Replies by direct reply-to block, so a thread of their own publishes them; it returns a
+        future.
+        """
         if message.queue.startswith(DIRECT_REPLY_PREFIX):
-            properties = pika.BasicProperties(
-                content_type=message.content_type,
-                correlation_id=message.correlation_id,
-                type=message.status,
-            )
-            send = self._direct.send
-            return self._direct_thread.submit(send, message.queue, message.body, properties)
-        if self._link and self._link.alive:
-            self._link.publish(message)
+            return self._direct_thread.submit(self._direct_replies.publish, message)
+        if self.connection and self.connection.alive:
+            self.connection.publish(message)
         else:
             self._unsent.append(message)
         return None
@@ -106,106 +104,57 @@ class AsyncConsumer(threading.Thread):
     async def _main(self) -> None:
         async with AsyncExitStack() as stack:
             stack.callback(self._direct_thread.shutdown)
-            stack.callback(self._direct_thread.submit, self._direct.close)
+            stack.callback(self._direct_thread.submit, self._direct_replies.close)
             await stack.enter_async_context(self._endpoints)
-            for _, handler in self._handlers.values():
+            for handler in self._handlers:
                 if isinstance(handler, AbstractAsyncContextManager):
                     await stack.enter_async_context(handler)
-            await self._keep()
-
-    async def _keep(self) -> None:
-        """Connect and consume, again after each loss, until told to stop and all is done."""
-        delays = ReconnectBackoff()
-        while not self._stopping.is_set():
-            delays.begin()
-            try:
-                await self._serve()
-            except (AMQPError, OSError, RuntimeError) as error:  # aiormq raises all of these
-                delay = delays.next()
-                log.warning(
-                    "lost %s (%r); again in %.1f s", ", ".join(self._handlers), error, delay
-                )
-                await _either(asyncio.sleep(delay), self._stopping.wait())
-        await self._drain()
-
-    async def _serve(self) -> None:
-        """Consume until the connection is lost, or until told to stop. Raises an `AMQPError`."""
-        opening = async_connection.open_connection(self._settings, self._connection_name)
-        current = await async_connection.wait_for_broker(opening)
-        try:
-            for queue, (prefetch, handler) in self._handlers.items():
-                arrived = partial(self._arrived, current, queue, handler)
-                await current.consume(queue, prefetch, arrived)
-                log.info("waiting on %s", queue)
-            self._link = current
-            while self._unsent:
-                current.publish(self._unsent.popleft())
-            await _either(asyncio.shield(current.lost), self._stopping.wait())
-            if not current.alive:
-                raise async_connection.ConnectionLost(current.lost.result())
-            await current.cancel()
+            name = ", ".join(handler.queue for handler in self._handlers)
+            open_ = partial(open_connection, self._settings, self._connection_name)
+            await run_with_reconnect(name, open_, self._serve, self._stopping)
             await self._drain()
-        finally:
-            await current.close()
+
+    async def _serve(self, connection: AsyncConnection) -> None:
+        """Consume until the connection is lost, or until `stop` and all is done."""
+        for handler in self._handlers:
+            arrived = partial(self._arrived, handler)
+            await connection.consume(handler.queue, handler.prefetch, arrived, self)
+            log.info("waiting on %s", handler.queue)
+        self.connection = connection
+        while self._unsent:
+            connection.publish(self._unsent.popleft())
+        await wait_for_first(asyncio.shield(connection.lost), self._stopping.wait())
+        if connection.alive:
+            await connection.cancel()
+            await self._drain()
 
     async def _drain(self) -> None:
-        """Finish what is under way; when told to give up, cancel it."""
+        """Finish the messages in hand; cancel them when told to give up."""
         self._endpoints.shut()
         if self._tasks:
-            await _either(asyncio.wait(self._tasks), self._giving_up.wait())
+            await wait_for_first(asyncio.wait(self._tasks), self._giving_up.wait())
         for each in self._tasks:
             each.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _arrived(
-        self,
-        came_by: async_connection.AsyncConnection,
-        queue: str,
-        handler: AsyncHandler,
-        message: DeliveredMessage,
-    ) -> None:
-        of = message.header.properties
-        assert message.delivery_tag is not None
-        call = AsyncMessage(
-            message.body,
-            of.reply_to if isinstance(of.reply_to, str) else None,
-            of.correlation_id,
-            of.message_id if isinstance(of.message_id, str) else None,
-            bool(message.redelivered),
-            queue,
-            message.delivery_tag,
-            came_by,
-            self,
-            of.content_type == NDJSON_MEDIA_TYPE,
-            deadline_of(of.expiration),
-        )
-        task = self._loop.create_task(self._run_handler(handler, call))
+    def _arrived(self, handler: AsyncHandler, message: IncomingMessage) -> None:
+        task = self._loop.create_task(self._run_handler(handler, message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run_handler(self, handler: AsyncHandler, call: AsyncMessage) -> None:
+    async def _run_handler(self, handler: AsyncHandler, message: IncomingMessage) -> None:
         if self._stopping.is_set():
-            call.hand_back()
+            message.republish()
         else:
             try:
-                await handler(call)
+                await handler(message)
             except asyncio.CancelledError:
-                call.requeue()
+                message.requeue()
             except Exception:  # a bug in a handler must not end the thread
                 log.exception("a handler failed; its message goes to the dead letters")
-                call.reply(Reply.error(errors.WarrenError()))
-                call.reject()
-        if call.sending:  # acked before, it might be lost between the two
-            await asyncio.wrap_future(call.sending)
-        call.settle()
-
-
-async def _either(*waits: Awaitable[object]) -> None:
-    """Return when one of these is done; end the others."""
-    tasks = [asyncio.ensure_future(each) for each in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in tasks:
-            each.cancel()
+                message.reply(Reply.error(errors.WarrenError()))
+                message.reject()
+        if message.sending:  # after an ack, a crash would lose the reply
+            await asyncio.wrap_future(message.sending)
+        message.settle()

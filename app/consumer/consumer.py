@@ -19,10 +19,10 @@ if not __package__:  # run as a file: find `app` where `python -m` would
 import click
 
 from app.amqp.connection import connection_parameters
-from app.amqp.topology import INVOKE_QUEUE, PREDICT_ASYNC_QUEUE, PREDICT_QUEUE, TRAIN_QUEUE
-from app.consumer.async_consumer import AsyncConsumer, AsyncHandler
+from app.consumer.async_consumer import AsyncConsumer
+from app.consumer.handlers import AsyncHandler, Handler
 from app.consumer.handlers.async_prediction import AsyncPrediction
-from app.consumer.handlers.predict import PredictHandler, is_fast
+from app.consumer.handlers.predict import PredictHandler
 from app.consumer.handlers.predict_async import AsyncPredictHandler
 from app.consumer.handlers.predict_remote import RemotePredictHandler
 from app.consumer.handlers.train import TrainHandler
@@ -44,10 +44,9 @@ from app.settings import Settings
 from app.storage.client import LOW_LATENCY_CONFIG, Storage
 from app.training.fit_process import FitLimits, FitRunner
 
-logger = logging.getLogger("app.consumer")
+log = logging.getLogger("app.consumer")
 
-ASYNC_PREDICT_PREFETCH = 100  # predict jobs in hand at a time
-HAND_BACK_SECONDS = 5.0  # for all threads together, when the time to drain is over
+GIVE_UP_SECONDS = 5.0  # for all threads to requeue their messages after the time to drain
 
 
 @click.command()
@@ -72,71 +71,71 @@ def main(num_threads: int, invoke: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
 
+    # Containers on hosts of one name share process ids, too.
+    host = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
+    connection = f"warren consumer {host}"  # what the management UI shows
     store = open_store(settings)
-    storage = Storage(settings)
-    trainer = FitRunner()
-    limits = FitLimits(settings.fit_seconds, settings.fit_memory)
+    find = partial(find_model, store)
+    shelf = Storage(settings, LOW_LATENCY_CONFIG)
+    load = partial(load_model, find=find, storage=shelf, max_pixels=settings.max_pixels)
+    cache = ModelCache(load, settings.model_cache)
     drained = threading.Event()
     retry = RetryUntilAvailable(drained)
     leases = LeaseKeeper(store)
-    shelf = Storage(settings, LOW_LATENCY_CONFIG)
-    find = partial(find_model, store)
-    load = partial(load_model, find=find, storage=shelf, max_pixels=settings.max_pixels)
-    cache = ModelCache(load, settings.model_cache)
-    predict = PredictHandler(cache.get, latest_resolver(find))
-    # Containers that share a host's name share its process ids, too.
-    host = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
-
-    def worker(kind: str, number: int) -> ThreadedConsumer:
-        name = f"{kind}-{number}"
-        parameters = connection_parameters(settings, f"warren consumer {host} {name}")
-        if kind == "predict":
-            return ThreadedConsumer(
-                name, parameters, PREDICT_QUEUE, settings.predict_prefetch, predict, is_fast
-            )
-        attempts = JobAttempts(store, f"{host}:{name}", retry)
-        train = TrainHandler(store, attempts, leases, storage, trainer, limits, retry)
-        return ThreadedConsumer(name, parameters, TRAIN_QUEUE, 1, train)
-
-    workers = [worker(kind, n) for kind in ("predict", "train") for n in range(num_threads)]
-    relay = OutboxRelay(connection_parameters(settings, f"warren consumer {host} relay"), store)
-    name = f"warren consumer {host} invoke"
+    trainer = FitRunner()
+    limits = FitLimits(settings.fit_seconds, settings.fit_memory)
     endpoints = RemoteModelClient(settings)
+
+    # Every queue has a handler. These have a threaded consumer each, by its name:
+    predict = PredictHandler(cache.get, latest_resolver(find), settings.predict_prefetch)
+    handlers: dict[str, Handler] = {f"predict-{number}": predict for number in range(num_threads)}
+    storage = Storage(settings)
+    for name in (f"train-{number}" for number in range(num_threads)):
+        attempts = JobAttempts(store, f"{host}:{name}", retry)
+        handlers[name] = TrainHandler(store, attempts, leases, storage, trainer, limits, retry)
+    # These share an async consumer:
     prediction = AsyncPrediction(store, find, cache, endpoints, retry, num_threads)
-    answer = AsyncPredictHandler(JobAttempts(store, f"{host}:answer", retry), leases, prediction)
-    handlers: dict[str, tuple[int, AsyncHandler]] = {
-        INVOKE_QUEUE: (invoke, RemotePredictHandler(EndpointCache(find), endpoints)),
-        PREDICT_ASYNC_QUEUE: (ASYNC_PREDICT_PREFETCH, answer),
-    }
-    invokers = [AsyncConsumer(settings, name, endpoints, handlers)] if invoke else []
-    threads: list[ThreadedConsumer | OutboxRelay | AsyncConsumer] = [*workers, relay, *invokers]
+    async_handlers: list[AsyncHandler] = [
+        RemotePredictHandler(EndpointCache(find), endpoints, invoke),
+        AsyncPredictHandler(JobAttempts(store, f"{host}:answer", retry), leases, prediction),
+    ]
+
+    consumers: list[ThreadedConsumer | AsyncConsumer] = [
+        ThreadedConsumer(name, connection_parameters(settings, f"{connection} {name}"), handler)
+        for name, handler in handlers.items()
+    ]
+    if invoke:
+        consumers.append(AsyncConsumer(settings, f"{connection} invoke", endpoints, async_handlers))
+    relay = OutboxRelay(connection_parameters(settings, f"{connection} relay"), store)
+    threads = [*consumers, relay]
     trainer.warm()
     collect_garbage_rarely()
     for each in (leases, *threads):
         each.start()
-    logger.info("%d train and %d predict threads", num_threads, num_threads)
+    log.info("%d train and %d predict threads", num_threads, num_threads)
     while not stopping.wait(0.5):
         if dead := [each.name for each in (leases, *threads) if not each.healthy]:
-            logger.critical("%s died", ", ".join(dead))
+            log.critical("%s died", ", ".join(dead))
             os._exit(1)
 
-    logger.info("draining, for %.0f s at most", settings.drain_seconds)
+    log.info("draining, for %.0f s at most", settings.drain_seconds)
     for each in threads:
         each.stop()
-    _join([*workers, *invokers], settings.drain_seconds)
+    _join(consumers, settings.drain_seconds)
     drained.set()
     trainer.stop()
-    for invoker in invokers:
-        invoker.give_up()
-    _join(threads, HAND_BACK_SECONDS)
-    logger.info("drained")
+    for consumer in consumers:
+        if isinstance(consumer, AsyncConsumer):
+            consumer.give_up()
+    _join(threads, GIVE_UP_SECONDS)
+    log.info("drained")
     _end()
 
 
 def _end() -> NoReturn:
-    """End the process now: a model that computes in a thread would be waited for, for minutes.
+    """End the process now, because a thread that runs a model might go on for minutes.
 
-    What multiprocessing started ends by itself, as the pipes to it are closed.
+    The children of multiprocessing end by themselves when their pipes are closed.
     """
     logging.shutdown()
     sys.stdout.flush()
@@ -145,7 +144,7 @@ def _end() -> NoReturn:
 
 
 def _join(threads: Sequence[threading.Thread], seconds: float) -> None:
-    """Wait for the end of threads, for so many seconds in all."""
+    """Wait for threads to end, for `seconds` in all."""
     deadline = time.monotonic() + seconds
     for each in threads:
         each.join(max(0.0, deadline - time.monotonic()))

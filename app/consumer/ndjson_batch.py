@@ -1,7 +1,6 @@
-"""A message of many requests, which is answered by a message of as many replies.
+"""NDJSON messages: a request in each line, replied to by one message with a reply in each line.
 
-Each line holds one request or reply, in the same order. An empty line stands for a reply that the
-message had no room for; its request may be sent again, alone.
+An empty line stands for a reply that did not fit; its request may be sent again, alone.
 """
 
 from app import errors
@@ -10,32 +9,34 @@ from app.amqp.topology import MAX_MESSAGE_BYTES
 from app.protocol.replies import Reply
 from app.protocol.types import NDJSON_MEDIA_TYPE
 
-MAX_LINES = 10_000  # a line break is a byte, and what is made of it a thousand
+MAX_LINES = 10_000  # a line break is one byte, but its request takes a thousand
 
 
 class _NdjsonBatch:
-    """A message, and the replies to its lines as they come."""
+    """A message, and the replies to its lines so far."""
 
-    def __init__(self, delivery: IncomingMessage, count: int) -> None:
-        self.delivery = delivery
+    def __init__(self, message: IncomingMessage, count: int, max_bytes: int) -> None:
+        self.message = message
         self._replies: list[bytes | None] = [None] * count
         self._missing = count
+        self._max_bytes = max_bytes
 
     def put(self, number: int, reply: bytes) -> None:
-        """Keep the first reply to a line; with the last one, send them all."""
+        """Keep the first reply to a line; with the last line's, send them all."""
         if self._replies[number] is not None:
             return
         self._replies[number] = reply
         self._missing -= 1
         if not self._missing:
-            self.delivery.send(b"\n".join(self._fitting()), NDJSON_MEDIA_TYPE)
+            self.message.send(b"\n".join(self._fitting()), content_type=NDJSON_MEDIA_TYPE)
 
     def _fitting(self) -> list[bytes]:
+        """Return the replies, empty where they would make the message too large."""
         fitting, size = [], 0
         for reply in self._replies:
             assert reply is not None
             size += len(reply) + 1
-            if size > MAX_MESSAGE_BYTES - len(self._replies):
+            if size > self._max_bytes - len(self._replies):
                 size -= len(reply)
                 reply = b""
             fitting.append(reply)
@@ -43,34 +44,37 @@ class _NdjsonBatch:
 
 
 class NdjsonLine:
-    """One request of many."""
+    """One request of an NDJSON message."""
 
-    def __init__(self, whole: _NdjsonBatch, number: int, body: bytes) -> None:
+    def __init__(self, batch: _NdjsonBatch, number: int, body: bytes) -> None:
         """Be line `number` of a message, counted from 0."""
         self.body = body
-        self.delivery = whole.delivery
-        self._whole = whole
+        self.message = batch.message
+        self._batch = batch
         self._number = number
 
     def reply(self, reply: Reply) -> None:
-        """Send a reply as soon as the other lines have theirs."""
-        if self.delivery.reply_to:
+        """Send the reply together with those to the other lines."""
+        if self.message.reply_to:
             body, _ = encode_reply(reply)
-            self._whole.put(self._number, body)
+            self._batch.put(self._number, body)
 
     def reject(self) -> None:
-        """Send the whole message to the dead-letter queue, answered or not."""
-        self.delivery.reject()
+        """Send the whole message to the dead-letter queue."""
+        self.message.reject()
 
 
-def split_requests(delivery: IncomingMessage) -> list[Replyable]:
-    """Return the requests of a message: itself, or its lines, or none where these are too many."""
-    if not delivery.lines:
-        return [delivery]
-    body = delivery.body.removesuffix(b"\n")
+def split_requests(message: IncomingMessage, max_bytes: int = MAX_MESSAGE_BYTES) -> list[Replyable]:
+    """Return a message's requests: itself, or its lines, or none of a message with too many lines.
+
+    The reply to a message of lines has at most `max_bytes` bytes.
+    """
+    if not message.is_ndjson:
+        return [message]
+    body = message.body.removesuffix(b"\n")
     if body.count(b"\n") >= MAX_LINES:
-        reject_with_error(delivery, errors.TooLarge("body", f"has more than {MAX_LINES} lines"))
+        reject_with_error(message, errors.TooLarge("body", f"has more than {MAX_LINES} lines"))
         return []
     bodies = body.split(b"\n")
-    whole = _NdjsonBatch(delivery, len(bodies))
-    return [NdjsonLine(whole, number, body) for number, body in enumerate(bodies)]
+    batch = _NdjsonBatch(message, len(bodies), max_bytes)
+    return [NdjsonLine(batch, number, body) for number, body in enumerate(bodies)]

@@ -1,4 +1,4 @@
-"""A request with a job: its way through the consumer is logged."""
+"""Log the start and the end of a request that names a job."""
 
 import logging
 from time import perf_counter
@@ -8,40 +8,40 @@ from app.observability import logs
 from app.protocol.replies import Reply
 from app.protocol.types import JobStatus
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class LoggedRequest:
-    """A part that logs START when it is made, and END with its first reply."""
+    """A request that logs START when it is made, and END with its first reply."""
 
-    def __init__(self, part: Replyable, job_id: str, what: str) -> None:
-        """Note a part of a job; `what` is as `logs.log_task` has it."""
-        self.body = part.body
-        self._part = part
+    def __init__(self, request: Replyable, job_id: str, what: str) -> None:
+        """Log the start; `what` is that of `logs.log_task`."""
+        self.body = request.body
+        self._request = request
         self._job_id = job_id
         self._what = what
         self._began = perf_counter()
         self._ended = False
         with logs.job_context(job_id):
-            logger.info("START %s", what)
+            log.info("START %s", what)
 
     @property
-    def delivery(self) -> IncomingMessage:
-        """Return the message."""
-        return self._part.delivery
+    def message(self) -> IncomingMessage:
+        """The message that holds the request."""
+        return self._request.message
 
     def reply(self, reply: Reply) -> None:
-        """Send a reply to whoever asked for one."""
-        self._part.reply(reply)
+        """Send a reply if the sender asked for one, and log the end."""
+        self._request.reply(reply)
         self.end(reply.status, reply.fields.get("error", {}).get("type", ""))
 
     def reject(self) -> None:
         """Send the message to the dead-letter queue."""
-        self._part.reject()
+        self._request.reject()
 
     def end(self, status: JobStatus, error: str = "") -> None:
         """Log the end, once; `error` is its type."""
         if not self._ended:
             self._ended = True
             with logs.job_context(self._job_id):
-                logs.log_end(logger, self._what, status, self._began, error)
+                logs.log_end(log, self._what, status, self._began, error)

@@ -53,10 +53,7 @@ class OutboxRelay(threading.Thread):
 
     def run(self) -> None:
         """Be the thread."""
-        run_with_reconnect(self._parameters, self._stopping, self._serve, self._lost)
-
-    def _lost(self, error: Exception, delay: float) -> None:
-        log.warning("the relay lost RabbitMQ (%r); again in %.1f s", error, delay)
+        run_with_reconnect(self._parameters, "the relay", self._stopping, self._serve)
 
     def _serve(self, connection: pika.BlockingConnection) -> None:
         # Nobody has looked meanwhile: the database may have been away, too.

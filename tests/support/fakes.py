@@ -9,14 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import errors
-from app.amqp.message import IncomingMessage
+from app.amqp.message import Disposition, IncomingMessage, OutgoingMessage
 from app.database.tables import jobs_table, metadata
 from app.jobs.store import JobStore
 from tests.support import frames
 
 
 class FakeChannel:
-    """A channel that writes down what is asked of it."""
+    """A channel of pika that records its calls."""
 
     def __init__(self):
         self.is_open = True
@@ -38,7 +38,7 @@ class FakeChannel:
 
 
 class FakeConnection:
-    """A connection whose thread comes by when a test wants it to."""
+    """A connection of pika whose callbacks are called when a test says so."""
 
     def __init__(self):
         self.callbacks = []
@@ -53,34 +53,57 @@ class FakeConnection:
 
 
 class FakeSession:
-    """A session that does at once what it is asked."""
+    """A channel that settles and publishes at once, and records both."""
 
-    def __init__(self):
-        self.channel = FakeChannel()
-        self.alive = True
+    def __init__(self, *, alive=True):
+        self.alive = alive
         self.crowded = False
+        self.published: list[OutgoingMessage] = []
+        self.settled: list[tuple[int, Disposition]] = []
 
-    def post(self, action):
-        action()
+    def publish(self, message):
+        self.published.append(message)
 
-    def publish(self, queue, body, properties):
-        self.channel.basic_publish("", queue, body, properties)
+    def settle(self, messages):
+        self.settled += [
+            (each.delivery_tag, each.disposition)
+            for each in messages
+            if each.disposition is not None
+        ]
+
+    @property
+    def replies(self) -> list[dict[str, Any]]:
+        return [json.loads(each.body) for each in self.published]
 
 
-def delivery(body: Any, session: Any = None, **changes: Any) -> IncomingMessage:
-    """A message that asks for a reply."""
-    came_by = session or FakeSession()
+def delivery(body: Any, channel: Any = None, **changes: Any) -> IncomingMessage:
+    """A message that asks for a reply, which its own channel publishes."""
+    channel = channel or FakeSession()
     values = {
         "body": body if isinstance(body, bytes) else json.dumps(body).encode(),
         "reply_to": "callback",
         "correlation_id": "c1",
         "message_id": None,
+        "queue": "work",
         "redelivered": False,
-        "tag": 1,
-        "session": came_by,
-        "outlet": lambda: came_by,
+        "delivery_tag": 1,
+        "channel": channel,
+        "replies": channel,
     }
     return IncomingMessage(**{**values, **changes})
+
+
+class HandlerOf:
+    """A handler of a queue that calls a function; no message is fast unless `is_fast` says so."""
+
+    def __init__(self, handle, queue="queue", prefetch=1, is_fast=None):
+        self.queue = queue
+        self.prefetch = prefetch
+        self.is_fast = is_fast or (lambda message: False)
+        self._handle = handle
+
+    def __call__(self, messages):
+        return self._handle(messages)
 
 
 def at_once(load):

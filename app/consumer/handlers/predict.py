@@ -1,4 +1,4 @@
-"""What is done with a message of `queue.model.predict`."""
+"""The handler of `queue.model.predict`: predictions of models that run here."""
 
 import logging
 from collections import defaultdict
@@ -6,12 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
-from time import monotonic
-from typing import Any
+from itertools import islice
+from typing import Any, ClassVar
 
 from app import errors
-from app.amqp.message import Deferred, IncomingMessage, Replyable, parse_or_reject
+from app.amqp.message import IncomingMessage, Replyable, parse_or_reject
+from app.amqp.topology import MAX_MESSAGE_BYTES, PREDICT_QUEUE
+from app.consumer.handlers import Deferred
 from app.consumer.ndjson_batch import split_requests
 from app.consumer.request_log import LoggedRequest
 from app.inference.predictor import Prediction, Predictor
@@ -19,142 +20,146 @@ from app.protocol.replies import Reply
 from app.protocol.requests import PredictionInputs, PredictRequest
 from app.protocol.types import LATEST, JobStatus
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 SMALL_BYTES = 64_000
-IMAGE_BYTES = 64_000_000  # of images, decoded, that are answered together; more wait in base64
+IMAGE_BYTES = 64_000_000  # of decoded images in one model run; the others wait as base64
 
-_Asked = tuple[Replyable, PredictRequest]
+_Requests = list[tuple[Replyable, PredictRequest]]
 
 
 @dataclass(frozen=True)
 class PredictHandler:
-    """The handler of `queue.model.predict`.
+    """Handles `queue.model.predict`, those requests together that ask the same model.
 
-    `find` returns what is or will be the model of an id; `latest` the id of the one that finished
-    last.
+    `find` returns the future of a model, which may have to be loaded; `latest` the id of the model
+    that was trained last on a data set, or on any. Both may raise `errors.WarrenError`.
     """
 
+    queue: ClassVar[str] = PREDICT_QUEUE
     find: Callable[[str], Future[Predictor]]
     latest: Callable[[str | None], str]
+    prefetch: int = 128
+    image_bytes: int = IMAGE_BYTES
+    reply_bytes: int = MAX_MESSAGE_BYTES
 
-    def __call__(self, deliveries: list[IncomingMessage]) -> list[Deferred]:
-        """Answer each message, those for one model in one run; a bad row spoils its own only.
+    def __call__(self, messages: list[IncomingMessage]) -> list[Deferred]:
+        """Reply to each request; an invalid row fails only its own request.
 
-        What needs a model that has yet to be loaded is left for later.
+        Requests of a model that has yet to be loaded are deferred.
         """
-        later: list[Deferred] = []
-        for model_id, asked in self._by_model(_awaited(deliveries)).items():
+        deferred: list[Deferred] = []
+        for model_id, requests in self._by_model(messages).items():
             found = self.find(model_id)
             if found.done():
-                _attempt(model_id, asked, found)
-            elif asked[0][0].delivery.session.crowded:
-                _refuse(asked, errors.Unavailable(f"many wait for model {model_id} to be loaded"))
+                self._predict(model_id, requests, found)
+            elif requests[0][0].message.channel.crowded:
+                detail = f"too many requests wait for model {model_id} to be loaded"
+                _reply_error(requests, errors.Unavailable(detail))
             else:
-                waiting = list(dict.fromkeys(part.delivery for part, _ in asked))
-                later.append(Deferred(found, waiting, partial(_resume, model_id, asked, found)))
-        return later
+                waiting = list(dict.fromkeys(part.message for part, _ in requests))
+                resume = partial(self._resume, model_id, requests, found)
+                deferred.append(Deferred(found, waiting, resume))
+        return deferred
 
-    def _by_model(self, deliveries: list[IncomingMessage]) -> dict[str, list[_Asked]]:
-        groups: dict[str, list[_Asked]] = defaultdict(list)
-        for part in chain.from_iterable(map(split_requests, deliveries)):
-            if request := parse_or_reject(part, PredictRequest):
-                if request.job_id:
-                    part = LoggedRequest(part, request.job_id, f"predict model={request.model_id}")
-                try:
-                    groups[self._name(request)].append((part, request))
-                except errors.WarrenError as error:
-                    part.reply(Reply.error(error, request.model_id))
+    def is_fast(self, message: IncomingMessage) -> bool:
+        """Tell whether a prediction takes milliseconds and waits for no other service."""
+        return not (
+            len(message.body) > SMALL_BYTES
+            or LATEST.encode() in message.body  # resolved by the database
+            or b"\\u" in message.body  # an escape that may spell it
+            or b'"image_data"' in message.body
+            or message.replies_directly
+        )
+
+    def _by_model(self, messages: list[IncomingMessage]) -> dict[str, _Requests]:
+        groups: dict[str, _Requests] = defaultdict(list)
+        for message in messages:
+            if message.expired:
+                continue
+            for part in split_requests(message, self.reply_bytes):
+                if request := parse_or_reject(part, PredictRequest):
+                    if request.job_id:
+                        what = f"predict model={request.model_id}"
+                        part = LoggedRequest(part, request.job_id, what)
+                    try:
+                        groups[self._resolve(request)].append((part, request))
+                    except errors.WarrenError as error:
+                        part.reply(Reply.error(error, request.model_id))
         return groups
 
-    def _name(self, request: PredictRequest) -> str:
+    def _resolve(self, request: PredictRequest) -> str:
         return self.latest(request.dataset_id) if request.model_id == LATEST else request.model_id
 
+    def _resume(
+        self,
+        model_id: str,
+        requests: _Requests,
+        found: Future[Predictor],
+        messages: list[IncomingMessage],
+    ) -> None:
+        """Predict for those of the requests whose senders still wait."""
+        awaited = {message for message in messages if not message.expired}
+        self._predict(model_id, [each for each in requests if each[0].message in awaited], found)
+        for part, _ in requests:
+            if isinstance(part, LoggedRequest):
+                part.end(JobStatus.ERROR, "dropped")  # unless it was replied to
 
-def is_fast(delivery: IncomingMessage) -> bool:
-    """Tell whether to answer a message takes milliseconds, and waits for nobody."""
-    return not (
-        len(delivery.body) > SMALL_BYTES
-        or LATEST.encode() in delivery.body  # which the database tells
-        or b"\\u" in delivery.body  # by which that may be written
-        or b'"image_data"' in delivery.body
-        or delivery.replies_directly
-    )
-
-
-def _awaited(deliveries: list[IncomingMessage]) -> list[IncomingMessage]:
-    """Leave out what nobody waits for any more."""
-    now = monotonic()
-    return [each for each in deliveries if each.deadline is None or each.deadline > now]
-
-
-def _resume(
-    model_id: str, asked: list[_Asked], found: Future[Predictor], deliveries: list[IncomingMessage]
-) -> None:
-    awaited = set(_awaited(deliveries))
-    _attempt(model_id, [each for each in asked if each[0].delivery in awaited], found)
-    for part, _ in asked:
-        if isinstance(part, LoggedRequest):
-            part.end(JobStatus.ERROR, "dropped")  # unless it was answered
-
-
-def _attempt(model_id: str, asked: list[_Asked], found: Future[Predictor]) -> None:
-    """Answer what was asked of one model, be it that the model could not be loaded."""
-    try:
-        _answer(asked, found.result())
-    except errors.WarrenError as error:
-        error.__traceback__ = None  # the error may be kept for a while, not so what was asked
-        _refuse(asked, error)
-    except Exception:  # a bug with one model is none of the others' business
-        logger.exception("predictions of %s go to the dead letters", model_id)
-        for part, _ in asked:
-            part.reply(Reply.error(errors.WarrenError(), model_id))
-            part.reject()
-
-
-def _refuse(asked: list[_Asked], error: errors.WarrenError) -> None:
-    for part, request in asked:
-        part.reply(Reply.error(error, request.model_id))
-
-
-def _answer(asked: list[_Asked], model: Predictor) -> None:
-    """Check what every request asks, run the good ones together, reply to each."""
-    prepared: list[Any] = []
-    waiting: list[tuple[Replyable, PredictRequest, int]] = []
-    size = 0
-    for part, request in asked:
+    def _predict(self, model_id: str, requests: _Requests, found: Future[Predictor]) -> None:
+        """Reply to the requests of one model, also if it could not be loaded."""
         try:
-            mine = model.prepare(request)
-        except (errors.Invalid, errors.TooLarge) as error:
-            part.reply(Reply.error(error, model.model_id))
-            continue
-        prepared += mine
-        waiting.append((part, request, len(mine)))
-        size += sum(each.nbytes for each in mine) if request.images else 0
-        if size > IMAGE_BYTES:
-            _run(prepared, waiting, model)
-            prepared, waiting, size = [], [], 0
-    _run(prepared, waiting, model)
+            self._run_in_chunks(requests, found.result())
+        except errors.WarrenError as error:
+            error.__traceback__ = None  # the cache keeps the error, but must not keep the requests
+            _reply_error(requests, error)
+        except Exception:  # a bug with one model must not fail the requests of others
+            log.exception("predictions of %s go to the dead letters", model_id)
+            for part, _ in requests:
+                part.reply(Reply.error(errors.WarrenError(), model_id))
+                part.reject()
+
+    def _run_in_chunks(self, requests: _Requests, model: Predictor) -> None:
+        """Validate each request and run the valid ones together, so many images at a time."""
+        prepared: list[Any] = []
+        waiting: list[tuple[Replyable, PredictRequest, int]] = []
+        size = 0
+        for part, request in requests:
+            try:
+                rows = model.prepare(request)
+            except (errors.Invalid, errors.TooLarge) as error:
+                part.reply(Reply.error(error, model.model_id))
+                continue
+            prepared += rows
+            waiting.append((part, request, len(rows)))
+            size += sum(each.nbytes for each in rows) if request.images else 0
+            if size > self.image_bytes:
+                _run(prepared, waiting, model)
+                prepared, waiting, size = [], [], 0
+        _run(prepared, waiting, model)
+
+
+def _reply_error(requests: _Requests, error: errors.WarrenError) -> None:
+    for part, request in requests:
+        part.reply(Reply.error(error, request.model_id))
 
 
 def _run(
     prepared: list[Any], waiting: list[tuple[Replyable, PredictRequest, int]], model: Predictor
 ) -> None:
-    answers = iter(model.predict(prepared) if prepared else ())
+    predictions = iter(model.predict(prepared) if prepared else ())
     for part, request, count in waiting:
-        part.reply(prediction_reply(request, list(islice(answers, count)), model.model_id))
+        part.reply(prediction_reply(request, list(islice(predictions, count)), model.model_id))
 
 
 def prediction_reply(
-    inputs: PredictionInputs, answers: list[Prediction | None], model_id: str
+    inputs: PredictionInputs, predictions: list[Prediction | None], model_id: str
 ) -> Reply:
-    """Return the reply that a model's answers make: one, or lists to a list."""
-    whole = [answer for answer in answers if answer is not None]
-    if len(whole) < len(answers):
+    """Return the reply to one request: a single prediction, or lists for a list of inputs."""
+    whole = [each for each in predictions if each is not None]
+    if len(whole) < len(predictions):
         field = "input_data" if inputs.image_data is None else "image_data"
-        infinite = errors.Invalid(field, "has no finite answer")
-        return Reply.error(infinite, model_id)
+        return Reply.error(errors.Invalid(field, "has no finite answer"), model_id)
     fields = whole[0]
     if inputs.many:
-        fields = {name: [answer[name] for answer in whole] for name in fields}
+        fields = {name: [each[name] for each in whole] for name in fields}
     return Reply(JobStatus.COMPLETED, model_id, fields)

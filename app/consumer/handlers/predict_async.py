@@ -10,13 +10,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import perf_counter
-from typing import Any, Self, TypeGuard, TypeVar
+from typing import Any, ClassVar, Self, TypeGuard, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from app import errors
-from app.amqp.async_message import AsyncMessage
-from app.amqp.message import reject_with_error
+from app.amqp.message import IncomingMessage, reject_with_error
+from app.amqp.topology import PREDICT_ASYNC_QUEUE
 from app.concurrency import run_in_pool
 from app.consumer.handlers.async_prediction import AsyncPrediction, HeldJob
 from app.jobs.attempt import (
@@ -47,6 +47,9 @@ T = TypeVar("T")
 class AsyncPredictHandler:
     """Answers prediction jobs; an async context manager, of one event loop."""
 
+    queue: ClassVar[str] = PREDICT_ASYNC_QUEUE
+    prefetch: ClassVar[int] = 100  # jobs in hand at a time
+
     def __init__(
         self, attempts: JobAttempts, leases: LeaseKeeper, prediction: AsyncPrediction
     ) -> None:
@@ -64,7 +67,7 @@ class AsyncPredictHandler:
         self._database.shutdown(wait=False, cancel_futures=True)
         self._prediction.close()
 
-    async def __call__(self, message: AsyncMessage) -> None:
+    async def __call__(self, message: IncomingMessage) -> None:
         """Run the message's job to its end, and reply.
 
         On cancellation, release the job, unless the model may have begun and must not do it twice.
@@ -93,7 +96,7 @@ class AsyncPredictHandler:
             finally:
                 del self._held[job_id]
 
-    async def _run(self, message: AsyncMessage, held: HeldJob, claimed: Claimed) -> None:
+    async def _run(self, message: IncomingMessage, held: HeldJob, claimed: Claimed) -> None:
         model_id = str(claimed.job.request["model_id"])
         what = f"async model={model_id} attempt={claimed.attempt}"
         with logs.log_task(log, claimed.job.id, what) as task:

@@ -1,12 +1,12 @@
-"""What is done with a message of `queue.model.invoke`."""
+"""The handler of `queue.model.invoke`: predictions of remote models."""
 
 import asyncio
 import logging
 from time import monotonic
+from typing import ClassVar
 
 from app import errors
-from app.amqp.async_message import AsyncMessage
-from app.amqp.message import encode_reply, reject_with_error
+from app.amqp.message import IncomingMessage, encode_reply, reject_with_error
 from app.amqp.topology import INVOKE_QUEUE
 from app.concurrency import offload_if_large
 from app.models.endpoint import EndpointSpec
@@ -18,87 +18,97 @@ from app.protocol.types import JobStatus
 from app.protocol.validation import parse_request
 from app.remote.client import RemoteModelClient
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _BEGUN = "it may have been carried out, and is not sent a second time"
 
 
 class RemotePredictHandler:
-    """The handler of `queue.model.invoke`: calls of remote models."""
+    """Handles `queue.model.invoke`: calls remote models, `prefetch` at a time."""
 
-    def __init__(self, specs: EndpointCache, endpoints: RemoteModelClient) -> None:
-        """Nothing is under way."""
+    queue: ClassVar[str] = INVOKE_QUEUE
+
+    def __init__(
+        self, specs: EndpointCache, endpoints: RemoteModelClient, prefetch: int = 1000
+    ) -> None:
+        """Create the handler; the consumer opens `endpoints`."""
+        self.prefetch = prefetch
         self._specs = specs
         self._endpoints = endpoints
-        self._under_way: dict[tuple[str, str], AsyncMessage] = {}
+        self._in_hand: dict[tuple[str, str], IncomingMessage] = {}
 
-    async def __call__(self, call: AsyncMessage) -> None:
-        """Answer a call; nobody answers what nobody waits for any more."""
-        if call.expired:
+    @property
+    def in_hand(self) -> list[IncomingMessage]:
+        """The messages under way that a redelivery can be told from."""
+        return list(self._in_hand.values())
+
+    async def __call__(self, message: IncomingMessage) -> None:
+        """Call the model and reply, unless the sender has stopped waiting."""
+        if message.expired:
             return
-        if call.lines:
+        if message.is_ndjson:
             error = errors.Invalid("body", f"{INVOKE_QUEUE} takes one request a message, no NDJSON")
-            reject_with_error(call, error)
+            reject_with_error(message, error)
             return
-        if not (call.reply_to and call.correlation_id):
-            await self._answer(call)
+        if not (message.reply_to and message.correlation_id):
+            await self._handle(message)
             return
-        key = call.reply_to, call.correlation_id
-        before = self._under_way.get(key)
-        if before and call.redelivered and before.body == call.body:
-            before.become(call)  # its connection was lost, and the work goes on
+        key = message.reply_to, message.correlation_id
+        before = self._in_hand.get(key)
+        if before and message.redelivered and before.body == message.body:
+            before.continue_as(message)  # its connection was lost, and the call goes on
             return
-        self._under_way[key] = call
+        self._in_hand[key] = message
         try:
-            await self._answer(call)
+            await self._handle(message)
         finally:
-            if self._under_way.get(key) is call:
-                del self._under_way[key]
+            if self._in_hand.get(key) is message:
+                del self._in_hand[key]
 
-    async def _answer(self, call: AsyncMessage) -> None:
+    async def _handle(self, message: IncomingMessage) -> None:
         try:
             request = await offload_if_large(
-                len(call.body), lambda: parse_request(PredictRequest, call.body)
+                len(message.body), lambda: parse_request(PredictRequest, message.body)
             )
         except errors.WarrenError as error:
-            reject_with_error(call, error)
+            reject_with_error(message, error)
             return
         if not request.job_id:
-            await self._reply(call, request)
+            await self._reply(message, request)
             return
-        with logs.log_task(logger, request.job_id, f"invoke model={request.model_id}") as task:
-            task.status = await self._reply(call, request)
+        with logs.log_task(log, request.job_id, f"invoke model={request.model_id}") as task:
+            task.status = await self._reply(message, request)
 
-    async def _reply(self, call: AsyncMessage, request: PredictRequest) -> JobStatus:
-        if (reply := await self._ask(call, request)) is None:
+    async def _reply(self, message: IncomingMessage, request: PredictRequest) -> JobStatus:
+        if (reply := await self._call(message, request)) is None:
             return JobStatus.QUEUED
-        encoded = await offload_if_large(len(call.body), lambda: encode_reply(reply))
-        call.send(*encoded)
+        encoded = await offload_if_large(len(message.body), lambda: encode_reply(reply))
+        message.send(*encoded)
         return reply.status
 
-    async def _ask(self, call: AsyncMessage, request: PredictRequest) -> Reply | None:
-        """Return the reply; none where the call is handed back."""
+    async def _call(self, message: IncomingMessage, request: PredictRequest) -> Reply | None:
+        """Return the reply; None if the message goes back to its queue."""
         model_id = request.model_id
         spec: EndpointSpec | None = None
         try:
             spec = await self._specs.get(model_id, request.dataset_id)
-            if call.redelivered and not spec.idempotent:
+            if message.redelivered and not spec.idempotent:
                 raise errors.EndpointFailed(f"a consumer was lost that had this call: {_BEGUN}")
             seconds = spec.seconds
-            if call.deadline is not None:
-                seconds = min(seconds, call.deadline - monotonic())
+            if message.deadline is not None:
+                seconds = min(seconds, message.deadline - monotonic())
             answer = await self._endpoints.ask(
-                model_id, spec, request, seconds, size=len(call.body)
+                model_id, spec, request, seconds, size=len(message.body)
             )
             return Reply(JobStatus.COMPLETED, model_id, answer)
         except errors.ShuttingDown:
-            call.hand_back()
+            message.republish()
             return None
         except errors.WarrenError as error:
             return Reply.error(error, model_id)
         except asyncio.CancelledError:  # the time to drain is over
             if spec is None or spec.idempotent:
-                call.requeue()
+                message.requeue()
                 return None
             stopped = errors.EndpointFailed(f"the consumer of this call was stopped: {_BEGUN}")
             return Reply.error(stopped, model_id)

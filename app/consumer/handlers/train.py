@@ -5,9 +5,11 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 from app import errors
 from app.amqp.message import IncomingMessage, parse_or_reject, reject_with_error
+from app.amqp.topology import TRAIN_QUEUE
 from app.jobs.attempt import Claimed, JobAttempts, Released, Trained, outcome_of
 from app.jobs.lease import HeldLease, LeaseKeeper
 from app.jobs.record import Job
@@ -30,6 +32,8 @@ KEEP_SECONDS = 60.0  # how long a fitted model waits for S3 before the attempt f
 class TrainHandler:
     """Trains. `keep_seconds` is how long a fitted model waits for S3."""
 
+    queue: ClassVar[str] = TRAIN_QUEUE
+    prefetch: ClassVar[int] = 1
     jobs: JobStore
     attempts: JobAttempts
     leases: LeaseKeeper
@@ -47,6 +51,10 @@ class TrainHandler:
             if job_id:
                 with logs.job_context(job_id):
                     self._handle(message, request, job_id)
+
+    def is_fast(self, _: IncomingMessage) -> bool:
+        """Leave every training to the worker thread."""
+        return False
 
     def _handle(self, message: IncomingMessage, request: TrainRequest | None, job_id: str) -> None:
         try:
@@ -121,7 +129,7 @@ class TrainHandler:
                 trained = self._train(message, claimed, request, lease)
             except errors.ShuttingDown:
                 # The broker may have dropped the message of a lost connection as a duplicate.
-                self.attempts.conclude(claimed, Released(message_lost=not message.session.alive))
+                self.attempts.conclude(claimed, Released(message_lost=not message.alive))
                 raise
             except (errors.WarrenError, OSError) as error:
                 return self.attempts.conclude(claimed, outcome_of(error))

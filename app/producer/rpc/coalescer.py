@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator
 from itertools import chain
 
 from app import errors
-from app.amqp import rpc_connection
+from app.concurrency import fail, succeed
 from app.producer.rpc.client import RpcClient, ensure_success, parse_reply
 from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
 
@@ -71,10 +71,10 @@ class Coalescer:
                 log.exception("calls of %s failed", self._queue)
                 error = errors.WarrenError()
             for _, answer in calls:
-                rpc_connection.fail(answer, errors.from_wire(error.to_wire()))
+                fail(answer, errors.from_wire(error.to_wire()))
         else:
             for (_, answer), reply in zip(calls, replies, strict=True):
-                rpc_connection.succeed(answer, reply)
+                succeed(answer, reply)
 
     async def _lines(self, bodies: list[bytes]) -> list[bytes]:
         if len(bodies) == 1:

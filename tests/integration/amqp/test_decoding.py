@@ -14,7 +14,8 @@ from app.amqp.message import Disposition
 from app.amqp.topology import PREDICT_QUEUE, TRAIN_QUEUE, declare_topology
 from app.consumer.handlers.train import TrainHandler
 from app.consumer.threaded_consumer import ThreadedConsumer
-from app.jobs.claim import storable
+from app.jobs.attempt import JobAttempts
+from app.jobs.lease import LeaseKeeper
 from app.jobs.outbox import OutboxEntry
 from app.jobs.relay import publish_entry
 from app.producer.rpc.client import RpcClient
@@ -23,7 +24,7 @@ from app.protocol.types import JobStatus
 from app.retry import RetryUntilAvailable
 from app.training.fit_process import FitLimits
 from tests.fuzz.properties import Raw, encode, entry, nested, table
-from tests.support.fakes import FakeStorage, FakeTrainer, Pauses, delivery
+from tests.support.fakes import FakeStorage, FakeTrainer, HandlerOf, Pauses, delivery
 from tests.support.waiting import until
 
 MILLISECONDS = table(entry(b"at", b"T", struct.pack(">Q", 1_760_000_000_000)))
@@ -58,9 +59,8 @@ def taken(settings):
             seen.append((each.body, each.redelivered))
             each.reply(Reply(JobStatus.COMPLETED))
 
-    worker = ThreadedConsumer(
-        "worker", connection_parameters(settings, "worker"), PREDICT_QUEUE, 8, handler
-    )
+    parameters = connection_parameters(settings, "worker")
+    worker = ThreadedConsumer("worker", parameters, HandlerOf(handler, PREDICT_QUEUE, prefetch=8))
     worker.start()
     yield seen
     assert worker.healthy
@@ -140,26 +140,44 @@ def got(channel):
     return channel.basic_get(PREDICT_QUEUE, auto_ack=True)[1]
 
 
+@pytest.fixture
+def train(store):
+    """A handler of trainings with fakes of all but the job table."""
+    retry = RetryUntilAvailable(Pauses())
+    leases = LeaseKeeper(store)
+    leases.start()
+    yield TrainHandler(
+        store,
+        JobAttempts(store, "w", retry),
+        leases,
+        FakeStorage(),
+        FakeTrainer(),
+        FitLimits(1.0, 10**9),
+        retry,
+    )
+    leases.stop()
+    leases.join()
+
+
 @pytest.mark.parametrize("name", [b"\xff\xfe", "a\0b", "\u00fc" * 127, None])
-def test_a_row_holds_whatever_a_message_is_called(name, store):
-    row = ("train", "data", {})
-    assert store.create("m", *row, reply_to=storable(name), correlation_id=storable(name))
+def test_a_row_holds_whatever_a_message_is_called(name, store, train):
+    request = {"dataset_id": "data", "features": ["a"], "target": "t", "model_id": "m"}
+
+    train([delivery(request, correlation_id=name)])
 
     kept = store.get("m")
     assert kept is not None
+    assert kept.state is JobStatus.COMPLETED
     assert kept.correlation_id == (None if name in (b"\xff\xfe", "a\0b") else name)
 
 
 @pytest.mark.parametrize("name", ["a\0b", "a" * 255])
-def test_a_training_that_is_called_what_no_row_can_be_is_rejected(name, store):
-    trained = TrainHandler(
-        store, FakeStorage(), FakeTrainer(), FitLimits(1.0, 1), "w", RetryUntilAvailable(Pauses())
-    )
+def test_a_training_that_is_called_what_no_row_can_be_is_rejected(name, train):
     poison = delivery(b"{", message_id=name)
 
-    trained([poison])
+    train([poison])
 
-    assert poison.verdict is Disposition.REJECT
+    assert poison.disposition is Disposition.REJECT
 
 
 def test_a_message_that_the_relay_repeats_is_no_longer_than_it_was(settings, channel):

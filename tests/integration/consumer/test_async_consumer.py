@@ -9,7 +9,6 @@ import pika
 import pytest
 
 from app import errors
-from app.amqp.message import Disposition
 from app.amqp.topology import DEAD_LETTER_QUEUE, INVOKE_QUEUE, QUEUE_TYPES
 from app.consumer.async_consumer import AsyncConsumer
 from app.consumer.handlers.predict_remote import RemotePredictHandler
@@ -23,6 +22,7 @@ from tests.fuzz.properties import Raw, encode
 from tests.integration.amqp.test_decoding import POISON
 from tests.support.client import is_consumed
 from tests.support.endpoints import Stranger
+from tests.support.fakes import HandlerOf
 from tests.support.waiting import until
 from tests.support.wire import Wire, close_connection
 
@@ -54,7 +54,13 @@ class Handler:
 
 
 @pytest.fixture
-def start(settings):
+def handlers():
+    """The handlers of remote models, by the names of their invokers."""
+    return {}
+
+
+@pytest.fixture
+def start(settings, handlers):
     """Start invokers that end with the test."""
     invokers = []
 
@@ -63,8 +69,12 @@ def start(settings):
             update={"invoke_hosts": peer.host if peer else "", **changes},
         )
         endpoints = RemoteModelClient(mine)
-        handler = handler or RemotePredictHandler(EndpointCache(finding(models)), endpoints)
-        invoker = AsyncConsumer(mine, name, endpoints, {queue: (prefetch, handler)})
+        if handler:
+            handler = HandlerOf(handler, queue, prefetch)
+        else:
+            cache = EndpointCache(finding(models))
+            handler = handlers[name] = RemotePredictHandler(cache, endpoints, prefetch)
+        invoker = AsyncConsumer(mine, name, endpoints, [handler])
         invokers.append(invoker)
         invoker.start()
         return invoker
@@ -97,7 +107,7 @@ def connected(invoker, before=None):
     """Wait until an invoker has a connection, and another one than before; return it."""
 
     def there():
-        now = invoker._link
+        now = invoker.connection
         return now if now is not before and now and now.alive else None
 
     return until(there, "the invoker is connected")
@@ -163,7 +173,7 @@ def test_what_is_done_while_there_is_no_connection_is_answered_later(start, clie
         lost = connected(invoker)
     until(lambda: not lost.alive, "the connection is lost")
     handler.gate.set()
-    until(lambda: not invoker._tasks, "it is done")
+    until(lambda: not invoker.in_hand, "it is done")
     with Wire(settings.rabbitmq_port, listen=first.port):
         assert client.reply()[0] == "1"
         invoker.stop()
@@ -199,14 +209,20 @@ def test_an_invoker_comes_back_after_its_queue_is_deleted(start, client):
 
 
 def test_an_invoker_comes_back_after_its_channel_is_closed(start, client):
-    handler = Handler()
-    invoker = start(handler)
-    link = connected(invoker)
-    # The broker knows no such tag.
-    invoker._loop.call_soon_threadsafe(link.settle, 999, Disposition.ACK)
-    connected(invoker, link)
+    seen = []
+
+    async def handle(message):
+        seen.append((message.body, message.redelivered))
+        if not message.redelivered and message.body == b"1":
+            message.delivery_tag = 999  # the broker knows no such tag
+        message.reply(Reply(JobStatus.COMPLETED))
+
+    invoker = start(handle)
+    client.ask(1, Q)
+    until(lambda: len(seen) == 2, "the message is delivered again")
     client.ask(2, Q)
-    assert client.reply()[0] == "2"
+    until(lambda: len(seen) == 3, "the next message is handled")
+    assert seen == [(b"1", False), (b"1", True), (b"2", False)]
     assert invoker.healthy
 
 
@@ -294,7 +310,7 @@ def test_poison_is_answered_once_and_the_next_is_too(properties, start, client):
     client.ask("good", Q)
     assert client.reply()[0] == "good"
     assert handler.seen == [("poison", False), ("good", False)]
-    assert invoker._link is link
+    assert invoker.connection is link
 
 
 def test_a_name_that_is_not_utf8_goes_back_as_it_came(start, client):
@@ -422,21 +438,23 @@ def test_a_call_of_a_job_is_logged_at_its_start_and_end(start, client, peer, cap
     assert "START invoke model=m" in caplog.text
 
 
-def test_a_call_under_way_is_not_made_again_when_its_connection_is_lost(start, client, wire, peer):
+def test_a_call_under_way_is_not_made_again_when_its_connection_is_lost(
+    start, client, wire, peer, handlers
+):
     invoker = start(peer=peer, models={"m": at(peer, "held")}, rabbitmq_port=wire.port)
     ask_model(client, "m")
     until(lambda: peer.calls["held"] == 1, "the call is under way")
     lost = connected(invoker)
     wire.cut()
     connected(invoker, lost)
-    under_way = invoker._handlers[Q][1]._under_way
-    until(lambda: all(each.redelivered for each in under_way.values()), "it has come again")
+    in_hand = handlers["invoker"].in_hand
+    until(lambda: all(each.redelivered for each in in_hand), "it has come again")
     peer.released.set()
     assert client.reply()[1]["prediction"] == 0.5
     invoker.stop()
     invoker.join(20)
     assert client.depth(Q) == 0
-    assert client._get(None)[0] is None
+    assert client.depth(client.callback_queue) == 0
     assert peer.calls["held"] == 1
 
 
@@ -462,14 +480,15 @@ def test_a_call_that_a_lost_consumer_had_is_repeated_only_if_it_may_be(
         assert peer.calls["held"] == 1
 
 
-def test_stop_hands_back_what_waits_for_its_turn_as_if_it_had_never_come(start, client, peer):
+def test_stop_hands_back_what_waits_for_its_turn_as_if_it_had_never_come(
+    start, client, peer, handlers
+):
     models = {"m": at(peer, "held", limit=1)}
     invoker = start(peer=peer, models=models)
     ask_model(client, "m", "first")
     until(lambda: peer.calls["held"] == 1, "the first is under way")
     ask_model(client, "m", "second", expiration="60000")
-    under_way = invoker._handlers[Q][1]._under_way
-    until(lambda: len(under_way) == 2, "the second waits")
+    until(lambda: len(handlers["invoker"].in_hand) == 2, "the second waits")
     invoker.stop()
     until(lambda: client.depth(Q) == 1, "the second is in its queue")
     start(peer=peer, models=models, name="next")
@@ -523,9 +542,9 @@ def test_what_is_answered_while_the_broker_takes_nothing_arrives_when_it_does_ag
     broker.ctl("set_vm_memory_high_watermark", "0.000001")
     try:
         handler.gate.set()
-        until(lambda: not invoker._tasks, "they are answered")
+        until(lambda: not invoker.in_hand, "they are answered")
     finally:
         broker.ctl("set_vm_memory_high_watermark", "0.4")
     assert len(client.replies(20)) == 20
     assert [redelivered for _, redelivered in handler.seen] == [False] * 20
-    assert invoker._link is link
+    assert invoker.connection is link

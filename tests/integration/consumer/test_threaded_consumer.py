@@ -1,7 +1,6 @@
 import json
 import threading
 from collections import Counter
-from itertools import chain
 from time import monotonic
 
 import pytest
@@ -14,21 +13,18 @@ from app.amqp.topology import (
     QUEUE_TYPES,
     TRAIN_QUEUE,
 )
-from app.consumer.handlers.predict import PredictHandler, is_fast
-from app.consumer.threaded_consumer import BATCH_BYTES, ThreadedConsumer
+from app.consumer.handlers.predict import PredictHandler
+from app.consumer.threaded_consumer import ThreadedConsumer
+from app.consumer.worker_thread import BATCH_BYTES
 from app.inference.cache import ModelCache
 from app.inference.trained_model import TrainedModel
 from app.protocol.replies import Reply
 from app.protocol.types import NDJSON_MEDIA_TYPE, JobStatus
 from tests.support import frames
 from tests.support.client import Client, is_consumed
+from tests.support.fakes import HandlerOf
 from tests.support.waiting import until
 from tests.support.wire import Wire, close_connection
-
-
-def no(_):
-    """Nothing is quick."""
-    return False
 
 
 @pytest.fixture
@@ -36,9 +32,10 @@ def start(settings):
     """Start workers that end with the test."""
     workers = []
 
-    def run(handler, queue=TRAIN_QUEUE, prefetch=1, name="worker", quick=no, **changes):
+    def run(handle, queue=TRAIN_QUEUE, prefetch=1, name="worker", is_fast=None, **changes):
         parameters = connection_parameters(settings.model_copy(update=changes), name)
-        worker = ThreadedConsumer(name, parameters, queue, prefetch, handler, quick)
+        handler = HandlerOf(handle, queue, prefetch, is_fast)
+        worker = ThreadedConsumer(name, parameters, handler)
         workers.append(worker)
         worker.start()
         return worker
@@ -81,7 +78,7 @@ def test_a_message_is_handled_and_answered(start, client):
 
 def reconnected(worker, before):
     """Wait until a worker whose session is lost has a new one."""
-    until(lambda: worker._session is not before and worker._session.alive, "the worker is back")
+    until(lambda: worker.session is not before and worker.session.alive, "the worker is back")
 
 
 def test_a_message_is_not_acked_before_its_work_is_done(start, client, wire):
@@ -105,7 +102,7 @@ def test_a_worker_whose_hands_are_busy_leaves_what_it_lost_to_others(start, clie
     client.ask(1)
     assert handler.at_work.wait(20)
     start(other, name="other")
-    lost = worker._session
+    lost = worker.session
 
     wire.cut()
 
@@ -130,7 +127,7 @@ def test_a_worker_whose_hands_are_busy_outlasts_many_losses(start, client, wire)
     assert handler.at_work.wait(20)
 
     for _ in range(3):
-        lost = worker._session
+        lost = worker.session
         wire.cut()
         reconnected(worker, lost)
     handler.gate.set()
@@ -160,7 +157,7 @@ def test_what_was_done_on_a_lost_connection_is_answered_on_the_next(start, clien
     client.ask(1)
     assert handler.at_work.wait(20)
     start(other, name="other")
-    lost = worker._session
+    lost = worker.session
     wire.cut()
     reconnected(worker, lost)
     assert other.at_work.wait(20)
@@ -178,8 +175,8 @@ def test_what_waited_for_its_turn_on_a_lost_connection_is_handled_once(start, cl
     assert handler.at_work.wait(20)
     for number in range(1, 5):
         client.ask(number, PREDICT_QUEUE)
-    until(lambda: worker._inbox.qsize() == 4, "the others have arrived")
-    lost = worker._session
+    until(lambda: worker.worker.backlog == 4, "the others have arrived")
+    lost = worker.session
 
     wire.cut()
     until(lambda: client.depth(PREDICT_QUEUE) == 5, "all of them are back in their queue")
@@ -245,8 +242,7 @@ def test_a_worker_comes_back_after_its_channel_is_closed(start, client):
     def handle(deliveries):
         (delivery,) = deliveries
         if not seen:
-            channel = delivery.session.channel
-            delivery.session.post(lambda: channel.basic_ack(999))  # the broker knows no such tag
+            delivery.delivery_tag = 999  # the broker knows no such tag
         seen.append((delivery.body, delivery.redelivered))
         delivery.reply(Reply(JobStatus.COMPLETED))
 
@@ -504,7 +500,7 @@ def test_what_arrives_during_work_is_handled_together(start, client):
     assert handler.at_work.wait(20)
     for number in range(1, 10):
         client.ask(number, PREDICT_QUEUE)
-    until(lambda: worker._inbox.qsize() == 9, "the messages have arrived")
+    until(lambda: worker.worker.backlog == 9, "the messages have arrived")
 
     handler.gate.set()
     client.replies(10)
@@ -519,7 +515,7 @@ def test_a_batch_is_not_larger_than_the_prefetch(start, client):
         client.ask(number, PREDICT_QUEUE)
     assert handler.at_work.wait(20)
     taken = handler.batches[0]
-    until(lambda: worker._inbox.qsize() == 5 - taken, "as many as the prefetch have arrived")
+    until(lambda: worker.worker.backlog == 5 - taken, "as many as the prefetch have arrived")
     assert client.depth(PREDICT_QUEUE) == 7
 
     handler.gate.set()
@@ -536,7 +532,7 @@ def test_a_batch_takes_nothing_more_once_it_has_so_many_bytes(start, client):
     for number in range(1, 6):
         body = str(number) + "x" * (BATCH_BYTES * 2 // 5)
         client.ask(body, PREDICT_QUEUE, correlation_id=str(number))
-    until(lambda: worker._inbox.qsize() == 5, "the messages have arrived")
+    until(lambda: worker.worker.backlog == 5, "the messages have arrived")
 
     handler.gate.set()
 
@@ -549,7 +545,7 @@ def test_a_message_tells_whether_it_has_lines_and_when_its_answer_is_of_no_use(s
 
     def handle(deliveries):
         for each in deliveries:
-            seen.append((each.lines, each.deadline))
+            seen.append((each.is_ndjson, each.deadline))
             each.reply(Reply(JobStatus.COMPLETED))
 
     before = monotonic()
@@ -618,21 +614,36 @@ def shelf():
     made.gate.set()
 
 
-@pytest.fixture(params=[is_fast, no], ids=["quick", "hands"])
+class Deferring:
+    """Predicts, and tells which messages wait for their model."""
+
+    def __init__(self, predict):
+        self.predict = predict
+        self.deferred = []
+
+    def __call__(self, messages):
+        deferred = self.predict(messages)
+        for each in deferred:
+            self.deferred += each.messages
+        return deferred
+
+    def waiting(self, session):
+        """Return the messages that came by this session and are not settled."""
+        return [each for each in self.deferred if each.deferred and each.channel is session]
+
+
+@pytest.fixture(params=[True, False], ids=["fast", "worker"])
 def predicting(start, shelf, request):
-    """Start a worker that predicts, by either of its threads."""
+    """Start a consumer that predicts, by either of its threads; return it and its handler."""
 
     def run(**changes):
-        predict = PredictHandler(ModelCache(shelf, max_bytes=10_000_000).get, lambda _: "warm")
-        return start(predict, PREDICT_QUEUE, prefetch=32, quick=request.param, **changes)
+        cache = ModelCache(shelf, max_bytes=10_000_000)
+        predict = PredictHandler(cache.get, lambda _: "warm")
+        handler = Deferring(predict)
+        is_fast = predict.is_fast if request.param else None
+        return start(handler, PREDICT_QUEUE, prefetch=32, is_fast=is_fast, **changes), handler
 
     return run
-
-
-def held(worker):
-    """What came by the connection that is, and waits for a model."""
-    deliveries = chain.from_iterable(later.deliveries for later in list(worker._waiting))
-    return [each for each in deliveries if each.session is worker._session]
 
 
 def ask_model(client, model_id, name):
@@ -649,7 +660,7 @@ def settled_all(client, worker):
 
 
 def test_predictions_do_not_wait_for_the_load_of_another_model(predicting, client, shelf):
-    worker = predicting()
+    worker, _ = predicting()
     for number in range(3):
         ask_model(client, "cold", f"cold-{number}")
     assert shelf.begun.wait(20)
@@ -670,28 +681,28 @@ def test_predictions_do_not_wait_for_the_load_of_another_model(predicting, clien
 
 
 def test_what_waits_for_a_model_on_a_lost_connection_comes_again(predicting, client, shelf, wire):
-    worker = predicting(rabbitmq_port=wire.port)
+    worker, handler = predicting(rabbitmq_port=wire.port)
     for number in range(3):
         ask_model(client, "cold", str(number))
-    until(lambda: len(held(worker)) == 3, "all of them wait")
-    lost = worker._session
+    until(lambda: len(handler.waiting(worker.session)) == 3, "all of them wait")
+    lost = worker.session
 
     wire.cut()
     reconnected(worker, lost)
-    until(lambda: len(held(worker)) == 3, "all of them wait again")
+    until(lambda: len(handler.waiting(worker.session)) == 3, "all of them wait again")
     shelf.gate.set()
 
     assert Counter(client.reply()[0] for _ in range(3)) == Counter("012")
     assert shelf.loaded == ["cold"]
     assert settled_all(client, worker)
-    assert client._get(None)[0] is None  # no answer came twice
+    assert client.depth(client.callback_queue) == 0  # no answer came twice
 
 
 def test_stop_finishes_what_waits_for_a_model(predicting, client, shelf):
-    worker = predicting()
+    worker, handler = predicting()
     for number in range(3):
         ask_model(client, "cold", str(number))
-    until(lambda: len(held(worker)) == 3, "all of them wait")
+    until(lambda: len(handler.waiting(worker.session)) == 3, "all of them wait")
 
     worker.stop()
     until(lambda: client.consumers(PREDICT_QUEUE) == 0, "nothing more is taken")

@@ -6,15 +6,15 @@ import pytest
 from pika import data, spec
 
 from app.amqp.connection import connection_parameters
-from app.amqp.decoding import _pika_decode_table, install_lenient_pika_decoding
+from app.amqp.decoding import install_lenient_pika_decoding, strict_decode_table
 from app.settings import Settings
 from tests.fuzz.properties import entry, nested, table
 
 
 @pytest.fixture
-def shielded(monkeypatch):
-    """Have pika shielded for one test."""
-    monkeypatch.setattr(data, "decode_table", data.decode_table)
+def lenient(monkeypatch):
+    """Make pika lenient for one test."""
+    monkeypatch.setattr(data, "decode_table", data.decode_table)  # pika's own, so that it is undone
     install_lenient_pika_decoding()
 
 
@@ -31,18 +31,18 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("inner", UNREADABLE.values(), ids=UNREADABLE)
-def test_pika_still_needs_the_shield(inner):
+def test_pika_alone_cannot_decode_it(inner):
     with pytest.raises(Exception, match=r".*"):
-        _pika_decode_table(table(inner), 0)
+        strict_decode_table(table(inner), 0)
 
 
 @pytest.mark.parametrize("inner", UNREADABLE.values(), ids=UNREADABLE)
-def test_a_table_that_cannot_be_decoded_is_empty_and_ends_where_it_ends(shielded, inner):
+def test_a_table_that_cannot_be_decoded_is_empty_and_ends_where_it_ends(lenient, inner):
     assert data.decode_table(b"before" + table(inner) + b"after", 6) == ({}, 10 + len(inner))
 
 
 @pytest.mark.parametrize("depth", [100, 3000, 20_000])
-def test_depth_is_no_danger(shielded, depth):
+def test_depth_is_no_danger(lenient, depth):
     encoded = nested(depth)
 
     _, end = data.decode_table(encoded, 0)
@@ -50,7 +50,7 @@ def test_depth_is_no_danger(shielded, depth):
     assert end == len(encoded)
 
 
-def test_what_pika_can_decode_it_decodes(shielded):
+def test_what_pika_can_decode_it_decodes(lenient):
     wanted = {"text": "ü", "n": 1, "at": datetime(2026, 1, 1, tzinfo=UTC), "t": {"a": [1, None]}}
     pieces: list[bytes] = []
     data.encode_table(pieces, wanted)
@@ -58,7 +58,7 @@ def test_what_pika_can_decode_it_decodes(shielded):
     assert data.decode_table(b"".join(pieces), 0) == (wanted, len(b"".join(pieces)))
 
 
-def test_the_tables_around_a_bad_one_are_decoded(shielded):
+def test_the_tables_around_a_bad_one_are_decoded(lenient):
     bad = entry(b"bad", b"F", table(UNREADABLE["a timestamp in milliseconds"]))
     encoded = table(bad + entry(b"good", b"t", b"\1"))
 
@@ -66,7 +66,7 @@ def test_the_tables_around_a_bad_one_are_decoded(shielded):
 
 
 def test_the_properties_behind_bad_headers_are_read(monkeypatch):
-    monkeypatch.setattr(data, "decode_table", data.decode_table)
+    monkeypatch.setattr(data, "decode_table", data.decode_table)  # pika's own, so that it is undone
     connection_parameters(Settings(_env_file=None), "test")  # what every connection begins with
     flags = spec.BasicProperties.FLAG_HEADERS | spec.BasicProperties.FLAG_CORRELATION_ID
     headers = table(UNREADABLE["a timestamp in milliseconds"])

@@ -4,11 +4,8 @@ import pika
 import pytest
 from pika.exceptions import AMQPConnectionError, ConnectionClosedByBroker
 
-from app.amqp import reply_publisher
+from app.amqp.message import OutgoingMessage
 from app.amqp.reply_publisher import DirectReplyPublisher
-from app.protocol.replies import Reply
-from app.protocol.types import JobStatus
-from tests.support.fakes import FakeSession, delivery
 
 NAME = "amq.rabbitmq.reply-to.process.key"
 
@@ -53,19 +50,17 @@ class FakeConnection:
 
 
 @pytest.fixture
-def broker(monkeypatch):
-    made = FakeBroker()
-    monkeypatch.setattr(reply_publisher, "connect", made.connect)
-    return made
+def broker():
+    return FakeBroker()
 
 
 @pytest.fixture
 def replies(broker):
-    return DirectReplyPublisher(pika.ConnectionParameters())
+    return DirectReplyPublisher(pika.ConnectionParameters(), connect=broker.connect)
 
 
 def send(replies, body=b"1"):
-    replies.send(NAME, body, pika.BasicProperties())
+    replies.publish(OutgoingMessage(NAME, body, "c1"))
 
 
 CLOSED = ConnectionClosedByBroker(541, "INTERNAL_ERROR")
@@ -109,14 +104,20 @@ def test_a_reply_that_ends_a_new_connection_is_dropped(broker, replies, caplog, 
 
 
 @pytest.mark.parametrize("error", [AMQPConnectionError("refused"), OSError("no such name")])
-def test_a_broker_that_is_away_costs_the_replies_of_a_while(broker, replies, error, monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr(reply_publisher, "monotonic", lambda: now[0])
+def test_while_the_broker_is_away_replies_are_dropped_for_a_while(broker, error):
+    now = 100.0
+    replies = DirectReplyPublisher(
+        pika.ConnectionParameters(),
+        connect=broker.connect,
+        pause_seconds=3.0,
+        clock=lambda: now,
+    )
     broker.failures = [("connect", error)]
 
     send(replies, b"lost")
-    send(replies, b"lost too, and at once")
-    now[0] += reply_publisher.PAUSE_SECONDS
+    now = 102.0
+    send(replies, b"lost too, without an attempt")
+    now = 103.0
     send(replies, b"sent")
 
     assert broker.connections[0].published == [("", NAME, b"sent")]
@@ -129,14 +130,3 @@ def test_closing_is_for_whoever_has_something_open(broker, replies):
     replies.close()
 
     assert not broker.connections[0].open
-
-
-@pytest.mark.parametrize(("reply_to", "apart"), [(NAME, True), ("callback", False)])
-def test_only_direct_replies_leave_by_a_connection_of_their_own(broker, replies, reply_to, apart):
-    session = FakeSession()
-
-    message = delivery(b"", session, reply_to=reply_to, direct=replies, outlet=lambda: session)
-    message.reply(Reply(JobStatus.COMPLETED))
-
-    assert len(broker.connections) == apart
-    assert len(session.channel.published) == (not apart)

@@ -16,7 +16,7 @@ BODY = json.dumps({"model_id": "m", "input_data": {"a": 1}}).encode()
 
 def lines_of(*bodies, **properties):
     """A message of these lines, and its parts."""
-    message = delivery(b"\n".join(bodies), lines=True, **properties)
+    message = delivery(b"\n".join(bodies), is_ndjson=True, **properties)
     return message, split_requests(message)
 
 
@@ -26,10 +26,10 @@ def completed(**fields):
 
 def sent(message):
     """The one message that was sent, by its lines."""
-    ((_, _, body, properties),) = message.session.channel.published
-    assert properties.content_type == NDJSON_MEDIA_TYPE
-    assert properties.correlation_id == message.correlation_id
-    return body.split(b"\n")
+    (reply,) = message.channel.published
+    assert reply.content_type == NDJSON_MEDIA_TYPE
+    assert reply.correlation_id == message.correlation_id
+    return reply.body.split(b"\n")
 
 
 def test_a_plain_message_is_its_only_part():
@@ -49,7 +49,7 @@ def test_replies_are_sent_together_and_in_order_once_all_are_there():
 
     for number in (2, 0):
         found[number].reply(completed(prediction=number))
-        assert message.session.channel.published == []
+        assert message.channel.published == []
     found[1].reply(completed(prediction=1))
 
     assert sent(message) == [completed(prediction=number).encode() for number in range(3)]
@@ -68,14 +68,14 @@ def test_the_first_reply_to_a_line_counts():
 
     first.reply(completed(prediction=1))
     first.reply(completed(prediction=2))
-    assert message.session.channel.published == []
+    assert message.channel.published == []
     second.reply(completed(prediction=3))
     second.reply(completed(prediction=4))
 
     assert sent(message) == [completed(prediction=1).encode(), completed(prediction=3).encode()]
 
 
-def test_what_has_no_room_together_is_an_empty_line_and_fits_alone():
+def test_a_reply_that_does_not_fit_is_an_empty_line():
     message, found = lines_of(*[b"a"] * 5)
     large = completed(text="x" * (MAX_MESSAGE_BYTES // 3))
     replies = [large, large, large, completed(), large]
@@ -121,7 +121,7 @@ def test_a_line_that_is_rejected_rejects_the_message():
 
     found[1].reject()
 
-    assert message.verdict is Disposition.REJECT
+    assert message.disposition is Disposition.REJECT
 
 
 def test_a_malformed_line_is_answered_as_one_and_the_others_are_read():
@@ -135,7 +135,7 @@ def test_a_malformed_line_is_answered_as_one_and_the_others_are_read():
     assert [bool(request) for request in requests] == [True, False, False, True]
     kinds = [json.loads(each).get("error", {}).get("type") for each in sent(message)]
     assert kinds == [None, "malformed", "malformed", None]
-    assert message.verdict is Disposition.REJECT
+    assert message.disposition is Disposition.REJECT
 
 
 def test_nobody_gets_no_replies():
@@ -144,13 +144,13 @@ def test_nobody_gets_no_replies():
     for line in found:
         line.reply(completed())
 
-    assert message.session.channel.published == []
+    assert message.channel.published == []
 
 
 def test_a_message_of_endless_lines_is_refused_whole():
     message, found = lines_of(*[b""] * 1_000_000)
 
     assert found == []
-    (reply,) = message.session.channel.replies
+    (reply,) = message.channel.replies
     assert reply["error"]["type"] == errors.TooLarge.type
-    assert message.verdict is Disposition.REJECT
+    assert message.disposition is Disposition.REJECT

@@ -1,18 +1,40 @@
-"""What is quick is handled by the connection's thread, and the rest by the hands."""
+"""Fast messages are handled by the connection's thread, the others by the worker thread."""
 
 import threading
 
 import pika
 import pytest
 
-from app.amqp.message import ChannelSession
-from app.amqp.reply_publisher import DIRECT_REPLY_PREFIX
-from app.consumer import threaded_consumer as module
-from app.consumer.handlers.predict import SMALL_BYTES, is_fast
-from app.consumer.threaded_consumer import ThreadedConsumer
+from app.amqp.channel_session import ChannelSession
+from app.amqp.message import DIRECT_REPLY_PREFIX, OutgoingMessage
+from app.consumer.threaded_consumer import SLOW_FOR_SECONDS, ThreadedConsumer
 from app.protocol.replies import Reply
 from app.protocol.types import JobStatus
 from tests.support.fakes import FakeChannel, FakeConnection, delivery
+
+
+class Handler:
+    """Records the tags that it handles; a message "slow" takes a second."""
+
+    queue = "q"
+    prefetch = 32
+
+    def __init__(self):
+        self.now = 1000.0
+        self.seen = []
+
+    def __call__(self, messages):
+        for each in messages:
+            self.seen.append((each.delivery_tag, threading.current_thread()))
+            if each.body == b"slow":
+                self.now += 1.0
+            each.reply(Reply(JobStatus.COMPLETED, "m"))
+
+    def is_fast(self, message):
+        return message.body != b"long"
+
+    def clock(self):
+        return self.now
 
 
 @pytest.fixture
@@ -20,103 +42,92 @@ def session():
     return ChannelSession(FakeConnection(), FakeChannel())
 
 
-class Clock:
-    """Time passes when a handler takes it."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
+@pytest.fixture
+def handler():
+    return Handler()
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(module, "monotonic", clock)
-    return clock
+def consumer(handler):
+    """A consumer that is not started, so that the worker thread's backlog stays."""
+    parameters = pika.ConnectionParameters()
+    return ThreadedConsumer("w", parameters, handler, fast_bytes=10, clock=handler.clock)
 
 
-@pytest.fixture
-def worker(clock):
-    """One whose hands do nothing, so that its inbox shows what they were given."""
-
-    def handle(deliveries):
-        for each in deliveries:
-            handle.seen.append((each.tag, threading.current_thread()))
-            if each.body == b"slow":
-                clock.now += 1.0
-            each.reply(Reply(JobStatus.COMPLETED, "m"))
-
-    handle.seen = []
-    return ThreadedConsumer(
-        "w", pika.ConnectionParameters(), "q", 32, handle, lambda d: d.body != b"long"
-    )
+def arrive(consumer, session, *bodies, first=1):
+    """Dispatch messages with these bodies; return how many the worker thread is given."""
+    before = consumer.worker.backlog
+    messages = [delivery(body, session, delivery_tag=tag) for tag, body in enumerate(bodies, first)]
+    for each in messages:
+        session.note_delivery(each.delivery_tag)
+    consumer.dispatch(session, messages)
+    return consumer.worker.backlog - before
 
 
-def arrive(worker, session, *bodies):
-    """Share out messages with these bodies; return the tags of those that the hands were given."""
-    for body in bodies:
-        tag = len(session.channel.settled) + worker._inbox.qsize() + len(worker._arrived) + 1
-        session.came(tag)
-        worker._arrived.append(delivery(body, session, tag=tag, outlet=lambda: session))
-    worker._share_out(session)
-    return [worker._inbox.get().tag for _ in range(worker._inbox.qsize())]
+def test_fast_messages_are_handled_and_settled_at_once(consumer, handler, session):
+    assert arrive(consumer, session, b"a", b"b") == 0
 
-
-def test_what_is_quick_is_handled_and_settled_at_once(worker, session):
-    assert arrive(worker, session, b"a", b"b") == []
-
-    assert worker._handler.seen == [
-        (1, threading.current_thread()),
-        (2, threading.current_thread()),
-    ]
+    assert handler.seen == [(1, threading.current_thread()), (2, threading.current_thread())]
     assert len(session.channel.replies) == 2
     assert session.channel.settled == [("ack", 2, True)]
-    assert session.connection.callbacks == []  # nobody had to wake this thread
+    assert session.connection.callbacks == []  # no other thread had to wake this one
 
 
-def test_what_has_come_before_is_left_to_the_hands(worker, session):
-    worker._arrived.append(delivery(b"a", session, redelivered=True))
+def test_redelivered_messages_are_left_to_the_worker_thread(consumer, handler, session):
+    consumer.dispatch(session, [delivery(b"a", session, redelivered=True)])
 
-    worker._share_out(session)
-
-    assert worker._handler.seen == []
-    assert worker._inbox.qsize() == 1
+    assert handler.seen == []
+    assert consumer.worker.backlog == 1
 
 
-def test_what_takes_longer_is_given_to_the_hands_and_not_acked_by_what_is_quick(worker, session):
-    assert arrive(worker, session, b"a", b"long", b"b") == [2]
+def test_the_acks_of_fast_messages_do_not_cover_the_others(consumer, handler, session):
+    assert arrive(consumer, session, b"a", b"long", b"b") == 1
 
-    assert [tag for tag, _ in worker._handler.seen] == [1, 3]
+    assert [tag for tag, _ in handler.seen] == [1, 3]
     assert session.channel.settled == [("ack", 1, False), ("ack", 3, False)]
 
 
-def test_only_so_much_is_handled_at_once(worker, session, monkeypatch):
-    monkeypatch.setattr(module, "FAST_BYTES", 3)
+def test_only_so_many_bytes_are_handled_at_once(consumer, handler, session):
+    assert arrive(consumer, session, b"12345", b"67890", b"1") == 1
 
-    assert arrive(worker, session, b"12", b"34", b"56") == [3]
-
-
-def test_a_model_that_turns_out_to_be_slow_is_left_to_the_hands_for_a_while(worker, session, clock):
-    assert arrive(worker, session, b"slow") == []
-    assert arrive(worker, session, b"a") == [2]
-
-    clock.now += module.SLOW_FOR_SECONDS
-    assert arrive(worker, session, b"a") == []
+    assert [tag for tag, _ in handler.seen] == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("changes", "answer"),
-    [
-        ({}, True),
-        ({"body": b"x" * SMALL_BYTES}, True),
-        ({"body": b"x" * (SMALL_BYTES + 1)}, False),
-        ({"body": b'{"model_id": "latest"}'}, False),
-        ({"body": b'{"model_id": "\\u006catest"}'}, False),
-        ({"reply_to": None}, True),
-        ({"reply_to": f"{DIRECT_REPLY_PREFIX}.abc"}, False),
-    ],
-)
-def test_a_prediction_is_quick_that_is_small_and_asks_nobody(changes, answer):
-    assert is_fast(delivery(**{"body": b'{"model_id": "m"}', **changes})) is answer
+def test_after_a_slow_batch_the_worker_thread_handles_all_for_a_while(consumer, handler, session):
+    assert arrive(consumer, session, b"slow") == 0
+    assert arrive(consumer, session, b"a", first=2) == 1
+
+    handler.now += SLOW_FOR_SECONDS
+    assert arrive(consumer, session, b"a", first=3) == 0
+
+
+def test_replies_leave_by_the_newest_connection(consumer, session):
+    reply = OutgoingMessage("callback", b"1", "c1")
+    newest = ChannelSession(FakeConnection(), FakeChannel())
+    for consumer.session in (session, newest):
+        consumer.publish(reply)
+        consumer.session.flush()
+
+    assert len(session.channel.published) == len(newest.channel.published) == 1
+
+
+def test_replies_by_direct_reply_to_do_not_use_the_consuming_connection(handler, session):
+    direct = []
+
+    class Publisher:
+        def publish(self, message):
+            direct.append(message)
+
+        def close(self):
+            pass
+
+    consumer = ThreadedConsumer(
+        "w", pika.ConnectionParameters(), handler, direct_replies=Publisher()
+    )
+    consumer.session = session
+    reply = OutgoingMessage(f"{DIRECT_REPLY_PREFIX}.key", b"1", "c1")
+    consumer.publish(reply)
+    session.flush()
+
+    assert direct == [reply]
+    assert session.channel.published == []

@@ -4,14 +4,11 @@ import asyncio
 import json
 import threading
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 
 import pytest
 
 from app import errors
-from app.amqp.async_message import AsyncMessage
 from app.amqp.message import Disposition
-from app.amqp.topology import PREDICT_ASYNC_QUEUE
 from app.consumer.handlers.async_prediction import AsyncPrediction
 from app.consumer.handlers.predict_async import AsyncPredictHandler
 from app.inference.cache import ModelCache
@@ -22,6 +19,7 @@ from app.models.registry import find_model, register_model
 from app.protocol.types import JobStatus
 from app.retry import RetryUntilAvailable
 from tests.support import waiting
+from tests.support.fakes import FakeSession, delivery
 from tests.support.rows import ERROR, INPUTS, accept, expire, put, run
 
 WORKER = "worker 2"
@@ -121,7 +119,8 @@ class Warren:
         self.far = Far()
         self.load = Near
         self.ending = threading.Event()
-        self.replies = []
+        self.channel = FakeSession()
+        self.replies = self.channel.published
         self.calls = []
         for model_id, kind, spec in (
             ("model", "onnx", {}),
@@ -149,26 +148,15 @@ class Warren:
 
     def call(self, job_id, reply_to="reply"):
         body = json.dumps({"job_id": job_id}).encode()
-        outlet = SimpleNamespace(send=self.replies.append)
-        made = AsyncMessage(
-            body=body,
-            reply_to=reply_to,
-            correlation_id="c1",
-            message_id=job_id,
-            redelivered=False,
-            queue=PREDICT_ASYNC_QUEUE,
-            tag=1,
-            link=None,
-            outlet=outlet,
-        )
+        made = delivery(body, self.channel, reply_to=reply_to, message_id=job_id)
         self.calls.append(made)
         return made
 
     async def handle(self, job_id="m"):
-        """Have a message handled to its end; return its verdict."""
+        """Have a message handled to its end; return its disposition."""
         made = self.call(job_id)
         await self.handler(made)
-        return made.verdict
+        return made.disposition
 
     def begin(self, job_id="m"):
         made = self.call(job_id)
@@ -500,7 +488,7 @@ def test_what_is_lost_is_given_up_and_nothing_is_written(store, warren, loss):
         else:
             put(store, "m", worker="worker 3", attempt=2)
         await task
-        return call.verdict
+        return call.disposition
 
     assert in_loop(warren, test) is Disposition.ACK
     job = store.get("m")
@@ -557,7 +545,7 @@ def test_who_is_cancelled_hands_back_what_may_be_done_again(
         await until(lambda: warren.far.asked)
         task.cancel()
         await task
-        return call.verdict
+        return call.disposition
 
     assert in_loop(warren, test) is verdict
     job = store.get("m")
@@ -582,7 +570,7 @@ def test_who_is_cancelled_before_it_has_begun_hands_back(store, warren):
         await asyncio.sleep(0)
         claimed.set()
         await task
-        return call.verdict
+        return call.disposition
 
     assert in_loop(warren, test) is Disposition.REQUEUE
     job = store.get("m")
@@ -609,7 +597,7 @@ def test_an_end_while_the_database_is_away(store, warren):
         await until(lambda: store.seen)
         warren.ending.set()
         await task
-        return call.verdict
+        return call.disposition
 
     assert in_loop(warren, test) is Disposition.REQUEUE
     store.refuse = {}
@@ -633,7 +621,7 @@ def test_what_is_answered_when_the_end_comes_is_written(store, warren):
         await asyncio.sleep(0)
         written.set()
         await task
-        return call.verdict
+        return call.disposition
 
     assert in_loop(warren, test) is Disposition.ACK
     assert store.get("m").state is JobStatus.COMPLETED

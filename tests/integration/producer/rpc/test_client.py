@@ -9,7 +9,7 @@ import pytest
 
 from app import errors
 from app.amqp.connection import connection_parameters
-from app.amqp.rpc_connection import open_channel
+from app.amqp.pika_callbacks import open_channel
 from app.amqp.topology import MAX_MESSAGE_BYTES, PREDICT_ASYNC_QUEUE, PREDICT_QUEUE, TRAIN_QUEUE
 from app.producer.rpc.client import RpcClient, parse_reply
 from app.protocol.replies import Reply
@@ -497,14 +497,14 @@ async def test_a_caller_that_goes_away_is_forgotten(settings, consumer):
         (message,) = await asyncio.to_thread(consumer.take)
         call.cancel()
         await asyncio.wait([call])
-        assert client._replies == {}
+        assert client.in_flight == 0
         consumer.answer(message, completed())
 
         job = asyncio.create_task(client.submit(TRAIN_QUEUE, b"{}", "m", LONG))
         await asyncio.to_thread(consumer.take, 1, TRAIN_QUEUE)
         job.cancel()
         await asyncio.wait([job])
-        assert client._replies == {}
+        assert client.in_flight == 0
         assert await client.submit(TRAIN_QUEUE, b"{}", "m", CONFIRMED) is None
 
 
@@ -515,7 +515,7 @@ async def test_nothing_is_kept_of_calls_that_have_ended(settings, consumer):
             await raised(client.call("queue.model.nowhere", b"{}", LONG))
             await raised(client.submit(TRAIN_QUEUE, b"{}", "m", 1e-9))
 
-        assert client._replies == {}
+        assert client.in_flight == 0
         await eventually(lambda: client.check().confirms == {}, "confirmed")
 
 

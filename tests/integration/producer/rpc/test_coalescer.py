@@ -9,7 +9,6 @@ from math import ceil
 import pytest
 
 from app import errors
-from app.amqp import topology
 from app.amqp.connection import connection_parameters
 from app.amqp.topology import PREDICT_QUEUE
 from app.consumer.handlers.predict import PredictHandler
@@ -18,7 +17,7 @@ from app.consumer.threaded_consumer import ThreadedConsumer
 from app.producer.rpc.client import RpcClient, parse_reply
 from app.producer.rpc.coalescer import MAX_LINES, Coalescer
 from tests.support import frames
-from tests.support.fakes import at_once
+from tests.support.fakes import HandlerOf, at_once, delivery
 
 pytestmark = pytest.mark.anyio
 
@@ -40,8 +39,8 @@ def find(name):
 class Keeping:
     """Predicts, and keeps the messages."""
 
-    def __init__(self):
-        self.predict = PredictHandler(at_once(find), lambda dataset_id: "ridge")
+    def __init__(self, **limits):
+        self.predict = PredictHandler(at_once(find), lambda dataset_id: "ridge", **limits)
         self.messages = []
 
     @property
@@ -50,21 +49,32 @@ class Keeping:
 
     def __call__(self, deliveries):
         self.messages += deliveries
-        self.predict(deliveries)
+        return self.predict(deliveries)
 
 
 @pytest.fixture
-def handler(settings):
-    """What a worker has handled."""
-    made = Keeping()
-    worker = ThreadedConsumer(
-        "worker", connection_parameters(settings, "worker"), PREDICT_QUEUE, 32, made
-    )
-    worker.start()
-    yield made
-    worker.stop()
-    worker.join(20)
-    assert not worker.is_alive()
+def consume(settings):
+    """Start a consumer; return its handler."""
+    workers = []
+
+    def run(**limits):
+        handler = Keeping(**limits)
+        parameters = connection_parameters(settings, "worker")
+        worker = ThreadedConsumer("worker", parameters, HandlerOf(handler, PREDICT_QUEUE, 32))
+        workers.append(worker)
+        worker.start()
+        return handler
+
+    yield run
+    for worker in workers:
+        worker.stop()
+        worker.join(20)
+        assert not worker.is_alive()
+
+
+@pytest.fixture
+def handler(consume):
+    return consume()
 
 
 @asynccontextmanager
@@ -128,21 +138,22 @@ async def test_among_two_hundred_each_gets_their_own_error(settings, handler):
     assert parse_reply(answers[198]).fields["prediction"] == predicted(198)
 
 
-async def test_what_has_no_room_in_one_reply_is_answered_all_the_same(
-    settings, handler, monkeypatch
-):
+async def test_what_has_no_room_in_one_reply_is_answered_all_the_same(settings, consume):
     rows = [{**ROW, "a": float(number)} for number in range(100)]
-    body = json.dumps({"model_id": "ridge", "input_data": rows}).encode()
-    async with coalescing(settings) as coalescer:
-        alone = parse_reply(await coalescer.ask("ridge", body))
-        monkeypatch.setattr(topology, "MAX_MESSAGE_BYTES", 3 * len(alone.encode()))
-        answers = await asyncio.gather(*(coalescer.ask("ridge", body) for _ in range(5)))
+    body = {"model_id": "ridge", "input_data": rows}
+    message = delivery(body)
+    Keeping()([message])
+    (alone,) = message.channel.published
+    handler = consume(reply_bytes=3 * len(alone.body))
 
-    assert [parse_reply(answer).fields["prediction"] for answer in answers] == [
-        pytest.approx(alone.fields["prediction"])
-    ] * 5
-    assert handler.lines[:3] == [1, 1, 4]
-    assert set(handler.lines[3:]) == {1}
+    async with coalescing(settings) as coalescer:
+        asked = json.dumps(body).encode()
+        answers = await asyncio.gather(*(coalescer.ask("ridge", asked) for _ in range(5)))
+
+    expected = pytest.approx(parse_reply(alone.body).fields["prediction"])
+    assert [parse_reply(answer).fields["prediction"] for answer in answers] == [expected] * 5
+    assert handler.lines[:2] == [1, 4]
+    assert set(handler.lines[2:]) == {1}
 
 
 async def test_one_who_asks_alone_sends_a_plain_message_that_expires(settings, handler):
@@ -152,5 +163,5 @@ async def test_one_who_asks_alone_sends_a_plain_message_that_expires(settings, h
         ] == predicted(1.0)
 
     (message,) = handler.messages
-    assert (message.lines, message.body) == (False, asks(1.0))
+    assert (message.is_ndjson, message.body) == (False, asks(1.0))
     assert message.deadline

@@ -6,9 +6,8 @@ from time import monotonic
 import pytest
 
 from app import errors
-from app.amqp.message import Disposition
-from app.consumer.handlers import predict as predict_module
-from app.consumer.handlers.predict import PredictHandler
+from app.amqp.message import DIRECT_REPLY_PREFIX, Disposition
+from app.consumer.handlers.predict import SMALL_BYTES, PredictHandler
 from app.inference.trained_model import TrainedModel
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
@@ -62,7 +61,7 @@ def asks(model_id="a", input_data=None, **changes):
 
 
 def answer(message):
-    (reply,) = message.session.channel.replies
+    (reply,) = message.channel.replies
     return reply
 
 
@@ -75,7 +74,7 @@ def test_a_prediction_is_answered_once(predict):
     assert reply["status"] == "TASK_COMPLETED"
     assert reply["model_id"] == "a"
     assert reply["prediction"] == reply["pred_proba"]
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
 
 
 def test_messages_for_one_model_are_answered_in_one_run(predict, models):
@@ -134,7 +133,7 @@ def test_a_bad_row_spoils_its_own_message_only(predict, models, row, field):
         assert answer(message)["status"] == "TASK_ERROR"
         assert answer(message)["model_id"] == "a"
         assert answer(message)["error"]["field"] == field
-        assert message.verdict is Disposition.ACK
+        assert message.disposition is Disposition.ACK
     assert models.models["a"].runs == [1]
 
 
@@ -156,7 +155,7 @@ def test_a_model_that_cannot_answer_spoils_its_own_messages_only(predict):
     ]
     assert answer(messages[0])["error"]["type"] == "not_found"
     assert answer(messages[0])["model_id"] == "gone"
-    assert all(message.verdict is Disposition.ACK for message in messages)
+    assert all(message.disposition is Disposition.ACK for message in messages)
 
 
 def test_poison_among_predictions_is_answered_and_rejected(predict):
@@ -165,9 +164,9 @@ def test_poison_among_predictions_is_answered_and_rejected(predict):
     predict([poison, good])
 
     assert answer(poison)["error"]["type"] == "malformed"
-    assert poison.verdict is Disposition.REJECT
+    assert poison.disposition is Disposition.REJECT
     assert answer(good)["status"] == "TASK_COMPLETED"
-    assert good.verdict is Disposition.ACK
+    assert good.disposition is Disposition.ACK
 
 
 def test_latest_is_the_newest_model_under_its_own_name(predict, models):
@@ -224,8 +223,7 @@ class Counting(UploadedModel):
         return super().predict(prepared)
 
 
-def test_images_are_answered_a_few_megabytes_at_a_time(monkeypatch):
-    monkeypatch.setattr(predict_module, "IMAGE_BYTES", 500)
+def test_images_are_answered_a_few_megabytes_at_a_time():
     spec = OnnxManifest.model_validate(graphs.IMAGES)
     model = Counting("a", graphs.colours(), spec, 1000)
     model.runs = []
@@ -235,7 +233,7 @@ def test_images_are_answered_a_few_megabytes_at_a_time(monkeypatch):
     many = {"model_id": "a", "image_data": [pictures.image(each) for each in colours]}
     messages = [delivery(each) for each in (*asked[:4], bad, *asked[4:], many)]
 
-    PredictHandler(at_once(lambda _: model), None)(messages)
+    PredictHandler(at_once(lambda _: model), None, image_bytes=500)(messages)
 
     replies = [answer(each) for each in messages]
     assert model.runs == [3, 3, 3, 9]  # 192 bytes each
@@ -256,19 +254,19 @@ def test_the_replies_of_a_batch_go_by_their_own_sessions(predict):
     predict(messages)
 
     for number, session in enumerate(sessions):
-        ((_, _, _, properties),) = session.channel.published
-        assert properties.correlation_id == str(number)
+        (sent,) = session.published
+        assert sent.correlation_id == str(number)
 
 
 def lines(*bodies):
     """One message of many requests."""
-    return delivery(b"\n".join(json.dumps(body).encode() for body in bodies), lines=True)
+    return delivery(b"\n".join(json.dumps(body).encode() for body in bodies), is_ndjson=True)
 
 
 def said(message):
     """The replies to the lines of a message."""
-    ((_, _, body, _),) = message.session.channel.published
-    return [json.loads(line) for line in body.split(b"\n")]
+    (sent,) = message.channel.published
+    return [json.loads(line) for line in sent.body.split(b"\n")]
 
 
 def test_the_lines_of_messages_are_answered_in_one_run_for_each_model(predict, models):
@@ -296,9 +294,9 @@ def test_a_bad_line_spoils_itself_only(predict):
 
     kinds = [reply.get("error", {}).get("type") for reply in said(message)]
     assert kinds == [None, "invalid", "invalid", "invalid", None]
-    assert message.verdict is Disposition.REJECT  # for what was no request
+    assert message.disposition is Disposition.REJECT  # for what was no request
     assert [reply["status"] for reply in said(gone)] == ["TASK_ERROR", "TASK_COMPLETED"]
-    assert gone.verdict is Disposition.ACK
+    assert gone.disposition is Disposition.ACK
 
 
 def test_a_bug_with_one_model_is_none_of_the_other_lines_business(predict, models):
@@ -313,7 +311,7 @@ def test_a_bug_with_one_model_is_none_of_the_other_lines_business(predict, model
 
     kinds = [reply.get("error", {}).get("type") for reply in said(message)]
     assert kinds == [None, "internal", None]
-    assert message.verdict is Disposition.REJECT
+    assert message.disposition is Disposition.REJECT
 
 
 def test_what_nobody_waits_for_any_more_is_not_answered(predict, models):
@@ -323,8 +321,8 @@ def test_what_nobody_waits_for_any_more_is_not_answered(predict, models):
 
     predict([late, in_time, patient])
 
-    assert late.session.channel.published == []
-    assert late.verdict is Disposition.ACK
+    assert late.channel.published == []
+    assert late.disposition is Disposition.ACK
     assert answer(in_time)["status"] == answer(patient)["status"] == "TASK_COMPLETED"
     assert models.models["a"].runs == [2]
 
@@ -367,7 +365,7 @@ def test_a_request_with_a_job_that_comes_too_late_has_an_end_all_the_same(models
     found.set_result(models.find("a"))
     later.then([])
 
-    assert message.session.channel.replies == []
+    assert message.channel.replies == []
     assert noted(caplog)[1] == "END predict model=a TASK_ERROR elapsed_ms dropped"
 
 
@@ -382,3 +380,20 @@ def test_a_request_with_a_job_that_waited_for_its_model_ends_once(models, caplog
 
     assert answer(message)["status"] == "TASK_COMPLETED"
     assert noted(caplog)[1:] == ["END predict model=a TASK_COMPLETED elapsed_ms"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"body": b"x" * SMALL_BYTES}, True),
+        ({"body": b"x" * (SMALL_BYTES + 1)}, False),
+        ({"body": b'{"model_id": "latest"}'}, False),
+        ({"body": b'{"model_id": "\\u006catest"}'}, False),
+        ({"body": b'{"image_data": ""}'}, False),
+        ({"reply_to": None}, True),
+        ({"reply_to": f"{DIRECT_REPLY_PREFIX}.abc"}, False),
+    ],
+)
+def test_a_prediction_is_fast_if_it_is_small_and_needs_no_other_service(predict, changes, expected):
+    assert predict.is_fast(delivery(**{"body": b'{"model_id": "m"}', **changes})) is expected

@@ -78,8 +78,8 @@ def alone(body):
     """What a request that comes alone is answered, and what becomes of its message."""
     message = delivery(body)
     PredictHandler(at_once(find), latest)([message])
-    (reply,) = message.session.channel.replies
-    return reply, message.verdict
+    (reply,) = message.channel.replies
+    return reply, message.disposition
 
 
 def close(one, other):
@@ -98,18 +98,22 @@ def close(one, other):
 def test_together_everybody_is_answered_as_they_are_alone(asked):
     """A message is a body, or a list of bodies: its lines."""
     messages = [
-        delivery(b"\n".join(each) + b"\n", lines=True) if isinstance(each, list) else delivery(each)
+        delivery(b"\n".join(each) + b"\n", is_ndjson=True)
+        if isinstance(each, list)
+        else delivery(each)
         for each in asked
     ]
 
     PredictHandler(at_once(find), latest)(messages)
 
     for message, each in zip(messages, asked, strict=True):
-        ((_, queue, body, properties),) = message.session.channel.published
-        assert (queue, properties.correlation_id) == ("callback", "c1")
-        replies = [json.loads(line) for line in body.split(b"\n")]
-        expected, verdicts = zip(*map(alone, each if message.lines else [each]), strict=True)
+        (sent,) = message.channel.published
+        assert (sent.queue, sent.correlation_id) == ("callback", "c1")
+        replies = [json.loads(line) for line in sent.body.split(b"\n")]
+        expected, dispositions = zip(
+            *map(alone, each if message.is_ndjson else [each]), strict=True
+        )
         assert close(replies, list(expected)), (replies, expected)
-        assert message.verdict is (
-            Disposition.REJECT if Disposition.REJECT in verdicts else Disposition.ACK
+        assert message.disposition is (
+            Disposition.REJECT if Disposition.REJECT in dispositions else Disposition.ACK
         )

@@ -6,45 +6,19 @@ from time import monotonic, process_time
 import pytest
 
 from app import errors
-from app.amqp.async_message import AsyncMessage
 from app.amqp.message import Disposition
 from app.consumer.handlers.predict_remote import RemotePredictHandler
 from app.jobs.record import Job
 from app.models.endpoint_cache import EndpointCache
 from app.remote.client import RemoteModelClient
 from app.settings import Settings
+from tests.support.fakes import delivery
 
 pytestmark = pytest.mark.anyio
 
 
-class Outlet:
-    """Writes down what is sent."""
-
-    def __init__(self):
-        self.sent = []
-
-    def send(self, message):
-        self.sent.append(message)
-
-
-class Link:
-    """A connection that lives, or does not."""
-
-    def __init__(self, alive=True):
-        self.alive = alive
-        self.settled = []
-
-    def settle(self, tag, verdict):
-        self.settled.append((tag, verdict))
-
-
 def call(**changes):
-    body = json.dumps({"model_id": "m", "input_data": {"a": 1}}).encode()
-    values = {
-        "body": body, "reply_to": "callback", "correlation_id": "c", "message_id": "i",
-        "redelivered": False, "queue": "work", "tag": 7, "link": Link(), "outlet": Outlet(),
-    }  # fmt: skip
-    return AsyncMessage(**{**values, **changes})
+    return delivery({"model_id": "m", "input_data": {"a": 1}}, **changes)
 
 
 def find(model_id, dataset_id):
@@ -64,14 +38,14 @@ def invoke():
 async def test_what_nobody_waits_for_is_not_answered(invoke):
     late = call(deadline=monotonic())
     await invoke(late)
-    assert late.outlet.sent == []
-    assert late.verdict is Disposition.ACK
+    assert late.channel.published == []
+    assert late.disposition is Disposition.ACK
 
 
 async def test_a_call_without_a_callback_queue_is_carried_out_and_not_answered(invoke):
     mute = call(reply_to=None)
     await invoke(mute)
-    assert mute.outlet.sent == []
+    assert mute.channel.published == []
 
 
 class Mirror:
@@ -85,8 +59,8 @@ def mirrored(rows):
     """Return a handler, and a call that asks it."""
     row = dict.fromkeys(Job.__dataclass_fields__)
     job = Job(**{**row, "kind": "endpoint", "request": {"url": "http://localhost/"}})
-    body = json.dumps({"model_id": "m", "input_data": rows}).encode()
-    return RemotePredictHandler(EndpointCache(lambda *_: job), Mirror()), call(body=body)
+    made = delivery({"model_id": "m", "input_data": rows})
+    return RemotePredictHandler(EndpointCache(lambda *_: job), Mirror()), made
 
 
 @pytest.mark.parametrize("size", [1, 100, 101, 10_000])
@@ -94,7 +68,7 @@ async def test_large_bodies_are_read_and_answered_like_others(size):
     rows = [{"a": number + 0.5, "b": None} for number in range(size)]
     handler, made = mirrored(rows)
     await handler(made)
-    (sent,) = made.outlet.sent
+    (sent,) = made.channel.published
     assert json.loads(sent.body)["prediction"] == rows
 
 
@@ -123,41 +97,14 @@ async def test_while_a_large_body_is_read_and_written_others_have_their_turns():
 
 @pytest.mark.parametrize("size", [1, 200_000])
 async def test_what_is_no_request_is_refused_whatever_its_size(invoke, size):
-    made = call(body=b"[" + b" " * size)
+    made = delivery(b"[" + b" " * size)
     await invoke(made)
-    (sent,) = made.outlet.sent
+    (sent,) = made.channel.published
     assert json.loads(sent.body)["error"]["type"] == "malformed"
-    assert made.verdict is Disposition.REJECT
-    assert invoke._under_way == {}
+    assert made.disposition is Disposition.REJECT
+    assert invoke.in_hand == []
 
 
 async def test_nothing_is_kept_of_a_call_that_is_done(invoke):
     await invoke(call())
-    assert invoke._under_way == {}
-
-
-def test_what_was_not_begun_is_handed_back_as_a_copy_with_the_time_that_is_left():
-    fresh = call(deadline=monotonic() + 60)
-    fresh.hand_back()
-    fresh.settle()
-    (copy,) = fresh.outlet.sent
-    assert (copy.queue, copy.body, copy.reply_to) == ("work", fresh.body, "callback")
-    assert (copy.correlation_id, copy.message_id) == ("c", "i")
-    assert 59_000 < int(copy.expiration) <= 60_000
-    assert fresh.link.settled == [(7, Disposition.ACK)]
-
-
-@pytest.mark.parametrize("changes", [{"redelivered": True}, {"link": Link(alive=False)}])
-def test_what_may_have_been_begun_or_will_come_again_is_not_copied(changes):
-    old = call(**changes)
-    old.hand_back()
-    assert old.outlet.sent == []
-    assert old.verdict is Disposition.REQUEUE
-
-
-def test_a_call_that_became_another_is_settled_as_that_one():
-    first, second = call(), call(tag=1)
-    first.become(second)
-    second.settle()
-    first.settle()
-    assert second.link.settled == [(1, Disposition.ACK)]
+    assert invoke.in_hand == []

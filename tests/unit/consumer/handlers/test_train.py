@@ -104,11 +104,11 @@ def logged(caplog):
 
 
 def statuses(message):
-    return [reply["status"] for reply in message.session.channel.replies]
+    return [reply["status"] for reply in message.channel.replies]
 
 
 def last(message):
-    return message.session.channel.replies[-1]
+    return message.channel.replies[-1]
 
 
 # What goes well.
@@ -118,10 +118,10 @@ def test_a_training_is_received_run_stored_and_told(bench):
     message = bench.handle()
 
     assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
-    received, completed = message.session.channel.replies
+    received, completed = message.channel.replies
     assert received == {"status": "TASK_RECEIVED", "model_id": "m"}
     assert completed == {"status": "TASK_COMPLETED", "model_id": "m", "metrics": {"rmse": 1.0}}
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
     row = bench.row
     assert row.state is JobStatus.COMPLETED
     assert (row.result_key, row.result_sha256) == ("models/m/1/", "sha256")
@@ -134,7 +134,7 @@ def test_a_training_is_received_run_stored_and_told(bench):
 def test_the_row_is_committed_before_the_reply(bench):
     seen = []
     message = delivery(TRAINING)
-    message.session.publish = lambda *_: seen.append(bench.row.state)
+    message.channel.publish = lambda *_: seen.append(bench.row.state)
 
     bench.train([message])
 
@@ -159,7 +159,7 @@ def test_an_address_that_no_row_can_hold_is_used_and_forgotten(bench, queue, cor
     )
 
     assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
-    assert {sent[1] for sent in message.session.channel.published} == {queue}
+    assert {sent.queue for sent in message.channel.published} == {queue}
     row = bench.jobs.get("n")
     assert row.state is JobStatus.COMPLETED
     assert row.reply_to == (None if "\0" in queue else queue)
@@ -169,7 +169,7 @@ def test_an_address_that_no_row_can_hold_is_used_and_forgotten(bench, queue, cor
 def test_a_client_that_names_no_model_gets_a_name(bench):
     message = bench.handle(NAMELESS)
 
-    received, completed = message.session.channel.replies
+    received, completed = message.channel.replies
     assert received["model_id"] == completed["model_id"]
     assert bench.jobs.get(received["model_id"]).state is JobStatus.COMPLETED
 
@@ -180,9 +180,9 @@ def test_a_redelivery_for_a_client_that_names_no_model_is_the_same_job(bench):
     again = bench.handle(NAMELESS, redelivered=True)
     other = bench.handle(NAMELESS, correlation_id="c2")
 
-    name = first.session.channel.replies[0]["model_id"]
-    assert again.session.channel.replies == [last(first)]
-    assert other.session.channel.replies[0]["model_id"] != name
+    name = first.channel.replies[0]["model_id"]
+    assert again.channel.replies == [last(first)]
+    assert other.channel.replies[0]["model_id"] != name
     assert len(bench.trainer.requests) == 2
 
 
@@ -226,7 +226,7 @@ def test_poison_is_answered_and_rejected_and_the_next_message_is_handled(bench, 
     bench.train([poison, good])
 
     assert statuses(poison) == ["TASK_ERROR"]
-    assert poison.verdict is Disposition.REJECT
+    assert poison.disposition is Disposition.REJECT
     assert statuses(good) == ["TASK_RECEIVED", "TASK_COMPLETED"]
 
 
@@ -248,7 +248,7 @@ def test_an_error_that_would_come_again_ends_the_job_at_once(bench, error):
 
     assert statuses(message) == ["TASK_RECEIVED", "TASK_ERROR"]
     assert last(message)["error"] == error.to_wire()
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
     assert bench.row.state is JobStatus.ERROR
     assert bench.row.error == error.to_wire()
 
@@ -264,7 +264,7 @@ def test_a_message_of_another_training_of_that_id_is_none(bench):
     message = bench.handle({**TRAINING, "dataset_id": "theirs"})
 
     assert last(message)["error"]["type"] == "invalid"
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
     assert bench.row.state is JobStatus.QUEUED
     assert bench.row.failures == 0
     assert bench.trainer.requests == []
@@ -276,7 +276,7 @@ def test_a_message_with_the_id_of_a_prediction_does_it_no_harm(bench):
     message = bench.handle({**TRAINING, "model_id": "p"})
 
     assert last(message)["error"]["detail"] == "model_id: p is taken"
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
     assert bench.jobs.get("p").state is JobStatus.QUEUED
     assert bench.jobs.get("p").failures == 0
     assert bench.trainer.requests == []
@@ -286,7 +286,7 @@ def test_a_job_whose_message_cannot_be_understood_does_not_wait_for_ever(bench):
     for failures in range(1, 5):
         message = bench.handle({"estimator": "of the future"}, message_id="m")
 
-        assert message.verdict is Disposition.REJECT
+        assert message.disposition is Disposition.REJECT
         assert bench.row.failures == failures
     assert bench.row.state is JobStatus.ERROR
     assert bench.row.error["type"] == "invalid"
@@ -347,7 +347,7 @@ def test_what_failed_and_may_yet_succeed_is_retried_after_a_while(bench, fails, 
     message = bench.handle()
 
     assert statuses(message) == ["TASK_RECEIVED"]
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
     row = bench.row
     assert row.state is JobStatus.QUEUED
     assert (row.failures, row.error, row.worker) == (1, error, None)
@@ -404,7 +404,7 @@ def test_a_sweep_that_fails_does_no_harm(bench, error):
     message = bench.handle()
 
     assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
     assert bench.row.state is JobStatus.COMPLETED
 
 
@@ -417,7 +417,7 @@ def test_a_job_that_runs_elsewhere_is_not_run_again(bench, logged):
     message = bench.handle()
 
     assert statuses(message) == []
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
     assert bench.trainer.requests == []
     assert bench.stopping.count == 0
     assert len(logged("duplicate dropped")) == 1
@@ -430,7 +430,7 @@ def test_a_message_that_comes_again_while_the_lease_is_renewed_is_dropped(bench,
     message = bench.handle(redelivered=True)
 
     assert statuses(message) == []
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
     assert bench.trainer.requests == []
     assert (bench.row.worker, bench.row.attempt) == ("worker 2", 1)
     assert bench.stopping.count > 0
@@ -476,7 +476,7 @@ def test_a_job_that_another_takes_over_meanwhile_is_dropped(bench):
     message = bench.handle(redelivered=True)
 
     assert statuses(message) == []
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
     assert (bench.row.worker, bench.row.attempt) == ("worker 3", 2)
 
 
@@ -541,8 +541,8 @@ def test_a_completed_job_is_told_again_and_not_run_again(bench, redelivered, log
 
     again = bench.handle(redelivered=redelivered)
 
-    assert again.session.channel.replies == [last(first)]
-    assert again.verdict is Disposition.ACK
+    assert again.channel.replies == [last(first)]
+    assert again.disposition is Disposition.ACK
     assert len(bench.trainer.requests) == 1
     assert bench.row.attempt == 1
     assert len(logged("duplicate dropped")) == 1
@@ -554,7 +554,7 @@ def test_a_failed_job_is_told_again_and_not_run_again(bench):
 
     again = bench.handle(redelivered=True)
 
-    assert again.session.channel.replies == [last(first)]
+    assert again.channel.replies == [last(first)]
     assert len(bench.trainer.requests) == 1
 
 
@@ -563,8 +563,8 @@ def test_a_job_that_was_cancelled_in_its_queue_is_not_run(bench):
 
     message = bench.handle()
 
-    assert message.session.channel.replies == [{"status": "TASK_CANCELLED", "model_id": "m"}]
-    assert message.verdict is Disposition.ACK
+    assert message.channel.replies == [{"status": "TASK_CANCELLED", "model_id": "m"}]
+    assert message.disposition is Disposition.ACK
     assert bench.trainer.requests == []
 
 
@@ -587,7 +587,7 @@ def test_an_attempt_that_comes_too_late_changes_nothing_and_says_nothing(bench, 
         bench.train([message])
 
     assert statuses(message) == ["TASK_RECEIVED"]
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
     row = bench.row
     assert (row.state, row.attempt, row.worker) == (JobStatus.RUNNING, 2, "worker 2")
     assert row.error == errors.ConsumerLost().to_wire()
@@ -612,7 +612,7 @@ def test_a_late_attempt_that_cannot_sweep_does_no_harm(bench, error):
     message = bench.handle()
 
     assert statuses(message) == ["TASK_RECEIVED"]
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
 
 
 def test_a_late_attempt_tells_the_end_that_another_has_come_to(bench):
@@ -645,7 +645,7 @@ def test_a_fit_ends_when_its_job_is_cancelled(renewing, logged):
     message = renewing.handle()
 
     assert statuses(message) == ["TASK_RECEIVED", "TASK_CANCELLED"]
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
     assert renewing.row.state is JobStatus.CANCELLED
     assert renewing.storage.models == []
     assert len(logged("cancelled")) == 1
@@ -740,7 +740,7 @@ def test_a_database_that_is_away_is_waited_for(bench, away, step):
     told = [] if end == "retry" else [ENDS[end]]
     assert bench.stopping.count >= 1
     assert statuses(message) == ["TASK_RECEIVED", *told]
-    assert message.verdict is Disposition.ACK
+    assert message.disposition is Disposition.ACK
     assert bench.row.state is ENDS[end]
     assert bench.row.failures == (end == "retry")
     assert len(bench.trainer.requests) == 1
@@ -755,7 +755,7 @@ def test_a_consumer_that_stops_does_not_wait_for_the_database_and_loses_nothing(
     bench.stopping.meanwhile = bench.stopping.set
 
     message = bench.handle()
-    assert message.verdict is Disposition.REQUEUE
+    assert message.disposition is Disposition.REQUEUE
     assert statuses(message) in ([], ["TASK_RECEIVED"])
     for part in (bench.jobs.before, bench.jobs.after, bench.trainer.before):
         part.clear()
@@ -788,7 +788,7 @@ def test_a_consumer_that_stops_does_not_wait_for_a_row(bench):
     message = bench.handle({**TRAINING, "model_id": "n"})
 
     assert statuses(message) == []
-    assert message.verdict is Disposition.REQUEUE
+    assert message.disposition is Disposition.REQUEUE
     assert bench.jobs.get("n") is None
 
 
@@ -800,7 +800,7 @@ def test_a_consumer_that_stops_does_not_wait_for_storage(bench):
     message = bench.handle()
 
     assert statuses(message) == ["TASK_RECEIVED"]
-    assert message.verdict is Disposition.REQUEUE
+    assert message.disposition is Disposition.REQUEUE
     assert (bench.row.state, bench.row.failures) == (JobStatus.QUEUED, 0)
 
 
@@ -811,7 +811,7 @@ def test_a_consumer_that_stops_does_not_watch_any_longer(bench):
     message = bench.handle(redelivered=True)
 
     assert statuses(message) == []
-    assert message.verdict is Disposition.REQUEUE
+    assert message.disposition is Disposition.REQUEUE
     assert (bench.row.worker, bench.row.attempt) == ("worker 2", 1)
 
 
@@ -825,7 +825,7 @@ def test_a_consumer_that_stops_ends_a_download_and_hands_its_job_back(bench):
 
     message = bench.handle()
 
-    assert message.verdict is Disposition.REQUEUE
+    assert message.disposition is Disposition.REQUEUE
     assert (bench.row.state, bench.row.failures) == (JobStatus.QUEUED, 0)
 
 
@@ -835,7 +835,7 @@ def test_an_interrupted_fit_is_released_and_handed_back(bench):
     message = bench.handle()
 
     assert statuses(message) == ["TASK_RECEIVED"]
-    assert message.verdict is Disposition.REQUEUE
+    assert message.disposition is Disposition.REQUEUE
     assert (bench.row.state, bench.row.failures) == (JobStatus.QUEUED, 0)
     assert bench.row.published_at is not None
 
@@ -856,7 +856,7 @@ def test_an_interrupted_fit_is_handed_back_though_the_database_is_away(bench):
 
     message = bench.handle()
 
-    assert message.verdict is Disposition.REQUEUE
+    assert message.disposition is Disposition.REQUEUE
     assert bench.row.state is JobStatus.RUNNING
     bench.silence()
     again = bench.handle_elsewhere(redelivered=True)

@@ -1,0 +1,69 @@
+"""The reconnect loop of event loops; threads have `connection.run_with_reconnect`."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from app import errors
+from app.retry import ReconnectBackoff
+
+log = logging.getLogger(__name__)
+
+
+class Losable(Protocol):
+    """A connection that tells when it is lost."""
+
+    @property
+    def lost(self) -> asyncio.Future[str]:
+        """Done with the reason when the connection is lost."""
+
+    async def close(self) -> None:
+        """Close the connection, lost or not."""
+
+
+C = TypeVar("C", bound=Losable)
+
+
+async def run_with_reconnect(
+    name: str,
+    open_: Callable[[], Awaitable[C]],
+    serve: Callable[[C], Awaitable[None]],
+    stopping: asyncio.Event,
+    backoff: ReconnectBackoff | None = None,
+) -> None:
+    """Open a connection and `serve` it, again after each loss, until `stopping` is set.
+
+    `serve` returns when the connection is lost or `stopping` is set. Both may raise
+    `errors.BrokerUnavailable`. A bug is logged and ends only its connection. The log calls the
+    loss one of `name`.
+    """
+    backoff = backoff or ReconnectBackoff()
+    while not stopping.is_set():
+        backoff.begin()
+        try:
+            connection = await open_()
+            try:
+                await serve(connection)
+                cause = connection.lost.result() if connection.lost.done() else "no longer served"
+            finally:
+                await connection.close()
+        except errors.BrokerUnavailable as error:
+            cause = error.detail
+        except Exception as error:  # a bug must not leave the process without a connection
+            log.exception("the connection of %s failed", name)
+            cause = repr(error)
+        if not stopping.is_set():
+            delay = backoff.next()
+            log.warning("lost %s (%s); again in %.1f s", name, cause, delay)
+            await wait_for_first(asyncio.sleep(delay), stopping.wait())
+
+
+async def wait_for_first(*awaitables: Awaitable[object]) -> None:
+    """Return when one of these is done; cancel the others."""
+    tasks = [asyncio.ensure_future(each) for each in awaitables]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in tasks:
+            each.cancel()

@@ -1,0 +1,169 @@
+"""A pika channel that other threads publish and settle by."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pika
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPError
+
+from app.amqp.message import (
+    MAX_UNSENT,
+    Disposition,
+    IncomingMessage,
+    OutgoingMessage,
+    ReplyPublisher,
+)
+from app.amqp.pika_message import incoming_from_pika, pika_properties
+from app.amqp.topology import declare_topology
+
+log = logging.getLogger(__name__)
+
+MAX_UNSETTLED = 64  # messages before a channel is crowded; half of the prefetch
+
+
+class ChannelSession:
+    """One channel from its opening to its loss.
+
+    A pika connection belongs to one thread. The calls of other threads wait in an outbox until
+    that thread flushes it.
+    """
+
+    def __init__(
+        self,
+        connection: pika.BlockingConnection,
+        channel: BlockingChannel,
+        max_unsettled: int = MAX_UNSETTLED,
+    ) -> None:
+        """Wrap a channel of `connection`, on the connection's thread."""
+        self.connection = connection
+        self.channel = channel
+        self.cancelled = False
+        self.unsent: deque[OutgoingMessage] = deque(maxlen=MAX_UNSENT)
+        self._max_unsettled = max_unsettled
+        self._outbox: deque[Callable[[], object]] = deque()
+        self._scheduled = False
+        self._unsettled: set[int] = set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the broker still delivers here, and takes acks."""
+        return bool(self.channel.is_open) and not self.cancelled
+
+    @property
+    def crowded(self) -> bool:
+        """Whether too many messages are unsettled to defer another one."""
+        return len(self._unsettled) > self._max_unsettled
+
+    # Any thread may call these.
+
+    def post(self, action: Callable[[], object]) -> None:
+        """Have the connection's thread call `action` soon; drop it if the channel is lost.
+
+        Nothing is owed after a loss, because the broker delivers again what was not acked.
+        """
+        if not self.channel.is_open:
+            log.debug("the channel is lost: an action is dropped")
+            return
+        self._outbox.append(action)
+        if not self._scheduled:
+            self._scheduled = True
+            try:
+                self.connection.add_callback_threadsafe(self.flush)
+            except AMQPError:
+                log.debug("the connection is lost: an action is dropped")
+
+    def publish(self, message: OutgoingMessage) -> None:
+        """Publish a message soon; keep it in `unsent` for the next channel if this one is lost."""
+        if self.channel.is_open:
+            self.post(partial(self._publish, message))
+        else:
+            self.unsent.append(message)
+
+    def settle(self, messages: Sequence[IncomingMessage]) -> None:
+        """Ack, reject or requeue each message as its disposition says; one ack for all if it can.
+
+        Messages without a disposition are left out.
+        """
+        pairs = [
+            (each.delivery_tag, each.disposition)
+            for each in messages
+            if each.disposition is not None
+        ]
+        self.post(partial(self._settle, pairs))
+
+    # Only the connection's thread may call these.
+
+    def consume(
+        self, queue: str, arrived: Callable[[IncomingMessage], object], replies: ReplyPublisher
+    ) -> None:
+        """Have `arrived` called with each message; `replies` publishes the replies to them."""
+
+        def deliver(_: object, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
+            self.note_delivery(method.delivery_tag)
+            arrived(incoming_from_pika(queue, self, replies, method, properties, body))
+
+        self.channel.basic_consume(queue, deliver)
+
+    @property
+    def consuming(self) -> bool:
+        """Whether there is a consumer on the channel."""
+        return bool(self.channel.consumer_tags)
+
+    def note_delivery(self, delivery_tag: int) -> None:
+        """Count a message as unsettled."""
+        self._unsettled.add(delivery_tag)
+
+    def cancel(self) -> None:
+        """Cancel the consumers; messages that were delivered stay deliverable."""
+        for tag in self.channel.consumer_tags:
+            self.channel.basic_cancel(tag)
+
+    def process_events(self, seconds: float) -> None:
+        """Wait so long for events of the connection, and handle them. Raises pika's errors."""
+        self.connection.process_data_events(time_limit=seconds)
+
+    def flush(self) -> None:
+        """Call everything in the outbox."""
+        self._scheduled = False  # first: later posts schedule a flush of their own
+        while self._outbox:
+            self._outbox.popleft()()
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Flush what the block posts at its end, without a callback for each."""
+        self._scheduled = True
+        try:
+            yield
+        finally:
+            self.flush()
+
+    def _publish(self, message: OutgoingMessage) -> None:
+        self.channel.basic_publish("", message.queue, message.body, pika_properties(message))
+
+    def _settle(self, pairs: list[tuple[int, Disposition]]) -> None:
+        """Reject and requeue one by one, then ack the others at once if that covers no more."""
+        self._unsettled.difference_update(tag for tag, _ in pairs)
+        for tag, disposition in pairs:
+            if disposition is not Disposition.ACK:
+                self.channel.basic_nack(tag, requeue=disposition is Disposition.REQUEUE)
+        acked = sorted(tag for tag, disposition in pairs if disposition is Disposition.ACK)
+        at_once = not acked or min(self._unsettled, default=acked[-1]) >= acked[-1]
+        for tag in acked[-1:] if at_once else acked:
+            self.channel.basic_ack(tag, multiple=at_once)
+
+
+def open_session(connection: pika.BlockingConnection, prefetch: int) -> ChannelSession:
+    """Declare the topology and open a channel that gets `prefetch` messages at a time."""
+    # A declare that fails closes its channel, so it has one of its own.
+    with connection.channel() as channel:
+        declare_topology(channel)
+    channel = connection.channel()
+    session = ChannelSession(connection, channel)
+    channel.basic_qos(prefetch_count=prefetch)
+    channel.add_on_cancel_callback(lambda _: setattr(session, "cancelled", True))
+    return session

@@ -1,0 +1,45 @@
+"""Convert messages between pika and Warren."""
+
+from typing import Any
+
+import pika
+
+from app.amqp.message import IncomingMessage, OutgoingMessage, ReplyPublisher, Settler, deadline_of
+from app.protocol.types import NDJSON_MEDIA_TYPE
+
+
+def incoming_from_pika(
+    queue: str,
+    channel: Settler,
+    replies: ReplyPublisher,
+    method: Any,
+    properties: pika.BasicProperties,
+    body: bytes,
+) -> IncomingMessage:
+    """Return a delivery as a message. Any client may have written its properties."""
+    reply_to, message_id = properties.reply_to, properties.message_id
+    return IncomingMessage(
+        body,
+        reply_to if isinstance(reply_to, str) else None,
+        properties.correlation_id,
+        message_id if isinstance(message_id, str) else None,
+        queue,
+        method.redelivered,
+        method.delivery_tag,
+        channel,
+        replies,
+        properties.content_type == NDJSON_MEDIA_TYPE,
+        deadline_of(properties.expiration),
+    )
+
+
+def pika_properties(message: OutgoingMessage) -> pika.BasicProperties:
+    """Return the properties to publish a message with."""
+    return pika.BasicProperties(
+        content_type=message.content_type,
+        correlation_id=message.correlation_id,
+        reply_to=message.reply_to,
+        expiration=message.expiration,
+        message_id=message.message_id,
+        type=message.status,
+    )
