@@ -74,7 +74,7 @@ def main(num_threads: int, invoke: int) -> None:
 
     store = open_store(settings)
     storage = Storage(settings)
-    trainer = FitRunner()
+    trainer = FitRunner(imported_modules())
     limits = FitLimits(settings.fit_seconds, settings.fit_memory)
     drained = threading.Event()
     retry = RetryUntilAvailable(drained)
@@ -131,6 +131,11 @@ def main(num_threads: int, invoke: int) -> None:
     _join(threads, HAND_BACK_SECONDS)
     logger.info("drained")
     _end()
+
+
+def imported_modules() -> list[str]:
+    """List the modules that this one has imported: a child of a fit imports them again."""
+    return [click.__name__, *(name for name in sys.modules if name.startswith("app."))]
 
 
 def _end() -> NoReturn:
