@@ -82,7 +82,7 @@ def main(num_threads: int, invoke: int) -> None:
     drained = threading.Event()
     retry = RetryUntilAvailable(drained)
     leases = LeaseKeeper(store)
-    trainer = FitRunner()
+    trainer = FitRunner(imported_modules())
     limits = FitLimits(settings.fit_seconds, settings.fit_memory)
     endpoints = RemoteModelClient(settings)
 
@@ -130,6 +130,11 @@ def main(num_threads: int, invoke: int) -> None:
     _join(threads, GIVE_UP_SECONDS)
     log.info("drained")
     _end()
+
+
+def imported_modules() -> list[str]:
+    """List the modules that this one has imported: a child of a fit imports them again."""
+    return [click.__name__, *(name for name in sys.modules if name.startswith("app."))]
 
 
 def _end() -> NoReturn:

@@ -16,6 +16,7 @@ from typing import Any
 
 from app import errors
 from app.inference.trained_model import TrainedModel
+from app.protocol.estimators import ESTIMATORS
 from app.protocol.requests import TrainRequest
 from app.training.dataset import read_dataset
 from app.training.estimators import build_estimator
@@ -24,7 +25,6 @@ from app.training.memory import memory_of, out_of_memory
 from app.training.pipeline import fit_pipeline
 
 NICENESS = 10  # somebody waits for a prediction; a fit takes the time that is left
-MAX_PARITY = 1e-2  # nearest neighbours may differ by more where distances tie
 
 
 def main(
@@ -52,8 +52,9 @@ def main(
         pipe.recv()
         fitted = fit_pipeline(read_dataset(csv, request), request, model_id, progress)
         file, _ = fitted.encode(parity=0.0)
+        max_parity = ESTIMATORS[request.estimator].max_parity
         parity = measure_parity(fitted.expected, TrainedModel(file).run(fitted.inputs))
-        if not (parity <= MAX_PARITY or request.estimator.startswith("knn")):
+        if max_parity is not None and not parity <= max_parity:
             raise errors.BadData(
                 "params",
                 f"ONNX would answer otherwise than scikit-learn (parity {parity:.2g}), "

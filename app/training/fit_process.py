@@ -1,16 +1,17 @@
-"""A fit in a child process: the parent keeps its heartbeats, and may end the child at any time.
+"""Run fits in child processes.
 
-A child that takes too long or too much memory is killed, and so is one whose parent is told that
-nobody wants the result any more. Children are forked from a server process that has scikit-learn
-loaded, so that one costs milliseconds and inherits neither threads nor connections. The child reads
-a CSV file and writes an ONNX file; everything else goes over a pipe.
+The parent keeps its heartbeats, and can end a child at any time: it kills a child that takes too
+long or too much memory, or whose result is no longer wanted. A server process that has imported
+the libraries forks the children, so that a child starts in milliseconds and inherits neither
+threads nor connections. A child reads a CSV file and writes an ONNX file; all else goes over a
+pipe.
 """
 
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -23,23 +24,13 @@ from app.models.manifest import TrainedManifest
 from app.protocol.requests import TrainRequest
 from app.training.memory import memory_of, out_of_memory
 
-CHECK_SECONDS = 60.0  # how long a child may take to start and to look at the parameters
-GRACE_SECONDS = 0.5  # how long a child may take to end when it has nothing more to do
+CHECK_SECONDS = 60.0  # how long a child may take to start and to check the parameters
+GRACE_SECONDS = 0.5  # how long a child may take to exit when its work is done
 BEAT_SECONDS = 0.2  # how often the parent looks at its child
-NEARLY_ALL = 0.95  # Python can spin for long, one failing allocation after the other, at its limit
+MEMORY_SHARE = 0.95  # of the limit; near it Python retries failing allocations for a long time
 
-
-# A child runs its parent's main module again, hence what that imports.
-PRELOADED_MODULES = [
-    "app.training.fit_child",
-    "app.training.pipeline",
-    "app.inference.trained_model",
-    "app.consumer.handlers.predict",
-    "app.consumer.handlers.train",
-    "app.jobs.relay",
-    "app.inference.loader",
-    "click",
-]
+# A name, because importing it would load scikit-learn into the parent.
+CHILD_MODULE = "app.training.fit_child"
 
 
 @dataclass(frozen=True)
@@ -50,21 +41,45 @@ class FitLimits:
     memory: int
 
 
-class FitRunner:
-    """Runs fits, each in a child of its own; any number of threads may call `fit`."""
+def run_child(*arguments: Any) -> None:
+    """Run the child's side of a fit."""
+    from app.training import fit_child  # only children load scikit-learn
 
-    def __init__(self) -> None:
-        """Start the server that the children are forked from."""
+    fit_child.main(*arguments)
+
+
+class FitRunner:
+    """Run fits, each in a child of its own; any number of threads may call `fit`."""
+
+    def __init__(
+        self,
+        preload: Sequence[str] = (),
+        *,
+        child: Callable[..., None] = run_child,
+        check_seconds: float = CHECK_SECONDS,
+        grace_seconds: float = GRACE_SECONDS,
+        beat_seconds: float = BEAT_SECONDS,
+    ) -> None:
+        """Configure the server that forks the children; the first child starts it.
+
+        It imports the modules that `preload` names, beside those of a fit. Name what the main
+        module imports, because each child imports the main module again. `child` is what a child
+        runs, called with the pipe to the parent and the arguments of `fit_child.main`.
+        """
         # The threads of two fits that boost would else spin, each waiting for the other's core.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(PRELOADED_MODULES)
+        self._context.set_forkserver_preload([CHILD_MODULE, *preload])
+        self._child = child
+        self._check_seconds = check_seconds
+        self._grace_seconds = grace_seconds
+        self._beat_seconds = beat_seconds
         self._lock = threading.Lock()  # multiprocessing polls all children in each start and join
         self._stop_reader, self._stop_writer = self._context.Pipe(duplex=False)
 
     def warm(self) -> None:
-        """Return once a child can start at once."""
-        child = self._context.Process(target=_nothing)
+        """Start the server, and return once it has imported its modules."""
+        child = self._context.Process(target=_do_nothing)
         child.start()
         child.join()
 
@@ -81,18 +96,20 @@ class FitRunner:
         """Check the request, `fetch` the CSV into a file of `folder`, fit; return the ONNX file.
 
         `on_checked` is called when scikit-learn has accepted the parameters; `on_beat` several
-        times a second, with the progress (a fraction) when it is news; what it raises ends the fit.
-        Raises `errors.Invalid` or `BadData` for what is the request's fault, `FitTimeout`,
-        `FitOutOfMemory`, `ChildKilled`, `ShuttingDown` after `stop`, and what the callbacks raise.
+        times a second, with the progress from 0 to 1 or None where it is unchanged. An error that
+        a callback raises ends the fit and is raised here. Raises `errors.Invalid` or `BadData` for
+        a wrong request, `FitTimeout`, `FitOutOfMemory`, `FitFailed`, `ChildKilled`, and
+        `ShuttingDown` after `stop`.
         """
         csv, onnx = folder / "data.csv", folder / "model.onnx"
         arguments = (request.model_dump(), model_id, str(csv), str(onnx), limits.memory)
         child, ours = self._start(arguments)
         try:
-            bound = self._receive(ours, child, FitLimits(CHECK_SECONDS, limits.memory), on_beat)
+            check_limits = FitLimits(self._check_seconds, limits.memory)
+            bound = self._receive(ours, child, check_limits, on_beat)
             on_checked()
             fetch(csv)
-            with self._mourned(child):
+            with self._pipe_errors(child):
                 ours.send(None)
             manifest = TrainedManifest.model_validate(
                 self._receive(ours, child, limits, on_beat, bound)
@@ -109,13 +126,14 @@ class FitRunner:
     def _start(self, arguments: tuple[Any, ...]) -> tuple[Any, Connection]:
         """Start a child; return it and our end of the pipe to it."""
         ours, theirs = self._context.Pipe()
-        child = self._context.Process(target=_run_child, args=(theirs, *arguments))
+        child = self._context.Process(target=self._child, args=(theirs, *arguments))
         try:
             with theirs, self._lock:
                 child.start()
         except (EOFError, OSError) as error:  # the server died, or the system is out of something
             ours.close()
-            raise errors.ChildKilled(f"no process could be started to fit: {error!r}") from error
+            cause = getattr(error, "strerror", None) or "the fork server has ended"
+            raise errors.ChildKilled(f"no process could be started to fit: {cause}") from error
         return child, ours
 
     def _receive(
@@ -126,17 +144,17 @@ class FitRunner:
         on_beat: Callable[[float | None], None],
         bound: float = float("inf"),
     ) -> Any:
-        """Return what the child sends next but its progress, or raise the error it sent.
+        """Return the next message of the child that is not its progress, or raise its error.
 
-        `bound` is the memory at which its allocations fail.
+        `bound` is the memory in bytes at which its allocations fail.
         """
         deadline = monotonic() + limits.seconds
-        most = bound - limits.memory * (1 - NEARLY_ALL)
+        most = bound - limits.memory * (1 - MEMORY_SHARE)
         while True:
-            ready = wait([pipe, self._stop_reader], BEAT_SECONDS)
+            ready = wait([pipe, self._stop_reader], self._beat_seconds)
             progress = None
             if pipe in ready:
-                with self._mourned(child):
+                with self._pipe_errors(child):
                     kind, value = pipe.recv()
                 if kind == "error":
                     raise errors.from_wire(value)
@@ -152,8 +170,8 @@ class FitRunner:
                 raise out_of_memory(limits.memory)
 
     @contextmanager
-    def _mourned(self, child: Any) -> Iterator[None]:
-        """Turn the end of the pipe into the cause of the child's death."""
+    def _pipe_errors(self, child: Any) -> Iterator[None]:
+        """Turn the end of the pipe into `ChildKilled`, with the cause of the child's death."""
         try:
             yield
         except (EOFError, OSError):
@@ -163,8 +181,8 @@ class FitRunner:
             raise errors.ChildKilled(f"the process that fitted died ({cause})") from None
 
     def _end(self, child: Any) -> None:
-        """End the child if it still runs; it owns nothing that it would have to put away."""
-        if not wait([child.sentinel], GRACE_SECONDS):
+        """Kill the child unless it exits by itself; it has nothing to clean up."""
+        if not wait([child.sentinel], self._grace_seconds):
             child.kill()
         self._join(child)
         child.close()
@@ -175,13 +193,5 @@ class FitRunner:
             child.join()
 
 
-def _nothing() -> None:
-    """Be a child that has nothing to do."""
-
-
-def _run_child(*arguments: Any) -> None:
-    """Run the child's side."""
-    # Only children load scikit-learn; the fork server has done so before them.
-    from app.training import fit_child
-
-    fit_child.main(*arguments)
+def _do_nothing() -> None:
+    """Return at once: the target of the child that `warm` starts."""

@@ -12,20 +12,19 @@ from sklearn.base import is_classifier
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.pipeline import Pipeline
 
-from app.training.estimators import ESTIMATORS
+from app.protocol.estimators import ESTIMATORS
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}  # 3 is the first whose trees hold float64
 
 
 def to_onnx(pipeline: Pipeline, estimator: str, numbers: int, texts: int) -> bytes:
     """Return the ONNX file: inputs `number` (float64) and `text`, of [rows, columns] each."""
+    spec = ESTIMATORS[estimator]
     casts = [
-        (f"cast{i}", CastTransformer(dtype)) for i, dtype in enumerate(ESTIMATORS[estimator].casts)
+        (f"cast{i}", CastTransformer(np.dtype(name).type)) for i, name in enumerate(spec.casts)
     ]
     final = pipeline.named_steps["estimator"]
-    options: dict[str, Any] = {"zipmap": False} if is_classifier(final) else {}
-    if estimator.startswith("knn"):
-        options["optim"] = "cdist"  # 50 times faster than the loop in plain ONNX operators
+    options = {**({"zipmap": False} if is_classifier(final) else {}), **spec.onnx_options}
     inputs = [
         ("number", DoubleTensorType([None, numbers])),
         ("text", StringTensorType([None, texts])),

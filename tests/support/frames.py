@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,14 +10,14 @@ from sklearn.datasets import load_diabetes
 
 from app.inference import trained_model
 from app.models.manifest import TrainedManifest
-from app.protocol.estimators import EstimatorName
+from app.protocol import estimators
 from app.protocol.requests import TrainRequest
 from app.training import pipeline
 from app.training.dataset import read_dataset
 from app.training.evaluation import measure_parity
 from devstack.demo import ROW, TRAIN
 
-ESTIMATORS = get_args(EstimatorName)
+ESTIMATORS = list(estimators.ESTIMATORS)
 CLASSIFIERS = [name for name in ESTIMATORS if "classifier" in name or name.startswith("logistic")]
 REGRESSORS = [name for name in ESTIMATORS if name not in CLASSIFIERS]
 KINDS = ("numeric", "missing", "text", "bool", "everything")

@@ -15,7 +15,10 @@ def report(pipe: Connection) -> None:
 
 
 def main() -> None:
-    FitRunner()
+    # Not above, because the child runs this file again and would import the consumer itself.
+    from app.consumer.consumer import imported_modules
+
+    FitRunner(imported_modules())
     context = multiprocessing.get_context("forkserver")  # the one that fits are started by
     ours, theirs = context.Pipe()
     child = context.Process(target=report, args=(theirs,))
@@ -23,7 +26,7 @@ def main() -> None:
     parent_of_child, of_child = ours.recv()
     child.join()
     found = {"forked here": parent_of_child == os.getpid(), "parent": [*sys.modules]}
-    json.dump({**found, "child": of_child}, sys.stdout)
+    json.dump({**found, "asked for": imported_modules(), "child": of_child}, sys.stdout)
 
 
 if __name__ == "__main__":

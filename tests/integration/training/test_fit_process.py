@@ -3,6 +3,8 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from subprocess import PIPE
 
@@ -13,6 +15,7 @@ from app.inference import trained_model
 from app.training.fit_process import FitLimits, FitRunner
 from tests.support import frames
 from tests.support.child import child
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
 ENDLESS = {"n_estimators": 1_000_000}
@@ -290,84 +293,110 @@ def test_what_the_parent_raises_ends_a_child_that_does_not_listen(fit, when_read
     assert children() == []
 
 
-class Child:
-    """Some process that lives."""
-
-    pid = os.getpid()
+# Children that behave as a test wants; they are pickled by name.
 
 
-@pytest.fixture
-def pipe():
-    """Both ends of the pipe between a parent and its child."""
-    ends = multiprocessing.Pipe()
-    yield ends
-    for end in ends:
-        end.close()
+def tell_progress(pipe, body, model_id, csv, onnx, memory):
+    pipe.send(("checked", 10**12))
+    pipe.recv()
+    Path(onnx).write_bytes(b"onnx")
+    pipe.send(("progress", 0.25))
+    pipe.send(("progress", 0.5))
+    pipe.send(("done", frames.manifest().model_dump()))
+    Path(onnx).with_name("told").touch()
 
 
-def test_the_progress_of_the_child_is_handed_on(trainer, pipe):
-    ours, theirs = pipe
-    for message in [("progress", 0.25), ("progress", 0.5), ("done", {"model_id": "m"})]:
-        theirs.send(message)
+def never_stop_talking(pipe, body, model_id, csv, onnx, memory):
+    pipe.send(("checked", 10**12))
+    pipe.recv()
+    with suppress(OSError):
+        while True:
+            pipe.send(("progress", 0.5))
+
+
+def say_nothing(pipe, *_):
+    with suppress(EOFError):
+        pipe.recv()
+
+
+def end_at_once(pipe, *_):
+    sys.exit(7)
+
+
+def nothing(_):
+    """Fetch nothing, or do nothing at a beat."""
+
+
+def test_the_progress_of_the_child_is_handed_on(fit):
     beats = []
 
-    assert trainer._receive(ours, Child(), LIMITS, beats.append) == {"model_id": "m"}
+    manifest, onnx = fit(fetch=nothing, on_beat=beats.append, by=FitRunner(child=tell_progress))
 
-    assert beats == [0.25, 0.5]
+    assert [each for each in beats if each is not None] == [0.25, 0.5]
+    assert (manifest, onnx) == (frames.manifest(), b"onnx")
 
 
-def test_what_the_parent_raises_at_progress_is_raised(trainer, pipe):
-    ours, theirs = pipe
-    theirs.send(("progress", 0.25))
-
+def test_what_the_parent_raises_at_progress_is_raised(fit):
     def on_beat(progress):
-        raise errors.Fenced(str(progress))
+        if progress is not None:
+            raise errors.Fenced(str(progress))
 
     with pytest.raises(errors.Fenced, match=r"0\.25"):
-        trainer._receive(ours, Child(), LIMITS, on_beat)
+        fit(fetch=nothing, on_beat=on_beat, by=FitRunner(child=tell_progress))
 
 
-def test_a_child_that_never_stops_talking_is_interrupted_and_limited(pipe):
-    trainer = FitRunner()
-    ours, theirs = pipe
-    seen = []
+def test_a_child_that_never_stops_talking_is_limited(fit):
+    limits = FitLimits(0.2, LIMITS.memory)
 
-    def again(progress):
-        seen.append(progress)
-        assert len(seen) < 100, "it goes on"
-        theirs.send(("progress", 0.5))
-
-    again(None)
     with pytest.raises(errors.FitTimeout):
-        trainer._receive(ours, Child(), FitLimits(0.0, LIMITS.memory), again)
-    trainer.stop()
+        fit(fetch=nothing, limits=limits, by=FitRunner(child=never_stop_talking))
+
+
+def test_a_child_that_never_stops_talking_is_interrupted(fit):
+    trainer = FitRunner(child=never_stop_talking)
+
+    def on_beat(progress):
+        if progress is not None:
+            trainer.stop()
+
     with pytest.raises(errors.ShuttingDown):
-        trainer._receive(ours, Child(), LIMITS, again)
+        fit(fetch=nothing, on_beat=on_beat, by=trainer)
 
 
-def test_a_result_that_is_there_is_not_thrown_away_by_stop(pipe):
-    trainer = FitRunner()
-    ours, theirs = pipe
-    theirs.send(("done", 7))
-    trainer.stop()
+def test_a_result_that_is_there_is_not_thrown_away_by_stop(fit, tmp_path):
+    trainer = FitRunner(child=tell_progress)
 
-    assert trainer._receive(ours, Child(), LIMITS, lambda _: None) == 7
+    def on_beat(progress):
+        if progress == 0.5:
+            until((tmp_path / "told").exists, "the result is in the pipe")
+            trainer.stop()
+
+    assert fit(fetch=nothing, on_beat=on_beat, by=trainer)[1] == b"onnx"
 
 
-@pytest.mark.parametrize("error", [EOFError, BrokenPipeError, BlockingIOError])
+def test_a_child_that_does_not_answer_in_time_is_ended(fit):
+    with pytest.raises(errors.FitTimeout, match=r"longer than 0\.1 s"):
+        fit(by=FitRunner(child=say_nothing, check_seconds=0.1))
+
+    assert children() == []
+
+
+def test_a_child_that_ends_without_an_answer_is_told_of_by_its_status(fit):
+    with pytest.raises(errors.ChildKilled, match="exit status 7"):
+        fit(by=FitRunner(child=end_at_once))
+
+
+@pytest.mark.parametrize("error", [EOFError(), BrokenPipeError(), OSError(11, "Try again")])
 def test_a_child_that_cannot_be_started_may_be_tried_again(fit, monkeypatch, error):
-    trainer = FitRunner()
+    def start(_):
+        raise error
 
-    class Stillborn:
-        def __init__(self, **_):
-            pass
+    # Python's own: no system can be made to refuse just this process.
+    monkeypatch.setattr(ForkServerProcess, "start", start)
 
-        def start(self):
-            raise error
-
-    monkeypatch.setattr(trainer._context, "Process", Stillborn)
-    with pytest.raises(errors.ChildKilled):
-        fit(by=trainer)
+    with pytest.raises(errors.ChildKilled, match=r"could be started to fit: [Tt]") as caught:
+        fit()
+    assert "Error" not in caught.value.detail
 
 
 PARENT = """
