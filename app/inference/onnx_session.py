@@ -1,5 +1,10 @@
 """onnxruntime sessions."""
 
+import os
+
+# Without it, onnxruntime reports models and runs to Microsoft. Its own switch works only after the
+# import, which is too late.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 from app import errors

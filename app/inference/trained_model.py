@@ -3,7 +3,6 @@
 With `uploaded` this is all that knows onnxruntime.
 """
 
-import os
 from math import isfinite
 from typing import Any
 
@@ -23,9 +22,6 @@ from app.inference.predictor import (
 from app.models.manifest import METADATA_KEY, Feature, TrainedManifest
 from app.protocol.requests import PredictionInputs
 from app.protocol.types import Row
-
-# Else it reports models and runs to Microsoft; its own switch comes too late, after the import.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 class TrainedModel:
