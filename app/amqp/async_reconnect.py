@@ -35,8 +35,8 @@ async def run_with_reconnect(
     """Open a connection and `serve` it, again after each loss, until `stopping` is set.
 
     `serve` returns when the connection is lost or `stopping` is set. Both may raise
-    `errors.BrokerUnavailable`. A bug is logged and ends only its connection. The log calls the
-    loss one of `name`.
+    `errors.BrokerUnavailable`. A bug is logged and ends only its connection. The log says that
+    `name` lost RabbitMQ.
     """
     backoff = backoff or ReconnectBackoff()
     while not stopping.is_set():
@@ -55,7 +55,7 @@ async def run_with_reconnect(
             cause = repr(error)
         if not stopping.is_set():
             delay = backoff.next()
-            log.warning("lost %s (%s); again in %.1f s", name, cause, delay)
+            log.warning("%s lost RabbitMQ (%s); again in %.1f s", name, cause, delay)
             await wait_for_first(asyncio.sleep(delay), stopping.wait())
 
 

@@ -83,8 +83,8 @@ def run_with_reconnect(
 ) -> None:
     """Connect and `serve`, again after each loss, until `stopping` is set.
 
-    `serve` may raise pika's errors or `errors.BrokerUnavailable`; the log calls the loss one of
-    `name`. `async_reconnect` has the same for event loops.
+    `serve` may raise pika's errors or `errors.BrokerUnavailable`. The log says that `name` lost
+    RabbitMQ. `async_reconnect` has the same for event loops.
     """
     backoff = backoff or ReconnectBackoff()
     while not stopping.is_set():
@@ -94,5 +94,5 @@ def run_with_reconnect(
                 serve(connection)
         except (AMQPError, OSError, errors.BrokerUnavailable) as error:
             delay = backoff.next()
-            log.warning("lost %s (%r); again in %.1f s", name, error, delay)
+            log.warning("%s lost RabbitMQ (%r); again in %.1f s", name, error, delay)
             stopping.wait(delay)

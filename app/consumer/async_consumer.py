@@ -109,8 +109,9 @@ class AsyncConsumer(threading.Thread):
             for handler in self._handlers:
                 if isinstance(handler, AbstractAsyncContextManager):
                     await stack.enter_async_context(handler)
-            name = ", ".join(handler.queue for handler in self._handlers)
+            queues = ", ".join(handler.queue for handler in self._handlers)
             open_ = partial(open_connection, self._settings, self._connection_name)
+            name = f"the consumer of {queues}"
             await run_with_reconnect(name, open_, self._serve, self._stopping)
             await self._drain()
 

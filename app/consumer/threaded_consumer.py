@@ -69,7 +69,8 @@ class ThreadedConsumer(threading.Thread):
 
     def run(self) -> None:
         """Run the main loop of the connection's thread."""
-        run_with_reconnect(self._parameters, self._handler.queue, self._stopping, self._serve)
+        name = f"the consumer of {self._handler.queue}"
+        run_with_reconnect(self._parameters, name, self._stopping, self._serve)
         self.worker.join()
 
     def publish(self, message: OutgoingMessage) -> None:

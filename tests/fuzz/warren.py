@@ -112,7 +112,7 @@ class Warren:
             else:
                 wrong.append(found)
         wrong += re.findall(r".* (?:CRITICAL|ERROR) .*", text)
-        wrong += re.findall(r".* lost queue\.model.*|.*RabbitMQ cannot be reached.*", text)
+        wrong += re.findall(r".* lost RabbitMQ .*|.*RabbitMQ cannot be reached.*", text)
         return wrong
 
 

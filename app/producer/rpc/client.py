@@ -42,7 +42,7 @@ class RpcClient:
     def start(self) -> None:
         """Connect, again after each loss, in a task of its own."""
         self._supervisor = asyncio.create_task(
-            run_with_reconnect("RabbitMQ", self._open, self._serve, asyncio.Event()), name="rpc"
+            run_with_reconnect("the RPC client", self._open, self._serve, asyncio.Event()), name="rpc"
         )
 
     async def stop(self) -> None:

@@ -41,7 +41,7 @@ class Broker:
     async def run(self, serve):
         backoff = ReconnectBackoff(lambda: repeat(0.0))
         async with asyncio.timeout(20):
-            await run_with_reconnect("the queue", self.open, serve, self.stopping, backoff)
+            await run_with_reconnect("the client", self.open, serve, self.stopping, backoff)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def test_a_lost_connection_is_closed_and_followed_by_another(broker, caplo
     await broker.run(serve)
 
     assert [each.closed for each in broker.connections] == [True] * 3
-    assert caplog.text.count("lost the queue (cut off); again in 0.0 s") == 2
+    assert caplog.text.count("the client lost RabbitMQ (cut off); again in 0.0 s") == 2
 
 
 @pytest.mark.parametrize("error", [errors.BrokerUnavailable("refused"), KeyError("a bug")])
@@ -110,7 +110,7 @@ async def test_stopping_ends_the_wait_for_the_next_connection(broker):
 
     hour = ReconnectBackoff(lambda: repeat(3600.0))
     task = asyncio.create_task(
-        run_with_reconnect("the queue", broker.open, serve, broker.stopping, hour)
+        run_with_reconnect("the client", broker.open, serve, broker.stopping, hour)
     )
     while not broker.connections:  # noqa: ASYNC110 - no event tells of it
         await asyncio.sleep(0)
