@@ -28,15 +28,15 @@ class ReconnectBackoff:
 
     def __init__(
         self,
-        delays: Callable[[], Iterator[float]] = backoff_delays,
+        delays: Callable[[], Iterator[float]] | None = None,
         steady_seconds: float = STEADY_SECONDS,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         """Begin the delays anew after connections that held `steady_seconds`."""
-        self._make_delays = delays
+        self._make_delays = delays or backoff_delays
         self._steady_seconds = steady_seconds
         self._clock = clock
-        self._delays = delays()
+        self._delays = self._make_delays()
         self._since = clock()
 
     def begin(self) -> None:

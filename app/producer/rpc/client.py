@@ -41,9 +41,9 @@ class RpcClient:
 
     def start(self) -> None:
         """Connect, again after each loss, in a task of its own."""
-        self._supervisor = asyncio.create_task(
-            run_with_reconnect("the RPC client", self._open, self._serve, asyncio.Event()), name="rpc"
-        )
+        never = asyncio.Event()  # `stop` cancels the task, because it must not wait for an open
+        supervise = run_with_reconnect("the RPC client", self._open, self._serve, never)
+        self._supervisor = asyncio.create_task(supervise, name="rpc")
 
     async def stop(self) -> None:
         """Close the connection; callers that still wait get an error."""

@@ -20,6 +20,7 @@ from app.consumer.threaded_consumer import ThreadedConsumer
 from app.protocol.requests import TrainRequest
 from devstack.layout import ROOT
 from devstack.program import inherited
+from tests.support.fakes import HandlerOf
 from tests.support.waiting import until
 from tests.support.wire import Wire
 
@@ -520,9 +521,8 @@ def worker(settings):
             seen.append(each.body)
             parse_or_reject(each, TrainRequest)
 
-    made = ThreadedConsumer(
-        "worker", connection_parameters(settings, "worker"), TRAIN_QUEUE, 1, handle
-    )
+    parameters = connection_parameters(settings, "worker")
+    made = ThreadedConsumer("worker", parameters, HandlerOf(handle, TRAIN_QUEUE))
     made.seen = seen
     made.start()
     yield made
