@@ -1,39 +1,129 @@
 """Replies of the consumers."""
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from app import errors, strict_json
 from app.protocol.types import JobStatus
 
+ErrorBody = dict[str, Any]  # {"type", "detail", ...}, as `WarrenError.to_wire` returns it
+ABSENT: Any = object()  # a member that a reply does not have, whereas None becomes null
+
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer of the consumer: `{"status", "model_id", ...fields}`."""
+    """`{"status", "model_id"}`: a job was received, or it waits for its next attempt."""
 
     status: JobStatus
     model_id: str | None = None
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)  # until all handlers use the classes below
+
+    @classmethod
+    def error(cls, error: errors.WarrenError, model_id: str | None = None) -> "Reply":
+        """Return the reply about an error, as `Failed.of` does."""
+        return Reply(JobStatus.ERROR, model_id, {"error": error.to_wire()})
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the body as a dict."""
+        """Return the body as a dict; the order of its keys is part of the protocol."""
         return {"status": self.status, "model_id": self.model_id, **self.fields}
 
     def encode(self) -> bytes:
-        """Return the body as JSON."""
+        """Return the body as JSON. Raises `ValueError` for NaN and Infinity."""
         return strict_json.dumps(self.to_wire())
 
-    @classmethod
-    def error(cls, error: errors.WarrenError, model_id: str | None = None) -> Self:
-        """Return the `TASK_ERROR` that tells of `error`."""
-        return cls(JobStatus.ERROR, model_id, {"error": error.to_wire()})
+
+@dataclass(frozen=True, kw_only=True)
+class TrainCompleted(Reply):
+    """`{"status", "model_id", "metrics"}`: the model is published."""
+
+    status: JobStatus = field(default=JobStatus.COMPLETED, init=False)
+    metrics: dict[str, float]
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body as a dict."""
+        return {**super().to_wire(), "metrics": self.metrics}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted(Reply):
+    """`{"status", "model_id", "prediction", "pred_proba"}`, lists for a list of rows or images.
+
+    A remote model may leave out `pred_proba`.
+    """
+
+    status: JobStatus = field(default=JobStatus.COMPLETED, init=False)
+    prediction: Any
+    pred_proba: Any = ABSENT
+
+    def members(self) -> dict[str, Any]:
+        """Return what the model answered."""
+        if self.pred_proba is ABSENT:
+            return {"prediction": self.prediction}
+        return {"prediction": self.prediction, "pred_proba": self.pred_proba}
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body as a dict."""
+        return {**super().to_wire(), **self.members()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancelled(Reply):
+    """`{"status", "model_id", "error"}`: the job was cancelled.
+
+    `error` is that of an attempt which failed before, and is left out if there was none.
+    """
+
+    status: JobStatus = field(default=JobStatus.CANCELLED, init=False)
+    error: ErrorBody | None = None  # type: ignore[assignment]
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body as a dict."""
+        return {**super().to_wire(), **({"error": self.error} if self.error else {})}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Reply):
+    """`{"status", "model_id", "error"}`: the request or the job failed."""
+
+    status: JobStatus = field(default=JobStatus.ERROR, init=False)
+    error: ErrorBody = field()  # type: ignore[assignment]
 
     @classmethod
-    def decode(cls, body: bytes) -> Self:
-        """Parse a reply. Raises `errors.Malformed`."""
-        wire = strict_json.loads(body)
-        if not isinstance(wire, dict) or wire.get("status") not in list(JobStatus):
-            raise errors.Malformed(None, "a reply is an object with a status")
-        if wire["status"] == JobStatus.ERROR and not isinstance(wire.get("error"), dict):
-            raise errors.Malformed(None, "a reply that tells of an error says which")
-        return cls(JobStatus(wire.pop("status")), wire.pop("model_id", None), wire)
+    def of(cls, error: errors.WarrenError, model_id: str | None = None) -> Self:
+        """Return the reply about an error."""
+        return cls(model_id, error=error.to_wire())
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body as a dict."""
+        return {**super().to_wire(), "error": self.error}
+
+
+def parse_reply(body: bytes) -> Reply:
+    """Parse a reply strictly. Raises `errors.Malformed`.
+
+    A success that is only passed on needs no parsing: its body may be megabytes.
+    """
+    wire = strict_json.loads(body)
+    if not isinstance(wire, dict) or wire.get("status") not in list(JobStatus):
+        raise errors.Malformed(None, "a reply is an object with a status")
+    status, model_id = JobStatus(wire["status"]), wire.get("model_id")
+    if model_id is not None and not isinstance(model_id, str):
+        raise errors.Malformed(None, "the model_id of a reply is a string or null")
+    match status:
+        case JobStatus.COMPLETED if "prediction" in wire:
+            pred_proba = wire.get("pred_proba", ABSENT)
+            return Predicted(model_id, prediction=wire["prediction"], pred_proba=pred_proba)
+        case JobStatus.COMPLETED:
+            return TrainCompleted(model_id, metrics=_object(wire, "metrics"))
+        case JobStatus.CANCELLED:
+            error = _object(wire, "error") if "error" in wire else None
+            return Cancelled(model_id, error=error)
+        case JobStatus.ERROR:
+            return Failed(model_id, error=_object(wire, "error"))
+    return Reply(status, model_id)
+
+
+def _object(wire: dict[str, Any], name: str) -> dict[str, Any]:
+    if not isinstance(wire.get(name), dict):
+        raise errors.Malformed(None, f"a reply of status {wire['status']} has an object {name!r}")
+    return cast(dict[str, Any], wire[name])

@@ -62,7 +62,7 @@ async def check_all(services: Services) -> Health:
 
 
 def _models(predictions: PredictionRouter) -> dict[str, ModelHealth]:
-    now = time.monotonic()
+    now = predictions.usage.clock()
     return {
         name: ModelHealth(
             kind="endpoint" if predictions.invokes(name) else None,

@@ -57,7 +57,7 @@ async def predict_sample(model_id: _ModelId, services: ServicesDep) -> Response:
     body = encode_message(sample, model_id=found.model_id)
     with services.in_flight.admit() as take:
         take(len(body))
-        answer = await services.predictions.ask((found.model_id, None), body)
+        answer = await services.predictions.predict((found.model_id, None), body)
     return Response(b'{"message":' + answer + b"}", media_type=JSON_MEDIA_TYPE)
 
 

@@ -41,5 +41,5 @@ async def predict(request: Request) -> Response:
         with (
             logs.log_task(logger, job_id, f"predict model={model[0]}") if job_id else nullcontext()
         ):
-            answer = await services.predictions.ask(model, body)
+            answer = await services.predictions.predict(model, body)
     return Response(b'{"message":' + answer + b"}", media_type=JSON_MEDIA_TYPE)

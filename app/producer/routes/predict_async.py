@@ -24,10 +24,10 @@ from app.producer.http.idempotency import (
 )
 from app.producer.http.raw_route import RawRoute, body_schema, document_body
 from app.producer.http.strict_route import problem_responses
-from app.producer.rpc.client import parse_reply
+from app.producer.rpc.replies import read_prediction
 from app.producer.schemas.requests import PREDICT_EXAMPLE
 from app.producer.services import Services
-from app.protocol.replies import Reply
+from app.protocol.replies import Failed, Reply
 from app.protocol.requests import PredictionInputs, job_notification
 from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id, JobStatus
 from app.protocol.validation import parse_request
@@ -187,11 +187,13 @@ async def _sync(services: Services, model_id: str, job_id: str, inputs: str) -> 
     begun = perf_counter()
     try:
         message = encode_message(inputs.encode(), model_id=model_id, job_id=job_id)
-        reply = parse_reply(await services.predictions.ask((model_id, None), message))
+        reply: Reply = read_prediction(
+            await services.predictions.predict((model_id, None), message)
+        )
     except _REFUSED as error:
         raise _about("sync_model_id", error) from None
     except errors.WarrenError as error:
-        reply = Reply.error(error, model_id)
+        reply = Failed.of(error, model_id)
     elapsed = round((perf_counter() - begun) * 1000, 1)
     return {"pred_proba": None, **reply.to_wire(), "elapsed_ms": elapsed}
 

@@ -19,7 +19,7 @@ from app.observability import logs
 from app.producer.http.body import encode_message, read_json_body
 from app.producer.http.raw_route import RawRoute, body_schema, document_body
 from app.producer.http.strict_route import problem_responses
-from app.producer.rpc.client import parse_reply
+from app.producer.rpc.replies import read_prediction
 from app.producer.schemas.requests import ParallelBody
 from app.producer.schemas.responses import ParallelAnswer
 from app.producer.services import Services
@@ -164,7 +164,7 @@ async def _ask(services: Services, call: _Call, name: str) -> _Branch:
     reply: bytes | errors.WarrenError
     try:
         model = (name, call.dataset_id)
-        reply = await services.predictions.ask(model, call.bodies[name], call.seconds)
+        reply = await services.predictions.predict(model, call.bodies[name], call.seconds)
     except errors.WarrenError as error:
         logger.info("model %s: %s: %s", name, error.type, error.detail)
         reply = error
@@ -186,8 +186,8 @@ async def _combined(how: ensemble.CombineMethod, replies: list[bytes], count: in
     head = {"status": JobStatus.COMPLETED, "combine": how, "of": len(replies)}
 
     def work() -> bytes:
-        read_ones = [parse_reply(reply) for reply in replies]
-        answers = [{**each.fields, "model_id": each.model_id} for each in read_ones]
+        predicted = [read_prediction(reply) for reply in replies]
+        answers = [{**each.members(), "model_id": each.model_id} for each in predicted]
         return json.dumps({**head, **combine(how, answers, count)}, allow_nan=False).encode()
 
     try:

@@ -84,7 +84,7 @@ async def invocations(request: Request) -> Response:
         with (
             logs.log_task(logger, job_id, f"predict model={model[0]}") if job_id else nullcontext()
         ):
-            answer = await services.predictions.ask(model, whole)
+            answer = await services.predictions.predict(model, whole)
     return Response(answer, media_type=JSON_MEDIA_TYPE)
 
 

@@ -16,12 +16,11 @@ from app.amqp.async_reconnect import run_with_reconnect
 from app.amqp.connection import ConnectionParameters
 from app.amqp.rpc_connection import BLOCKED_DETAIL, RpcConnection, open_rpc_connection
 from app.concurrency import fail
+from app.producer.rpc.replies import read_reply
 from app.protocol.replies import Reply
-from app.protocol.types import JSON_MEDIA_TYPE, JobStatus
+from app.protocol.types import JSON_MEDIA_TYPE
 
 log = logging.getLogger(__name__)
-
-_COMPLETED = b'{"status":"%s",' % JobStatus.COMPLETED.encode()
 
 _Reply = asyncio.Future[bytes]
 
@@ -98,7 +97,7 @@ class RpcClient:
                     await confirm
                     if not replied and not reply.done():  # an unroutable message is back by now
                         return None
-                    return parse_reply(await reply)
+                    return read_reply(await reply)
             except TimeoutError:
                 if confirm.cancelled():
                     raise errors.BrokerUnavailable(f"no confirm within {wait:g} s") from None
@@ -159,21 +158,3 @@ class RpcClient:
             self._connection = None
             connection.fail_confirms("RabbitMQ was lost before it confirmed the job")
             self._fail_replies("RabbitMQ was lost during the call")
-
-
-def ensure_success(body: bytes) -> bytes:
-    """Return a reply unchanged; parse it only to raise its error, unless it begins as a success."""
-    if not body.startswith(_COMPLETED):
-        parse_reply(body)
-    return body
-
-
-def parse_reply(body: bytes) -> Reply:
-    """Return the reply that a body holds. Raises the error in it."""
-    try:
-        reply = Reply.decode(body)
-    except errors.Malformed as error:
-        raise errors.WarrenError(f"a consumer sent no valid reply: {error}") from None
-    if reply.status is JobStatus.ERROR:
-        raise errors.from_wire(reply.fields["error"])
-    return reply

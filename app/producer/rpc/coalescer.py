@@ -1,8 +1,8 @@
-"""Calls that begin in the same turn of the event loop travel as one message.
+"""Send calls that begin in the same iteration of the event loop as one message.
 
-In it they share what a way through the broker costs, which is more than all the rest. A lonely call
-waits for nobody, and its message is an ordinary one. Calls to different models do not share: one
-may have to be loaded first.
+They share the cost of one round trip through the broker, which exceeds all other costs. A call that
+begins while no other is in flight is sent at once, as an ordinary message. Calls to different
+models are not mixed, because one model may have to be loaded first.
 """
 
 import asyncio
@@ -12,95 +12,95 @@ from itertools import chain
 
 from app import errors
 from app.concurrency import fail, succeed
-from app.producer.rpc.client import RpcClient, ensure_success, parse_reply
+from app.producer.rpc.client import RpcClient
+from app.producer.rpc.replies import ensure_success, read_reply
 from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
 
 log = logging.getLogger(__name__)
 
-MAX_LINES = 64  # with more of them in a message, other consumers would have none
+MAX_LINES = 64  # more of them in one message would leave the other consumers idle
 MAX_BYTES = 100_000
 
 _Call = tuple[bytes, asyncio.Future[bytes]]
 
 
 class Coalescer:
-    """Asks the consumers of one queue. It lives on one event loop."""
+    """Calls the consumers of one queue. It belongs to one event loop."""
 
     def __init__(self, rpc: RpcClient, queue: str, deadline: float) -> None:
-        """Each call is given up `deadline` seconds after it was sent."""
+        """Give each call `deadline` seconds to be answered."""
         self._rpc = rpc
         self._queue = queue
         self._deadline = deadline
-        self._turn: dict[Hashable, list[_Call]] = {}
-        self._under_way = 0
-        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds them weakly
+        self._waiting: dict[Hashable, list[_Call]] = {}  # for the end of this iteration
+        self._in_flight = 0  # messages
+        self._tasks: set[asyncio.Task[None]] = set()  # because the loop refers to them weakly
 
-    async def ask(self, model: Hashable, body: bytes) -> bytes:
-        """Return the reply to a JSON request, as it came; `model` tells with whom it may share.
+    async def call(self, model: Hashable, body: bytes) -> bytes:
+        """Return the reply to a JSON request, unparsed; only calls of one `model` are coalesced.
 
         Raises what `RpcClient.call` does, or the error that the reply tells of.
         """
         self._rpc.check()
-        reply = await (self._together(model, body) if self._under_way else self._send(body))
-        if not reply:  # there was no room for it beside the others
+        reply = await (self._coalesced(model, body) if self._in_flight else self._send(body))
+        if not reply:  # the message of replies had no room for it
             reply = await self._send(body)
         return ensure_success(reply)
 
-    async def _together(self, model: Hashable, body: bytes) -> bytes:
-        """Wait for who else asks in this turn."""
+    async def _coalesced(self, model: Hashable, body: bytes) -> bytes:
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[bytes] = loop.create_future()
-        if not self._turn:
-            loop.call_soon(self._end_turn)
-        self._turn.setdefault(model, []).append((body, answer))
-        return await answer
+        reply: asyncio.Future[bytes] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._flush)
+        self._waiting.setdefault(model, []).append((body, reply))
+        return await reply
 
-    def _end_turn(self) -> None:
-        turn, self._turn = self._turn, {}
-        for calls in chain.from_iterable(map(_chunks, turn.values())):
-            task = asyncio.create_task(self._share(calls))
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for calls in chain.from_iterable(map(_chunks, waiting.values())):
+            task = asyncio.create_task(self._send_together(calls))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _share(self, calls: list[_Call]) -> None:
-        """Send some calls as one message, and hand out what comes back."""
+    async def _send_together(self, calls: list[_Call]) -> None:
+        """Send calls as one message, and give each caller its reply or the error."""
         try:
-            replies = await self._lines([body for body, _ in calls])
-        except Exception as error:  # a bug, too, must not leave anybody waiting
+            replies = await self._replies([body for body, _ in calls])
+        except Exception as error:  # a bug, too, must not leave callers waiting
             if not isinstance(error, errors.WarrenError):
                 log.exception("calls of %s failed", self._queue)
                 error = errors.WarrenError()
-            for _, answer in calls:
-                fail(answer, errors.from_wire(error.to_wire()))
+            for _, reply in calls:
+                fail(reply, errors.from_wire(error.to_wire()))
         else:
-            for (_, answer), reply in zip(calls, replies, strict=True):
-                succeed(answer, reply)
+            for (_, reply), body in zip(calls, replies, strict=True):
+                succeed(reply, body)
 
-    async def _lines(self, bodies: list[bytes]) -> list[bytes]:
+    async def _replies(self, bodies: list[bytes]) -> list[bytes]:
         if len(bodies) == 1:
             return [await self._send(bodies[0])]
-        # A line break can only stand between the tokens of JSON, where a space does as well.
-        whole = b"\n".join(body.replace(b"\n", b" ") for body in bodies)
-        reply = await self._send(whole, NDJSON_MEDIA_TYPE)
+        # JSON has line breaks only between its tokens, where a space means the same.
+        message = b"\n".join(body.replace(b"\n", b" ") for body in bodies)
+        reply = await self._send(message, NDJSON_MEDIA_TYPE)
         lines = reply.split(b"\n")
         if len(lines) != len(bodies):
-            parse_reply(reply)  # an error of them all, or else
+            read_reply(reply)  # raises the error of the whole message, if it is one
             raise errors.WarrenError(f"{len(lines)} replies came to {len(bodies)} requests")
         return lines
 
     async def _send(self, body: bytes, content_type: str = JSON_MEDIA_TYPE) -> bytes:
-        self._under_way += 1
+        self._in_flight += 1
         try:
             return await self._rpc.call(self._queue, body, self._deadline, content_type)
         finally:
-            self._under_way -= 1
+            self._in_flight -= 1
 
 
-def _chunks(turn: list[_Call]) -> Iterator[list[_Call]]:
-    """Split what came for one model into messages that are not too large."""
+def _chunks(waiting: list[_Call]) -> Iterator[list[_Call]]:
+    """Split the calls of one model into messages within the limits."""
     calls: list[_Call] = []
     size = 0
-    for call in turn:
+    for call in waiting:
         if calls and (len(calls) == MAX_LINES or size + len(call[0]) > MAX_BYTES):
             yield calls
             calls, size = [], 0

@@ -1,23 +1,25 @@
-"""Which models were asked through this producer of late, and how they answered."""
+"""Count recent predictions by model, for the health report."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
 from app import errors
 
 MOST_MODELS = 1000
-SECONDS = 900.0  # not asked for so long, a model is in use no longer
+SECONDS = 900.0  # a model that gets no call for so long is no longer in use
 
-# No word about the model: the request was wrong, or it never came as far as that.
+# Errors that say nothing about the model: the request was wrong, or never reached it.
 _NO_ANSWER = (errors.Invalid, errors.TooLarge, errors.Overloaded, errors.BrokerUnavailable)
 _NO_MODEL = (errors.NotFound, errors.NotReady)
 
 
 @dataclass(slots=True)
 class ModelUsage:
-    """How a model was used. `error` is the last one, `ok` whether its last answer was none.
+    """How a model answered its calls.
 
-    `elapsed` is of the last answer, in seconds; `at` is when it came, by the monotonic clock.
+    `ok` tells whether the last answer was a success, `elapsed` how many seconds it took, and `at`
+    when it came, by the tracker's clock. `error` is the detail of the last error.
     """
 
     calls: int = 0
@@ -31,30 +33,32 @@ class ModelUsage:
 class ModelUsageTracker:
     """Counts calls by model, for at most `MOST_MODELS`."""
 
-    def __init__(self) -> None:
-        """Nothing was asked yet."""
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        """Start without calls. `clock` returns monotonic seconds."""
+        self.clock = clock
         self._uses: dict[str, ModelUsage] = {}
 
     def answered(self, model_id: str, began: float) -> None:
-        """Count a call that began at `began`, by the monotonic clock, and was answered now."""
+        """Count a call that began at `began`, by the clock, and was answered now."""
         use = self._uses.get(model_id) or self._added(model_id)
         use.calls += 1
         use.ok = True
-        use.at = now = monotonic()
+        use.at = now = self.clock()
         use.elapsed = now - began
 
     def failed(
         self, model_id: str, began: float, error: errors.WarrenError, *, hurried: bool = False
     ) -> None:
-        """Count a call that failed; what the caller did wrong is no failure of the model.
+        """Count a call that failed now; only a failure of the model counts among its errors.
 
-        Nor is that it was too slow for a `hurried` caller, who gave it less time than it has.
+        A missed deadline is none if the caller was `hurried`: it gave the model less time than the
+        model has.
         """
         if isinstance(error, _NO_MODEL):
             return
         use = self._uses.get(model_id) or self._added(model_id)
         use.calls += 1
-        use.at = now = monotonic()
+        use.at = now = self.clock()
         hurried = hurried and isinstance(error, errors.DeadlineExceeded)
         if not hurried and not isinstance(error, _NO_ANSWER):
             use.errors += 1
@@ -63,8 +67,8 @@ class ModelUsageTracker:
             use.error = error.detail
 
     def recent(self) -> dict[str, ModelUsage]:
-        """Return what was used within the last `SECONDS`, and forget the rest."""
-        since = monotonic() - SECONDS
+        """Return the models that got a call within the last `SECONDS`, and forget the others."""
+        since = self.clock() - SECONDS
         self._uses = {name: use for name, use in self._uses.items() if use.at >= since}
         return self._uses
 

@@ -1,5 +1,4 @@
 import json
-import math
 from typing import Any
 
 import pytest
@@ -8,9 +7,8 @@ from hypothesis import strategies as st
 
 from app import errors
 from app.protocol.estimators import ESTIMATORS
-from app.protocol.replies import Reply
 from app.protocol.requests import PredictRequest, TrainingSpec, TrainRequest
-from app.protocol.types import LATEST, MAX_ROWS, JobStatus
+from app.protocol.types import LATEST, MAX_ROWS
 from app.protocol.validation import parse_request
 from app.settings import MIN_FIT_MEMORY
 from app.strict_json import loads
@@ -385,65 +383,3 @@ def test_one_row_and_many_rows_read_alike():
 
     assert one.rows == [{"a": 1}]
     assert many.rows == [{"a": 1}, {"a": 2}]
-
-
-@given(
-    st.builds(
-        Reply,
-        status=st.sampled_from(JobStatus),
-        model_id=st.none() | ids,
-        fields=st.dictionaries(text, json_values, max_size=3).map(
-            lambda fields: {
-                name: value
-                for name, value in fields.items()
-                if name not in ("status", "model_id", "error")
-            }
-        ),
-    ).filter(lambda reply: reply.status is not JobStatus.ERROR)
-)
-def test_a_reply_survives_the_wire(reply):
-    assert Reply.decode(reply.encode()) == reply
-
-
-def test_an_error_reply_tells_of_the_error():
-    reply = Reply.error(errors.NotReady(None, "in training", state="TASK_RUNNING"), "m")
-
-    assert json.loads(reply.encode()) == {
-        "status": "TASK_ERROR",
-        "model_id": "m",
-        "error": {"type": "not_ready", "detail": "in training", "state": "TASK_RUNNING"},
-    }
-    assert Reply.decode(reply.encode()) == reply
-
-
-def test_the_status_of_a_reply_is_its_name():
-    assert json.loads(Reply(JobStatus.RECEIVED, "m").encode()) == {
-        "status": "TASK_RECEIVED",
-        "model_id": "m",
-    }
-
-
-@pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_a_reply_never_holds_what_is_no_json(number):
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        Reply(JobStatus.COMPLETED, "m", {"prediction": number}).encode()
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"[]",
-        b"null",
-        b"{}",
-        b'{"status": "DONE"}',
-        b'{"status": []}',
-        b'{"status": null}',
-        b'{"status": "TASK_ERROR"}',
-        b'{"status": "TASK_ERROR", "error": "text"}',
-        b'{"status": "TASK_ERROR", "error": null}',
-    ],
-)
-def test_what_is_no_reply_is_malformed(body):
-    with pytest.raises(errors.Malformed):
-        Reply.decode(body)

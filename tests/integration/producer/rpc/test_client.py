@@ -11,8 +11,9 @@ from app import errors
 from app.amqp.connection import connection_parameters
 from app.amqp.pika_callbacks import open_channel
 from app.amqp.topology import MAX_MESSAGE_BYTES, PREDICT_ASYNC_QUEUE, PREDICT_QUEUE, TRAIN_QUEUE
-from app.producer.rpc.client import RpcClient, parse_reply
-from app.protocol.replies import Reply
+from app.producer.rpc.client import RpcClient
+from app.producer.rpc.replies import read_prediction
+from app.protocol.replies import Failed, Predicted, Reply
 from app.protocol.types import NDJSON_MEDIA_TYPE, JobStatus
 from devstack.rabbitmq_node import SERVER_FOLDERS
 from tests.support.taking import take
@@ -95,8 +96,8 @@ async def raised(call: Awaitable[object]) -> BaseException:
     return caught.value
 
 
-def completed(**fields):
-    return Reply(JobStatus.COMPLETED, "m", fields)
+def completed(prediction=None):
+    return Predicted("m", prediction=prediction)
 
 
 async def test_a_call_is_answered(settings, consumer):
@@ -161,20 +162,7 @@ async def test_calls_that_are_answered_in_reverse_order_get_their_own_answers(se
         answering = asyncio.to_thread(answer_all)
         *replies, _ = await asyncio.gather(*calls, answering)
 
-    assert [parse_reply(reply).fields["prediction"] for reply in replies] == list(range(200))
-
-
-def test_a_reply_that_tells_of_no_error_is_read():
-    assert parse_reply(completed(prediction=1.5).encode()) == completed(prediction=1.5)
-
-
-def test_an_error_that_is_replied_is_raised_where_it_is_read():
-    error = errors.NotReady(None, "in training", state="TASK_RUNNING")
-
-    with pytest.raises(errors.NotReady) as caught:
-        parse_reply(Reply.error(error, "m").encode())
-
-    assert caught.value.to_wire() == error.to_wire()
+    assert [read_prediction(reply).prediction for reply in replies] == list(range(200))
 
 
 NO_REPLIES = [
@@ -185,14 +173,6 @@ NO_REPLIES = [
     b'{"status": NaN}',
     b'{"status": "TASK_ERROR"}',
 ]
-
-
-@pytest.mark.parametrize("body", NO_REPLIES)
-def test_what_is_no_reply_is_an_error_where_it_is_read(body):
-    with pytest.raises(errors.WarrenError) as caught:
-        parse_reply(body)
-
-    assert type(caught.value) is errors.WarrenError
 
 
 async def test_a_call_that_nobody_answers_ends_at_its_deadline(settings, consumer):
@@ -329,7 +309,7 @@ async def test_a_job_that_is_refused_within_the_wait_raises(settings, consumer):
     async with connected(settings) as client:
         job = asyncio.create_task(client.submit(TRAIN_QUEUE, b"{}", "m", LONG))
         (message,) = await asyncio.to_thread(consumer.take, 1, TRAIN_QUEUE)
-        consumer.answer(message, Reply.error(error, "m"))
+        consumer.answer(message, Failed.of(error, "m"))
 
         assert (await raised(job)).to_wire() == error.to_wire()
 

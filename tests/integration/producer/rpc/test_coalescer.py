@@ -14,8 +14,9 @@ from app.amqp.topology import PREDICT_QUEUE
 from app.consumer.handlers.predict import PredictHandler
 from app.consumer.ndjson_batch import split_requests
 from app.consumer.threaded_consumer import ThreadedConsumer
-from app.producer.rpc.client import RpcClient, parse_reply
+from app.producer.rpc.client import RpcClient
 from app.producer.rpc.coalescer import MAX_LINES, Coalescer
+from app.producer.rpc.replies import read_prediction
 from tests.support import frames
 from tests.support.fakes import HandlerOf, at_once, delivery
 
@@ -109,12 +110,12 @@ def predicted(value, name="ridge"):
 async def test_two_hundred_who_ask_at_once_share_a_few_messages(settings, handler):
     async with coalescing(settings) as coalescer:
         names = [("ridge", "linear_regression")[number % 2] for number in range(200)]
-        calls = [coalescer.ask(name, asks(number, name)) for number, name in enumerate(names)]
+        calls = [coalescer.call(name, asks(number, name)) for number, name in enumerate(names)]
         answers = await asyncio.gather(*calls)
 
     for number, (name, answer) in enumerate(zip(names, answers, strict=True)):
-        assert parse_reply(answer).model_id == f"numeric-{name}"
-        assert parse_reply(answer).fields["prediction"] == predicted(number, name)
+        assert read_prediction(answer).model_id == f"numeric-{name}"
+        assert read_prediction(answer).prediction == predicted(number, name)
     # The first one waits for nobody; the others share by model.
     assert len(handler.lines) == 1 + 2 * ceil(100 / MAX_LINES)
     assert sum(handler.lines) == 200
@@ -126,7 +127,7 @@ async def test_among_two_hundred_each_gets_their_own_error(settings, handler):
         bodies = [asks(number, bad.get(number, "ridge")) for number in range(200)]
         bodies[9] = json.dumps({"model_id": "ridge", "input_data": {}}).encode()
         answers = await asyncio.gather(
-            *(coalescer.ask("ridge", body) for body in bodies), return_exceptions=True
+            *(coalescer.call("ridge", body) for body in bodies), return_exceptions=True
         )
 
     kinds = Counter(type(each) for each in answers)
@@ -134,8 +135,8 @@ async def test_among_two_hundred_each_gets_their_own_error(settings, handler):
     assert type(answers[7]) is errors.NotFound
     assert answers[9].extra["field"] == "input_data.a"
     assert answers[70].extra["field"] == "model_id"
-    assert parse_reply(answers[199]).model_id == "numeric-ridge"
-    assert parse_reply(answers[198]).fields["prediction"] == predicted(198)
+    assert read_prediction(answers[199]).model_id == "numeric-ridge"
+    assert read_prediction(answers[198]).prediction == predicted(198)
 
 
 async def test_what_has_no_room_in_one_reply_is_answered_all_the_same(settings, consume):
@@ -148,19 +149,19 @@ async def test_what_has_no_room_in_one_reply_is_answered_all_the_same(settings, 
 
     async with coalescing(settings) as coalescer:
         asked = json.dumps(body).encode()
-        answers = await asyncio.gather(*(coalescer.ask("ridge", asked) for _ in range(5)))
+        answers = await asyncio.gather(*(coalescer.call("ridge", asked) for _ in range(5)))
 
-    expected = pytest.approx(parse_reply(alone.body).fields["prediction"])
-    assert [parse_reply(answer).fields["prediction"] for answer in answers] == [expected] * 5
+    expected = pytest.approx(read_prediction(alone.body).prediction)
+    assert [read_prediction(answer).prediction for answer in answers] == [expected] * 5
     assert handler.lines[:2] == [1, 4]
     assert set(handler.lines[2:]) == {1}
 
 
 async def test_one_who_asks_alone_sends_a_plain_message_that_expires(settings, handler):
     async with coalescing(settings) as coalescer:
-        assert parse_reply(await coalescer.ask("ridge", asks(1.0))).fields[
-            "prediction"
-        ] == predicted(1.0)
+        assert read_prediction(await coalescer.call("ridge", asks(1.0))).prediction == predicted(
+            1.0
+        )
 
     (message,) = handler.messages
     assert (message.is_ndjson, message.body) == (False, asks(1.0))

@@ -11,7 +11,7 @@ from app import errors
 from app.amqp.message import Disposition
 from app.consumer.handlers.predict import PredictHandler
 from app.inference.trained_model import TrainedModel
-from app.protocol.replies import Reply
+from app.protocol.replies import parse_reply
 from app.protocol.types import JobStatus
 from tests.support import frames
 from tests.support.fakes import delivery
@@ -68,7 +68,7 @@ def asks(*model_ids, **changes):
 def statuses(message):
     """The status in each line of the only reply."""
     (reply,) = message.channel.published
-    return [Reply.decode(line).status for line in reply.body.split(b"\n")]
+    return [parse_reply(line).status for line in reply.body.split(b"\n")]
 
 
 def resume(later):

@@ -1,16 +1,19 @@
 import asyncio
+import gc
 import json
+import weakref
 
 import pytest
 
 from app import errors
 from app.producer.rpc.coalescer import MAX_BYTES, MAX_LINES, Coalescer
-from app.protocol.replies import Reply
-from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, JobStatus
+from app.protocol.replies import Failed, Predicted
+from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
 
 pytestmark = pytest.mark.anyio
 
 MODEL = "m"
+BUSY = b'"busy"'
 
 
 @pytest.fixture
@@ -20,22 +23,27 @@ def anyio_backend():
 
 def answered(body):
     """The reply of a consumer that predicts the request itself."""
-    return Reply(JobStatus.COMPLETED, "m", {"prediction": json.loads(body)}).encode()
+    return Predicted("m", prediction=json.loads(body)).encode()
 
 
 def refused(error):
-    return Reply.error(error, "m").encode()
+    return Failed.of(error, "m").encode()
 
 
 class FakeRpc:
-    """Writes down each message, and has `reply` answer each line of it."""
+    """Writes down each message, and has `reply` answer each line of it.
+
+    `sent` messages wait while `gate` is clear; `BUSY` waits until `busy` is set, and is not noted.
+    """
 
     def __init__(self):
         self.sent = []
         self.reply = answered
         self.away = None
+        self.failed = False
         self.gate = asyncio.Event()
         self.gate.set()
+        self.busy = asyncio.Event()
 
     @property
     def kinds(self):
@@ -51,8 +59,12 @@ class FakeRpc:
 
     async def call(self, queue, body, deadline, content_type=JSON_MEDIA_TYPE):
         assert (queue, deadline) == ("q", 10.0)
+        if body == BUSY:
+            await self.busy.wait()
+            return answered(body)
         self.sent.append((content_type, body))
         await self.gate.wait()
+        self.failed = self.away is not None
         self.check()
         lines = body.split(b"\n") if content_type == NDJSON_MEDIA_TYPE else [body]
         return b"\n".join(map(self.reply, lines))
@@ -64,11 +76,14 @@ async def rpc(anyio_backend):
 
 
 @pytest.fixture
-def coalescer(rpc):
-    """One that has a call under way, so that others gather."""
-    busy = Coalescer(rpc, "q", 10.0)
-    busy._under_way = 1
-    return busy
+async def coalescer(rpc):
+    """One with a call in flight, so that others are coalesced."""
+    coalescer = Coalescer(rpc, "q", 10.0)
+    call = asyncio.create_task(coalescer.call("another", BUSY))
+    await asyncio.sleep(0)
+    yield coalescer
+    rpc.busy.set()
+    assert await call == answered(BUSY)
 
 
 @pytest.fixture
@@ -79,7 +94,7 @@ def idle(rpc):
 async def asked(coalescer, bodies):
     """Ask in one turn of the loop; return the answers and the errors."""
     return await asyncio.gather(
-        *(coalescer.ask(MODEL, body) for body in bodies), return_exceptions=True
+        *(coalescer.call(MODEL, body) for body in bodies), return_exceptions=True
     )
 
 
@@ -103,14 +118,14 @@ async def test_the_calls_of_a_turn_are_one_message_and_get_their_own_answers(rpc
 async def test_a_lonely_call_is_a_plain_message(rpc, coalescer):
     body = b'{\n "a": 1\n}'
 
-    assert await coalescer.ask(MODEL, body) == answered(body)
+    assert await coalescer.call(MODEL, body) == answered(body)
 
     assert rpc.sent == [(JSON_MEDIA_TYPE, body)]
 
 
 async def test_a_call_waits_for_no_other_while_none_is_under_way(rpc, idle):
     rpc.gate.clear()
-    calls = [asyncio.create_task(idle.ask(MODEL, body)) for body in numbers(4)]
+    calls = [asyncio.create_task(idle.call(MODEL, body)) for body in numbers(4)]
     await asyncio.sleep(0)  # a turn
 
     assert rpc.sent == [(JSON_MEDIA_TYPE, b"0")]
@@ -118,11 +133,10 @@ async def test_a_call_waits_for_no_other_while_none_is_under_way(rpc, idle):
     rpc.gate.set()
     assert [await call for call in calls] == [answered(body) for body in numbers(4)]
     assert rpc.sent == [(JSON_MEDIA_TYPE, b"0"), (NDJSON_MEDIA_TYPE, b"1\n2\n3")]
-    assert idle._under_way == 0
 
 
 async def test_calls_to_different_models_share_no_message(rpc, coalescer):
-    asks = [coalescer.ask(model, body) for model in "ab" for body in numbers(2)]
+    asks = [coalescer.call(model, body) for model in "ab" for body in numbers(2)]
 
     assert await asyncio.gather(*asks) == [answered(body) for body in numbers(2) * 2]
 
@@ -195,7 +209,7 @@ async def test_a_line_that_is_no_reply_fails_alone(rpc, coalescer, line):
 async def test_a_prediction_that_is_written_otherwise_is_handed_on_as_it_came(rpc, coalescer):
     rpc.reply = lambda body: b'{ "prediction": 1, "status": "TASK_COMPLETED" }'
 
-    assert await coalescer.ask(MODEL, b"1") == b'{ "prediction": 1, "status": "TASK_COMPLETED" }'
+    assert await coalescer.call(MODEL, b"1") == b'{ "prediction": 1, "status": "TASK_COMPLETED" }'
 
 
 def each_has_its_own(found, error):
@@ -296,7 +310,7 @@ async def test_a_bug_leaves_nobody_waiting(rpc, coalescer, caplog):
 @pytest.mark.parametrize("sent", [False, True])
 async def test_a_caller_that_goes_away_harms_nobody(rpc, coalescer, sent):
     rpc.gate.clear()
-    calls = [asyncio.create_task(coalescer.ask(MODEL, body)) for body in numbers(3)]
+    calls = [asyncio.create_task(coalescer.call(MODEL, body)) for body in numbers(3)]
     await asyncio.sleep(0)  # all three have asked
     await until(lambda: bool(rpc.sent) >= sent)
     calls[1].cancel()
@@ -306,22 +320,22 @@ async def test_a_caller_that_goes_away_harms_nobody(rpc, coalescer, sent):
 
     assert (first, last) == (answered(b"0"), answered(b"2"))
     assert isinstance(gone, asyncio.CancelledError)
-    assert await coalescer.ask(MODEL, b"3") == answered(b"3")
+    assert await coalescer.call(MODEL, b"3") == answered(b"3")
 
 
 async def test_nothing_happens_when_all_callers_of_an_error_have_gone(rpc, coalescer):
     rpc.gate.clear()
-    calls = [asyncio.create_task(coalescer.ask(MODEL, body)) for body in numbers(3)]
+    calls = [asyncio.create_task(coalescer.call(MODEL, body)) for body in numbers(3)]
     await until(lambda: rpc.sent)
     for call in calls:
         call.cancel()
     await asyncio.wait(calls)
     rpc.away = errors.BrokerUnavailable()
     rpc.gate.set()
-    await until(lambda: not coalescer._tasks)
+    await until(lambda: rpc.failed)
 
     rpc.away = None
-    assert await coalescer.ask(MODEL, b"3") == answered(b"3")
+    assert await coalescer.call(MODEL, b"3") == answered(b"3")
 
 
 async def test_while_the_broker_is_away_nothing_is_sent(rpc, coalescer):
@@ -333,12 +347,41 @@ async def test_while_the_broker_is_away_nothing_is_sent(rpc, coalescer):
     assert rpc.sent == []
 
     rpc.away = None
-    assert await coalescer.ask(MODEL, b"1") == answered(b"1")
+    assert await coalescer.call(MODEL, b"1") == answered(b"1")
 
 
-async def test_nothing_is_kept_of_calls_that_have_ended(coalescer):
-    await asked(coalescer, numbers(200))
-    await until(lambda: not coalescer._tasks)
+class Model:
+    """A key that can be watched until nothing refers to it."""
 
-    assert coalescer._turn == {}
-    assert coalescer._under_way == 1
+
+def ended_tasks():
+    """All tasks of this process that have ended and are still referred to."""
+    return {each for each in gc.get_objects() if isinstance(each, asyncio.Task) and each.done()}
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_nothing_is_kept_of_calls_that_have_ended(rpc, coalescer, away):
+    before, model = ended_tasks(), Model()
+    calls = [asyncio.create_task(coalescer.call(model, body)) for body in numbers(200)]
+    await asyncio.sleep(0)  # all have asked
+    rpc.away = errors.BrokerUnavailable() if away else None
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(each, Exception) for each in found) is away
+    rpc.away, kept = None, weakref.ref(model)
+    del model, calls, found
+    await asyncio.sleep(0)
+    gc.collect()
+
+    assert kept() is None
+    assert ended_tasks() <= before
+
+
+async def test_a_call_after_all_others_have_ended_waits_for_no_other(rpc, idle):
+    await asked(idle, numbers(200))
+    rpc.sent.clear()
+
+    call = asyncio.create_task(idle.call(MODEL, b"1"))
+    await asyncio.sleep(0)
+
+    assert rpc.sent == [(JSON_MEDIA_TYPE, b"1")]
+    assert await call == answered(b"1")

@@ -5,10 +5,9 @@ import pytest
 
 from app import errors
 from app.amqp.topology import INVOKE_QUEUE, PREDICT_QUEUE
-from app.producer.rpc import router, usage
 from app.producer.rpc.router import MAX_REMEMBERED, PredictionRouter
-from app.protocol.replies import Reply
-from app.protocol.types import JSON_MEDIA_TYPE, JobStatus
+from app.protocol.replies import Failed, Predicted
+from app.protocol.types import JSON_MEDIA_TYPE
 
 pytestmark = pytest.mark.anyio
 
@@ -19,13 +18,17 @@ def anyio_backend():
 
 
 class FakeRpc:
-    """Writes down each call; `replies` holds by queue what is answered, `None` for no answer."""
+    """Writes down each call; `replies` holds by queue what is answered, `None` for no answer.
+
+    Each call takes `seconds` by the clock `now`, and no time in truth.
+    """
 
     def __init__(self):
         self.sent = []
+        self.now, self.seconds = 0.0, 0.0
         self.replies = {
-            PREDICT_QUEUE: Reply(JobStatus.COMPLETED, "m", {"prediction": 1}),
-            INVOKE_QUEUE: Reply(JobStatus.COMPLETED, "m", {"prediction": 2}),
+            PREDICT_QUEUE: Predicted("m", prediction=1),
+            INVOKE_QUEUE: Predicted("m", prediction=2),
         }
 
     def check(self):
@@ -33,6 +36,7 @@ class FakeRpc:
 
     async def call(self, queue, body, deadline, content_type=JSON_MEDIA_TYPE):
         self.sent.append((queue, deadline))
+        self.now += self.seconds
         reply = self.replies[queue]
         if reply is None:
             await asyncio.Event().wait()
@@ -52,12 +56,12 @@ def predictions(rpc):
 
 
 async def ask(predictions, model_id="m", **how):
-    return json.loads(await predictions.ask((model_id, None), b"{}", **how))["prediction"]
+    return json.loads(await predictions.predict((model_id, None), b"{}", **how))["prediction"]
 
 
 def elsewhere(**extra):
     error = errors.WrongQueue("model_id", "elsewhere", **extra)
-    return Reply.error(error, "m")
+    return Failed.of(error, "m")
 
 
 async def test_a_model_answers_by_the_queue_of_predictions(rpc, predictions):
@@ -111,7 +115,7 @@ async def test_no_other_queue_is_believed_nor_any_deadline(rpc, predictions, ext
 
 async def test_errors_of_the_other_queue_are_raised(rpc, predictions):
     predictions.remember("m", 20.0)
-    rpc.replies[INVOKE_QUEUE] = Reply.error(errors.EndpointFailed("it said 500"), "m")
+    rpc.replies[INVOKE_QUEUE] = Failed.of(errors.EndpointFailed("it said 500"), "m")
 
     with pytest.raises(errors.EndpointFailed, match="it said 500"):
         await ask(predictions)
@@ -146,21 +150,14 @@ async def test_a_model_that_is_slower_than_it_may_be_does_not_work(rpc, predicti
     assert (use.calls, use.errors, use.ok) == (3, 3, False)
 
 
-async def test_what_the_first_way_takes_is_missing_at_the_second(rpc, predictions, monkeypatch):
-    now = 0.0
+@pytest.mark.parametrize(("seconds", "left"), [(2.0, 1.25), (0.5, 0.0), (None, 10.0)])
+async def test_what_the_first_way_takes_is_missing_at_the_second(rpc, seconds, left):
+    rpc.seconds = 0.75
+    rpc.replies[PREDICT_QUEUE] = elsewhere(queue=INVOKE_QUEUE, seconds=5.0)
 
-    async def slow(queue, body, deadline, content_type=JSON_MEDIA_TYPE):
-        nonlocal now
-        now += 0.75
-        return await FakeRpc.call(rpc, queue, body, deadline, content_type)
+    await ask(PredictionRouter(rpc, 10.0, clock=lambda: rpc.now), seconds=seconds)
 
-    monkeypatch.setattr(router, "monotonic", lambda: now)
-    monkeypatch.setattr(rpc, "call", slow)
-    for seconds, left in ((2.0, 1.25), (0.5, 0.0), (None, 10.0)):
-        predictions = PredictionRouter(rpc, 10.0)
-        rpc.replies[PREDICT_QUEUE] = elsewhere(queue=INVOKE_QUEUE, seconds=5.0)
-        await ask(predictions, seconds=seconds)
-        assert rpc.sent[-1] == (INVOKE_QUEUE, left)
+    assert rpc.sent == [(PREDICT_QUEUE, 10.0), (INVOKE_QUEUE, left)]
 
 
 async def test_what_is_remembered_is_bounded(predictions):
@@ -184,7 +181,7 @@ async def test_calls_are_counted_by_the_model_that_answered(rpc, predictions):
 
 async def test_the_last_answer_says_whether_a_model_works(rpc, predictions):
     good = rpc.replies[PREDICT_QUEUE]
-    rpc.replies[PREDICT_QUEUE] = Reply.error(errors.Corrupt("sha256 differs"), "m")
+    rpc.replies[PREDICT_QUEUE] = Failed.of(errors.Corrupt("sha256 differs"), "m")
     with pytest.raises(errors.Corrupt):
         await ask(predictions)
     use = predictions.usage.recent()["m"]
@@ -213,26 +210,9 @@ async def test_what_says_nothing_of_a_model_changes_nothing_but_the_count(rpc, p
 
 @pytest.mark.parametrize("error", [errors.NotFound, errors.NotReady])
 async def test_what_is_no_model_is_not_in_use(rpc, predictions, error):
-    rpc.replies[PREDICT_QUEUE] = Reply.error(error("no"), "m")
+    rpc.replies[PREDICT_QUEUE] = Failed.of(error("no"), "m")
 
     with pytest.raises(error):
         await ask(predictions)
 
     assert predictions.usage.recent() == {}
-
-
-async def test_what_is_counted_is_bounded_and_forgotten(predictions, monkeypatch):
-    now = 0.0
-    monkeypatch.setattr(usage, "monotonic", lambda: now)
-    counted = usage.ModelUsageTracker()
-    for number in range(usage.MOST_MODELS + 5):
-        now = number / 1000
-        counted.answered(str(number), now)
-    assert len(counted.recent()) == usage.MOST_MODELS
-    assert min(map(int, counted.recent())) == 5
-
-    now += usage.SECONDS - 0.0015
-    assert {int(name) for name in counted.recent()} == {
-        usage.MOST_MODELS + 3,
-        usage.MOST_MODELS + 4,
-    }

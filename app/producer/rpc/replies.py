@@ -1,0 +1,36 @@
+"""Read the replies of consumers, as far as that is needed."""
+
+from app import errors
+from app.protocol.replies import Failed, Predicted, Reply, parse_reply
+from app.protocol.types import JobStatus
+
+_COMPLETED = b'{"status":"%s",' % JobStatus.COMPLETED.encode()
+
+
+def ensure_success(body: bytes) -> bytes:
+    """Return a reply unparsed if it begins like a success. Raises what `read_reply` does."""
+    if not body.startswith(_COMPLETED):
+        read_reply(body)
+    return body
+
+
+def read_reply(body: bytes) -> Reply:
+    """Parse a reply.
+
+    Raises the error that the reply tells of, or `errors.WarrenError` if it is no reply.
+    """
+    try:
+        reply = parse_reply(body)
+    except errors.Malformed as error:
+        raise errors.WarrenError(f"a consumer sent no valid reply: {error}") from None
+    if isinstance(reply, Failed):
+        raise errors.from_wire(reply.error)
+    return reply
+
+
+def read_prediction(body: bytes) -> Predicted:
+    """Parse a reply that holds a prediction. Raises what `read_reply` does."""
+    reply = read_reply(body)
+    if not isinstance(reply, Predicted):
+        raise errors.WarrenError(f"a consumer sent {reply.status} instead of a prediction")
+    return reply
