@@ -179,7 +179,7 @@ def _check_raw_output(output: Any, count: int, spec: OnnxManifest) -> None:
         field = "manifest.output.name" if spec.labels is None else "manifest.labels"
         raise errors.Invalid(
             field,
-            f"for {count} at a time the output's shape is {list(output.shape)}; it must be {wanted}",
+            f"for {count} at a time the output has shape {list(output.shape)}, not {wanted}",
         )
     if spec.output.holds == "probabilities" and not _are_probabilities(output):
         raise errors.Invalid(
