@@ -1,6 +1,6 @@
-"""Combine the answers of many models to the same question.
+"""Combine the predictions of several models for the same inputs.
 
-A label's probability stands under `str(label)`, because JSON keys are text.
+Probabilities are keyed by `str(label)`, because JSON keys are text.
 """
 
 from collections import Counter
@@ -11,11 +11,11 @@ from typing import Any, Literal, NamedTuple
 
 from app import errors
 
-CombineMethod = Literal["mean", "vote", "max_proba"]  # ways to combine the answers of many models
+CombineMethod = Literal["mean", "vote", "max_proba"]
 
 
 class BranchAnswer(NamedTuple):
-    """What a model answered to one row or image; `pred_proba` is None if it said none."""
+    """A model's prediction for one row or image; `pred_proba` is None if it gave none."""
 
     model_id: str
     prediction: Any
@@ -23,10 +23,11 @@ class BranchAnswer(NamedTuple):
 
 
 def combine(how: CombineMethod, answers: list[dict[str, Any]], count: int | None) -> dict[str, Any]:
-    """Return the fields that some replies make together; of lists, row by row.
+    """Combine the answers of several models; return the fields of the combined answer.
 
-    `answers` hold `model_id`, `prediction` and perhaps `pred_proba`, lists of `count` unless that
-    is None. Raises `errors.Invalid` for what cannot be combined.
+    `answers` have `model_id`, `prediction` and perhaps `pred_proba`, the last two as lists of
+    `count`, combined row by row, unless `count` is None. Raises `errors.Invalid` for answers that
+    the method cannot combine.
     """
     if count is None:
         return _COMBINE[how]([_whole(answer) for answer in answers])
@@ -36,11 +37,11 @@ def combine(how: CombineMethod, answers: list[dict[str, Any]], count: int | None
 
 
 def mean(answers: list[BranchAnswer]) -> dict[str, Any]:
-    """Return the mean of numbers, or the mean probability of each label and the likeliest one.
+    """Return the mean of numbers, or each label's mean probability and the most probable label.
 
-    A label that a model does not name has no probability there: one that it does not know, or of
-    an uploaded model with more than 100 labels one that is not among its five likeliest.
-    `pred_proba` of numbers is the prediction again.
+    A label that a model does not name counts with probability 0: the model does not know it, or it
+    is an uploaded model with more than 100 labels, which names only the five most probable ones.
+    `pred_proba` of numbers repeats the prediction.
     """
     if all(_is_number(each.prediction) and not _has_labels(each) for each in answers):
         value = _mean([each.prediction for each in answers])
@@ -53,13 +54,13 @@ def mean(answers: list[BranchAnswer]) -> dict[str, Any]:
 
 
 def vote(answers: list[BranchAnswer]) -> dict[str, Any]:
-    """Return the label that most models predict, and how many predict each.
+    """Return the label that most models predict, and the number of votes for each.
 
-    Of as many the likelier one by all their probabilities, or else the one that came first.
+    A tie goes to the label with the larger mean probability, then to the first one.
     """
     for each in answers:
         if not isinstance(each.prediction, str | bool | int):
-            raise _refused("vote", each, "labels: text, booleans or whole numbers")
+            raise _unsuited("vote", each, "labels: text, booleans or whole numbers")
     votes = Counter(_key(each.prediction) for each in answers)
     known = [each.pred_proba for each in answers if _has_labels(each)]
 
@@ -72,7 +73,7 @@ def vote(answers: list[BranchAnswer]) -> dict[str, Any]:
 
 
 def max_proba(answers: list[BranchAnswer]) -> dict[str, Any]:
-    """Return the answer of the model that is most certain of its own, and which one that is."""
+    """Return the answer with the largest probability of all models, and the id of its model."""
     certain = [max(each.values()) for each in _probabilities("max_proba", answers)]
     best = answers[certain.index(max(certain))]
     return {
@@ -94,12 +95,12 @@ def _whole(answer: dict[str, Any]) -> BranchAnswer:
 
 
 def _rows(answer: dict[str, Any], count: int) -> list[BranchAnswer]:
-    """Split an answer to many rows."""
+    """Split an answer to `count` rows into one answer for each."""
     model_id = answer["model_id"]
     shares = answer.get("pred_proba")
     lists = [answer.get("prediction"), [None] * count if shares is None else shares]
     if any(not isinstance(each, list) or len(each) != count for each in lists):
-        raise errors.Invalid("combine", f"model {model_id} did not answer with {count} predictions")
+        raise errors.Invalid("combine", f"model {model_id} did not return {count} predictions")
     return [BranchAnswer(model_id, *each) for each in zip(*lists, strict=True)]
 
 
@@ -107,7 +108,7 @@ def _probabilities(how: CombineMethod, answers: list[BranchAnswer]) -> list[dict
     for each in answers:
         if not _has_labels(each):
             numbers = "only numbers, or " if how == "mean" else ""
-            raise _refused(how, each, f"{numbers}a probability for each label")
+            raise _unsuited(how, each, f"{numbers}a probability for each label")
     return [each.pred_proba for each in answers]
 
 
@@ -122,20 +123,20 @@ def _is_number(value: object) -> bool:
     return abs(value) <= float_info.max
 
 
-def _refused(how: CombineMethod, answer: BranchAnswer, wanted: str) -> errors.Invalid:
+def _unsuited(how: CombineMethod, answer: BranchAnswer, wanted: str) -> errors.Invalid:
     return errors.Invalid(
         "combine",
-        f"{how} takes {wanted}, and model {answer.model_id} answered otherwise",
+        f"{how} needs {wanted}, but the answer of model {answer.model_id} is of another kind",
     )
 
 
 def _key(label: object) -> tuple[str, Any]:
-    """Tell 1 from True, which Python takes for the same."""
+    """Return a key that differs for 1 and True, which are equal in Python."""
     return type(label).__name__, label
 
 
 def _mean(values: list[float]) -> float:
-    """Return the mean, which lies between the least and the largest whatever rounding does."""
+    """Return the mean, kept between the smallest and the largest value despite rounding."""
     try:
         value = fsum(values) / len(values)
     except OverflowError:
@@ -144,7 +145,7 @@ def _mean(values: list[float]) -> float:
 
 
 def _label(name: str, answers: list[BranchAnswer]) -> Any:
-    """Return the label of a name, of the type that the models' predictions have."""
+    """Return the label with the text `name`, in the type of the models' predictions."""
     for each in answers:
         if str(each.prediction) == name:
             return each.prediction

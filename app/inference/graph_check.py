@@ -1,4 +1,4 @@
-"""Whether an ONNX graph has the inputs and the output of a manifest, in the right shapes."""
+"""Check that an ONNX graph has the inputs and the output of a manifest, in the right shapes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,13 +7,13 @@ from app import errors
 from app.inference.uploaded_model import DTYPES
 from app.models.manifest import Input, OnnxManifest, Preprocessing
 
-NO_ZIPMAP = "export it without ZipMap (of skl2onnx: options={'zipmap': False})"
+NO_ZIPMAP = "export it without ZipMap (skl2onnx: options={'zipmap': False})"
 
-Known = dict[str, Any]  # inputs or outputs by name, as onnxruntime describes them
+Known = dict[str, Any]  # inputs or outputs of a graph by name, as onnxruntime describes them
 
 
 def check_inputs(spec: OnnxManifest, known: Known) -> None:
-    """Raise `errors.Invalid` unless the graph takes what `spec` gives it, and no more."""
+    """Raise `errors.Invalid` unless the inputs of the graph are exactly those of `spec`."""
     for n, each in enumerate(spec.inputs):
         _check_input(each, known, f"manifest.inputs.{n}")
     if more := sorted(known.keys() - {each.name for each in spec.inputs}):
@@ -29,14 +29,14 @@ def _check_input(wanted: Input, known_inputs: Known, field: str) -> None:
     if known.type not in DTYPES or (wanted.image and known.type == "tensor(int64)"):
         raise errors.Invalid(
             f"{field}.name",
-            f"the graph's input {wanted.name} is a {known.type}; it may be a tensor of float, "
-            "double or, of features, int64",
+            f"the graph's input {wanted.name} is a {known.type}; it may be a tensor of float or "
+            "double, and for features also of int64",
         )
     if known.shape and isinstance(known.shape[0], int) and known.shape[0] != 1:
         raise errors.Invalid(
             f"{field}.name",
-            f"the graph takes batches of {known.shape[0]} and no other; leave the first dimension "
-            "free, or make it 1",
+            f"the graph takes only batches of {known.shape[0]}; leave the first dimension free, or "
+            "make it 1",
         )
     if wanted.image:
         _check_image(wanted.image, known, f"{field}.image")
@@ -64,7 +64,7 @@ def _check_image(wanted: Preprocessing, known: Any, field: str) -> None:
 
 
 def check_output(spec: OnnxManifest, outputs: Known) -> None:
-    """Raise `errors.Invalid` unless the graph has the output, of numbers, one for each label."""
+    """Raise `errors.Invalid` unless the graph has the output of `spec`: numbers, one per label."""
     field = "manifest.output.name"
     known = outputs.get(spec.output.name)
     if known is None:
@@ -73,7 +73,7 @@ def check_output(spec: OnnxManifest, outputs: Known) -> None:
         raise errors.Invalid(field, f"the output {known.name} is a {known.type}; {NO_ZIPMAP}")
     if known.type not in (*DTYPES, "tensor(int32)", "tensor(float16)"):
         raise errors.Invalid(
-            field, f"the output {known.name} is a {known.type}, and not of numbers"
+            field, f"the output {known.name} is a {known.type}, which is not of numbers"
         )
     if spec.labels and len(known.shape) == 2 and _differ(known.shape[1:], [len(spec.labels)]):
         raise errors.Invalid(
@@ -83,7 +83,7 @@ def check_output(spec: OnnxManifest, outputs: Known) -> None:
 
 
 def _differ(known: Iterable[Any], wanted: list[int]) -> bool:
-    """Tell whether a graph's dimensions, of which some are free, exclude those wanted."""
+    """Tell whether a graph's fixed dimensions differ from those wanted."""
     return any(isinstance(k, int) and k != w for k, w in zip(known, wanted, strict=True))
 
 
@@ -95,6 +95,6 @@ def _has(names: Iterable[str]) -> str:
     return f"it has {short(', '.join(names))}"
 
 
-def short(said: object) -> str:
-    """Return the beginning of a text, on one line."""
-    return " ".join(str(said).split())[:500]
+def short(text: object) -> str:
+    """Return the first 500 characters of a text, on one line."""
+    return " ".join(str(text).split())[:500]

@@ -1,6 +1,6 @@
-"""From base64 to pixels: JPEG and PNG. The only module that knows Pillow.
+"""Decode images, base64 of JPEG or PNG, to pixels and tensors; only this module imports Pillow.
 
-What came from outside is looked at before it is decoded: its format, its size, its pixels' kind.
+The format, the size and the pixel mode are checked in the header, before any pixel is decoded.
 """
 
 import base64
@@ -18,11 +18,11 @@ from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 from app import errors
 from app.models.manifest import Preprocessing
 
-MAX_SIDE = 20_000  # pixels: scaling a long and narrow image takes memory in between
+MAX_SIDE = 20_000  # pixels, because scaling a long and narrow image takes much memory
 Pixels = npt.NDArray[np.uint8]
 
-Image.MAX_IMAGE_PIXELS = None  # `decode` has a limit of its own, and this one only warns
-PngImagePlugin.MAX_TEXT_MEMORY = 4_000_000  # bytes of text and profiles, unpacked
+Image.MAX_IMAGE_PIXELS = None  # only warns; `decode` has a limit of its own
+PngImagePlugin.MAX_TEXT_MEMORY = 4_000_000  # bytes of text and profiles, decompressed
 
 _FORMATS = ("JPEG", "PNG")
 _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}
@@ -40,15 +40,15 @@ _TURNS = {  # of EXIF's orientations
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_PNG_DEPTH = 24  # where a PNG says how many bits a channel has
-_quiet_lock = threading.Lock()
+_PNG_DEPTH = 24  # the offset of a PNG's bits per channel
+_warnings_lock = threading.Lock()
 
 
 def decode(image: str, wanted: Preprocessing, max_pixels: int, field: str = "image_data") -> Pixels:
-    """Return an image as the model sees it, RGB [H, W, 3], before its numbers are scaled.
+    """Return an image as RGB pixels [height, width, 3] of the size in `wanted`.
 
     Transparent pixels become white, grey ones RGB, and an EXIF orientation is applied. Raises
-    `errors.Invalid`, and `TooLarge` for more than `max_pixels`, both with `field`.
+    `errors.Invalid`, and `TooLarge` for more than `max_pixels`, both for the field `field`.
     """
     try:
         file = base64.b64decode(image, validate=True)
@@ -58,14 +58,17 @@ def decode(image: str, wanted: Preprocessing, max_pixels: int, field: str = "ima
         raise errors.Invalid(field, "empty")
     opened, turn = _open(file, max_pixels, field)
     try:
-        return _shaped(_rgb(opened), turn, wanted)
-    except Exception as error:  # noqa: BLE001  Pillow's own classes share no base but this
-        raise errors.Invalid(field, f"it is broken: {error}") from None
+        return _resized(_rgb(opened), turn, wanted)
+    except Exception as error:  # noqa: BLE001  Pillow's errors have no common base class
+        raise errors.Invalid(field, f"the image is broken: {error}") from None
 
 
 def tensor(pixels: Pixels, wanted: Preprocessing) -> npt.NDArray[np.float32]:
-    """Return images [N, H, W, 3] as the float32 tensor that the model takes."""
-    if wanted.channels == "BGR":  # `mean` and `std` are in the order of the channels
+    """Return RGB images [images, height, width, 3] as the model's float32 input tensor.
+
+    It has 4 dimensions, in the layout that `wanted` names.
+    """
+    if wanted.channels == "BGR":  # before `mean` and `std`, which have the order of the channels
         pixels = pixels[..., ::-1]
     mean, std = np.array(wanted.mean, np.float32), np.array(wanted.std, np.float32)
     values = (pixels / np.float32(255) - mean) / std
@@ -73,8 +76,8 @@ def tensor(pixels: Pixels, wanted: Preprocessing) -> npt.NDArray[np.float32]:
 
 
 def _open(file: bytes, max_pixels: int, field: str) -> tuple[Image.Image, int]:
-    """Read the header; return the image, of which nothing is decoded, and its orientation."""
-    with _quiet():
+    """Read and check the header; return the image, not decoded yet, and its EXIF orientation."""
+    with _ignored_warnings():
         try:
             opened = Image.open(io.BytesIO(file), formats=_FORMATS)
             turn = _orientation(opened) if "exif" in opened.info else 1
@@ -82,17 +85,17 @@ def _open(file: bytes, max_pixels: int, field: str) -> tuple[Image.Image, int]:
             raise errors.Invalid(
                 field, "neither a JPEG nor a PNG, or its header is broken"
             ) from None
-        except Exception as error:  # noqa: BLE001  as above
+        except Exception as error:  # noqa: BLE001  see `decode`
             raise errors.Invalid(field, f"its header is broken: {error}") from None
     width, height = opened.size
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise errors.TooLarge(
             field,
-            f"{width} x {height} pixels are more than {max_pixels:,}, or than {MAX_SIDE:,} a side",
+            f"{width} x {height} pixels are more than {max_pixels:,}, or {MAX_SIDE:,} a side",
             limit=max_pixels,
         )
     if opened.format == "PNG" and getattr(opened, "is_animated", False):
-        raise errors.Invalid(field, "it is animated")
+        raise errors.Invalid(field, "the image is animated")
     if opened.mode not in _MODES or (opened.format == "PNG" and file[_PNG_DEPTH] == 16):
         mode = "16 bits a channel" if opened.format == "PNG" else opened.mode
         raise errors.Invalid(
@@ -102,16 +105,16 @@ def _open(file: bytes, max_pixels: int, field: str) -> tuple[Image.Image, int]:
 
 
 def _orientation(opened: Image.Image) -> int:
-    """Return EXIF's number for how to turn the image; 1, not at all, if that cannot be read."""
+    """Return EXIF's number of the orientation, 1 (upright) if it cannot be read."""
     try:
         turn = opened.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # noqa: BLE001  as above
+    except Exception:  # noqa: BLE001  see `decode`
         return 1
     return turn if isinstance(turn, int) else 1
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """Decode; return the image as RGB, transparent pixels on white."""
+    """Decode the image to RGB, transparent pixels on white."""
     image.load()
     if not image.has_transparency_data:
         return image.convert("RGB")
@@ -121,25 +124,25 @@ def _rgb(image: Image.Image) -> Image.Image:
     return below
 
 
-def _shaped(image: Image.Image, turn: int, wanted: Preprocessing) -> Pixels:
-    """Turn, scale and cut."""
+def _resized(image: Image.Image, turn: int, wanted: Preprocessing) -> Pixels:
+    """Apply the orientation, scale the image and crop it."""
     if turn in _TURNS:
         image = image.transpose(_TURNS[turn])
     height, width = wanted.size
     box = None
     if wanted.resize is not None:
-        # As if the whole were scaled and its middle cut out; but then a narrow one could be huge.
+        # Crop first, then scale: a narrow image that is scaled as a whole could become huge.
         short = min(image.size)
         scaled = [int(wanted.resize * side / short) for side in image.size]
-        box = _middle(image.size, scaled, (width, height))
+        box = _center_box(image.size, scaled, (width, height))
     resized = image.resize((width, height), _FILTERS[wanted.interpolation], box)
     return np.asarray(resized)
 
 
-def _middle(
+def _center_box(
     size: tuple[int, int], scaled: list[int], wanted: tuple[int, int]
 ) -> tuple[float, float, float, float]:
-    """Return the part of an image that is the middle, of size `wanted`, once it is `scaled`."""
+    """Return the box of an image that becomes the center, of size `wanted`, of the scaled one."""
     ends: list[tuple[float, float]] = []
     for side, long, cut in zip(size, scaled, wanted, strict=True):
         begin = round((long - cut) / 2)
@@ -149,7 +152,7 @@ def _middle(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Ignore what Pillow warns of in a header; `warnings` is not made for threads."""
-    with _quiet_lock, warnings.catch_warnings(action="ignore"):
+def _ignored_warnings() -> Iterator[None]:
+    """Ignore Pillow's warnings about a header, one thread at a time: `warnings` is global."""
+    with _warnings_lock, warnings.catch_warnings(action="ignore"):
         yield

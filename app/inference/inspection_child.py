@@ -1,8 +1,8 @@
-"""Look at an uploaded model before it is anybody's: `python -m app.inspection FILE < MANIFEST`.
+"""Inspect an uploaded model: `python -m app.inference.inspection_child FILE < MANIFEST`.
 
-Writes `{}` or `{"error": {...}}` to stdout. It is a process of its own because the file may be made
-to harm: whatever it does to memory, time or the process itself ends here. From the moment it has
-read the file, this process can open no other, nor a socket.
+Writes `{}` or `{"error": {...}}` to stdout. It is a process of its own because the file may be
+malicious: the process has limits of memory and time, and after it has read the file, it can open
+neither files nor sockets.
 """
 
 import json
@@ -10,7 +10,7 @@ import os
 import resource
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,19 +29,19 @@ from app.inference.uploaded_model import MAX_IMAGES_PER_RUN, UploadedModel
 from app.models.manifest import OnnxManifest
 from app.protocol.requests import PredictionInputs
 
-SECONDS = 60  # of processor time, and by the parent's clock
-MEMORY = 2_000_000_000  # bytes, with the libraries, on top of some copies of the file
+CPU_SECONDS = 60
+MEMORY = 2_000_000_000  # bytes, with the libraries, on top of `COPIES` times the file
 COPIES = 4
-LOADED = 200_000_000  # bytes that a model may keep, on top of some copies of its file
+LOADED = 200_000_000  # bytes that a loaded model may take, on top of `LOADED_COPIES` times its file
 LOADED_COPIES = 3
 NICENESS = 10
-ROWS = 2  # in the trial run: one row tells nothing about the batch
+ROWS = 2  # of the trial run, because one row shows nothing about batches
 
 _NEEDS_MEMORY = f"it needs more than {MEMORY / 1e6:,.0f} MB of memory"
 
 
 def main(path: str) -> None:
-    """Write the verdict on one file."""
+    """Inspect the file at `path`; write the verdict to stdout."""
     file, manifest = Path(path).read_bytes(), sys.stdin.buffer.read()
     _memory_file()
     _confine(len(file))
@@ -52,17 +52,20 @@ def main(path: str) -> None:
         verdict = {"error": error.to_wire()}
     except MemoryError:
         verdict = {"error": errors.Invalid("model", _NEEDS_MEMORY).to_wire()}
-    except Exception as error:  # noqa: BLE001  a file that is made to harm may find one of any kind
+    except Exception as error:  # noqa: BLE001  a malicious file may cause an error of any kind
         traceback.print_exc()
-        verdict = {"error": errors.Invalid("model", f"it cannot be looked at: {error!r}").to_wire()}
+        detail = (
+            f"it cannot be inspected: {short(error)}" if str(error) else "it cannot be inspected"
+        )
+        verdict = {"error": errors.Invalid("model", detail).to_wire()}
     sys.stdout.write(json.dumps(verdict))
 
 
 def _confine(size: int) -> None:
-    """Give up what a look at a file of `size` bytes does not need."""
+    """Limit this process to what the inspection of a file of `size` bytes needs."""
     os.nice(NICENESS)
     bound = MEMORY + COPIES * size
-    limits = {"DATA": bound, "CPU": SECONDS, "CORE": 0, "FSIZE": 0, "NOFILE": 0}
+    limits = {"DATA": bound, "CPU": CPU_SECONDS, "CORE": 0, "FSIZE": 0, "NOFILE": 0}
     for name, most in limits.items():
         which = getattr(resource, f"RLIMIT_{name}")
         _, hard = resource.getrlimit(which)
@@ -70,8 +73,13 @@ def _confine(size: int) -> None:
         resource.setrlimit(which, (most, most))
 
 
-def check(file: bytes, spec: OnnxManifest) -> None:
-    """Raise `errors.Invalid` that says why a file cannot serve as `spec` says."""
+def check(
+    file: bytes, spec: OnnxManifest, load: Callable[..., UploadedModel] = UploadedModel
+) -> None:
+    """Raise `errors.Invalid` unless the ONNX file can serve predictions as `spec` describes it.
+
+    `load` makes the model of the trial run.
+    """
     _check_file(file)
     before = _resident()
     try:
@@ -79,37 +87,37 @@ def check(file: bytes, spec: OnnxManifest) -> None:
     except errors.Corrupt as error:
         raise errors.Invalid("model", f"onnxruntime cannot load it: {_cause(error)}") from None
     grown, most = _resident() - before, LOADED + LOADED_COPIES * len(file)
-    if grown > most:  # the cache counts models by their files
+    if grown > most:  # the model cache counts the bytes of files
         raise errors.Invalid(
             "model",
-            f"loaded, it keeps {grown / 1e6:,.0f} MB of memory, and for a file of its size "
+            f"loaded, it takes {grown / 1e6:,.0f} MB of memory, but for a file of its size at most "
             f"{most / 1e6:,.0f} MB are allowed; perhaps it builds large constants",
         )
     graph_check.check_inputs(spec, {each.name: each for each in session.get_inputs()})
     graph_check.check_output(spec, {each.name: each for each in session.get_outputs()})
     del session
-    _try(UploadedModel("it", file, spec, max_pixels=1), spec)
+    _try(load("it", file, spec, max_pixels=1), spec)
 
 
-@cache  # opened before `_confine`, after which nothing can be
+@cache  # called before `_confine`, after which no file can be opened
 def _memory_file() -> int | None:
-    """Return the descriptor of the file that tells this process's memory; only Linux has it."""
+    """Return the descriptor of the file with this process's memory use; None where it has none."""
     path = "/proc/self/statm"
     return os.open(path, os.O_RDONLY) if Path(path).exists() else None
 
 
 def _resident() -> int:
-    """Return how much memory this process has in hand, in bytes; 0 where nothing tells."""
+    """Return the resident memory of this process in bytes; 0 on systems without `/proc`."""
     file = _memory_file()
     return int(os.pread(file, 100, 0).split()[1]) * resource.getpagesize() if file else 0
 
 
 def _check_file(file: bytes) -> None:
-    """Check the format itself; onnxruntime then infers types and shapes once more."""
+    """Check that the file is valid ONNX in one piece."""
     try:
         model = onnx.load_model_from_string(file)
     except DecodeError:
-        raise errors.Invalid("model", "it is no ONNX file, or cut off") from None
+        raise errors.Invalid("model", "it is not an ONNX file, or it is truncated") from None
     if any(each.external_data or each.data_location for each in _tensors(model)):
         raise errors.Invalid(
             "model", "some of its data is in other files; save it as one (save_as_external_data)"
@@ -118,11 +126,11 @@ def _check_file(file: bytes) -> None:
     try:
         onnx.checker.check_model(file)
     except (onnx.checker.ValidationError, ValueError) as error:
-        raise errors.Invalid("model", f"it is no valid ONNX: {short(error)}") from None
+        raise errors.Invalid("model", f"it is not valid ONNX: {short(error)}") from None
 
 
 def _tensors(model: Message) -> Iterator[TensorProto]:
-    """Find all tensors: in graphs, attributes, subgraphs, functions, and wherever else."""
+    """Yield all tensors of a model: in graphs, attributes, subgraphs, functions and elsewhere."""
     waiting: list[Any] = [model]
     while waiting:
         each = waiting.pop()
@@ -134,62 +142,63 @@ def _tensors(model: Message) -> Iterator[TensorProto]:
 
 
 def _try(model: UploadedModel, spec: OnnxManifest) -> None:
-    """Ask the model about its sample, zeros or grey images: one, and several if it takes them."""
+    """Run the model on its sample, zeros or grey images: one, and then a batch if it takes any."""
     if spec.image and spec.image.image:
         height, width = spec.image.image.size
-        asked: list[Any] = [np.full((height, width, 3), 128, np.uint8)]
+        sample: list[Any] = [np.full((height, width, 3), 128, np.uint8)]
     else:
-        asked = [spec.sample or dict.fromkeys(spec.features, 0)]
+        sample = [spec.sample or dict.fromkeys(spec.features, 0)]
         try:
-            model.prepare(PredictionInputs(input_data=asked))
+            model.prepare(PredictionInputs(input_data=sample))
         except errors.Invalid as error:
             detail = error.detail.replace("input_data.0.", "").replace("input_data.", "")
             raise errors.Invalid("manifest.sample", detail) from None
     for count in sorted({1, model.batch(MAX_IMAGES_PER_RUN if spec.image else ROWS)}):
         try:
-            output = model.run(asked * count)
+            output = model.run(sample * count)
         except errors.DeadlineExceeded as error:
             raise errors.Invalid("model", error.detail) from None
-        except Exception as error:  # noqa: BLE001  onnxruntime's own classes share no base but this
+        except Exception as error:  # noqa: BLE001  onnxruntime's errors have no common base class
             what = "its sample" if count == 1 else f"{count} at a time (make its batch dimension 1)"
             raise errors.Invalid("model", f"it fails at {what}: {_cause(error)}") from None
-        _check_answer(output, count, spec)
-    if None in model.predict(asked):
+        _check_raw_output(output, count, spec)
+    if None in model.predict(sample):
         raise errors.Invalid(
-            "manifest.sample", "the model has no finite answer to it (or to zeros)"
+            "manifest.sample",
+            "the model has no finite prediction for it (without a sample: for zeros)",
         )
 
 
-def _check_answer(output: Any, count: int, spec: OnnxManifest) -> None:
+def _check_raw_output(output: Any, count: int, spec: OnnxManifest) -> None:
     if not isinstance(output, np.ndarray):
         raise errors.Invalid(
-            "manifest.output.name", f"the output is no tensor; {graph_check.NO_ZIPMAP}"
+            "manifest.output.name", f"the output is not a tensor; {graph_check.NO_ZIPMAP}"
         )
     wanted = [count] if spec.labels is None else [count, len(spec.labels)]
     if output.size != np.prod(wanted) or output.shape[:1] != (count,):
         field = "manifest.output.name" if spec.labels is None else "manifest.labels"
         raise errors.Invalid(
             field,
-            f"to {count} at a time the output is {list(output.shape)}, and {wanted} would fit",
+            f"for {count} at a time the output has shape {list(output.shape)}, not {wanted}",
         )
-    if spec.output.holds == "probabilities" and not _probable(output):
+    if spec.output.holds == "probabilities" and not _are_probabilities(output):
         raise errors.Invalid(
-            "manifest.output.holds", "what the model answers are no probabilities; logits, perhaps"
+            "manifest.output.holds", "the output is not probabilities; perhaps it is logits"
         )
 
 
-def _probable(output: npt.NDArray[Any]) -> bool:
-    near = 1e-3
+def _are_probabilities(output: npt.NDArray[Any]) -> bool:
+    tolerance = 1e-3
     finite = output[np.isfinite(output)]
-    return bool(((finite >= -near) & (finite <= 1 + near)).all())
+    return bool(((finite >= -tolerance) & (finite <= 1 + tolerance)).all())
 
 
 def _cause(error: Exception) -> str:
-    """Return what onnxruntime says, for people."""
-    said = str(error.__cause__ or error)
-    if "allocat" in said.lower() or "bad_alloc" in said:
+    """Return onnxruntime's message, or say plainly that memory was short."""
+    message = str(error.__cause__ or error)
+    if "allocat" in message.lower() or "bad_alloc" in message:
         return _NEEDS_MEMORY
-    return short(said)
+    return short(message)
 
 
 if __name__ == "__main__":

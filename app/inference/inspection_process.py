@@ -1,4 +1,4 @@
-"""Have an uploaded model looked at by a child process, `app.inspection`."""
+"""Inspect an uploaded model in a child process, `inspection_child`."""
 
 import asyncio
 import json
@@ -15,14 +15,15 @@ from app.models.manifest import OnnxManifest
 SECONDS = 60.0
 
 _ROOT = Path(__file__).parents[2]
-# What Python and its libraries need to be found; the child is not told where anything else is.
+# Python and its libraries need these. The child gets nothing else, above all no passwords.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 
-async def inspect(file: IO[bytes], spec: OnnxManifest) -> None:
-    """Raise `errors.Invalid` that says why a file cannot serve as `spec` says.
+async def inspect(file: IO[bytes], spec: OnnxManifest, seconds: float = SECONDS) -> None:
+    """Raise `errors.Invalid` unless the ONNX file can serve predictions as `spec` describes it.
 
-    `file` has to be a real one; the child opens it again.
+    `file` needs a file descriptor, which the child inherits. The child may take `seconds`. Raises
+    `errors.Unavailable` if no child can be started.
     """
     number = file.fileno()
     try:
@@ -37,11 +38,11 @@ async def inspect(file: IO[bytes], spec: OnnxManifest) -> None:
     except OSError as error:
         raise errors.Unavailable(f"no process could be started: {error.strerror}") from error
     try:
-        async with asyncio.timeout(SECONDS):
-            said, _ = await child.communicate(spec.model_dump_json().encode())
+        async with asyncio.timeout(seconds):
+            verdict, _ = await child.communicate(spec.model_dump_json().encode())
     except TimeoutError:
         raise errors.Invalid(
-            "model", f"to load and to try it took longer than {SECONDS:g} s"
+            "model", f"loading and trying it took longer than {seconds:g} s"
         ) from None
     finally:
         with suppress(ProcessLookupError):
@@ -49,13 +50,13 @@ async def inspect(file: IO[bytes], spec: OnnxManifest) -> None:
         await child.wait()
     if child.returncode:
         raise errors.Invalid("model", _cause(child.returncode))
-    if refused := json.loads(said).get("error"):
-        raise errors.from_wire(refused)
+    if wire := json.loads(verdict).get("error"):
+        raise errors.from_wire(wire)
 
 
 def _cause(code: int) -> str:
-    """Return why a child has ended that should not have."""
+    """Return the reason why a child died, from its exit code."""
     if code == -signal.SIGXCPU:
-        return f"to load and to try it took longer than {SECONDS:g} s"
-    name = signal.Signals(-code).name if code < 0 else f"status {code}"
+        return "loading and trying it took too much processor time"
+    name = signal.Signals(-code).name if code < 0 else f"exit status {code}"
     return f"the process that loaded and tried it died ({name}); it may need too much memory"

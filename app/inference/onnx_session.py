@@ -1,26 +1,26 @@
-"""onnxruntime sessions."""
+"""Load ONNX files into onnxruntime; only this module imports it."""
 
 import os
 
-# Without it, onnxruntime reports models and runs to Microsoft. Its own switch works only after the
-# import, which is too late.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-import onnxruntime
-
 from app import errors
+
+# onnxruntime reports to its maker as soon as it is imported, so this must come before the import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
 
 
 def load_session(onnx: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
-    """Load an ONNX file. Raises `errors.Corrupt`."""
+    """Load an ONNX file to run with so many threads. Raises `errors.Corrupt`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # what it fails at, it raises as well
+    options.log_severity_level = 4  # fatal only: errors are raised as well
     try:
         return onnxruntime.InferenceSession(onnx, options, ["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own classes share no base but this
+    except Exception as error:  # onnxruntime's errors have no common base class
         raise errors.Corrupt(f"the stored model cannot be loaded: {error}") from error
 
 
 def run_options() -> onnxruntime.RunOptions:
-    """Return the options of one run; another thread may end that by their `terminate`."""
+    """Return the options of one run; another thread can end it by setting `terminate`."""
     return onnxruntime.RunOptions()

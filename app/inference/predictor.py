@@ -1,4 +1,4 @@
-"""What every loaded model offers, and the checks of rows that they share."""
+"""The interface of loaded models, and the checks of rows that they share."""
 
 import json
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ Tensors = dict[str, npt.NDArray[Any]]
 
 
 class Predictor(Protocol):
-    """A model that can answer, of whatever kind; any number of threads may ask it."""
+    """A loaded model of any kind; any number of threads may use it. `bytes` is its file's size."""
 
     bytes: int
 
@@ -24,25 +24,29 @@ class Predictor(Protocol):
         """Return the model's id."""
 
     def prepare(self, inputs: PredictionInputs) -> list[Any]:
-        """Check and return what is asked, one by one. Raises `errors.Invalid` or `TooLarge`."""
+        """Check the inputs; return a list of rows or images for `predict`.
+
+        Raises `errors.Invalid` or `TooLarge`.
+        """
 
     def predict(self, prepared: list[Any]) -> list[Prediction | None]:
-        """Answer what `prepare` returned, be it of many requests, in its order.
+        """Return a prediction for each row or image that `prepare` returned, in their order.
 
-        A regressor answers `{"prediction": number, "pred_proba": the same}` (the second is the
-        older name), a classifier `{"prediction": label, "pred_proba": {label: probability}}`. None
-        stands where an answer would not be finite.
+        The list may join those of many requests. A regressor predicts `{"prediction": number,
+        "pred_proba": number}`, twice the same because `pred_proba` is its older name; a classifier
+        `{"prediction": label, "pred_proba": {label: probability}}`. A prediction that would not be
+        finite is None.
         """
 
 
 def refuse_images(inputs: PredictionInputs, model_id: str) -> None:
-    """Raise `errors.Invalid` if a model that takes rows is asked about images."""
+    """Raise `errors.Invalid` if the inputs of a model that takes rows are images."""
     if inputs.image_data is not None:
         raise errors.Invalid("image_data", f"model {model_id} takes rows, in input_data")
 
 
 def wrong_features(row: Row, names: list[str], model_id: str) -> errors.Invalid:
-    """Return the error of a row whose keys are not `names`."""
+    """Return the error of a row whose keys differ from the features `names`."""
     missing = [name for name in names if name not in row]
     extra = sorted(row.keys() - set(names))
     field = f"input_data.{(missing or extra)[0]}"
@@ -51,7 +55,7 @@ def wrong_features(row: Row, names: list[str], model_id: str) -> errors.Invalid:
 
 
 def describe_value(value: JsonValue) -> str:
-    """Return a value in a few words, for an error."""
+    """Describe a value in at most 80 characters, for an error."""
     match value:
         case list():
             return "a list"

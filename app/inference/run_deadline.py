@@ -1,4 +1,4 @@
-"""End what takes too long: a graph may have a loop that does not end with some input."""
+"""End runs of onnxruntime at a deadline: a graph may have a loop that never ends for some input."""
 
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ BEAT_SECONDS = 0.5
 
 
 class Run(Protocol):
-    """Something that goes on until it ends, or until it is told to."""
+    """The options of a run, which ends soon after `terminate` is set."""
 
     terminate: bool
 
@@ -21,44 +21,50 @@ class Run(Protocol):
 RunT = TypeVar("RunT", bound=Run)
 
 
-class _Watchdog:
-    """A thread that knows the end of each run. A thread for each would cost more than most runs."""
+class Watchdog:
+    """A thread that ends runs; one for all, because a thread costs more than most runs."""
 
-    def __init__(self) -> None:
-        """Start it."""
-        self.ends: dict[Run, float] = {}
-        self.begun = threading.Event()
-        threading.Thread(target=self._work, name="watch", daemon=True).start()
+    def __init__(self, beat_seconds: float = BEAT_SECONDS) -> None:
+        """Start the thread; while there are runs, it looks at their deadlines every beat."""
+        self._beat_seconds = beat_seconds
+        self._ends: dict[Run, float] = {}
+        self._begun = threading.Event()
+        threading.Thread(target=self._work, name="watchdog", daemon=True).start()
+
+    def __len__(self) -> int:
+        """Return the number of runs under way."""
+        return len(self._ends)
+
+    @contextmanager
+    def deadline(self, run: RunT, seconds: float) -> Iterator[RunT]:
+        """Set `terminate` of a run that takes longer than `seconds`.
+
+        Raises `errors.DeadlineExceeded` in place of the error by which the run then ends.
+        """
+        self._ends[run] = monotonic() + seconds
+        self._begun.set()
+        try:
+            yield run
+        except Exception:
+            if run.terminate:
+                raise errors.DeadlineExceeded(f"the model took longer than {seconds:g} s") from None
+            raise
+        finally:
+            del self._ends[run]
 
     def _work(self) -> None:
         while True:
-            self.begun.wait()
-            sleep(BEAT_SECONDS)
-            for run, end in list(self.ends.items()):
+            self._begun.wait()
+            sleep(self._beat_seconds)
+            for run, end in list(self._ends.items()):
                 if monotonic() > end:
                     run.terminate = True
-            self.begun.clear()
-            if self.ends:
-                self.begun.set()
+            self._begun.clear()
+            if self._ends:
+                self._begun.set()
 
 
 @cache
-def _watchdog() -> _Watchdog:
-    """Return the one of this process; not before it is needed, as a process may yet be forked."""
-    return _Watchdog()
-
-
-@contextmanager
-def run_deadline(run: RunT, seconds: float) -> Iterator[RunT]:
-    """Have a run end after `seconds`. Raises `errors.DeadlineExceeded` if that made it fail."""
-    watch = _watchdog()
-    watch.ends[run] = monotonic() + seconds
-    watch.begun.set()
-    try:
-        yield run
-    except Exception:
-        if run.terminate:
-            raise errors.DeadlineExceeded(f"the model took longer than {seconds:g} s") from None
-        raise
-    finally:
-        del watch.ends[run]
+def watchdog() -> Watchdog:
+    """Return the watchdog of this process; the first call starts it, after any fork."""
+    return Watchdog()

@@ -1,7 +1,4 @@
-"""Answer from ONNX: sessions, the checks of a row, batches.
-
-With `uploaded` this is all that knows onnxruntime.
-"""
+"""Predict with a trained model: check rows, run its ONNX graph, read the outputs."""
 
 from math import isfinite
 from typing import Any
@@ -25,7 +22,7 @@ from app.protocol.types import Row
 
 
 class TrainedModel:
-    """A trained model that can answer; any number of threads may ask it."""
+    """A loaded model that Warren trained; any number of threads may use it."""
 
     def __init__(self, onnx: bytes, threads: int = 1) -> None:
         """Load an ONNX file that holds a manifest. Raises `errors.Corrupt`."""
@@ -42,18 +39,18 @@ class TrainedModel:
 
     @property
     def model_id(self) -> str:
-        """Return the model's id, which its file tells."""
+        """Return the model's id, from the manifest in its file."""
         return self.manifest.model_id
 
     def prepare(self, inputs: PredictionInputs) -> list[Row]:
-        """Return the rows, checked. Raises `errors.Invalid`."""
+        """Check the rows and return them. Raises `errors.Invalid`."""
         refuse_images(inputs, self.model_id)
         for row in inputs.rows:
             self.check(row)
         return inputs.rows
 
     def check(self, row: Row) -> None:
-        """Raise `errors.Invalid` that names a feature missing, unknown or of a wrong type."""
+        """Raise `errors.Invalid` for a feature that is missing, unknown or of a wrong type."""
         if row.keys() != self._names:
             raise wrong_features(row, [f.name for f in self.manifest.features], self.model_id)
         for feature in self.manifest.features:
@@ -64,7 +61,7 @@ class TrainedModel:
                 raise errors.Invalid(field, f"expected {wanted}, not {given}")
 
     def predict(self, rows: list[Row]) -> list[Prediction | None]:
-        """Answer rows that `check` let pass, in one run, as `Predictor` says."""
+        """Predict for rows that `prepare` returned, in one run; see `Predictor`."""
         inputs: Tensors = {}
         if self._numbers:
             names = [f.name for f in self._numbers]
@@ -88,7 +85,10 @@ class TrainedModel:
         ]
 
     def run(self, inputs: Tensors) -> npt.NDArray[Any]:
-        """Return predictions [rows], or probabilities [rows, labels] of a classifier."""
+        """Run the graph: predictions [rows], or probabilities [rows, labels] of a classifier.
+
+        `inputs` are `number` and `text`, both [rows, columns].
+        """
         outputs: list[npt.NDArray[Any]] = self._session.run(None, inputs)
         return outputs[0].reshape(-1) if self.manifest.labels is None else outputs[1]
 
@@ -107,4 +107,4 @@ def _fits(value: JsonValue, feature: Feature) -> bool:
             return abs(value) <= _LARGEST
 
 
-_LARGEST = float(np.finfo(np.float32).max)  # the trees of scikit-learn compare in float32
+_LARGEST = float(np.finfo(np.float32).max)  # because scikit-learn's trees compare in float32

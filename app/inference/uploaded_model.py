@@ -1,4 +1,4 @@
-"""Answer from an ONNX model that was not trained here, as its manifest says to."""
+"""Predict with an uploaded ONNX model, as its manifest describes it."""
 
 import logging
 from math import isfinite
@@ -19,41 +19,56 @@ from app.inference.predictor import (
     refuse_images,
     wrong_features,
 )
-from app.inference.run_deadline import run_deadline
+from app.inference.run_deadline import watchdog
 from app.models.manifest import Label, OnnxManifest
 from app.protocol.requests import PredictionInputs
 from app.protocol.types import Row
 
 log = logging.getLogger(__name__)
 
-DTYPES: dict[str, type[np.number[Any]]] = {  # of inputs, as onnxruntime calls them
+DTYPES: dict[str, type[np.number[Any]]] = {  # by onnxruntime's names of the types of inputs
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
     "tensor(int64)": np.int64,
 }
-MAX_IMAGES_PER_RUN = 8  # images in one run
-MAX_BYTES = 256_000_000  # of one request's images as the model sees them; of a run, as floats
-MAX_LABELS = 100  # with more of them only the probabilities of the first are told
+MAX_IMAGES_PER_RUN = 8
+MAX_BYTES = 256_000_000  # of one request's images after scaling; of one run's images as floats
+MAX_LABELS = 100  # with more labels, a prediction has only the `TOP_LABELS` most probable ones
 TOP_LABELS = 5
-RUN_SECONDS = 15.0  # below two heartbeats: a small question is answered by a connection's thread
+RUN_SECONDS = 15.0  # below two heartbeats, because a connection's thread predicts small requests
 ALL_SECONDS = 300.0
 
 
 class UploadedModel:
-    """An uploaded model that can answer; any number of threads may ask it."""
+    """A loaded model that a client uploaded; any number of threads may use it."""
 
-    def __init__(self, model_id: str, onnx: bytes, spec: OnnxManifest, max_pixels: int) -> None:
-        """Load an ONNX file that `spec` describes. Raises `errors.Corrupt`."""
+    def __init__(
+        self,
+        model_id: str,
+        onnx: bytes,
+        spec: OnnxManifest,
+        max_pixels: int,
+        *,
+        run_seconds: float = RUN_SECONDS,
+        all_seconds: float = ALL_SECONDS,
+    ) -> None:
+        """Load an ONNX file that `spec` describes. Raises `errors.Corrupt`.
+
+        An image may have `max_pixels`. A run may take `run_seconds`, and all runs of a call of
+        `predict` together `all_seconds`.
+        """
         self._session = load_session(onnx)
         self.model_id = model_id
         self.bytes = len(onnx)
         self.spec = spec
         self._max_pixels = max_pixels
+        self._run_seconds = run_seconds
+        self._all_seconds = all_seconds
         self._image = spec.image.image if spec.image else None
         self._inputs = {each.name: each for each in self._session.get_inputs()}
         if absent := [each.name for each in spec.inputs if each.name not in self._inputs]:
             raise errors.Corrupt(f"the stored model has no input {', '.join(absent)}")
-        self.one_by_one = any(each.shape[:1] == [1] for each in self._inputs.values())
+        self.single_row = any(each.shape[:1] == [1] for each in self._inputs.values())
         self._dtypes = {
             feature: DTYPES[self._inputs[each.name].type]
             for each in spec.inputs
@@ -61,7 +76,10 @@ class UploadedModel:
         }
 
     def prepare(self, inputs: PredictionInputs) -> list[Any]:
-        """Return rows, checked, or images [H, W, 3]. Raises `errors.Invalid` or `TooLarge`."""
+        """Return checked rows, or images as pixels [height, width, 3].
+
+        Raises `errors.Invalid` or `TooLarge`.
+        """
         if self._image is None:
             refuse_images(inputs, self.model_id)
             for row in inputs.rows:
@@ -88,49 +106,51 @@ class UploadedModel:
         ]
 
     def predict(self, prepared: list[Any]) -> list[Prediction | None]:
-        """Answer what `prepare` let pass, as `Predictor` says.
+        """Predict for rows or images that `prepare` returned; see `Predictor`.
 
-        With more than `MAX_LABELS` labels an answer has only the most probable ones. None stands
-        also for what the graph fails at. Raises `errors.DeadlineExceeded` when a run takes longer
-        than `RUN_SECONDS`, or all of them longer than `ALL_SECONDS`.
+        With more than `MAX_LABELS` labels a prediction has only the most probable ones. It is None
+        also if the graph fails. Raises `errors.DeadlineExceeded` when a run takes longer than
+        `run_seconds`, or all runs longer than `all_seconds`.
         """
-        size, deadline = self.batch(len(prepared)), monotonic() + ALL_SECONDS
+        size, deadline = self.batch(len(prepared)), monotonic() + self._all_seconds
         answers: list[Prediction | None] = []
         for start in range(0, len(prepared), size):
-            answers += self._together(prepared[start : start + size], deadline)
+            answers += self._predict_together(prepared[start : start + size], deadline)
         return answers
 
     def run(self, prepared: list[Any]) -> npt.NDArray[Any]:
-        """Return the graph's output for some rows or images, as it is.
+        """Run the graph once for rows or images that `prepare` returned; return its raw output.
 
-        Raises `errors.DeadlineExceeded`, and whatever onnxruntime does.
+        Raises `errors.DeadlineExceeded`, and onnxruntime's own errors.
         """
-        with run_deadline(run_options(), RUN_SECONDS) as options:
+        with watchdog().deadline(run_options(), self._run_seconds) as options:
             outputs = self._session.run([self.spec.output.name], self._feeds(prepared), options)
             output: npt.NDArray[Any] = outputs[0]
         return output
 
     def batch(self, count: int) -> int:
-        """Return how many of so many go into one run."""
-        if self.one_by_one:
+        """Return how many of `count` rows or images go into one run."""
+        if self.single_row:
             return 1
         if self._image is None:
             return max(1, count)
         height, width = self._image.size
         return max(1, min(MAX_IMAGES_PER_RUN, MAX_BYTES // (height * width * 12)))
 
-    def _together(self, prepared: list[Any], deadline: float) -> list[Prediction | None]:
-        """Answer in one run, or each alone if that fails: one spoils none of the others."""
+    def _predict_together(self, prepared: list[Any], deadline: float) -> list[Prediction | None]:
+        """Predict in one run, or in a run for each if that fails, so that one fails alone."""
         if monotonic() > deadline:
-            raise errors.DeadlineExceeded(f"the model took longer than {ALL_SECONDS:g} s")
+            raise errors.DeadlineExceeded(f"the model took longer than {self._all_seconds:g} s")
         try:
             return self._read(self.run(prepared), len(prepared))
         except errors.WarrenError:
             raise
-        except Exception as error:  # noqa: BLE001  onnxruntime's own classes share no base but this
+        except Exception as error:  # noqa: BLE001  onnxruntime's errors have no common base class
             if len(prepared) > 1:
-                log.info("model %s fails at one of %d: %s", self.model_id, len(prepared), error)
-                return [answer for each in prepared for answer in self._together([each], deadline)]
+                log.info("model %s failed at one of %d: %s", self.model_id, len(prepared), error)
+                return [
+                    one for each in prepared for one in self._predict_together([each], deadline)
+                ]
             return [None]
 
     def _feeds(self, prepared: list[Any]) -> Tensors:
@@ -147,7 +167,7 @@ class UploadedModel:
         return feeds
 
     def _read(self, output: npt.NDArray[Any], count: int) -> list[Prediction | None]:
-        """Turn an output into answers, one for each of `count`."""
+        """Turn a raw output into `count` predictions."""
         labels = self.spec.labels
         if labels is None:
             numbers = output.reshape(count).tolist()
@@ -159,7 +179,7 @@ class UploadedModel:
         return [_classified(row, labels, shown) for row in values]
 
     def _check(self, row: Row) -> None:
-        """Raise `errors.Invalid` that names a feature missing, unknown or no number."""
+        """Raise `errors.Invalid` for a feature that is missing, unknown or not a number."""
         if row.keys() != self._dtypes.keys():
             raise wrong_features(row, list(self._dtypes), self.model_id)
         for name, dtype in self._dtypes.items():
@@ -172,7 +192,7 @@ class UploadedModel:
 
 def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the probabilities [rows, labels] of logits of the same shape."""
-    with np.errstate(invalid="ignore"):  # of infinities, which no answer is made of
+    with np.errstate(invalid="ignore"):  # from infinities, whose rows become None
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
@@ -181,10 +201,10 @@ def _classified(row: npt.NDArray[np.float64], labels: list[Label], shown: int) -
     if not np.isfinite(row).all():
         return None
     order = np.argsort(-row, kind="stable")[:shown].tolist()
-    told = sorted(order) if shown == len(labels) else order
+    listed = sorted(order) if shown == len(labels) else order
     return {
         "prediction": labels[order[0]],
-        "pred_proba": {str(labels[n]): float(row[n]) for n in told},
+        "pred_proba": {str(labels[n]): float(row[n]) for n in listed},
     }
 
 

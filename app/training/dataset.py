@@ -1,4 +1,4 @@
-"""A data set: the CSV file of a training, as a data frame."""
+"""Read the data set of a training, a CSV file, into a data frame."""
 
 import warnings
 from typing import Any
@@ -10,10 +10,10 @@ from app.protocol.requests import TrainingSpec
 
 
 def read_dataset(path: str, request: TrainingSpec) -> pd.DataFrame:
-    """Read the columns that `request` names from a CSV file. Raises `errors.BadData`.
+    """Read the columns that `request` names from a CSV file: [rows, features and target].
 
-    Among numbers and booleans, and in the target, NA, NaN, None, null and the like are missing
-    values as the empty field is; in a feature of text they are texts.
+    NA, NaN, None, null and the like are missing values, as empty fields are, except in features of
+    text. Raises `errors.BadData` for a missing column and for a file that is not readable CSV.
     """
     try:
         header = [str(column) for column in pd.read_csv(path, nrows=0).columns]
@@ -25,12 +25,12 @@ def read_dataset(path: str, request: TrainingSpec) -> pd.DataFrame:
                     f"it has {', '.join(header)}",
                     columns=header,
                 )
-        # All columns are read: pandas checks the number of fields only where it takes every one.
+        # Read all columns, because pandas checks the number of fields only then.
         with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
             frame = pd.read_csv(path, index_col=False, low_memory=False)
         frame = frame[[*request.features, request.target]]
         if texts := [n for n in request.features if is_text(frame[n]) and frame[n].hasnans]:
-            # Only now is it known which are text. What of them is not empty is no missing value.
+            # Only now is it known which are text: read these again, NA and the like as texts.
             plain: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""]}
             frame[texts] = pd.read_csv(path, index_col=False, usecols=texts, **plain)[texts]
         return frame
@@ -40,15 +40,16 @@ def read_dataset(path: str, request: TrainingSpec) -> pd.DataFrame:
         pd.errors.ParserWarning,
         UnicodeDecodeError,
     ) as error:
-        # What pandas calls an error of the file when it is its memory that has an end.
+        # pandas reports some failed allocations as errors of the file.
         if "out of memory" in str(error) or "on source failed" in str(error):
             raise MemoryError from None
         raise errors.BadData(
-            "dataset_id", f"data set {request.dataset_id} is no readable CSV: {str(error).strip()}"
+            "dataset_id",
+            f"data set {request.dataset_id} is not readable as CSV: {str(error).strip()}",
         ) from None
 
 
 def is_text(column: "pd.Series[Any]") -> bool:
-    """Tell whether a column holds anything but numbers or booleans, missing ones aside."""
+    """Tell whether a column holds any value that is neither a number, a boolean nor missing."""
     numeric = pd.api.types.is_numeric_dtype(column)  # booleans among them
     return not numeric and not pd.api.types.is_bool_dtype(column.dropna().infer_objects())

@@ -1,4 +1,4 @@
-"""Metrics of predictions, and the parity of scikit-learn and ONNX."""
+"""Compute the metrics of predictions, and the parity of scikit-learn and ONNX."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from sklearn.metrics import (
 
 
 def regression_metrics(y: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> dict[str, float]:
-    """Return the root mean squared error, the mean absolute error, and R²."""
+    """Return `rmse`, `mae` and `r2` of predictions [rows] for the target `y` [rows]."""
     return {
         "rmse": float(root_mean_squared_error(y, predicted)),
         "mae": float(mean_absolute_error(y, predicted)),
@@ -26,9 +26,9 @@ def regression_metrics(y: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> dict
 def classification_metrics(
     y: npt.NDArray[Any], probabilities: npt.NDArray[Any], classes: npt.NDArray[Any]
 ) -> dict[str, float]:
-    """Return accuracy, F1 (macro average) and log-loss.
+    """Return `accuracy`, `f1` (macro average) and `log_loss`.
 
-    `probabilities` are [rows, classes]; a class that only `y` has was given none.
+    `probabilities` are [rows, classes]. A class that occurs only in `y` counts with probability 0.
     """
     predicted = classes[probabilities.argmax(axis=1)]
     every = np.union1d(classes, y)
@@ -42,6 +42,10 @@ def classification_metrics(
 
 
 def measure_parity(expected: npt.NDArray[np.float64], answered: npt.NDArray[Any]) -> float:
-    """Return the largest difference, relative to the value or, if that is more, to their mean."""
+    """Return the largest difference of two arrays of one shape, as a fraction.
+
+    Each difference is relative to the expected value or, where that is larger, to the mean of all
+    expected values.
+    """
     size = np.abs(expected)
     return float((np.abs(expected - answered) / np.maximum(size, size.mean() or 1.0)).max())

@@ -1,6 +1,7 @@
-"""The child's side of a fit: check the parameters, wait for the file, fit, write the model.
+"""Run the child's side of a fit: check the parameters, wait for the file, fit, write the model.
 
-Its arguments say what to do. It goes on when the pipe says so, and answers over the pipe.
+The child sends `("checked", bound)`, waits for any message, then sends `("progress", share)` any
+number of times and `("done", manifest)`, or `("error", error)` at any time.
 """
 
 import multiprocessing
@@ -24,14 +25,18 @@ from app.training.evaluation import measure_parity
 from app.training.memory import memory_of, out_of_memory
 from app.training.pipeline import fit_pipeline
 
-NICENESS = 10  # somebody waits for a prediction; a fit takes the time that is left
+NICENESS = 10  # predictions come first: their clients wait
 
 
 def main(
     pipe: Connection, body: dict[str, Any], model_id: str, csv: str, onnx: str, memory: int
 ) -> None:
-    """Be the child. `memory` is in bytes, on top of what the libraries have taken."""
-    # Both may be sent to the whole group: the parent decides what becomes of the fit.
+    """Fit the model that `body`, a `TrainRequest`, asks for; report over `pipe`.
+
+    `csv` and `onnx` are paths of the input and the output. `memory` is the limit in bytes, on top
+    of what the libraries have taken.
+    """
+    # Both may be sent to the whole process group, but the parent decides whether the fit goes on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(NICENESS)
@@ -57,8 +62,8 @@ def main(
         if max_parity is not None and not parity <= max_parity:
             raise errors.BadData(
                 "params",
-                f"ONNX would answer otherwise than scikit-learn (parity {parity:.2g}), "
-                "so this model cannot be served",
+                f"the ONNX model would predict otherwise than scikit-learn (parity {parity:.2g}), "
+                "so it cannot be served",
             )
         file, manifest = fitted.encode(parity)
         Path(onnx).write_bytes(file)
@@ -68,16 +73,17 @@ def main(
     except errors.WarrenError as error:
         pipe.send(("error", error.to_wire()))
     except MemoryError:
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))  # telling of it needs some, too
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))  # the report needs memory, too
         pipe.send(("error", out_of_memory(memory).to_wire()))
-    except Exception as error:  # noqa: BLE001  the libraries raise anything; the job tells
+    except Exception as error:  # noqa: BLE001  the libraries raise anything; the job shows it
         traceback.print_exc()
-        detail = f"{request.estimator} cannot be fitted or exported with these params: {error!r}"
+        detail = f"{request.estimator} cannot be fitted or exported with these params"
+        detail = f"{detail}: {error}" if str(error) else detail
         pipe.send(("error", errors.FitFailed(detail).to_wire()))
 
 
 def _die_with_parent(folder: Path) -> None:
-    """End when the parent has died, which could not remove its folder."""
+    """Exit when the parent dies, and remove the folder in its place."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -1,4 +1,4 @@
-"""The memory of a fit's process."""
+"""Measure the memory of a fit's process."""
 
 import resource
 from pathlib import Path
@@ -7,7 +7,7 @@ from app import errors
 
 
 def memory_of(pid: int) -> int:
-    """Return the bytes that a process has taken for itself; 0 where the system does not say."""
+    """Return the bytes of a process's data and stack; 0 on systems without `/proc`."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[5])
     except (OSError, IndexError):
@@ -16,5 +16,5 @@ def memory_of(pid: int) -> int:
 
 
 def out_of_memory(memory: int) -> errors.FitOutOfMemory:
-    """Return the error of a fit that needed more than it may have."""
+    """Return the error of a fit that needed more than its limit, `memory` bytes."""
     return errors.FitOutOfMemory(f"the fit needed more than {memory / 1e6:,.0f} MB of memory")

@@ -1,5 +1,6 @@
 """Export a fitted pipeline to ONNX."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,43 +15,16 @@ from sklearn.pipeline import Pipeline
 
 from app.protocol.estimators import ESTIMATORS
 
+Converter = Callable[[Any, Any, Any], None]  # scope, operator, container: see skl2onnx
+
 _OPSETS = {"": 18, "ai.onnx.ml": 3}  # 3 is the first whose trees hold float64
 
 
-def to_onnx(pipeline: Pipeline, estimator: str, numbers: int, texts: int) -> bytes:
-    """Return the ONNX file: inputs `number` (float64) and `text`, of [rows, columns] each."""
-    spec = ESTIMATORS[estimator]
-    casts = [
-        (f"cast{i}", CastTransformer(np.dtype(name).type)) for i, name in enumerate(spec.casts)
-    ]
-    final = pipeline.named_steps["estimator"]
-    options = {**({"zipmap": False} if is_classifier(final) else {}), **spec.onnx_options}
-    inputs = [
-        ("number", DoubleTensorType([None, numbers])),
-        ("text", StringTensorType([None, texts])),
-    ]
-    graph = skl2onnx.convert_sklearn(
-        Pipeline([*pipeline.steps[:-1], *casts, pipeline.steps[-1]]),
-        name="warren",
-        initial_types=[each for each in inputs if each[1].shape[1]],
-        options={id(final): options} if options else None,
-        target_opset=_OPSETS,
-        custom_conversion_functions=_CONVERTERS,
-    )
-    # Trees of float64 answer in float32, whatever skl2onnx declares.
-    trees = {name for node in graph.graph.node if "Tree" in node.op_type for name in node.output}
-    for output in graph.graph.output:
-        if output.name in trees and output.type.tensor_type.elem_type == TensorProto.DOUBLE:
-            output.type.tensor_type.elem_type = TensorProto.FLOAT
-    del graph.metadata_props[:]
-    file: bytes = graph.SerializeToString()
-    return file
-
-
 def _convert_forest(scope: Any, operator: Any, container: Any) -> None:
-    """Add a forest as one operator, as skl2onnx does, but by whole trees.
+    """Add a forest as one operator to `container`, in whole arrays.
 
-    skl2onnx goes node by node, which takes several times as long as the fit of deep trees.
+    skl2onnx builds the same operator node by node, which takes several times as long as the fit of
+    deep trees.
     """
     forest = operator.raw_operator
     trees = [each.tree_ for each in forest.estimators_]
@@ -63,7 +37,7 @@ def _convert_forest(scope: Any, operator: Any, container: Any) -> None:
     inner = left != -1
 
     def each(name: str) -> npt.NDArray[Any]:
-        """Return what the trees say of their inner nodes, 0 for the leaves."""
+        """Return an attribute of the nodes of all trees, 0 for the leaves."""
         values = np.concatenate([getattr(tree, name) for tree in trees])
         return np.where(inner, values, np.zeros((), values.dtype))
 
@@ -71,7 +45,9 @@ def _convert_forest(scope: Any, operator: Any, container: Any) -> None:
     share = 1.0 / len(trees)
     if classifies := is_classifier(forest):
         weights = weights * (share / weights.sum(axis=1, keepdims=True))
-        weights = weights[:, 1:] if weights.shape[1] == 2 else weights  # of two, one tells both
+        weights = (
+            weights[:, 1:] if weights.shape[1] == 2 else weights
+        )  # of two, one implies the other
     else:
         weights = weights * share
     width = weights.shape[1]
@@ -100,9 +76,55 @@ def _convert_forest(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _below(thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """Return the float32 next to each or below: ONNX keeps no more, and the rows are float32."""
+    """Return the largest float32 at or below each threshold.
+
+    ONNX stores float32 thresholds, and the rows it compares are float32.
+    """
     nearest = thresholds.astype(np.float32)
     return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)
 
 
-_CONVERTERS = dict.fromkeys([RandomForestClassifier, RandomForestRegressor], _convert_forest)
+CONVERTERS: Mapping[type, Converter] = dict.fromkeys(
+    [RandomForestClassifier, RandomForestRegressor], _convert_forest
+)
+
+
+def to_onnx(
+    pipeline: Pipeline,
+    estimator: str,
+    numbers: int,
+    texts: int,
+    *,
+    converters: Mapping[type, Converter] = CONVERTERS,
+) -> bytes:
+    """Return the ONNX file of a fitted pipeline whose estimator has the name `estimator`.
+
+    Its inputs are `number` (float64) and `text`, matrices of so many columns; an input without
+    columns is left out. `converters` take the place of skl2onnx's own.
+    """
+    spec = ESTIMATORS[estimator]
+    casts = [
+        (f"cast{i}", CastTransformer(np.dtype(name).type)) for i, name in enumerate(spec.casts)
+    ]
+    final = pipeline.named_steps["estimator"]
+    options = {**({"zipmap": False} if is_classifier(final) else {}), **spec.onnx_options}
+    inputs = [
+        ("number", DoubleTensorType([None, numbers])),
+        ("text", StringTensorType([None, texts])),
+    ]
+    graph = skl2onnx.convert_sklearn(
+        Pipeline([*pipeline.steps[:-1], *casts, pipeline.steps[-1]]),
+        name="warren",
+        initial_types=[each for each in inputs if each[1].shape[1]],
+        options={id(final): options} if options else None,
+        target_opset=_OPSETS,
+        custom_conversion_functions=dict(converters),
+    )
+    # Trees of float64 return float32, although skl2onnx declares float64.
+    trees = {name for node in graph.graph.node if "Tree" in node.op_type for name in node.output}
+    for output in graph.graph.output:
+        if output.name in trees and output.type.tensor_type.elem_type == TensorProto.DOUBLE:
+            output.type.tensor_type.elem_type = TensorProto.FLOAT
+    del graph.metadata_props[:]
+    file: bytes = graph.SerializeToString()
+    return file

@@ -1,8 +1,8 @@
-"""Fit and tell meanwhile how far it is; the model is that of a plain `fit`, bit for bit.
+"""Fit an estimator and report its progress; the model equals that of a plain `fit`, bit for bit.
 
-scikit-learn's callbacks (`sklearn.callback`, new in 1.9) reach neither forests nor boosters. So a
-forest grows in steps by `warm_start`, and a booster is asked to be `verbose` and what it prints
-for each iteration is read. Of the rest only the beginning and the end are known.
+scikit-learn's callbacks (`sklearn.callback`, new in 1.9) support neither forests nor boosters. So a
+forest grows in steps by `warm_start`, and the verbose output of a booster is parsed for its
+iterations. Other estimators only report their beginning and end.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import io
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -24,68 +25,96 @@ from sklearn.ensemble import (
 )
 
 Report = Callable[[float], None]
+Clock = Callable[[], float]  # seconds, as `time.monotonic` has them
 
-# How far a job is, of 1, when its CSV has been read, its model been fitted, and been exported. The
-# comparison with ONNX is the rest. Rough: only the fit can take hours, so it has the largest share.
+# The share of a job that is done when its CSV has been read, its model fitted, and exported; the
+# parity check is the rest. Rough values: only a fit can take hours, so it has the largest share.
 READ, FITTED, EXPORTED = 0.05, 0.9, 0.95
 
-# A step lasts the longer of these, so that what it costs to begin one stays small: a report can be
-# no finer than a fiftieth of the time so far.
-STEP_SECONDS = 0.3
-STEP_SHARE = 0.02
-PAUSE_SECONDS = 0.1  # at least, between two reports of a booster
 
-_ITERATION = re.compile(r"\[(\d+)/(\d+)\] ")  # what a booster prints when it begins one
+@dataclass(frozen=True)
+class ReportIntervals:
+    """How often progress is reported.
+
+    A step of a forest takes `step_seconds`, or `step_share` of the time so far if that is longer,
+    so that the cost of beginning a step stays small. A booster reports at most every
+    `pause_seconds`.
+    """
+
+    step_seconds: float = 0.3
+    step_share: float = 0.02
+    pause_seconds: float = 0.1
+
+
+DEFAULT_INTERVALS = ReportIntervals()
+
+_ITERATION = re.compile(r"\[(\d+)/(\d+)\] ")  # a booster prints it at the start of each
 
 
 def fit_with_progress(
-    estimator: BaseEstimator, x: npt.NDArray[Any], y: npt.NDArray[Any], report: Report
+    estimator: BaseEstimator,
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    report: Report,
+    *,
+    intervals: ReportIntervals = DEFAULT_INTERVALS,
+    clock: Clock = monotonic,
 ) -> None:
-    """Fit `estimator`; report the share that is done, from 0 to 1, at most ten times a second.
+    """Fit `estimator` to `x` [rows, columns] and `y` [rows]; report the share done, from 0 to 1.
 
-    It rises from one report to the next. Of a booster that may stop early it is the share of the
-    iterations that are allowed.
+    The shares rise, and by default come at most ten times a second. For a booster that may stop
+    early they are shares of the iterations allowed. Raises what the estimator's `fit` raises.
     """
     report(0.0)
     if isinstance(estimator, RandomForestClassifier | RandomForestRegressor):
-        _grow(estimator, x, y, report)
+        _fit_forest(estimator, x, y, report, intervals, clock)
     elif isinstance(estimator, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
-        _listen(estimator, x, y, report)
+        _fit_booster(estimator, x, y, report, intervals, clock)
     else:
         estimator.fit(x, y)
     report(1.0)
 
 
 def between(report: Report, start: float, end: float) -> Report:
-    """Return what reports a part of the whole: 0 as `start`, 1 as `end`."""
+    """Return a `Report` that maps the shares of a part to those of the whole, `start` to `end`."""
     return lambda share: report(start + share * (end - start))
 
 
-def _grow(forest: Any, x: npt.NDArray[Any], y: npt.NDArray[Any], report: Report) -> None:
+def _fit_forest(
+    forest: Any,
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    report: Report,
+    intervals: ReportIntervals,
+    clock: Clock,
+) -> None:
     """Fit a forest a few trees at a time.
 
-    Each step draws anew the seeds of the trees there are and goes on from there. So the generator
-    that a `random_state` of None stands for must stand where it stood.
+    Each step draws the seeds of the existing trees again before those of new ones. A
+    `random_state` of None means numpy's global generator, so each step must find it in the state
+    it had before the first.
     """
     params = forest.get_params()
     total, grown = params["n_estimators"], 0
     drawn = np.random.get_state()
     step = least = 1 if params["n_jobs"] in (None, 1) else os.cpu_count() or 1
-    with np.errstate(over="ignore"):  # what becomes infinite is refused, as it would be
-        x = x.astype(np.float32)  # else each step does it
-    begin = now = monotonic()
+    with np.errstate(over="ignore"):  # the forest rejects infinities
+        x = x.astype(np.float32)  # once, instead of in each step
+    begin = now = clock()
     try:
         forest.set_params(warm_start=True)
         while grown < total:
             target = min(grown + step, total)
-            # The score takes all trees each time. It is refused without a bootstrap: at once.
+            # Each score costs all trees, so only the last step computes it. Without a bootstrap
+            # the first step asks for it, and is rejected at once.
             score = params["oob_score"] and (target == total or not params["bootstrap"])
             forest.set_params(n_estimators=target, oob_score=score)
             np.random.set_state(drawn)
             forest.fit(x, y)
-            before, now = now, monotonic()
+            before, now = now, clock()
             speed = (target - grown) / max(now - before, 1e-6)
-            step = max(least, int(speed * max(STEP_SECONDS, STEP_SHARE * (now - begin))))
+            seconds = max(intervals.step_seconds, intervals.step_share * (now - begin))
+            step = max(least, int(speed * seconds))
             grown = target
             if grown < total:
                 report(grown / total)
@@ -93,30 +122,46 @@ def _grow(forest: Any, x: npt.NDArray[Any], y: npt.NDArray[Any], report: Report)
         forest.set_params(**params)
 
 
-def _listen(booster: Any, x: npt.NDArray[Any], y: npt.NDArray[Any], report: Report) -> None:
-    """Fit a booster and read what it prints. Steps would cost it the predictions of all its trees.
+def _fit_booster(
+    booster: Any,
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    report: Report,
+    intervals: ReportIntervals,
+    clock: Clock,
+) -> None:
+    """Fit a booster and parse its verbose output. Each step would predict with all its trees.
 
-    If scikit-learn comes to print otherwise, the model is the same and there is no progress.
+    If a later scikit-learn prints another format, the model is the same without progress.
     """
     verbose = booster.verbose
     try:
-        with contextlib.redirect_stdout(_Iterations(report)):
+        with contextlib.redirect_stdout(IterationParser(report, intervals.pause_seconds, clock)):
             booster.set_params(verbose=2).fit(x, y)
     finally:
         booster.set_params(verbose=verbose)
 
 
-class _Iterations(io.TextIOBase):
-    """Takes what a booster prints."""
+class IterationParser(io.TextIOBase):
+    """A stream that takes a booster's verbose output and reports the share of iterations done."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(
+        self,
+        report: Report,
+        pause_seconds: float = DEFAULT_INTERVALS.pause_seconds,
+        clock: Clock = monotonic,
+    ) -> None:
+        """Report at most once in `pause_seconds`."""
         self._report = report
-        self._next = monotonic() + PAUSE_SECONDS
+        self._pause_seconds = pause_seconds
+        self._clock = clock
+        self._next = clock() + pause_seconds
 
     def write(self, text: str) -> int:
+        """Take text; return the number of its characters."""
         if found := _ITERATION.match(text):
-            done, now = int(found[1]) - 1, monotonic()
+            done, now = int(found[1]) - 1, self._clock()
             if done and now >= self._next:
-                self._next = now + PAUSE_SECONDS
+                self._next = now + self._pause_seconds
                 self._report(done / int(found[2]))
         return len(text)

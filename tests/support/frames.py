@@ -66,6 +66,13 @@ def features(data: pd.DataFrame) -> list[str]:
     return [column for column in data.columns if column != "target"]
 
 
+def write_csv(folder: Path, content: bytes) -> str:
+    """The path of a CSV file with this content."""
+    path = folder / "data.csv"
+    path.write_bytes(content)
+    return str(path)
+
+
 def through_csv(data: pd.DataFrame, asked: TrainRequest, folder: Path) -> pd.DataFrame:
     """The frame as it arrives in a training."""
     path = folder / "data.csv"

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import onnx
@@ -8,7 +9,8 @@ import pytest
 from onnx import helper
 
 from app import errors
-from app.inference import inspection_child, run_deadline, uploaded_model
+from app.inference import inspection_child
+from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
 from tests.conftest import ROOT
 from tests.support import graphs
@@ -124,11 +126,11 @@ def newer():
 
 
 BAD = {
-    "garbage": (b"garbage", LINEAR, "model", "no ONNX file"),
-    "nothing": (b"", LINEAR, "model", "no valid ONNX"),
-    "zeros": (bytes(1000), LINEAR, "model", "no ONNX file"),
-    "cut": (graphs.linear()[:-30], LINEAR, "model", "no ONNX file"),
-    "too new": (newer(), LINEAR, "model", "no valid ONNX"),
+    "garbage": (b"garbage", LINEAR, "model", "not an ONNX file"),
+    "nothing": (b"", LINEAR, "model", "not valid ONNX"),
+    "zeros": (bytes(1000), LINEAR, "model", "not an ONNX file"),
+    "cut": (graphs.linear()[:-30], LINEAR, "model", "not an ONNX file"),
+    "too new": (newer(), LINEAR, "model", "not valid ONNX"),
     "unknown operator": (unknown_operator(), LINEAR, "model", "Prophesy"),
     "an operator of its own": (own_domain(), LINEAR, "model", "own"),
     **{
@@ -186,7 +188,7 @@ BAD = {
         graphs.probabilities(3, softmax=False),
         {**probable(3), "sample": {"x": 5}},
         "manifest.output.holds",
-        "no probabilities",
+        "not probabilities",
     ),
     "a sample of text": (
         graphs.linear(),
@@ -194,7 +196,7 @@ BAD = {
         "manifest.sample",
         "a number",
     ),
-    "zeros it cannot take": (logarithm(), LINEAR, "manifest.sample", "no finite answer"),
+    "zeros it cannot take": (logarithm(), LINEAR, "manifest.sample", "no finite prediction"),
     "memory": (graphs.memory_bomb(10**9), LINEAR, "model", "memory"),
 }
 
@@ -214,12 +216,11 @@ def test_zeros_that_a_model_cannot_take_are_no_matter_if_there_is_a_sample():
     inspection_child.check(logarithm(), spec(LINEAR, sample={"a": 1, "b": 2}))
 
 
-def test_a_loop_without_an_end_is_ended(monkeypatch):
-    monkeypatch.setattr(uploaded_model, "RUN_SECONDS", 0.1)
-    monkeypatch.setattr(run_deadline, "BEAT_SECONDS", 0.05)
+def test_a_loop_without_an_end_is_ended():
+    load = partial(UploadedModel, run_seconds=0.1)
 
     with pytest.raises(errors.Invalid, match=r"longer than 0\.1 s"):
-        inspection_child.check(graphs.endless(), spec(LINEAR))
+        inspection_child.check(graphs.endless(), spec(LINEAR), load)
 
 
 def inspected(tmp_path, file, described, code=""):
@@ -264,8 +265,8 @@ def test_a_small_file_may_not_become_a_large_model(tmp_path):
     error = inspected(tmp_path, graphs.swelling(100_000_000), LINEAR)["error"]
 
     assert error["field"] == "model"
-    assert "it keeps 4" in error["detail"]
-    assert "for a file of its size 200 MB are allowed" in error["detail"]
+    assert "it takes 4" in error["detail"]
+    assert "for a file of its size at most 200 MB are allowed" in error["detail"]
 
 
 def test_a_model_may_become_somewhat_larger_than_its_file(tmp_path):
@@ -273,23 +274,24 @@ def test_a_model_may_become_somewhat_larger_than_its_file(tmp_path):
     assert inspected(tmp_path, graphs.heavy(100), LINEAR) == {}
 
 
-def test_as_many_are_tried_as_will_be_asked_at_a_time(monkeypatch):
+def test_as_many_are_tried_as_will_be_asked_at_a_time():
     tried = []
 
-    def run(model, prepared):
-        tried.append(len(prepared))
-        return np.zeros((len(prepared), 3), np.float32)
+    class Counting(UploadedModel):
+        def run(self, prepared):
+            tried.append(len(prepared))
+            return np.zeros((len(prepared), 3), np.float32)
 
-    monkeypatch.setattr(uploaded_model.UploadedModel, "run", run)
     for size in (8, 2000, 4096):  # the last so large that serving takes them one by one
-        inspection_child.check(graphs.colours(size=size), spec(image(size=[size, size])))
+        inspection_child.check(graphs.colours(size=size), spec(image(size=[size, size])), Counting)
 
     assert tried == [1, 8, 1, 1, 5, 1, 1, 1]
 
 
 CONFINED = """
 import json, socket, sys
-from app import inspection
+from app import errors
+from app.inference import inspection_child
 
 def tried(file, spec):
     refused = []
@@ -298,10 +300,10 @@ def tried(file, spec):
             attempt()
         except OSError as error:
             refused.append(error.errno)
-    raise inspection.refused("model", str(refused))
+    raise errors.Invalid("model", str(refused))
 
-inspection.check = tried
-inspection.main(sys.argv[1])
+inspection_child.check = tried  # in a process of its own
+inspection_child.main(sys.argv[1])
 """
 
 

@@ -202,5 +202,5 @@ def test_what_cannot_be_combined_is_refused_with_the_models_name(how, answers):
     ],
 )
 def test_a_model_that_answers_another_number_of_rows_is_refused(odd):
-    with pytest.raises(errors.Invalid, match="model odd did not answer with 2 predictions"):
+    with pytest.raises(errors.Invalid, match="model odd did not return 2 predictions"):
         combine("mean", [rows(number(1.0), number(2.0)), {"model_id": "odd", **odd}], 2)

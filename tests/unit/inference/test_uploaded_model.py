@@ -1,5 +1,4 @@
 import json
-import threading
 
 import numpy as np
 import pytest
@@ -7,21 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import errors
-from app.inference import run_deadline as run_deadline_module
-from app.inference import uploaded_model
-from app.inference.run_deadline import _watchdog, run_deadline
 from app.inference.uploaded_model import UploadedModel, softmax
 from app.models.manifest import OnnxManifest
 from app.protocol.requests import PredictionInputs
 from tests.support import graphs, pictures
 from tests.support.pictures import BLUE, GREEN, RED
-from tests.support.waiting import until
 
 LIMIT = 1_000_000
 
 
-def model(file, spec, **changes):
-    return UploadedModel("m", file, OnnxManifest.model_validate({**spec, **changes}), LIMIT)
+def model(file, spec, **limits):
+    return UploadedModel("m", file, OnnxManifest.model_validate(spec), LIMIT, **limits)
 
 
 def asked(model, **inputs):
@@ -206,46 +201,20 @@ def test_what_a_graph_fails_at_spoils_no_other_row():
     assert [answers[0]["prediction"], answers[2]["prediction"]] == [1, 4]
 
 
-def test_a_run_that_does_not_end_is_ended(monkeypatch):
-    monkeypatch.setattr(run_deadline_module, "BEAT_SECONDS", 0.05)
+def test_a_run_that_does_not_end_is_ended():
     loop = model(graphs.endless(ends_at_zero=True), graphs.LINEAR)
+    limited = model(graphs.endless(ends_at_zero=True), graphs.LINEAR, run_seconds=0.1)
 
-    assert asked(loop, input_data={"a": 0, "b": 0})[0]["prediction"] == 0
-    with monkeypatch.context() as hurried:  # the runs that end have all the time they need
-        hurried.setattr(uploaded_model, "RUN_SECONDS", 0.1)
-        with pytest.raises(errors.DeadlineExceeded, match=r"longer than 0\.1 s"):
-            asked(loop, input_data={"a": 1, "b": 0})
+    with pytest.raises(errors.DeadlineExceeded, match=r"longer than 0\.1 s"):
+        asked(limited, input_data={"a": 1, "b": 0})
     assert asked(loop, input_data={"a": 0, "b": 0})[0]["prediction"] == 0
 
 
-def test_all_runs_together_have_an_end_too(monkeypatch):
-    monkeypatch.setattr(uploaded_model, "ALL_SECONDS", -1)
+def test_all_runs_together_have_an_end_too():
+    late = model(graphs.linear(), graphs.LINEAR, all_seconds=-1)
 
-    with pytest.raises(errors.DeadlineExceeded):
-        asked(model(graphs.linear(), graphs.LINEAR), input_data={"a": 0, "b": 0})
-
-
-class Run:
-    terminate = False
-
-
-def fail_when_told(run):
-    with run_deadline(run, 0.0):
-        until(lambda: run.terminate, "it is told to end")
-        raise RuntimeError
-
-
-def test_a_watch_ends_runs_and_forgets_those_that_ended(monkeypatch):
-    monkeypatch.setattr(run_deadline_module, "BEAT_SECONDS", 0.01)
-    quick, slow = Run(), Run()
-    with run_deadline(quick, 0.0):
-        pass
-    with pytest.raises(errors.DeadlineExceeded):
-        fail_when_told(slow)
-    assert not _watchdog().ends
-    with pytest.raises(KeyError), run_deadline(Run(), 60.0):
-        raise KeyError
-    assert sum(each.name == "watch" for each in threading.enumerate()) == 1
+    with pytest.raises(errors.DeadlineExceeded, match="longer than -1 s"):
+        asked(late, input_data={"a": 0, "b": 0})
 
 
 def test_a_file_that_lacks_the_inputs_is_corrupt():

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import onnx
 import pandas as pd
@@ -9,28 +11,22 @@ from app.training.evaluation import measure_parity
 from tests.support import frames
 
 
-@pytest.fixture
-def compare(monkeypatch):
+def compare(data, **asked):
     """Export a model as we do, and as skl2onnx alone does; return the answers of both."""
-
-    def run(data, **asked):
-        request = frames.request(frames.features(data), **asked)
-        ours = pipeline.fit_pipeline(data, request, "m")
-        with monkeypatch.context() as patch:
-            patch.setattr(onnx_export, "_CONVERTERS", {})
-            theirs = pipeline.fit_pipeline(data, request, "m")
-        return [
-            trained_model.TrainedModel(each.encode(0.0)[0]).run(each.inputs)
-            for each in (ours, theirs)
-        ] + [ours]
-
-    return run
+    request = frames.request(frames.features(data), **asked)
+    ours = pipeline.fit_pipeline(data, request, "m")
+    theirs = pipeline.fit_pipeline(
+        data, request, "m", export=partial(onnx_export.to_onnx, converters={})
+    )
+    return [
+        trained_model.TrainedModel(each.encode(0.0)[0]).run(each.inputs) for each in (ours, theirs)
+    ] + [ours]
 
 
 @pytest.mark.parametrize("depth", [1, 3, None])
 @pytest.mark.parametrize("kind", frames.KINDS)
 @pytest.mark.parametrize("classes", [None, 2, 3, 7])
-def test_a_forest_answers_as_skl2onnx_would_have_it(compare, classes, kind, depth):
+def test_a_forest_answers_as_skl2onnx_would_have_it(classes, kind, depth):
     data = frames.frame(kind, "ridge", rows=300)
     name = "random_forest_regressor"
     if classes:
@@ -45,7 +41,7 @@ def test_a_forest_answers_as_skl2onnx_would_have_it(compare, classes, kind, dept
 
 
 @pytest.mark.parametrize("estimator", ["random_forest_regressor", "random_forest_classifier"])
-def test_a_forest_of_stumps_without_a_split_is_exported(compare, estimator):
+def test_a_forest_of_stumps_without_a_split_is_exported(estimator):
     data = frames.frame("numeric", estimator)
 
     ours, theirs, _ = compare(
@@ -56,7 +52,7 @@ def test_a_forest_of_stumps_without_a_split_is_exported(compare, estimator):
 
 
 @pytest.mark.parametrize("params", [{"class_weight": "balanced"}, {"max_samples": 0.2}])
-def test_weights_of_classes_are_those_of_the_forest(compare, params):
+def test_weights_of_classes_are_those_of_the_forest(params):
     data = frames.frame("text", "random_forest_classifier")
 
     ours, theirs, _ = compare(data, estimator="random_forest_classifier", params=params)

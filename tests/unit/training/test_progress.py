@@ -2,6 +2,7 @@ import io
 import itertools
 import os
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -43,22 +44,15 @@ BOOSTER_PARAMS = [
 ]
 
 
-@pytest.fixture
-def one_by_one(monkeypatch):
-    """Let a forest take the smallest steps there are, and a booster tell of each iteration."""
-    for name in ("STEP_SECONDS", "STEP_SHARE", "PAUSE_SECONDS"):
-        monkeypatch.setattr(progress, name, 0.0)
+# A forest takes the smallest steps there are, and a booster reports each iteration.
+ONE_BY_ONE = progress.ReportIntervals(step_seconds=0.0, step_share=0.0, pause_seconds=0.0)
+fit_one_by_one = partial(progress.fit_with_progress, intervals=ONE_BY_ONE)
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """Set the time between two readings of the clock."""
-
-    def set_to(times):
-        readings = itertools.accumulate(itertools.chain([0.0], times))
-        monkeypatch.setattr(progress, "monotonic", lambda: next(readings))
-
-    return set_to
+def clock(times):
+    """Return a clock, of which `times` are the seconds between two readings."""
+    readings = itertools.accumulate(itertools.chain([0.0], times))
+    return lambda: next(readings)
 
 
 def data(classes=None, rows=200):
@@ -82,7 +76,7 @@ def both(name, params, x, y):
         plain.fit(x, y)
         after = np.random.random()
         np.random.seed(11)
-        progress.fit_with_progress(told, x, y, reports.append)
+        fit_one_by_one(told, x, y, reports.append)
         assert np.random.random() == after
     return plain, told, reports
 
@@ -113,7 +107,7 @@ def boosters():
 
 
 @pytest.mark.parametrize(("name", "params"), list(forests()))
-def test_a_forest_grown_in_steps_is_the_forest(one_by_one, name, params):
+def test_a_forest_grown_in_steps_is_the_forest(name, params):
     x, y = data_for(name)
 
     plain, told, reports = both(name, {"n_estimators": TREES, **params}, x, y)
@@ -131,7 +125,7 @@ def test_a_forest_grown_in_steps_is_the_forest(one_by_one, name, params):
 
 @pytest.mark.parametrize(("name", "params"), list(boosters()))
 @pytest.mark.parametrize("classes", [2, 3])
-def test_a_booster_that_is_listened_to_is_the_booster(one_by_one, name, params, classes):
+def test_a_booster_that_is_listened_to_is_the_booster(name, params, classes):
     x, y = data_for(name, classes)
 
     plain, told, reports = both(name, {"max_iter": TREES, **params}, x, y)
@@ -143,7 +137,7 @@ def test_a_booster_that_is_listened_to_is_the_booster(one_by_one, name, params, 
     assert np.array_equal(told.validation_score_, plain.validation_score_)
 
 
-def test_early_stopping_is_tested_on_boosters_that_stop_early(one_by_one):
+def test_early_stopping_is_tested_on_boosters_that_stop_early():
     for name in BOOSTERS:
         stopped = [
             both(name, {"max_iter": 200, **params}, *data_for(name))[1].n_iter_ < 200
@@ -153,7 +147,7 @@ def test_early_stopping_is_tested_on_boosters_that_stop_early(one_by_one):
         assert any(stopped)
 
 
-def test_a_booster_of_many_rows_stops_early_of_itself(one_by_one):
+def test_a_booster_of_many_rows_stops_early_of_itself():
     x, y = data(rows=10_001)
 
     plain, told, reports = both("hist_gradient_boosting_regressor", {}, x, y)
@@ -174,12 +168,12 @@ def test_of_the_others_only_the_beginning_and_the_end_are_known(name):
 
 
 @pytest.mark.parametrize("name", frames.ESTIMATORS)
-def test_a_fit_reports_the_shares_of_the_job(one_by_one, name):
+def test_a_fit_reports_the_shares_of_the_job(name):
     frame = frames.frame("everything", name)
     asked = frames.request(frames.features(frame), estimator=name)
     reports = []
 
-    pipeline.fit_pipeline(frame, asked, "m", reports.append)
+    pipeline.fit_pipeline(frame, asked, "m", reports.append, fit=fit_one_by_one)
 
     assert reports[0] == progress.READ
     assert progress.FITTED in reports
@@ -197,23 +191,22 @@ def test_a_fit_reports_the_shares_of_the_job(one_by_one, name):
     ],
     ids=["quick", "slow", "a share of the time so far"],
 )
-def test_a_step_is_as_large_as_the_time_it_may_take(monkeypatch, clock, share, seconds, trees):
-    monkeypatch.setattr(progress, "STEP_SECONDS", 9.0)
-    monkeypatch.setattr(progress, "STEP_SHARE", share)
+def test_a_step_is_as_large_as_the_time_it_may_take(share, seconds, trees):
     forest = build_estimator("random_forest_regressor", {"n_estimators": 200})
     reports = []
-    clock(seconds)
+    intervals = progress.ReportIntervals(step_seconds=9.0, step_share=share)
 
-    progress.fit_with_progress(forest, *data(), reports.append)
+    progress.fit_with_progress(
+        forest, *data(), reports.append, intervals=intervals, clock=clock(seconds)
+    )
 
     assert [round(200 * (b - a)) for a, b in itertools.pairwise(reports)] == trees
 
 
-def test_a_small_forest_takes_two_steps(clock):
+def test_a_small_forest_takes_two_steps():
     x, y = data()
     fits, reports = [], []
     forest = build_estimator("random_forest_regressor", {})
-    clock([0.001] * 10)
 
     class Counted(type(forest)):
         def fit(self, *args):
@@ -221,14 +214,14 @@ def test_a_small_forest_takes_two_steps(clock):
             return super().fit(*args)
 
     forest.__class__ = Counted
-    progress.fit_with_progress(forest, x, y, reports.append)
+    progress.fit_with_progress(forest, x, y, reports.append, clock=clock([0.001] * 10))
 
     assert fits == [1, 100]
     assert reports == [0.0, 0.01, 1.0]
 
 
 @pytest.mark.parametrize("n_estimators", [10**30, 10**400])
-def test_a_forest_without_end_grows_until_it_is_stopped(one_by_one, n_estimators):
+def test_a_forest_without_end_grows_until_it_is_stopped(n_estimators):
     x, y = data()
     forest = build_estimator("random_forest_regressor", {"n_estimators": n_estimators})
 
@@ -237,14 +230,14 @@ def test_a_forest_without_end_grows_until_it_is_stopped(one_by_one, n_estimators
             raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        progress.fit_with_progress(forest, x, y, report)
+        fit_one_by_one(forest, x, y, report)
 
     assert 100 < len(forest.estimators_) < 200
     assert forest.n_estimators == n_estimators
 
 
 @pytest.mark.parametrize("max_iter", [10**30, 10**400])
-def test_a_booster_without_end_goes_on_until_it_is_stopped(one_by_one, max_iter):
+def test_a_booster_without_end_goes_on_until_it_is_stopped(max_iter):
     x, y = data()
     booster = build_estimator("hist_gradient_boosting_regressor", {"max_iter": max_iter})
     reports = []
@@ -255,7 +248,7 @@ def test_a_booster_without_end_goes_on_until_it_is_stopped(one_by_one, max_iter)
             raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        progress.fit_with_progress(booster, x, y, report)
+        fit_one_by_one(booster, x, y, report)
 
     assert booster.get_params()["verbose"] == 0
 
@@ -290,11 +283,10 @@ def test_what_a_booster_prints_is_not_printed(capsys):
     assert capsys.readouterr().out == "0.0\n1.0\n"
 
 
-def test_a_booster_is_not_asked_more_often_than_ten_times_a_second(clock):
-    clock([0.04] * 10)
+def test_a_booster_is_not_asked_more_often_than_ten_times_a_second():
     reports = []
 
-    told = progress._Iterations(reports.append)
+    told = progress.IterationParser(reports.append, clock=clock([0.04] * 10))
     for iteration in range(1, 9):
         print(f"[{iteration}/8] ", end="", file=told)
         print("1 tree, 31 leaves, max depth = 8, in 0.001s", file=told)

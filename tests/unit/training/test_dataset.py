@@ -1,0 +1,134 @@
+
+import numpy as np
+import pytest
+
+from app import errors
+from app.inference import trained_model
+from app.models.manifest import Feature
+from app.training import pipeline
+from app.training.dataset import read_dataset
+from tests.support import frames
+
+
+@pytest.mark.parametrize(
+    "content",
+    {
+        "nothing": b"",
+        "newlines": b"\n\n\n",
+        "too many fields": b"a,b,target\n1,2,3\n1,2,3,4\n",
+        "too many fields in every row": b"a,b,target\n1,2,3,4\n1,2,3,4\n",
+        "an open quote": b'a,b,target\n1,"2,3\n4,5,6\n',
+        "Latin-1": "a,b,target\nä,ö,1\n".encode("latin-1"),
+        "UTF-16": "a,b,target\n1,2,3\n".encode("utf-16"),
+        "a picture": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_a_broken_csv_is_bad_data(content, tmp_path):
+    with pytest.raises(errors.BadData):
+        read_dataset(frames.write_csv(tmp_path, content[1]), frames.request(["a", "b"]))
+
+
+def test_a_csv_without_rows_is_bad_data(tmp_path):
+    asked = frames.request(["a", "b"], estimator="ridge")
+
+    with pytest.raises(errors.BadData, match="is empty"):
+        pipeline.fit_pipeline(
+            read_dataset(frames.write_csv(tmp_path, b"a,b,target\n"), asked), asked, "m"
+        )
+
+
+def test_a_missing_feature_is_bad_data_that_names_it_and_the_columns_there_are(tmp_path):
+    path = frames.write_csv(tmp_path, b"a,b,target\n1,2,3\n")
+
+    with pytest.raises(errors.BadData, match=r"no column x, y; it has a, b, target") as caught:
+        read_dataset(path, frames.request(["a", "x", "y"]))
+
+    assert caught.value.extra == {"field": "features", "columns": ["a", "b", "target"]}
+
+
+def test_a_missing_target_is_bad_data_that_names_it(tmp_path):
+    path = frames.write_csv(tmp_path, b"a,b\n1,2\n")
+
+    with pytest.raises(errors.BadData, match=r"no column target; it has a, b") as caught:
+        read_dataset(path, frames.request(["a"]))
+
+    assert caught.value.extra["field"] == "target"
+
+
+def test_columns_that_nobody_asked_for_are_not_kept(tmp_path):
+    path = frames.write_csv(tmp_path, b"a,secret,target\n1,x,3\n2,y,4\n")
+
+    assert list(read_dataset(path, frames.request(["a"])).columns) == ["a", "target"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfa,target\n1,2\n",
+        b"a,target\r\n1,2\r\n",
+        b"a,target\n1,2",
+        b'"a","target"\n"1","2"\n',
+        b"target,a\n2,1\n",
+        b"a,target\n\n1,2\n\n",
+    ],
+)
+def test_a_csv_may_look_different_and_hold_the_same(content, tmp_path):
+    frame = read_dataset(frames.write_csv(tmp_path, content), frames.request(["a"]))
+
+    assert frame.to_dict("records") == [{"a": 1, "target": 2}]
+
+
+TEXTS = ["NA", "None", "null", "NaN", "n/a", "nan", "<NA>", "N/A", "NULL"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_may_look_like_a_missing_value(text, tmp_path):
+    rows = "".join(f"{['x', text, ''][i % 3]},{i % 3}\n" for i in range(60))
+    path = frames.write_csv(tmp_path, f"a,target\n{rows}".encode())
+    asked = frames.request(["a"], params={"n_estimators": 30})
+
+    fitted = pipeline.fit_pipeline(read_dataset(path, asked), asked, "m")
+
+    assert fitted.manifest.features == [Feature(name="a", type="text", nullable=True)]
+    served = trained_model.TrainedModel(fitted.encode(0.0)[0])
+    answers = served.predict([{"a": "x"}, {"a": text}, {"a": None}, {"a": ""}])
+    assert [round(answer["prediction"]) for answer in answers] == [0, 1, 2, 2]
+
+
+def test_a_text_that_looks_like_a_missing_value_does_not_allow_null(tmp_path):
+    path = frames.write_csv(tmp_path, b"a,b,target\nNA,1,1\nx,2,2\nNA,3,3\nx,4,4\nx,5,5\n")
+    asked = frames.request(["b", "a"], estimator="ridge")
+
+    manifest = pipeline.fit_pipeline(read_dataset(path, asked), asked, "m").manifest
+
+    assert manifest.features[1] == Feature(name="a", type="text", nullable=False)
+
+
+@pytest.mark.parametrize("missing", ["", *TEXTS])
+def test_among_numbers_and_booleans_and_in_the_target_it_is_a_missing_value(missing, tmp_path):
+    rows = f"1,True,x,p\n{missing},False,y,q\n3,{missing},z,p\n4,True,x,{missing}\n"
+    path = frames.write_csv(tmp_path, f"number,flag,text,target\n{rows}".encode())
+
+    frame = read_dataset(path, frames.request(["number", "flag", "text"]))
+
+    assert frame.isna().to_numpy().tolist() == [
+        [False, False, False, False],
+        [True, False, False, False],
+        [False, True, False, False],
+        [False, False, False, True],
+    ]
+    assert frame["number"].dtype == np.float64
+    assert frame["flag"].dropna().tolist() == [True, False, True]
+
+
+def test_texts_that_are_read_again_stay_in_their_rows(tmp_path):
+    lines = [b"self,target,b", b'"NA",1,"two\nlines"', b"", b"x,2,", b'"1,0",3,null', b",4,1.50"]
+    path = frames.write_csv(tmp_path, b"\n".join(lines) + b"\n")
+
+    frame = read_dataset(path, frames.request(["b", "self"]))
+
+    assert list(frame.columns) == ["b", "self", "target"]
+    assert frame["self"].fillna("-").tolist() == ["NA", "x", "1,0", "-"]
+    assert frame["b"].fillna("-").tolist() == ["two\nlines", "-", "null", "1.50"]
+    assert frame["target"].tolist() == [1, 2, 3, 4]
