@@ -96,7 +96,7 @@ def test_a_message_is_not_acked_before_its_work_is_done(start, client, wire):
     assert handler.seen == [("1", False), ("1", True)]
 
 
-def test_a_worker_whose_hands_are_busy_leaves_what_it_lost_to_others(start, client, wire):
+def test_a_worker_whose_worker_thread_is_busy_leaves_what_it_lost_to_others(start, client, wire):
     handler, other = Handler(waits=True), Handler(waits=True)
     worker = start(handler, rabbitmq_port=wire.port)
     client.ask(1)
@@ -108,11 +108,11 @@ def test_a_worker_whose_hands_are_busy_leaves_what_it_lost_to_others(start, clie
 
     assert other.at_work.wait(20)
     reconnected(worker, lost)
-    client.ask(2)  # for which nobody has a free hand
+    client.ask(2)  # for which no worker thread is free
     until(lambda: client.depth(TRAIN_QUEUE) == 1, "the second message waits")
     assert client.consumers(TRAIN_QUEUE) == 1
     handler.gate.set()
-    until(lambda: len(handler.seen) == 2, "free hands take the second message")
+    until(lambda: len(handler.seen) == 2, "the worker thread takes the second message")
     assert client.consumers(TRAIN_QUEUE) == 2
     other.gate.set()
     until(lambda: client.depth(TRAIN_QUEUE) == 0, "both messages are done")
@@ -120,7 +120,7 @@ def test_a_worker_whose_hands_are_busy_leaves_what_it_lost_to_others(start, clie
     assert other.seen == [("1", True)]
 
 
-def test_a_worker_whose_hands_are_busy_outlasts_many_losses(start, client, wire):
+def test_a_worker_whose_worker_thread_is_busy_outlasts_many_losses(start, client, wire):
     handler = Handler(waits=True)
     worker = start(handler, rabbitmq_port=wire.port)
     client.ask(1)
@@ -482,7 +482,7 @@ def test_a_message_that_is_handed_back_comes_again(start, client):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_worker_whose_hands_are_gone_is_not_healthy(start, client):
+def test_a_worker_whose_worker_thread_is_gone_is_not_healthy(start, client):
     def handle(deliveries):
         raise SystemExit
 
