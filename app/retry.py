@@ -9,13 +9,13 @@ from typing import TypeVar
 
 from app import errors
 
-STEADY_SECONDS = 5.0  # a connection that was lost sooner may be so again
+STEADY_SECONDS = 5.0  # a connection that was lost sooner may soon be lost again
 
 
 def backoff_delays() -> Iterator[float]:
     """Yield the seconds to wait before each new connection: doubling from 0.1 to 5, with jitter.
 
-    The jitter takes up to half of a delay away, so that a fleet does not return in step.
+    The jitter shortens a delay by up to a half, so that many processes do not reconnect at once.
     """
     delay = 0.1
     while True:
@@ -24,7 +24,7 @@ def backoff_delays() -> Iterator[float]:
 
 
 class ReconnectBackoff:
-    """The delays between connections. They begin anew after a connection that held."""
+    """The delays between connections; they start again at the shortest after a steady one."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class ReconnectBackoff:
         steady_seconds: float = STEADY_SECONDS,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """Begin the delays anew after connections that held `steady_seconds`."""
+        """Start the delays again after a connection that lasted `steady_seconds`."""
         self._make_delays = delays or backoff_delays
         self._steady_seconds = steady_seconds
         self._clock = clock
@@ -55,7 +55,7 @@ T = TypeVar("T")
 
 
 class RetryUntilAvailable:
-    """Asks again after `errors.Unavailable`, until `stopping` is set."""
+    """Repeat a call until a dependency is available or the process stops."""
 
     def __init__(
         self,
@@ -67,7 +67,10 @@ class RetryUntilAvailable:
         self._delays = delays
 
     def __call__(self, call: Callable[[], T], seconds: float = float("inf")) -> T:
-        """Return what `call` returns, trying for so many seconds. Raises `errors.ShuttingDown`."""
+        """Return what `call` returns; repeat it after `errors.Unavailable` for so many seconds.
+
+        Raises its last error after that, and `errors.ShuttingDown` when the process stops.
+        """
         deadline = monotonic() + seconds
         for delay in self._delays():
             try:
@@ -80,11 +83,11 @@ class RetryUntilAvailable:
         raise AssertionError
 
     def wait(self, seconds: float) -> None:
-        """Wait. Raises `errors.ShuttingDown`."""
+        """Wait for so many seconds. Raises `errors.ShuttingDown` when the process stops."""
         if self._stopping.wait(seconds):
             raise errors.ShuttingDown
 
-    def check(self) -> None:
-        """Raise `errors.ShuttingDown` when it is time."""
+    def raise_if_stopping(self) -> None:
+        """Raise `errors.ShuttingDown` if the process stops."""
         if self._stopping.is_set():
             raise errors.ShuttingDown

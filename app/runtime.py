@@ -1,4 +1,4 @@
-"""How a process is set up that has a thousand requests in hand: called by mains."""
+"""Set up a process for many concurrent requests; only mains call this."""
 
 import gc
 import resource
@@ -10,7 +10,7 @@ GC_THRESHOLD = 100_000
 def raise_open_file_limit() -> None:
     """Raise the soft limit of open files to `MAX_OPEN_FILES`, or to a lower hard limit.
 
-    Each connection is one.
+    Each connection takes a file descriptor.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
@@ -19,10 +19,10 @@ def raise_open_file_limit() -> None:
 
 
 def collect_garbage_rarely() -> None:
-    """Look for garbage in cycles after `GC_THRESHOLD` more, and never among what is there already.
+    """Search for cyclic garbage only every `GC_THRESHOLD` new objects, and not in existing ones.
 
-    To look at all that was imported takes 50 ms, and stops the rest; every 700 new objects, which
-    is Python's default, are a few of a thousand requests in hand, of which none is garbage.
+    A search among all imported objects takes 50 ms, in which nothing else runs. Python's default,
+    every 700 new objects, finds no garbage, because those belong to requests under way.
     """
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)

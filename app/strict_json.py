@@ -1,7 +1,7 @@
-"""JSON as RFC 8259 has it, without its loose ends.
+"""Parse and write JSON more strictly than Python does: RFC 8259, without ambiguity.
 
-UTF-8, no NaN or Infinity (nor a number that overflows to one), no key twice in an object, no lone
-surrogate, nothing nested deeper than `MAX_DEPTH`.
+The text is UTF-8. There are no NaN and no Infinity (also not by overflow), no duplicate keys in an
+object, no lone surrogates, and no nesting deeper than `MAX_DEPTH`.
 """
 
 import json
@@ -13,38 +13,46 @@ from typing import Any, NoReturn
 
 from app import errors
 
-MAX_DEPTH = 64  # what pydantic and Python can read, they cannot always write again
-CHUNK = 100  # elements of a list that are written at a time: no other thread has a turn meanwhile
+MAX_DEPTH = 64  # because pydantic and Python can read deeper nesting, but not always write it
+CHUNK = 100  # elements of a list encoded at a time, because no other thread runs meanwhile
 
 
 def loads(body: bytes) -> Any:
-    """Parse JSON strictly, as the head of this module says. Raises `errors.Malformed`."""
+    """Parse strict JSON. Raises `errors.Malformed`."""
     try:
         text = body.decode()
         value = _decoder.decode(text)
-        if _deeper(value, MAX_DEPTH):
-            raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+        if _is_deeper(value, MAX_DEPTH):
+            raise _malformed(_TOO_DEEP)
         if _SURROGATE.search(text):
-            json.dumps(value, ensure_ascii=False).encode()  # fails where one has no partner
-    except (ValueError, RecursionError) as error:
-        raise errors.Malformed("body", f"not valid JSON: {error}") from None
+            json.dumps(value, ensure_ascii=False).encode()  # fails at a lone surrogate
+    except UnicodeDecodeError as error:
+        raise _malformed(f"the byte at position {error.start} is not UTF-8") from None
+    except UnicodeEncodeError:
+        raise _malformed("a text has half of a surrogate pair") from None
+    except RecursionError:
+        raise _malformed(_TOO_DEEP) from None
+    except json.JSONDecodeError as error:
+        raise _malformed(str(error)) from None
+    except ValueError:  # from int()
+        raise _malformed("a number has too many digits") from None
     return value
 
 
 def dumps(fields: dict[str, Any]) -> bytes:
-    """Write an object, its long lists piece by piece. Raises `ValueError` for NaN and Infinity."""
-    parts = [f"{_write(name)}:{_chunked(value)}" for name, value in fields.items()]
+    """Encode an object, long lists in chunks. Raises `ValueError` for NaN and Infinity."""
+    parts = [f"{_encode(name)}:{_encode_in_chunks(value)}" for name, value in fields.items()]
     return f"{{{','.join(parts)}}}".encode()
 
 
-def _chunked(value: object) -> str:
+def _encode_in_chunks(value: object) -> str:
     if not isinstance(value, list) or len(value) <= CHUNK:
-        return _write(value)
+        return _encode(value)
     begins = range(0, len(value), CHUNK)
-    return f"[{','.join(_write(value[each : each + CHUNK])[1:-1] for each in begins)}]"
+    return f"[{','.join(_encode(value[each : each + CHUNK])[1:-1] for each in begins)}]"
 
 
-def _deeper(value: object, levels: int) -> bool:
+def _is_deeper(value: object, levels: int) -> bool:
     """Tell whether lists and objects are nested deeper than `levels`."""
     level = _containers([value])
     for _ in range(levels):
@@ -59,7 +67,7 @@ def _deeper(value: object, levels: int) -> bool:
 
 
 def _containers(values: Iterable[object]) -> list[dict[str, Any] | list[Any]]:
-    """Return those that are lists or objects, and not empty."""
+    """Return the lists and objects among the values that are not empty."""
     return [each for each in values if each and isinstance(each, (dict, list))]
 
 
@@ -67,21 +75,26 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
+        raise _malformed(f"the key {json.dumps(twice)} stands twice in one object")
     return value
 
 
 def _finite(number: str) -> float:
     value = float(number)
     if math.isinf(value):
-        raise ValueError(f"{number} is too large for a number")
+        raise _malformed(f"{number:.40} is too large for a number")
     return value
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON number")
+    raise _malformed(f"{constant} is not a JSON number")
 
 
+def _malformed(reason: str) -> errors.Malformed:
+    return errors.Malformed("body", f"not valid JSON: {reason}")
+
+
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse)
-_write = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode

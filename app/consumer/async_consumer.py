@@ -131,7 +131,7 @@ class AsyncConsumer(threading.Thread):
 
     async def _drain(self) -> None:
         """Finish the messages in hand; cancel them when told to give up."""
-        self._endpoints.shut()
+        self._endpoints.stop()
         if self._tasks:
             await wait_for_first(asyncio.wait(self._tasks), self._giving_up.wait())
         for each in self._tasks:

@@ -1,4 +1,4 @@
-"""Logging: `configure` is called by mains, and every line of a job carries its id."""
+"""Configure logging, and put the job's id into every line of a job."""
 
 import logging
 import time
@@ -12,9 +12,9 @@ _job_id: ContextVar[str] = ContextVar("job", default="-")
 
 @contextmanager
 def job_context(job_id: str) -> Iterator[None]:
-    """Name the job that the lines logged inside this block belong to.
+    """Log the lines of this block under the job's id.
 
-    It may be a stranger's: what might look like the end of a line becomes `?`.
+    Clients choose ids, so characters that are not printable, as line ends, become `?`.
     """
     token = _job_id.set("".join(each if each.isprintable() else "?" for each in job_id))
     try:
@@ -24,23 +24,23 @@ def job_context(job_id: str) -> Iterator[None]:
 
 
 def current_job() -> str:
-    """Return the id of the job whose lines are logged here and now; "-" outside of all jobs."""
+    """Return the id of the current job; "-" outside of all jobs."""
     return _job_id.get()
 
 
 @dataclass
 class LoggedTask:
-    """What is done for a job. `status` is that of its end, unless it ends with an error."""
+    """A task of a job. Its END is logged with `status`, or with TASK_ERROR if it raises."""
 
     status: str = "TASK_COMPLETED"
 
 
 @contextmanager
 def log_task(logger: logging.Logger, job_id: str, what: str) -> Iterator[LoggedTask]:
-    """Log START and END of this block, in which every line carries the job's id.
+    """Log START and END of this block, and all its lines under the job's id.
 
-    `what` is a word and what it is about: `predict model=ID`. The END has the status, the
-    milliseconds, and the type of the error if it is one.
+    `what` names the task and its subject, as `predict model=ID`. The END has the status, the
+    duration in milliseconds, and the type of the error if there is one.
     """
     began = time.perf_counter()
     task, error = LoggedTask(), ""
@@ -57,7 +57,10 @@ def log_task(logger: logging.Logger, job_id: str, what: str) -> Iterator[LoggedT
 
 
 def log_end(logger: logging.Logger, what: str, status: str, began: float, error: str = "") -> None:
-    """Log the END of what began at `began`, by `time.perf_counter`; `error` is its type."""
+    """Log the END of a task that began at `began`, a time of `time.perf_counter`.
+
+    `error` is the type of its error, empty if there is none.
+    """
     elapsed = (time.perf_counter() - began) * 1000
     logger.info("END %s %s elapsed_ms=%.1f%s", what, status, elapsed, error and f" {error}")
 
@@ -69,7 +72,7 @@ class _JobFilter(logging.Filter):
 
 
 def configure(level: str) -> None:
-    """Log to stderr, one line a record, times in UTC."""
+    """Log to stderr, one line per record, with times in UTC; only mains call this."""
     formatter = logging.Formatter(
         "%(asctime)s.%(msecs)03dZ %(levelname)s %(threadName)s %(name)s [%(job)s] %(message)s",
         "%Y-%m-%dT%H:%M:%S",
@@ -79,5 +82,5 @@ def configure(level: str) -> None:
     handler.setFormatter(formatter)
     handler.addFilter(_JobFilter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for library in ("pika", "aio_pika", "aiormq"):  # our own lines say what was lost and why
+    for library in ("pika", "aio_pika", "aiormq"):  # our own lines tell of lost connections
         logging.getLogger(library).setLevel(logging.CRITICAL)

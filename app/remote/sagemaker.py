@@ -1,4 +1,4 @@
-"""SageMaker's runtime: the URL of an invocation, and AWS Signature Version 4 from botocore."""
+"""Address and sign calls of SageMaker's runtime, with AWS Signature Version 4 from botocore."""
 
 import asyncio
 import logging
@@ -21,15 +21,15 @@ log = logging.getLogger(__name__)
 Keys = tuple[str, str]  # the id of an access key and the key
 Find = Callable[[], Credentials | None]
 
-SERVICE = "sagemaker"  # as a signature names it; the host is called `runtime.sagemaker`
-# What a source of credentials raises: `credential_process` and STS are among them.
+SERVICE = "sagemaker"  # the name in signatures; the host is called `runtime.sagemaker`
+# Sources of credentials raise these, among them `credential_process` and STS.
 _FAILURES = (BotoCoreError, ClientError, OSError, RuntimeError, ValueError)
 
 
 def invocation_url(address: URL, endpoint_name: str) -> URL:
-    """Return the URL to which calls of an endpoint are posted.
+    """Return the URL that takes calls of an endpoint.
 
-    Raises `errors.EndpointFailed` if AWS's own clients refuse the host.
+    Raises `errors.EndpointFailed` if AWS's own clients would refuse the host.
     """
     if not (is_valid_endpoint_url(str(address)) or is_valid_ipv6_endpoint_url(str(address))):
         raise errors.EndpointFailed("SageMaker cannot be called: endpoint_url has an invalid host")
@@ -50,7 +50,7 @@ class CredentialChain:
     async def current(self) -> ReadOnlyCredentials:
         """Return valid credentials; a thread finds or refreshes them once for all callers.
 
-        Raises botocore's errors, and what else a source of credentials raises.
+        Raises botocore's errors, and any other error of a source of credentials.
         """
         if self._frozen and not self._may_refresh():
             return self._frozen
@@ -79,7 +79,7 @@ class SageMakerSigner:
     async def headers(
         self, url: URL, region: str, keys: Keys | None, body: bytes
     ) -> dict[str, str]:
-        """Return the signed headers of a POST of JSON, and the signature.
+        """Return the headers of a POST of JSON that are signed, with the signature.
 
         Raises `errors.EndpointFailed` if credentials cannot be found, read or refreshed.
         """
@@ -103,7 +103,7 @@ class SageMakerSigner:
 
 
 def _signed(url: URL, region: str, credentials: ReadOnlyCredentials, body: bytes) -> dict[str, str]:
-    # As AWS's client does; a proxy may change other headers, such as Accept-Encoding.
+    # The same headers that AWS's client signs; proxies may change others, as Accept-Encoding.
     headers = {
         "Host": url.host_port_subcomponent,
         "Content-Type": JSON_MEDIA_TYPE,

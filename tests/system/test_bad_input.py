@@ -83,7 +83,7 @@ NOT_JSON = [
     ("-Infinity", json.dumps({**TRAIN, "params": {"a": -float("inf")}}), "Infinity"),
     ("a number that overflows", '{"test_size": 1e999}', "1e999"),
     ("a number of 5000 digits", '{"test_size": %s}' % ("9" * 5000), "not valid JSON"),
-    ("a key twice", '{"target": "a", "target": "b"}', "'target' stands twice"),
+    ("a key twice", '{"target": "a", "target": "b"}', '"target" stands twice'),
     ("a lone surrogate", '{"target": "\\ud800"}', "surrogate"),
     ("not UTF-8", b'{"target": "\xff"}', "utf-8"),
     ("a depth bomb", "[" * 200_000, "not valid JSON"),

@@ -47,9 +47,9 @@ def test_a_call_is_repeated_until_a_dependency_is_available():
 def test_nobody_waits_once_the_process_is_shutting_down():
     stopping = threading.Event()
     stopping.set()
-    patiently = RetryUntilAvailable(stopping)
+    retry = RetryUntilAvailable(stopping)
 
     with pytest.raises(errors.ShuttingDown):
-        patiently.check()
+        retry.raise_if_stopping()
     with pytest.raises(errors.ShuttingDown):
-        patiently.wait(60)
+        retry.wait(60)

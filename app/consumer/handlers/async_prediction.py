@@ -82,7 +82,7 @@ class AsyncPrediction:
                     "a consumer was lost during the call: it may have been carried out"
                 )
             held.sent = not spec.idempotent
-            return await self._remote.ask(
+            return await self._remote.predict(
                 model_id, spec, inputs, spec.seconds, size=size, patient=True
             )
         # Shielded, because others may wait for the same load.

@@ -97,7 +97,7 @@ class RemotePredictHandler:
             seconds = spec.seconds
             if message.deadline is not None:
                 seconds = min(seconds, message.deadline - monotonic())
-            answer = await self._endpoints.ask(
+            answer = await self._endpoints.predict(
                 model_id, spec, request, seconds, size=len(message.body)
             )
             return Reply(JobStatus.COMPLETED, model_id, answer)

@@ -151,7 +151,7 @@ class TrainHandler:
 
         def on_bytes(_: int) -> None:
             lease.raise_if_lost()
-            self.retry.check()
+            self.retry.raise_if_stopping()
 
         limits = FitLimits(
             min(request.max_seconds or self.limits.seconds, self.limits.seconds),

@@ -2,8 +2,6 @@ import asyncio
 import json
 import logging
 import os
-import resource
-import tracemalloc
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -12,69 +10,18 @@ import pytest
 from app import errors
 from app.models.endpoint import EndpointSpec
 from app.protocol.requests import PredictionInputs
-from app.remote import http_transport
 from app.remote.client import RemoteModelClient
-from app.remote.payloads import decode_response
-from app.remote.redaction import SecretRedactor
 from app.settings import Settings
-from devstack.ports import unused
 from examples.remote import signature
-from tests.support.endpoints import KEY, KEY_ID, LARGE, Fleet, Stranger
+from tests.support.endpoints import KEY, KEY_ID, Stranger
+from tests.support.remote_calls import ONE, ROW, TOKEN, TWO, at, sagemaker
 from tests.support.waiting import until
-
-TOKEN = "t0ken-of-the-test-suite"  # a secret
-ROW = {"a": 1.5, "b": None}
-ONE = PredictionInputs(input_data=ROW)
-TWO = PredictionInputs(input_data=[ROW, {"a": 2.5}])
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio", {"use_uvloop": True}
-
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def peer():
-    with Stranger(pair=Fleet(2, 0.2), slow=Fleet(2, 1.0)) as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def fresh(peer):
-    until(lambda: not peer.peers, "the calls of the test before are over")
-    peer.calls.clear()
-    peer.requests.clear()
-
-
-@pytest.fixture
-def settings(peer):
-    return Settings(
-        _env_file=None,
-        invoke_hosts=f"{peer.host},localhost",
-        invoke_secrets={"token": TOKEN, "aws": f"{KEY_ID}:{KEY}", "bent": "a\r\nX-Evil: 1"},
-    )
-
-
-@pytest.fixture
-async def endpoints(settings):
-    async with RemoteModelClient(settings) as opened:
-        yield opened
-
-
-def at(peer, path, **changes):
-    return EndpointSpec.model_validate({"kind": "endpoint", "url": f"{peer.url}/{path}", **changes})
-
-
-def sagemaker(peer, name, **changes):
-    model = {"endpoint_name": name, "endpoint_url": peer.url, "credentials": "aws"}
-    return EndpointSpec.model_validate({"kind": "endpoint", "sagemaker": {**model, **changes}})
-
-
 async def test_one_row_is_asked_and_answered(endpoints, peer):
-    assert await endpoints.ask("m", at(peer, "ok"), ONE, 20) == {"prediction": 1.5}
+    assert await endpoints.predict("m", at(peer, "ok"), ONE, 20) == {"prediction": 1.5}
     (request,) = peer.requests
     assert json.loads(request.body) == {"input_data": ROW}
     assert request.headers["content-type"] == "application/json"
@@ -83,17 +30,17 @@ async def test_one_row_is_asked_and_answered(endpoints, peer):
 
 
 async def test_rows_are_answered_by_a_list(endpoints, peer):
-    assert await endpoints.ask("m", at(peer, "ok"), TWO, 20) == {"prediction": [1.5, 2.5]}
+    assert await endpoints.predict("m", at(peer, "ok"), TWO, 20) == {"prediction": [1.5, 2.5]}
 
 
 async def test_images_are_sent_as_they_came(endpoints, peer):
-    assert await endpoints.ask("m", at(peer, "ok"), PredictionInputs(image_data="AAAA"), 20)
+    assert await endpoints.predict("m", at(peer, "ok"), PredictionInputs(image_data="AAAA"), 20)
     assert json.loads(peer.requests[0].body) == {"image_data": "AAAA"}
 
 
 async def test_instances_are_always_a_list_and_one_is_answered_by_one(endpoints, peer):
     spec = at(peer, "ok", sends="instances")
-    assert await endpoints.ask("m", spec, ONE, 20) == {"prediction": 1.5}
+    assert await endpoints.predict("m", spec, ONE, 20) == {"prediction": 1.5}
     assert json.loads(peer.requests[0].body) == {"instances": [ROW]}
 
 
@@ -110,19 +57,19 @@ async def test_instances_are_always_a_list_and_one_is_answered_by_one(endpoints,
 async def test_answers_of_many_shapes_are_understood(endpoints, peer, inputs, says, answer):
     spec = at(peer, "says/" + quote(json.dumps(says)))
     expected = {"prediction": ["a", "b"] if inputs.many else "a", **answer}
-    assert await endpoints.ask("m", spec, inputs, 20) == expected
+    assert await endpoints.predict("m", spec, inputs, 20) == expected
 
 
 @pytest.mark.parametrize("says", ['["a"]', '{"a": 1}', '{"predictions": 1}', '{"prediction": []}'])
 async def test_an_answer_of_another_length_is_none(endpoints, peer, says):
     with pytest.raises(errors.EndpointFailed, match="asked for 2"):
-        await endpoints.ask("m", at(peer, "says/" + quote(says)), TWO, 20)
+        await endpoints.predict("m", at(peer, "says/" + quote(says)), TWO, 20)
 
 
 @pytest.mark.parametrize("says", ["NaN", '{"prediction": Infinity}', "{", "", "[1e999]"])
 async def test_what_is_no_json_is_no_answer(endpoints, peer, says):
     with pytest.raises(errors.EndpointFailed, match="not valid JSON"):
-        await endpoints.ask("m", at(peer, "says/" + quote(says)), ONE, 20)
+        await endpoints.predict("m", at(peer, "says/" + quote(says)), ONE, 20)
 
 
 @pytest.mark.parametrize(
@@ -149,94 +96,36 @@ async def test_what_is_no_json_is_no_answer(endpoints, peer, says):
 async def test_a_bad_endpoint_is_told_of_and_asked_once(endpoints, peer, path, kind, says):
     seconds = 3 if kind is errors.DeadlineExceeded else 20
     with pytest.raises(kind, match=says) as caught:
-        await endpoints.ask("m", at(peer, path), ONE, seconds)
+        await endpoints.predict("m", at(peer, path), ONE, seconds)
     assert type(caught.value).type == kind.type
     assert caught.value.detail.isprintable()
     assert sum(peer.calls.values()) == 1
     assert peer.calls["internal"] == 0
 
 
-async def test_answers_that_are_too_large_cost_no_memory(endpoints, peer):
-    peer.sent = 0
-    spec = at(peer, "large/length")
-    with pytest.raises(errors.EndpointFailed):
-        await endpoints.ask("m", spec, ONE, 20)
-    tracemalloc.start()
-    try:
-        for _ in range(3):
-            with pytest.raises(errors.EndpointFailed):
-                await endpoints.ask("m", spec, ONE, 20)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 12_000_000
-    assert peer.sent < LARGE
-
-
 @pytest.mark.parametrize(("status", "extra"), [(429, {}), (503, {"may_have_begun": True})])
 async def test_only_what_is_certain_is_said_not_to_have_begun(endpoints, peer, status, extra):
     with pytest.raises(errors.EndpointUnavailable) as caught:
-        await endpoints.ask("m", at(peer, f"status/{status}"), ONE, 20)
+        await endpoints.predict("m", at(peer, f"status/{status}"), ONE, 20)
     assert caught.value.extra == extra
-
-
-async def test_too_many_open_files_are_told_of(endpoints, peer):
-    most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    last = max(map(int, os.listdir("/dev/fd")))  # noqa: PTH208
-    held = [os.dup(0) for _ in range(last)]  # so that no number below is free
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(held) + 1, hard))
-    try:
-        with pytest.raises(errors.Overloaded, match="limit of open files"):
-            await endpoints.ask("m", at(peer, "ok"), ONE, 20)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-        for each in held:
-            os.close(each)
-
-
-async def test_nobody_there_is_unavailable(endpoints, peer):
-    (port,) = unused(1)
-    spec = EndpointSpec(url=f"http://localhost:{port}")
-    with pytest.raises(errors.EndpointUnavailable, match="cannot be reached"):
-        await endpoints.ask("m", spec, ONE, 20)
 
 
 async def test_what_is_idempotent_is_asked_again(endpoints, peer):
     spec = at(peer, "twice", idempotent=True)
-    assert await endpoints.ask("m", spec, ONE, 20) == {"prediction": 1.5}
+    assert await endpoints.predict("m", spec, ONE, 20) == {"prediction": 1.5}
     assert peer.calls["twice"] == 3
 
 
 async def test_what_is_idempotent_is_asked_three_times_at_most(endpoints, peer):
     with pytest.raises(errors.EndpointUnavailable):
-        await endpoints.ask("m", at(peer, "status/503", idempotent=True), ONE, 20)
+        await endpoints.predict("m", at(peer, "status/503", idempotent=True), ONE, 20)
     assert peer.calls["status"] == 3
 
 
 async def test_an_error_of_an_idempotent_endpoint_is_not_asked_for_again(endpoints, peer):
     with pytest.raises(errors.EndpointFailed):
-        await endpoints.ask("m", at(peer, "status/500", idempotent=True), ONE, 20)
+        await endpoints.predict("m", at(peer, "status/500", idempotent=True), ONE, 20)
     assert peer.calls["status"] == 1
-
-
-async def test_hosts_that_are_not_listed_are_not_called(peer, settings):
-    async with RemoteModelClient(
-        settings.model_copy(update={"invoke_hosts": "127.0.0.1:1"})
-    ) as endpoints:
-        with pytest.raises(errors.Invalid, match="INVOKE_HOSTS"):
-            await endpoints.ask("m", at(peer, "ok"), ONE, 20)
-    assert not peer.calls
-
-
-@pytest.mark.parametrize("trick", ["http://localhost\\@{}/ok", "http://{}#@localhost/ok"])
-async def test_an_address_of_two_readings_reaches_no_host_that_is_not_listed(peer, settings, trick):
-    async with RemoteModelClient(
-        settings.model_copy(update={"invoke_hosts": "localhost"})
-    ) as endpoints:
-        spec = EndpointSpec.model_construct(url=trick.format(peer.host))
-        with pytest.raises((errors.Invalid, errors.EndpointFailed)):
-            await endpoints.ask("m", spec, ONE, 20)
-    assert not peer.calls
 
 
 async def test_a_secret_is_sent_and_never_passed_on(endpoints, peer, caplog):
@@ -244,99 +133,29 @@ async def test_a_secret_is_sent_and_never_passed_on(endpoints, peer, caplog):
     secret = {"name": "token", "header": "X-Key", "prefix": "Key "}
     for status, kind in ((500, errors.EndpointFailed), (200, errors.EndpointFailed)):
         with pytest.raises(kind) as caught:
-            await endpoints.ask(f"m{status}", at(peer, f"echo/{status}", secret=secret), ONE, 20)
+            await endpoints.predict(
+                f"m{status}", at(peer, f"echo/{status}", secret=secret), ONE, 20
+            )
         assert TOKEN not in caught.value.detail
     assert [each.headers["x-key"] for each in peer.requests] == [f"Key {TOKEN}"] * 2
     assert TOKEN not in caplog.text
-
-
-WRITTEN = {
-    "plainly": lambda secret: secret,
-    "in JSON": lambda secret: json.dumps(secret)[1:-1],
-    "with escaped slashes": lambda secret: json.dumps(secret)[1:-1].replace("/", "\\/"),
-    "in JSON in JSON": lambda secret: json.dumps(json.dumps(secret)[1:-1])[1:-1],
-    "as Python shows it": lambda secret: repr(secret)[1:-1],
-}
-
-
-@pytest.mark.parametrize("padding", [0, 1, 150, 175, 190, 199, 200, 780, 799, 5000])
-@pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
-@pytest.mark.parametrize("secret", [TOKEN, 'a"b\\c/d-of-the-suite', "sh/rt"])
-def test_no_part_of_a_secret_is_quoted(padding, write, secret):
-    hidden = SecretRedactor(Settings(_env_file=None, invoke_secrets={"token": secret}))
-    said = hidden.quoted(b"\0" * 9 + b"." * padding + write(secret).encode() + b" ok")
-    assert len(said) <= 200
-    assert said.strip(".").removesuffix(" ok") in ("***", "**", "*", "")
-
-
-@pytest.mark.parametrize("write", ["in JSON", "with escaped slashes"])
-@pytest.mark.parametrize("padding", [0, 200_000])
-@pytest.mark.parametrize(
-    "place", ['"%s"', '{"a": [{"%s": 1}]}', '{"prediction": 1, "%s": 1, "%s": 2}']
-)
-@pytest.mark.parametrize("secret", ["t0ken-of/the-suite", 'a"b\\c/d-of-the-suite'])
-def test_no_answer_holds_a_secret(write, padding, place, secret):
-    hidden = SecretRedactor(Settings(_env_file=None, invoke_secrets={"token": secret}))
-    body = b" " * padding + place.replace("%s", WRITTEN[write](secret)).encode()
-    with pytest.raises(errors.EndpointFailed) as caught:
-        decode_response(EndpointSpec(url="http://localhost/"), ONE, body, hidden)
-    assert secret not in caught.value.detail
 
 
 @pytest.mark.parametrize("size", [1, 5000])
 async def test_large_inputs_are_sent_whole(endpoints, peer, size):
     rows = [{"a": number + 0.5, "b": "x" * 20} for number in range(size)]
     asked = PredictionInputs(input_data=rows)
-    answer = await endpoints.ask("m", at(peer, "ok"), asked, 20, size=len(asked.encode()))
+    answer = await endpoints.predict("m", at(peer, "ok"), asked, 20, size=len(asked.encode()))
     assert answer == {"prediction": [row["a"] for row in rows]}
     assert json.loads(peer.requests[0].body) == {"input_data": rows}
 
 
-@pytest.mark.parametrize(
-    ("name", "says"), [("absent", "INVOKE_SECRETS__ABSENT is not set"), ("bent", "characters")]
-)
-async def test_a_secret_that_cannot_be_sent_is_told_by_its_name(endpoints, peer, name, says):
-    with pytest.raises(errors.EndpointFailed, match=says):
-        await endpoints.ask("m", at(peer, "ok", secret={"name": name}), ONE, 20)
-    assert not peer.calls
-
-
-@pytest.mark.parametrize(
-    "header",
-    ["Content-Length", "host", "TRANSFER-ENCODING", "Connection", "Accept-Encoding", "Content-Type",
-     "Content-Encoding", "te", "Trailer", "Upgrade", "Expect"],
-)  # fmt: skip
-def test_no_secret_replaces_what_belongs_to_http(peer, header):
-    with pytest.raises(ValueError, match="belongs to HTTP"):
-        at(peer, "ok", secret={"name": "token", "header": header})
-
-
-@pytest.mark.parametrize("idempotent", [True, False])
-async def test_an_idle_connection_is_kept_for_what_may_be_sent_again(
-    settings, peer, monkeypatch, idempotent
-):
-    monkeypatch.setattr(http_transport, "KEEP_SECONDS", 0.0)
-    spec = at(peer, "ok", idempotent=idempotent)
-    async with RemoteModelClient(settings) as endpoints:
-        await endpoints.ask("m", spec, ONE, 20)
-        before = set(peer.peers)
-        await endpoints.ask("m", spec, ONE, 20)
-        assert (peer.peers <= before) is idempotent
-
-
-async def test_cookies_are_not_kept(endpoints, peer):
-    spec = at(peer, "ok")
-    endpoints._sessions[False].cookie_jar.update_cookies({"a": "b"})
-    await endpoints.ask("m", spec, ONE, 20)
-    assert "cookie" not in peer.requests[0].headers
-
-
 async def test_calls_beyond_the_limit_wait_and_more_are_refused(endpoints, peer):
     spec = at(peer, "think/0.3", limit=2)
-    asked = [asyncio.create_task(endpoints.ask("m", spec, ONE, 20)) for _ in range(5)]
+    asked = [asyncio.create_task(endpoints.predict("m", spec, ONE, 20)) for _ in range(5)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(each) for each in answers] == [dict] * 4 + [errors.Overloaded]
-    patient = [endpoints.ask("m", spec, ONE, 20, patient=True) for _ in range(7)]
+    patient = [endpoints.predict("m", spec, ONE, 20, patient=True) for _ in range(7)]
     assert await asyncio.gather(*patient) == [{"prediction": 1.5}] * 7
 
 
@@ -345,7 +164,7 @@ async def test_patient_ones_take_nothing_from_callers(endpoints, peer):
     order = []
 
     async def ask(name, **patience):
-        assert await endpoints.ask("m", spec, ONE, 20, **patience)
+        assert await endpoints.predict("m", spec, ONE, 20, **patience)
         order.append(name)
 
     asked = [asyncio.create_task(ask("job", patient=True)) for _ in range(3)]
@@ -353,7 +172,7 @@ async def test_patient_ones_take_nothing_from_callers(endpoints, peer):
     asked.append(asyncio.create_task(ask("caller")))
     await asyncio.sleep(0)
     with pytest.raises(errors.Overloaded):
-        await endpoints.ask("m", spec, ONE, 20)
+        await endpoints.predict("m", spec, ONE, 20)
     peer.released.set()
     try:
         await asyncio.gather(*asked)
@@ -364,11 +183,11 @@ async def test_patient_ones_take_nothing_from_callers(endpoints, peer):
 
 async def test_an_endpoint_that_hangs_blocks_no_other(endpoints, peer):
     hung = [
-        asyncio.create_task(endpoints.ask("h", at(peer, "hang", limit=5), ONE, 20))
+        asyncio.create_task(endpoints.predict("h", at(peer, "hang", limit=5), ONE, 20))
         for _ in range(10)
     ]
     await asyncio.sleep(0)
-    answers = [endpoints.ask("m", at(peer, "ok"), ONE, 20) for _ in range(20)]
+    answers = [endpoints.predict("m", at(peer, "ok"), ONE, 20) for _ in range(20)]
     assert await asyncio.gather(*answers) == [{"prediction": 1.5}] * 20
     for each in hung:
         each.cancel()
@@ -379,8 +198,8 @@ async def test_a_call_that_was_cancelled_leaves_its_turn_to_others(endpoints, pe
     held = at(peer, "held", limit=1)
     for _ in range(3):
         with pytest.raises(errors.DeadlineExceeded):
-            await endpoints.ask("m", held, ONE, 0.1)
-    asked = asyncio.create_task(endpoints.ask("m", held, ONE, 20))
+            await endpoints.predict("m", held, ONE, 0.1)
+    asked = asyncio.create_task(endpoints.predict("m", held, ONE, 20))
     peer.released.set()
     try:
         assert await asked == {"prediction": 1.5}
@@ -390,9 +209,9 @@ async def test_a_call_that_was_cancelled_leaves_its_turn_to_others(endpoints, pe
 
 async def test_once_shut_what_waits_is_interrupted_and_what_was_begun_goes_on(endpoints, peer):
     spec = at(peer, "held", limit=1)
-    asked = [asyncio.create_task(endpoints.ask("m", spec, ONE, 20)) for _ in range(2)]
+    asked = [asyncio.create_task(endpoints.predict("m", spec, ONE, 20)) for _ in range(2)]
     await asyncio.to_thread(until, lambda: peer.calls["held"], "the first call is there")
-    endpoints.shut()
+    endpoints.stop()
     peer.released.set()
     try:
         first, second = await asyncio.gather(*asked, return_exceptions=True)
@@ -401,11 +220,13 @@ async def test_once_shut_what_waits_is_interrupted_and_what_was_begun_goes_on(en
     assert first == {"prediction": 1.5}
     assert isinstance(second, errors.ShuttingDown)
     with pytest.raises(errors.ShuttingDown):
-        await endpoints.ask("new", at(peer, "ok"), ONE, 20)
+        await endpoints.predict("new", at(peer, "ok"), ONE, 20)
 
 
 async def test_sagemaker_is_called_with_a_signature(endpoints, peer):
-    assert await endpoints.ask("m", sagemaker(peer, "pair"), TWO, 20) == {"prediction": [1.5, 2.5]}
+    assert await endpoints.predict("m", sagemaker(peer, "pair"), TWO, 20) == {
+        "prediction": [1.5, 2.5]
+    }
     (request,) = peer.requests
     assert request.path == "/endpoints/pair/invocations"
     assert request.headers["accept-encoding"] == "identity"
@@ -414,7 +235,7 @@ async def test_sagemaker_is_called_with_a_signature(endpoints, peer):
 
 async def test_sagemaker_in_another_region_is_signed_for_it(endpoints, peer):
     spec = sagemaker(peer, "pair", region="eu-central-1")
-    assert await endpoints.ask("m", spec, ONE, 20) == {"prediction": 1.5}
+    assert await endpoints.predict("m", spec, ONE, 20) == {"prediction": 1.5}
     assert "/eu-central-1/" in peer.requests[0].headers["authorization"]
 
 
@@ -427,7 +248,7 @@ async def test_sagemaker_may_have_the_credentials_of_the_settings(settings, peer
     )
     async with RemoteModelClient(mine) as endpoints:
         spec = sagemaker(peer, "pair", credentials=None)
-        assert await endpoints.ask("m", spec, ONE, 20) == {"prediction": 1.5}
+        assert await endpoints.predict("m", spec, ONE, 20) == {"prediction": 1.5}
 
 
 @pytest.mark.parametrize(
@@ -440,7 +261,7 @@ async def test_sagemaker_may_have_the_credentials_of_the_settings(settings, peer
 )
 async def test_errors_of_sagemaker_are_told_apart(endpoints, peer, name, kind, says):
     with pytest.raises(kind, match=says):
-        await endpoints.ask("m", sagemaker(peer, name), ONE, 20)
+        await endpoints.predict("m", sagemaker(peer, name), ONE, 20)
     assert peer.calls["endpoints"] == 1
 
 
@@ -460,7 +281,7 @@ async def test_a_sagemaker_that_cannot_be_called_is_told_of(
     mine = settings.model_copy(update={"invoke_hosts": f"{peer.host},my_host"})
     async with RemoteModelClient(mine) as endpoints:
         with pytest.raises(errors.EndpointFailed, match="SageMaker cannot be called"):
-            await endpoints.ask("m", sagemaker(peer, "pair", **changes), ONE, 20)
+            await endpoints.predict("m", sagemaker(peer, "pair", **changes), ONE, 20)
     assert not peer.calls
 
 
@@ -495,7 +316,7 @@ async def test_temporary_credentials_are_kept_until_they_are_about_to_expire(
     monkeypatch.setenv(CONTAINER, temporary(source, minutes))
     spec = sagemaker(peer, "pair", credentials=None)
     for _ in range(2):
-        assert await endpoints.ask("m", spec, ONE, 20) == {"prediction": 1.5}
+        assert await endpoints.predict("m", spec, ONE, 20) == {"prediction": 1.5}
     assert len(peer.requests) == 2
     for each in peer.requests:
         assert each.headers["x-amz-security-token"] == "session/token=="
@@ -509,7 +330,7 @@ async def test_temporary_credentials_of_the_environment_are_sent_with_their_toke
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY)
     monkeypatch.setenv("AWS_SESSION_TOKEN", "session/token==")
-    await endpoints.ask("m", sagemaker(peer, "pair", credentials=None), ONE, 20)
+    await endpoints.predict("m", sagemaker(peer, "pair", credentials=None), ONE, 20)
     assert peer.requests[0].headers["x-amz-security-token"] == "session/token=="
 
 
@@ -517,7 +338,7 @@ async def test_temporary_credentials_of_the_environment_are_sent_with_their_toke
 async def test_calls_of_sagemaker_are_sent_again_only_if_they_may_be(endpoints, peer, idempotent):
     spec = sagemaker(peer, "bursting").model_copy(update={"idempotent": idempotent})
     with pytest.raises(errors.EndpointUnavailable):
-        await endpoints.ask("m", spec, ONE, 20)
+        await endpoints.predict("m", spec, ONE, 20)
     assert peer.calls["endpoints"] == (3 if idempotent else 1)
 
 
@@ -527,7 +348,7 @@ async def test_a_wrong_key_is_refused_and_not_shown(settings, peer):
     )
     async with RemoteModelClient(wrong) as endpoints:
         with pytest.raises(errors.EndpointFailed, match="signature does not fit") as caught:
-            await endpoints.ask("m", sagemaker(peer, "pair"), ONE, 20)
+            await endpoints.predict("m", sagemaker(peer, "pair"), ONE, 20)
     assert "wrong-secret-key" not in caught.value.detail
 
 
@@ -536,11 +357,41 @@ async def test_a_sagemaker_that_redirects_is_not_followed(endpoints, peer):
         "endpoint_name": "pair", "endpoint_url": f"{peer.url}/redirect", "credentials": "aws",
     }  # fmt: skip
     with pytest.raises(errors.EndpointFailed, match="redirects are not followed"):
-        await endpoints.ask("m", EndpointSpec.model_validate({"sagemaker": model}), ONE, 20)
+        await endpoints.predict("m", EndpointSpec.model_validate({"sagemaker": model}), ONE, 20)
     assert dict(peer.calls) == {"redirect": 1}
 
 
 async def test_calls_of_two_instances_overlap(endpoints, peer):
     spec = sagemaker(peer, "slow")
-    await asyncio.gather(*(endpoints.ask("m", spec, ONE, 20) for _ in range(4)))
+    await asyncio.gather(*(endpoints.predict("m", spec, ONE, 20) for _ in range(4)))
     assert peer.fleets["slow"].most == 2
+
+
+async def test_hosts_that_are_not_listed_are_not_called(peer, settings):
+    async with RemoteModelClient(
+        settings.model_copy(update={"invoke_hosts": "127.0.0.1:1"})
+    ) as endpoints:
+        with pytest.raises(errors.Invalid, match="INVOKE_HOSTS"):
+            await endpoints.predict("m", at(peer, "ok"), ONE, 20)
+    assert not peer.calls
+
+
+@pytest.mark.parametrize("trick", ["http://localhost\\@{}/ok", "http://{}#@localhost/ok"])
+async def test_an_address_of_two_readings_reaches_no_host_that_is_not_listed(peer, settings, trick):
+    async with RemoteModelClient(
+        settings.model_copy(update={"invoke_hosts": "localhost"})
+    ) as endpoints:
+        spec = EndpointSpec.model_construct(url=trick.format(peer.host))
+        with pytest.raises((errors.Invalid, errors.EndpointFailed)):
+            await endpoints.predict("m", spec, ONE, 20)
+    assert not peer.calls
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_an_idle_connection_is_kept_for_what_may_be_sent_again(settings, peer, idempotent):
+    spec = at(peer, "ok", idempotent=idempotent)
+    async with RemoteModelClient(settings, keepalive_seconds=0.0) as endpoints:
+        await endpoints.predict("m", spec, ONE, 20)
+        before = set(peer.peers)
+        await endpoints.predict("m", spec, ONE, 20)
+        assert (peer.peers <= before) is idempotent

@@ -80,7 +80,7 @@ class Far:
     def hold(self):
         self.gate = asyncio.Event()
 
-    async def ask(self, model_id, spec, inputs, seconds, *, size, patient):
+    async def predict(self, model_id, spec, inputs, seconds, *, size, patient):
         assert patient
         self.asked.append((model_id, inputs.input_data, seconds))
         if self.gate:

@@ -51,7 +51,7 @@ async def test_a_call_without_a_callback_queue_is_carried_out_and_not_answered(i
 class Mirror:
     """A remote model that answers with what it is asked."""
 
-    async def ask(self, model_id, spec, inputs, seconds, *, size):
+    async def predict(self, model_id, spec, inputs, seconds, *, size):
         return {"prediction": inputs.input_data}
 
 

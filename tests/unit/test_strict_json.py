@@ -1,0 +1,49 @@
+import json
+
+import pytest
+
+from app import errors
+from app.strict_json import CHUNK, dumps, loads
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"{", "not valid JSON: Expecting property name"),
+        ('"ä"'.encode("latin-1"), "the byte at position 1 is not UTF-8"),
+        (b'"\\ud800"', "half of a surrogate pair"),
+        (b"[" * 65 + b"1" + b"]" * 65, "nested deeper than 64 levels"),
+        (b"[" * 100_000, "nested deeper than 64 levels"),
+        (b"1" * 5000, "a number has too many digits"),
+        (b"1" + b"0" * 400 + b".5", "is too large for a number"),
+        (b"NaN", "NaN is not a JSON number"),
+        (b'{"a\\"b": 1, "a\\"b": 1}', 'the key "a\\"b" stands twice in one object'),
+    ],
+)
+def test_a_body_that_is_not_strict_is_refused_in_plain_words(body, says):
+    with pytest.raises(errors.Malformed) as caught:
+        loads(body)
+
+    assert says in caught.value.detail
+    assert caught.value.detail.startswith("body: not valid JSON: ")
+    assert caught.value.extra == {"field": "body"}
+    assert len(caught.value.detail) < 200
+    for word in ("codec", "recursion", "sys.", "Exceeds", "Error"):
+        assert word not in caught.value.detail
+
+
+def test_an_object_may_be_nested_64_levels_deep():
+    assert loads(b"[" * 64 + b"1" + b"]" * 64)
+
+
+@pytest.mark.parametrize("length", [0, 1, CHUNK, CHUNK + 1, 3 * CHUNK])
+def test_a_list_of_any_length_is_written_whole(length):
+    fields = {"a": list(range(length)), "ä": [{"b": None}] * length, "c": "text"}
+
+    assert json.loads(dumps(fields)) == fields
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [float("nan")] * 200])
+def test_no_number_that_json_lacks_is_written(value):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        dumps({"a": value})
