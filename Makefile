@@ -1,15 +1,19 @@
-# `make` lists what there is.
+# `make` lists the targets.
 
 python := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo up down logs status test chaos fuzz bench test-brokers test-pythons lint format docs lock \
-	environment environment-dev environment-bench
+.PHONY: help demo up down logs status test test-unit test-integration test-system coverage \
+	test-brokers test-pythons fuzz chaos bench lint format docs lock \
+	environment environment-python environment-dev environment-bench
 
 # Without it, every process would compile every module it imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' Makefile
+
+##@ The local stack
 
 demo: up ## install what is missing, start the stack, train, predict and print the result
 	@$(python) -m devstack.demo
@@ -23,23 +27,30 @@ down: ## stop the stack; the data stay in .run
 logs: ## follow the logs of the stack
 	@$(python) -m devstack.stack logs
 
-status: ## say what runs and where
+status: ## print what runs and where
 	@$(python) -m devstack.stack status
+
+##@ Tests (ARGS goes to pytest: make test-unit ARGS="-k predict")
 
 # Two processes run the tests, file by file.
 IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
-test: environment-dev ## run all tests, or those that `make test ARGS="-k predict"` names
+test-unit: environment-python ## run the unit tests; they need only Python
+	@$(python) -m pytest $(IN_TWO) tests/unit $(ARGS)
+
+test-integration: environment-dev ## run the tests with real servers
+	@$(python) -m pytest $(IN_TWO) tests/integration $(ARGS)
+
+test-system: environment-dev ## run the tests of whole processes
+	@$(python) -m pytest $(IN_TWO) tests/system $(ARGS)
+
+test: environment-dev ## run all tests
 	@$(python) -m pytest $(IN_TWO) $(ARGS)
 
-chaos: environment-dev ## inject faults for ten minutes and count what was lost; ARGS="--seconds 60 --seed 1"
-	@$(python) -m tests.chaos $(ARGS)
-
-fuzz: environment-dev ## send a million broken requests and messages; ARGS="--cases 5000 --seed 1"
-	@$(python) -m tests.fuzz $(ARGS)
-
-bench: environment-bench ## measure, beside others, and write docs/performance.md; ARGS="--only compare"
-	@$(python) -m benchmarks $(ARGS)
+coverage: environment-dev ## run all tests and print how much of app/ they cover
+	@rm -rf .run/coverage && mkdir -p .run/coverage
+	@$(python) -m coverage run -m pytest $(IN_TWO) $(ARGS); tests=$$?; \
+	$(python) -m coverage combine --quiet && $(python) -m coverage report && exit $$tests
 
 test-brokers: environment-dev ## run the tests of RabbitMQ against 4.0 and 4.3 (on Debian, as root)
 	@$(python) -m devstack.rabbitmq_versions $(ARGS)
@@ -47,29 +58,45 @@ test-brokers: environment-dev ## run the tests of RabbitMQ against 4.0 and 4.3 (
 test-pythons: environment-dev ## run all tests on Python 3.11, 3.13 and 3.14; PYTHONS="/path/to/python3.14"
 	@PYTHONS="$(PYTHONS)" $(python) -m devstack.pythons $(IN_TWO) $(ARGS)
 
-lint: environment-dev ## check format, style, types and the direction of imports
+##@ Longer runs
+
+fuzz: environment-dev ## send a million broken requests and messages; ARGS="--cases 5000 --seed 1"
+	@$(python) -m tests.fuzz $(ARGS)
+
+chaos: environment-dev ## inject faults for ten minutes and count what was lost; ARGS="--seconds 60 --seed 1"
+	@$(python) -m tests.chaos $(ARGS)
+
+bench: environment-bench ## measure, beside others, and write docs/performance.md; ARGS="--only compare"
+	@$(python) -m benchmarks $(ARGS)
+
+##@ The code
+
+format: environment-python ## format the code
+	@$(python) -m ruff format .
+	@$(python) -m ruff check --fix .
+
+lint: environment-python ## check format, style, types and the direction of imports
 	@$(python) -m ruff format --check .
 	@$(python) -m ruff check .
 	@$(python) -m mypy app devstack clients/python/warren_client benchmarks examples
 	@.venv/bin/lint-imports
 
-format: environment-dev ## bring the code into shape
-	@$(python) -m ruff format .
-	@$(python) -m ruff check --fix .
-
-docs: environment-dev ## write docs/settings.md from the Settings class
+docs: environment-python ## write docs/settings.md from the Settings class
 	@$(python) -m devstack.settings_page
 
 LOCK := -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-lock: environment-dev ## pin the newest versions of all requirements*.txt, with their hashes
+lock: environment-python ## pin the newest versions of all requirements*.txt, with their hashes
 	@$(python) $(LOCK) --upgrade -o requirements.lock requirements.txt
 	@$(python) $(LOCK) --upgrade -c requirements.lock -o requirements-dev.lock requirements-dev.txt
 	@$(python) $(LOCK) --upgrade -c requirements.lock -o benchmarks/requirements.lock benchmarks/requirements.txt
 
 environment:
 	@devstack/bootstrap.sh
+
+environment-python:
+	@devstack/bootstrap.sh python
 
 environment-dev:
 	@devstack/bootstrap.sh dev

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# From a bare machine to all that the local stack needs. A second run finds everything done.
-#   devstack/bootstrap.sh        for `make up`
-#   devstack/bootstrap.sh dev    also what only the tests need from the system
+# Install what is missing on this machine. A second run finds everything installed.
+#   devstack/bootstrap.sh python  only the Python packages, into .venv
+#   devstack/bootstrap.sh         also RabbitMQ, for `make up`
+#   devstack/bootstrap.sh dev     also Chromium, for all tests
+#   devstack/bootstrap.sh bench   RabbitMQ, hey and .venv-bench, for the benchmark
 #   VENV=.venv-3.13 PYTHON=python3.13 devstack/bootstrap.sh dev  an environment beside the first
-#   devstack/bootstrap.sh bench  also what only the benchmark needs: hey, and .venv-bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -104,7 +105,7 @@ If there is a newer one, name it:
     else
         packages="python3 python3-venv"
     fi
-    if ! has_rabbitmq; then
+    if [ "${1:-}" != python ] && ! has_rabbitmq; then
         if has apt-get; then packages="$packages rabbitmq-server"; else packages="$packages rabbitmq"; fi
     fi
     if [ "${1:-}" = dev ] && has apt-get && ! has_chromium; then packages="$packages chromium"; fi

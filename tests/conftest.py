@@ -22,6 +22,10 @@ from tests.support.postgres import Postgres
 
 ROOT = Path(__file__).parents[1]
 
+# OpenMP's threads spin while they wait, which makes fits very slow on a busy machine. The processes
+# of the system tests do not inherit this.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # How long an example takes says more about the machine than about us.
 hypothesis.settings.register_profile("warren", deadline=None)
 hypothesis.settings.load_profile("warren")

@@ -7,7 +7,7 @@ cat.jpg.json. It skips an image that has an answer, so an interrupted run goes o
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from warren_client.client import DEFAULT_URL
-from warren_client.image_requests import Call, Combine, Failed, Question, ask
+from warren_client.image_requests import Call, Combine, Failed, ImageClient, Question
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 CONNECT_SECONDS = 10
@@ -63,7 +63,7 @@ def main(
     again: bool,
     url: str,
 ) -> None:
-    """Ask; end with status 1 if an image was not answered."""
+    """Ask about the images; exit with status 1 if one was not answered."""
     try:
         question = Question(call, models, combine)
     except ValueError as error:
@@ -105,6 +105,7 @@ async def ask_all(
     at_once: int,
     seconds: float,
     outcome: Outcome,
+    client: Callable[[httpx2.AsyncClient], ImageClient] = ImageClient,
 ) -> None:
     """Ask about the images, several at a time, with a progress bar."""
     waiting = iter(images)
@@ -112,10 +113,11 @@ async def ask_all(
     failures = TextColumn("{task.fields[failed]} failed")
     limits = httpx2.Limits(max_connections=at_once)
     timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
-    # No proxy of the machine stands between us and 127.0.0.1.
+    # The machine's proxy settings do not apply to 127.0.0.1.
     async with httpx2.AsyncClient(
         base_url=address, limits=limits, timeout=timeout, trust_env=False
     ) as http:
+        warren = client(http)
         console = Console(stderr=True)
         with Progress(
             *columns, failures, console=console, disable=not console.is_terminal
@@ -123,11 +125,11 @@ async def ask_all(
             bar = progress.add_task("", total=len(images), failed=0)
 
             async def worker() -> None:
-                for image in waiting:  # one list for all: whoever is free takes the next
+                for image in waiting:  # all workers share the iterator
                     try:
                         async with asyncio.timeout(seconds):
                             content = await asyncio.to_thread(image.read_bytes)
-                            answer = await ask(http, question, content)
+                            answer = await warren.ask(question, content)
                         write(beside(image), answer)
                         outcome.answered += 1
                     except TimeoutError:

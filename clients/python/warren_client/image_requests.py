@@ -1,4 +1,4 @@
-"""One image, one call of the API: what is sent, and what counts as an answer."""
+"""Ask Warren about one image: the request, its retries, and the answer."""
 
 import asyncio
 import base64
@@ -14,18 +14,16 @@ from warren_client.client import IN_WORK, reason
 Call = Literal["predict", "parallel", "sync_async", "async"]
 Combine = Literal["mean", "vote", "max_proba"]
 
-TRIES = 4  # of a request that found Warren too busy, or not there
-PAUSE = 2.0  # seconds between them, unless Warren says how many
 POLL = 0.1, 2.0  # seconds between two looks at a job, at first and at most
 
 
 class Failed(Exception):
-    """There is no answer, and this is why."""
+    """There is no answer; the message says why."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about every image: by which call, of which models.
+    """The question about every image: the call and its models.
 
     `predict` and `async` ask one model, `sync_async` the fast one and then the other.
     """
@@ -46,11 +44,11 @@ class Question:
 
     @property
     def path(self) -> str:
-        """Return where it is asked."""
+        """Return the path of the call."""
         return "/predict" if self.call == "predict" else f"/predict/{self.call}"
 
     def body(self, image: bytes) -> dict[str, Any]:
-        """Return what is posted."""
+        """Return the body of the POST request."""
         inputs = {"image_data": base64.b64encode(image).decode()}
         if self.call == "parallel":
             combine = {"combine": self.combine} if self.combine else {}
@@ -60,50 +58,63 @@ class Question:
         return {"model_id": self.models[0], **inputs}
 
 
-async def ask(http: httpx2.AsyncClient, question: Question, image: bytes) -> dict[str, Any]:
-    """Return `{"call", "answer"}`, with the ended `job` if there was one. Raises `Failed`."""
-    said = await request(http, "POST", question.path, json=question.body(image))
-    try:
-        found = {"call": question.call, "answer": said["message"]}
-        if question.call in ("async", "sync_async"):
-            found["job"] = await ended(http, said["message"]["job_id"])
-    except (KeyError, TypeError) as error:
-        raise Failed(f"{http.base_url} does not answer as Warren does: {error!r}") from None
-    return found
+@dataclass(frozen=True)
+class ImageClient:
+    """Asks about images over one HTTP client.
 
+    It sends a request again if Warren was busy or unreachable: `tries` times in all, with a `pause`
+    in seconds unless Warren says how long to wait.
+    """
 
-async def ended(http: httpx2.AsyncClient, job_id: str) -> dict[str, Any]:
-    """Wait for a job and return it. Raises `Failed` if it ends otherwise than completed."""
-    pause, longest = POLL
-    while True:
-        job: dict[str, Any] = await request(http, "GET", f"/jobs/{job_id}")
-        if job["state"] == "TASK_COMPLETED":
-            return job
-        if job["state"] not in IN_WORK:
-            raise Failed(f"the job {job_id} ended as {job['state']}: {told(job['error'])}")
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, longest)
+    http: httpx2.AsyncClient
+    tries: int = 4
+    pause: float = 2.0
 
-
-async def request(http: httpx2.AsyncClient, method: str, path: str, **content: Any) -> Any:
-    """Return the JSON of a success; ask again what did not reach Warren. Raises `Failed`."""
-    for left in reversed(range(TRIES)):
-        pause = PAUSE
+    async def ask(self, question: Question, image: bytes) -> dict[str, Any]:
+        """Return `{"call", "answer"}`, with the ended `job` if there was one. Raises `Failed`."""
+        said = await self._request("POST", question.path, json=question.body(image))
         try:
-            answer = await http.request(method, path, **content)
-        except httpx2.TransportError as error:
-            harmless = method == "GET" or isinstance(error, httpx2.ConnectError)
-            if not left or not harmless:
-                raise Failed(f"no answer from {http.base_url}: {error or repr(error)}") from None
-        else:
-            if answer.is_success:
-                return parsed(answer)
-            if not left or answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-                raise Failed(f"{answer.status_code} {reason(answer)}")
-            with suppress(ValueError):  # it may be a date
-                pause = float(answer.headers.get("Retry-After", pause))
-        await asyncio.sleep(pause)
-    raise AssertionError("unreachable")
+            found = {"call": question.call, "answer": said["message"]}
+            if question.call in ("async", "sync_async"):
+                found["job"] = await self._ended(said["message"]["job_id"])
+        except (KeyError, TypeError) as error:
+            raise Failed(
+                f"{self.http.base_url} does not answer as Warren does: {error!r}"
+            ) from None
+        return found
+
+    async def _ended(self, job_id: str) -> dict[str, Any]:
+        """Wait for a job and return it. Raises `Failed` unless it ends as completed."""
+        pause, longest = POLL
+        while True:
+            job: dict[str, Any] = await self._request("GET", f"/jobs/{job_id}")
+            if job["state"] == "TASK_COMPLETED":
+                return job
+            if job["state"] not in IN_WORK:
+                raise Failed(f"the job {job_id} ended as {job['state']}: {told(job['error'])}")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+
+    async def _request(self, method: str, path: str, **content: Any) -> Any:
+        """Return the JSON of a success; try again if that does no harm. Raises `Failed`."""
+        for left in reversed(range(self.tries)):
+            pause = self.pause
+            try:
+                answer = await self.http.request(method, path, **content)
+            except httpx2.TransportError as error:
+                harmless = method == "GET" or isinstance(error, httpx2.ConnectError)
+                if not left or not harmless:
+                    why = error or repr(error)
+                    raise Failed(f"no answer from {self.http.base_url}: {why}") from None
+            else:
+                if answer.is_success:
+                    return parsed(answer)
+                if not left or answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                    raise Failed(f"{answer.status_code} {reason(answer)}")
+                with suppress(ValueError):  # it may be a date
+                    pause = float(answer.headers.get("Retry-After", pause))
+            await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
 
 
 def parsed(answer: httpx2.Response) -> Any:
@@ -115,5 +126,5 @@ def parsed(answer: httpx2.Response) -> Any:
 
 
 def told(error: dict[str, Any] | None) -> str:
-    """Return what an error says."""
+    """Return the detail of a job's error."""
     return str((error or {}).get("detail") or "no reason given")

@@ -1,6 +1,8 @@
 """The client that walks a folder: what it sends, what it writes, and what it says of the rest."""
 
+import asyncio
 import base64
+import functools
 import json
 import signal
 import subprocess
@@ -99,6 +101,18 @@ def run(api: Api, folder: Path, *options: str) -> Result:
     return CliRunner().invoke(image_folder.main, [str(folder), "--url", api.url, *options])
 
 
+def ask_all(
+    api: Api, folder: Path, call: image_requests.Call = "predict", **changes: Any
+) -> image_folder.Outcome:
+    """Ask with another number of tries, or another pause between them."""
+    outcome = image_folder.Outcome()
+    images = list(image_folder.walk(folder))
+    client = functools.partial(image_requests.ImageClient, **changes)
+    asking = image_folder.ask_all(api.url, Question(call, ("m",)), images, 8, 600, outcome, client)
+    asyncio.run(asking)
+    return outcome
+
+
 def written(folder: Path) -> dict[str, Any]:
     """Return all that was written into a folder, whole or not."""
     known = (".txt", ".jpg", ".jpeg", ".PNG")
@@ -192,27 +206,30 @@ def test_what_fails_is_told_and_the_others_are_answered(api, folder):
     assert run(api, folder, "--model", "m").stdout.startswith("1 answered, 0 failed, 2 had")
 
 
-def test_a_busy_warren_is_asked_again(api, folder):
+def busy_once(api: Api) -> Callable[[str, Any], Answer]:
     def answer(path: str, body: Any) -> Answer:
         busy = api.asked.count((path, body)) == 1
         return (503, {"title": "busy", "detail": "busy"}) if busy else cat(path, body)
 
-    api.answer = answer
+    return answer
+
+
+def test_a_busy_warren_is_asked_again(api, folder):
+    api.answer = busy_once(api)
     assert run(api, folder, "--model", "m").stdout == "3 answered, 0 failed\n"
     assert len(api.asked) == 6
 
 
-def test_a_busy_warren_may_say_until_when(api, folder, monkeypatch):
-    monkeypatch.setattr(image_requests, "PAUSE", 0.0)
+def test_a_busy_warren_may_say_until_when(api, folder):
+    api.answer = busy_once(api)
     api.retry_after = "Wed, 21 Oct 2026 07:28:00 GMT"
-    test_a_busy_warren_is_asked_again(api, folder)
+    assert ask_all(api, folder, pause=0.0).answered == 3
+    assert len(api.asked) == 6
 
 
-def test_a_warren_that_stays_busy_is_given_up(api, folder, monkeypatch):
-    monkeypatch.setattr(image_requests, "TRIES", 2)
+def test_a_warren_that_stays_busy_is_given_up(api, folder):
     api.answer = lambda *_: (503, {"title": "busy", "detail": "too much"})
-    ended = run(api, folder, "--model", "m")
-    assert ended.stdout.count("503 busy: too much") == 3
+    assert [*ask_all(api, folder, tries=2).failed.values()] == ["503 busy: too much"] * 3
     assert len(api.asked) == 6
 
 
@@ -226,13 +243,12 @@ def test_who_is_no_warren_is_found_out(answer, api, folder):
     assert ended.stdout.count(f"{api.url}") == 3
 
 
-def test_nobody_there_is_no_answer(folder, monkeypatch):
-    monkeypatch.setattr(image_requests, "TRIES", 1)
+def test_nobody_there_is_no_answer(folder):
     with Api(cat) as gone:
         pass
-    ended = run(gone, folder, "--model", "m")
-    assert ended.exit_code == 1
-    assert ended.stdout.count("no answer from http://127.0.0.1") == 3
+    failed = ask_all(gone, folder, tries=1).failed
+    assert len(failed) == 3
+    assert all(why.startswith("no answer from http://127.0.0.1") for why in failed.values())
 
 
 def test_an_image_has_only_so_much_time(api, folder):
@@ -279,8 +295,7 @@ def test_one_model_of_several_is_enough(api, folder):
     assert len(written(folder)) == 3
 
 
-def test_a_job_is_looked_at_again_when_the_connection_is_lost(api, folder, monkeypatch):
-    monkeypatch.setattr(image_requests, "PAUSE", 0.0)
+def test_a_job_is_looked_at_again_when_the_connection_is_lost(api, folder):
     completed = {"state": "TASK_COMPLETED"}
 
     def answer(path: str, body: Any) -> Answer:
@@ -288,8 +303,7 @@ def test_a_job_is_looked_at_again_when_the_connection_is_lost(api, folder, monke
         return cat(path, body) if body else (200 if len(looks) > 1 else 0, completed)
 
     api.answer = answer
-    ended = run(api, folder, "--call", "async", "--model", "m")
-    assert ended.exit_code == 0, ended.output
+    assert ask_all(api, folder, "async", pause=0.0).answered == 3
 
 
 def test_what_may_have_been_asked_is_not_asked_again(api, folder):
