@@ -1,4 +1,4 @@
-"""HTTP bodies that clients send, with examples that run."""
+"""Bodies of HTTP requests, with examples that run."""
 
 from typing import Annotated
 
@@ -32,22 +32,22 @@ CSV_EXAMPLE = "size,colour,price\n1.5,red,10\n2.5,blue,14\n3.0,red,18\n4.5,,23\n
 
 
 class TrainBody(TrainingSpec):
-    """The body of `POST /train`. Unknown keys are refused."""
+    """The body of `POST /train`. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [TRAIN_EXAMPLE]})
 
 
 class PredictBody(PredictRequest):
-    """The body of `POST /predict`. Unknown keys are refused."""
+    """The body of `POST /predict`. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PREDICT_EXAMPLE]})
 
 
 class ParallelBody(PredictionInputs):
-    """The body of `POST /predict/parallel`. Unknown keys are refused.
+    """The body of `POST /predict/parallel`. Unknown keys are errors.
 
-    A model is asked once however often it stands in `model_ids`, and then counts as often. Each has
-    `seconds` to answer, at most as many as it has anyway.
+    A model that stands several times in `model_ids` is called once, and its answer counts several
+    times. `seconds` limits the time of each model, which is never longer than its own deadline.
     """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PARALLEL_EXAMPLE]})
@@ -60,7 +60,7 @@ class ParallelBody(PredictionInputs):
 
 
 class InvocationBody(PredictionInputs):
-    """The JSON of `POST /invocations`, where it is no row or list of rows."""
+    """The JSON body of `POST /invocations`, unless it is a bare row or a list of rows."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"input_data": _ROW}]}

@@ -409,7 +409,7 @@ def test_a_reply_that_is_too_large_is_told_and_does_not_come_again(start, client
 
     (_, large), (_, small) = client.reply(), client.reply()
     assert large["error"]["type"] == "too_large"
-    assert small["text"] == "x" * 10
+    assert small["prediction"] == "x" * 10
 
 
 def test_a_reply_may_be_as_large_as_a_message(start, client):
