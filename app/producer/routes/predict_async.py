@@ -4,10 +4,10 @@ import hashlib
 import logging
 import uuid
 from time import perf_counter
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from app import errors
@@ -25,11 +25,11 @@ from app.producer.http.idempotency import (
 from app.producer.http.raw_route import RawRoute, body_schema, document_body
 from app.producer.http.strict_route import problem_responses
 from app.producer.rpc.replies import read_prediction
-from app.producer.schemas.requests import PREDICT_EXAMPLE
+from app.producer.schemas.requests import AsyncBody, SyncAsyncBody
 from app.producer.services import Services
 from app.protocol.replies import Failed, Reply
 from app.protocol.requests import PredictionInputs, job_notification
-from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id, JobStatus
+from app.protocol.types import JSON_MEDIA_TYPE, JobStatus
 from app.protocol.validation import parse_request
 
 logger = logging.getLogger(__name__)
@@ -37,37 +37,9 @@ logger = logging.getLogger(__name__)
 # Errors of the request. With any other error of the fast model, the job is created all the same.
 _REFUSED = (errors.Invalid, errors.NotFound, errors.NotReady, errors.TooLarge)
 
-_SYNC_ASYNC_EXAMPLE = {
-    "sync_model_id": LATEST,
-    "async_model_id": LATEST,
-    "input_data": PREDICT_EXAMPLE["input_data"],
-}
-
 BodyT = TypeVar("BodyT", bound=PredictionInputs)
 
 router = APIRouter(route_class=RawRoute, tags=["predictions"])
-
-
-class AsyncBody(PredictionInputs):
-    """The body of `POST /predict/async`. Unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PREDICT_EXAMPLE]})
-
-    model_id: Id
-    dataset_id: Id | None = None
-
-
-class SyncAsyncBody(PredictionInputs):
-    """The body of `POST /predict/sync_async`. Unknown keys are refused.
-
-    Numbers disagree when they differ by more than `tolerance`, relative to the larger.
-    """
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SYNC_ASYNC_EXAMPLE]})
-
-    sync_model_id: Id
-    async_model_id: Id
-    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
 
 
 class Queued(BaseModel):

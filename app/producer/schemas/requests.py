@@ -28,6 +28,11 @@ PARALLEL_EXAMPLE: JsonDict = {
     "input_data": _ROW,
     "combine": "mean",
 }
+SYNC_ASYNC_EXAMPLE: JsonDict = {
+    "sync_model_id": LATEST,
+    "async_model_id": LATEST,
+    "input_data": PREDICT_EXAMPLE["input_data"],
+}
 CSV_EXAMPLE = "size,colour,price\n1.5,red,10\n2.5,blue,14\n3.0,red,18\n4.5,,23\n5.0,blue,24\n"
 
 
@@ -57,6 +62,28 @@ class ParallelBody(PredictionInputs):
     seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
     combine: CombineMethod | None = None
     job_id: Id | None = None
+
+
+class AsyncBody(PredictionInputs):
+    """The body of `POST /predict/async`. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PREDICT_EXAMPLE]})
+
+    model_id: Id
+    dataset_id: Id | None = None
+
+
+class SyncAsyncBody(PredictionInputs):
+    """The body of `POST /predict/sync_async`. Unknown keys are refused.
+
+    Numbers disagree when they differ by more than `tolerance`, relative to the larger.
+    """
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [SYNC_ASYNC_EXAMPLE]})
+
+    sync_model_id: Id
+    async_model_id: Id
+    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
 
 
 class InvocationBody(PredictionInputs):
