@@ -78,7 +78,7 @@ def _columns(header: bytes) -> list[str]:
         raise errors.Invalid("body", "a column of the header has no name")
     if len(set(columns)) < len(columns):
         twice = sorted({name for name in columns if columns.count(name) > 1})
-        raise errors.Invalid("body", f"columns named more than once: {', '.join(twice)}")
+        raise errors.Invalid("body", f"columns named twice: {', '.join(twice)}")
     return columns
 
 
