@@ -10,7 +10,7 @@ from typing import Protocol, TypeGuard
 
 from app import errors
 from app.amqp.topology import MAX_MESSAGE_BYTES, QUEUE_TYPES
-from app.protocol.replies import Reply
+from app.protocol.replies import Failed, Reply
 from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, JobStatus
 from app.protocol.validation import RequestT, parse_request
 
@@ -190,7 +190,7 @@ def parse_or_reject(request: Replyable, kind: type[RequestT]) -> RequestT | None
 def reject_with_error(request: Replyable, error: errors.WarrenError) -> None:
     """Reply with an error and send the message to the dead-letter queue."""
     log.warning("a message is rejected: %s", error)
-    request.reply(Reply.error(error))
+    request.reply(Failed.of(error))
     request.reject()
 
 
@@ -215,4 +215,4 @@ def encode_reply(reply: Reply, max_bytes: int = MAX_MESSAGE_BYTES) -> tuple[byte
     if len(body) <= max_bytes:
         return body, reply.status
     detail = f"the answer has {len(body)} bytes: ask for fewer rows at a time"
-    return Reply.error(errors.TooLarge(None, detail), reply.model_id).encode(), JobStatus.ERROR
+    return Failed.of(errors.TooLarge(None, detail), reply.model_id).encode(), JobStatus.ERROR

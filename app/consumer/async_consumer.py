@@ -22,7 +22,7 @@ from app.amqp.connection import connection_parameters
 from app.amqp.message import DIRECT_REPLY_PREFIX, MAX_UNSENT, IncomingMessage, OutgoingMessage
 from app.amqp.reply_publisher import DirectReplyPublisher
 from app.consumer.handlers import AsyncHandler
-from app.protocol.replies import Reply
+from app.protocol.replies import Failed
 from app.remote.client import RemoteModelClient
 from app.settings import Settings
 
@@ -154,7 +154,7 @@ class AsyncConsumer(threading.Thread):
                 message.requeue()
             except Exception:  # a bug in a handler must not end the thread
                 log.exception("a handler failed; its message goes to the dead letters")
-                message.reply(Reply.error(errors.WarrenError()))
+                message.reply(Failed.of(errors.WarrenError()))
                 message.reject()
         if message.sending:  # after an ack, a crash would lose the reply
             await asyncio.wrap_future(message.sending)

@@ -5,7 +5,7 @@ from time import perf_counter
 
 from app.amqp.message import IncomingMessage, Replyable
 from app.observability import logs
-from app.protocol.replies import Reply
+from app.protocol.replies import Failed, Reply
 from app.protocol.types import JobStatus
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class LoggedRequest:
     def reply(self, reply: Reply) -> None:
         """Send a reply if the sender asked for one, and log the end."""
         self._request.reply(reply)
-        self.end(reply.status, reply.fields.get("error", {}).get("type", ""))
+        self.end(reply.status, reply.error["type"] if isinstance(reply, Failed) else "")
 
     def reject(self) -> None:
         """Send the message to the dead-letter queue."""

@@ -9,7 +9,7 @@ from itertools import chain
 from app import errors
 from app.amqp.message import IncomingMessage
 from app.consumer.handlers import Deferred, Handler
-from app.protocol.replies import Reply
+from app.protocol.replies import Failed
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class WorkerThread(threading.Thread):
         except Exception:  # a bug in a handler must not end the thread
             log.exception("a handler failed; its messages go to the dead letters")
             for each in current:
-                each.reply(Reply.error(errors.WarrenError()))
+                each.reply(Failed.of(errors.WarrenError()))
                 each.reject()
         for each in chain.from_iterable(work.messages for work in deferred):
             each.deferred += 1

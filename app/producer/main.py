@@ -13,7 +13,7 @@ from app.settings import Settings
 
 def main() -> None:
     """Serve until SIGTERM."""
-    # uvicorn, once it has shut down, sends itself again the signal that it was sent.
+    # After its shutdown, uvicorn sends itself the same signal once more.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings()
     logs.configure(settings.log_level)
@@ -28,7 +28,7 @@ def main() -> None:
         http="httptools",
         log_config=None,
         access_log=False,
-        proxy_headers=False,  # nobody asks for a client's address
+        proxy_headers=False,  # because no code uses the client's address
         server_header=False,
     )
 

@@ -1,4 +1,4 @@
-"""What the routes work with, made by `main` and found through the request."""
+"""The services that routes use, one of each per application."""
 
 import logging
 from contextlib import suppress
@@ -25,7 +25,7 @@ _INSPECTIONS = 2
 
 @dataclass(frozen=True)
 class Services:
-    """The parts a producer has one of each."""
+    """The clients, stores and limits that all requests share."""
 
     settings: Settings
     rpc: RpcClient
@@ -33,21 +33,25 @@ class Services:
     in_flight: AdmissionControl
     jobs: JobStore
     storage: Storage
-    uploads: CapacityLimiter  # slow clients must not hold all threads
-    # Each may take some gigabytes for a while.
+    uploads: CapacityLimiter  # limits uploads, so that slow clients cannot occupy all threads
+    # Each inspection may take some gigabytes.
     inspections: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_INSPECTIONS))
 
     async def publish_job(
         self, queue: str, message: bytes, job_id: str, *, replied: bool = True
     ) -> JobStatus:
-        """Publish an accepted job; return its status when the time to wait is over."""
+        """Publish an accepted job; return its status after `train_wait` seconds at most.
+
+        `replied` tells whether consumers reply to this message. If the broker cannot be reached,
+        the outbox publishes the job later.
+        """
         wait = self.settings.train_wait
         try:
             if reply := await self.rpc.submit(queue, message, job_id, wait, replied=replied):
                 return reply.status
         except errors.BrokerUnavailable as error:
-            # The job is accepted all the same: the relay publishes it. If the database is away now,
-            # too, reconciliation finds that its message is missing.
+            # The job stays accepted, because the relay publishes it. If the database cannot be
+            # reached either, reconciliation finds that its message is missing.
             log.warning("the job goes to the outbox: %s", error)
             with suppress(errors.Unavailable):
                 await run_in_thread(self.jobs.mark_unpublished, job_id)

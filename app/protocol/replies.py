@@ -16,16 +16,10 @@ class Reply:
 
     status: JobStatus
     model_id: str | None = None
-    fields: dict[str, Any] = field(default_factory=dict)  # until all handlers use the classes below
-
-    @classmethod
-    def error(cls, error: errors.WarrenError, model_id: str | None = None) -> "Reply":
-        """Return the reply about an error, as `Failed.of` does."""
-        return Reply(JobStatus.ERROR, model_id, {"error": error.to_wire()})
 
     def to_wire(self) -> dict[str, Any]:
         """Return the body as a dict; the order of its keys is part of the protocol."""
-        return {"status": self.status, "model_id": self.model_id, **self.fields}
+        return {"status": self.status, "model_id": self.model_id}
 
     def encode(self) -> bytes:
         """Return the body as JSON. Raises `ValueError` for NaN and Infinity."""
@@ -74,7 +68,7 @@ class Cancelled(Reply):
     """
 
     status: JobStatus = field(default=JobStatus.CANCELLED, init=False)
-    error: ErrorBody | None = None  # type: ignore[assignment]
+    error: ErrorBody | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """Return the body as a dict."""
@@ -86,7 +80,7 @@ class Failed(Reply):
     """`{"status", "model_id", "error"}`: the request or the job failed."""
 
     status: JobStatus = field(default=JobStatus.ERROR, init=False)
-    error: ErrorBody = field()  # type: ignore[assignment]
+    error: ErrorBody
 
     @classmethod
     def of(cls, error: errors.WarrenError, model_id: str | None = None) -> Self:

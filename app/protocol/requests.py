@@ -1,4 +1,4 @@
-"""What travels: requests and replies as JSON bodies, checked once at each door."""
+"""Requests as JSON bodies of messages; the producer and the consumers both validate them."""
 
 import json
 from collections import Counter
@@ -18,21 +18,21 @@ from app.protocol.estimators import EstimatorName
 from app.protocol.types import LATEST, Column, Id, Images, Row, Rows
 from app.settings import MIN_FIT_MEMORY
 
-MAX_TRAINING_BYTES = 4_000_000  # what a broker takes, with room for what the relay writes out
+MAX_TRAINING_BYTES = 4_000_000  # what a broker accepts, less room for the relay to write it out
 
 
 class RequestBody(BaseModel):
-    """A request's body. Keys that a consumer does not know are ignored."""
+    """The body of a request. A consumer ignores unknown keys, which newer producers may send."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
     def encode(self) -> bytes:
-        """Return the JSON body, without what was left at its default of null."""
+        """Return the JSON body, without the members that are null."""
         return self.model_dump_json(exclude_none=True).encode()
 
 
 class TrainingSpec(RequestBody):
-    """What to learn from which data, in how many seconds and bytes of memory at most."""
+    """What to train on which data set, with limits on the time in seconds and memory in bytes."""
 
     dataset_id: Id
     features: Annotated[list[Column], Field(min_length=1, max_length=10_000)]
@@ -63,22 +63,22 @@ class TrainingSpec(RequestBody):
 
 
 class TrainRequest(TrainingSpec):
-    """The message of a training: the HTTP body and the id the model will have."""
+    """The message of a training job: the HTTP body and the id of the model."""
 
     model_id: Id | None = None
 
     def encode(self) -> bytes:
-        """Return the JSON body. Raises `errors.TooLarge` for what could not be published again."""
+        """Return the JSON body. Raises `errors.TooLarge` if the relay could not publish it."""
         body = super().encode()
         if len(body) > MAX_TRAINING_BYTES:
             raise errors.TooLarge(
                 "body",
-                f"a training may have {MAX_TRAINING_BYTES} bytes, and this has {len(body)}",
+                f"a training may have {MAX_TRAINING_BYTES} bytes, but this one has {len(body)}",
             )
         return body
 
     def asks_the_same(self, other: Self) -> bool:
-        """Whether both have the same body, the model's id aside."""
+        """Tell whether both have the same body, apart from the model's id."""
         mine, theirs = (each.model_copy(update={"model_id": None}) for each in (self, other))
         return mine.encode() == theirs.encode()
 
@@ -105,27 +105,27 @@ class PredictionInputs(RequestBody):
 
     @property
     def many(self) -> bool:
-        """Whether a list is asked for, and is to be answered by lists."""
+        """Whether the inputs are a list, and the answer holds lists."""
         return isinstance(self.input_data, list) or isinstance(self.image_data, list)
 
     @property
     def rows(self) -> list[Row]:
-        """Return the rows asked for, one or many; none where images are."""
+        """Return the rows as a list, empty for images."""
         asked = self.input_data
         return asked if isinstance(asked, list) else [] if asked is None else [asked]
 
     @property
     def images(self) -> list[str]:
-        """Return the images asked for, one or many; none where rows are."""
+        """Return the images as a list, empty for rows."""
         asked = self.image_data
         return asked if isinstance(asked, list) else [] if asked is None else [asked]
 
 
 class PredictRequest(PredictionInputs):
-    """What is asked of one model.
+    """A prediction by one model.
 
-    The model may be called `latest`: the newest that finished, of `dataset_id` when that is given.
-    A request with a `job_id` is logged under it at its start and end, on both sides of the broker.
+    The model may be called `latest`: the newest trained one, of `dataset_id` if that is given. Both
+    the producer and the consumer log the start and end of a request that has a `job_id`.
     """
 
     model_id: Id
@@ -134,5 +134,5 @@ class PredictRequest(PredictionInputs):
 
 
 def job_notification(job_id: str) -> bytes:
-    """Return the body of the message of a predict job: what is asked stands in its row."""
+    """Return the message of a prediction job; it carries only the id, the inputs are in the row."""
     return json.dumps({"job_id": job_id}).encode()

@@ -92,7 +92,7 @@ NOT_JSON = [
 ]
 
 CASES = [
-    raw("/train", "no body", "", "required"),
+    raw("/train", "no body", "", "is missing"),
     raw("/predict", "no body", "", "not valid JSON"),
     *(raw(path, *each) for path in ("/train", "/predict") for each in NOT_JSON),
     *(

@@ -113,7 +113,7 @@ def test_clients_that_hang_up_in_the_middle_of_a_body_do_no_harm(
     for count, rest in enumerate(begun * 2, 1):
         with socket.create_connection(("127.0.0.1", http.base_url.port)) as client:
             client.sendall(head + rest)
-        producer.says("POST /predict: the client hung up", times=count)
+        producer.says("POST /predict: the client disconnected", times=count)
     assert predict(http, model_id)["status"] == "TASK_COMPLETED"
     assert "Traceback" not in producer.output()
 

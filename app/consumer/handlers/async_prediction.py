@@ -15,8 +15,8 @@ from app.jobs.record import Job
 from app.jobs.store import JobStore
 from app.models.endpoint import EndpointSpec
 from app.models.latest import FindModel
+from app.protocol.replies import Failed
 from app.protocol.requests import PredictionInputs
-from app.protocol.types import JobStatus
 from app.protocol.validation import parse_request
 from app.remote.client import RemoteModelClient
 from app.retry import RetryUntilAvailable
@@ -103,6 +103,6 @@ class AsyncPrediction:
 def _predicted(model: Predictor, inputs: PredictionInputs) -> dict[str, Any]:
     """Return the fields of a model's answer. Raises `errors.Invalid` or `TooLarge`."""
     answered = prediction_reply(inputs, model.predict(model.prepare(inputs)), model.model_id)
-    if answered.status is not JobStatus.COMPLETED:
-        raise errors.from_wire(answered.fields["error"])
-    return answered.fields
+    if isinstance(answered, Failed):
+        raise errors.from_wire(answered.error)
+    return answered.members()

@@ -16,7 +16,7 @@ from app.consumer.handlers import Deferred
 from app.consumer.ndjson_batch import split_requests
 from app.consumer.request_log import LoggedRequest
 from app.inference.predictor import Prediction, Predictor
-from app.protocol.replies import Reply
+from app.protocol.replies import Failed, Predicted
 from app.protocol.requests import PredictionInputs, PredictRequest
 from app.protocol.types import LATEST, JobStatus
 
@@ -85,7 +85,7 @@ class PredictHandler:
                     try:
                         groups[self._resolve(request)].append((part, request))
                     except errors.WarrenError as error:
-                        part.reply(Reply.error(error, request.model_id))
+                        part.reply(Failed.of(error, request.model_id))
         return groups
 
     def _resolve(self, request: PredictRequest) -> str:
@@ -115,7 +115,7 @@ class PredictHandler:
         except Exception:  # a bug with one model must not fail the requests of others
             log.exception("predictions of %s go to the dead letters", model_id)
             for part, _ in requests:
-                part.reply(Reply.error(errors.WarrenError(), model_id))
+                part.reply(Failed.of(errors.WarrenError(), model_id))
                 part.reject()
 
     def _run_in_chunks(self, requests: _Requests, model: Predictor) -> None:
@@ -127,7 +127,7 @@ class PredictHandler:
             try:
                 rows = model.prepare(request)
             except (errors.Invalid, errors.TooLarge) as error:
-                part.reply(Reply.error(error, model.model_id))
+                part.reply(Failed.of(error, model.model_id))
                 continue
             prepared += rows
             waiting.append((part, request, len(rows)))
@@ -140,7 +140,7 @@ class PredictHandler:
 
 def _reply_error(requests: _Requests, error: errors.WarrenError) -> None:
     for part, request in requests:
-        part.reply(Reply.error(error, request.model_id))
+        part.reply(Failed.of(error, request.model_id))
 
 
 def _run(
@@ -153,13 +153,13 @@ def _run(
 
 def prediction_reply(
     inputs: PredictionInputs, predictions: list[Prediction | None], model_id: str
-) -> Reply:
+) -> Predicted | Failed:
     """Return the reply to one request: a single prediction, or lists for a list of inputs."""
     whole = [each for each in predictions if each is not None]
     if len(whole) < len(predictions):
         field = "input_data" if inputs.image_data is None else "image_data"
-        return Reply.error(errors.Invalid(field, "has no finite answer"), model_id)
+        return Failed.of(errors.Invalid(field, "has no finite answer"), model_id)
     fields = whole[0]
     if inputs.many:
         fields = {name: [each[name] for each in whole] for name in fields}
-    return Reply(JobStatus.COMPLETED, model_id, fields)
+    return Predicted(model_id, **fields)

@@ -32,6 +32,7 @@ from app.jobs.attempt import (
 from app.jobs.lease import LeaseKeeper
 from app.jobs.record import Job
 from app.observability import logs
+from app.protocol import replies
 from app.protocol.replies import Reply
 from app.protocol.types import Id, JobStatus
 
@@ -112,6 +113,7 @@ class AsyncPredictHandler:
         """
         begun, loop = perf_counter(), asyncio.get_running_loop()
         outcome: Outcome
+        reply: Reply
 
         def lost() -> None:
             loop.call_soon_threadsafe(held.cancel)
@@ -121,7 +123,7 @@ class AsyncPredictHandler:
                 fields = await self._predict(held, claimed.job.id, model_id)
                 elapsed = round((perf_counter() - begun) * 1000, 1)
                 told = {"pred_proba": None, **fields, "model_id": model_id, "elapsed_ms": elapsed}
-                outcome, reply = Predicted(told), Reply(JobStatus.COMPLETED, model_id, fields)
+                outcome, reply = Predicted(told), replies.Predicted(model_id, **fields)
             except errors.ShuttingDown:
                 await self._uninterrupted(
                     held, partial(self._attempts.conclude, claimed, Released())
@@ -134,7 +136,7 @@ class AsyncPredictHandler:
                 reply = _reply_about(outcome, model_id)
             conclude = partial(self._attempts.conclude, claimed, outcome)
             applied = await self._uninterrupted(held, conclude)
-        return reply if applied else Reply(JobStatus.CANCELLED, model_id)
+        return reply if applied else replies.Cancelled(model_id)
 
     async def _predict(self, held: HeldJob, job_id: str, model_id: str) -> dict[str, Any]:
         """Return the prediction's fields.
@@ -178,10 +180,10 @@ def _reply_about(outcome: Outcome, model_id: str) -> Reply:
     """Return the reply about an attempt that did not succeed."""
     match outcome:
         case Failed(error):
-            return Reply.error(error, model_id)
+            return replies.Failed.of(error, model_id)
         case Retryable():
             return Reply(JobStatus.QUEUED, model_id)
-    return Reply(JobStatus.CANCELLED, model_id)
+    return replies.Cancelled(model_id)
 
 
 def _check_predicts(job: Job) -> None:

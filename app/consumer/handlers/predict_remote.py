@@ -12,7 +12,7 @@ from app.concurrency import offload_if_large
 from app.models.endpoint import EndpointSpec
 from app.models.endpoint_cache import EndpointCache
 from app.observability import logs
-from app.protocol.replies import Reply
+from app.protocol.replies import Failed, Predicted, Reply
 from app.protocol.requests import PredictRequest
 from app.protocol.types import JobStatus
 from app.protocol.validation import parse_request
@@ -100,15 +100,15 @@ class RemotePredictHandler:
             answer = await self._endpoints.predict(
                 model_id, spec, request, seconds, size=len(message.body)
             )
-            return Reply(JobStatus.COMPLETED, model_id, answer)
+            return Predicted(model_id, **answer)
         except errors.ShuttingDown:
             message.republish()
             return None
         except errors.WarrenError as error:
-            return Reply.error(error, model_id)
+            return Failed.of(error, model_id)
         except asyncio.CancelledError:  # the time to drain is over
             if spec is None or spec.idempotent:
                 message.requeue()
                 return None
             stopped = errors.EndpointFailed(f"the consumer of this call was stopped: {_BEGUN}")
-            return Reply.error(stopped, model_id)
+            return Failed.of(stopped, model_id)

@@ -15,7 +15,7 @@ from app.jobs.lease import HeldLease, LeaseKeeper
 from app.jobs.record import Job
 from app.jobs.store import JobStore
 from app.observability import logs
-from app.protocol.replies import Reply
+from app.protocol.replies import Cancelled, Failed, Reply, TrainCompleted
 from app.protocol.requests import TrainRequest
 from app.protocol.types import JobStatus
 from app.protocol.validation import validate
@@ -89,7 +89,7 @@ class TrainHandler:
             try:
                 claim = self.attempts.claim(job_id, check, redelivered=message.redelivered)
             except _Taken as error:
-                message.reply(Reply.error(error, job_id))
+                message.reply(Failed.of(error, job_id))
                 return None
             match claim:
                 case None:
@@ -198,10 +198,14 @@ def _reply_with_end(message: IncomingMessage, job: Job | None) -> None:
     """Reply with the end of a job; a job that waits for its next attempt has none."""
     if job is None or not job.ended:
         return
-    fields = {"metrics": job.metrics, "error": job.error}
-    known = {name: value for name, value in fields.items() if value is not None}
-    log.info("attempt %d: %s %s", job.attempt, job.state, known)
-    message.reply(Reply(job.state, job.id, known))
+    log.info("attempt %d: %s %s", job.attempt, job.state, job.metrics or job.error or "")
+    match job.state:
+        case JobStatus.COMPLETED:
+            message.reply(TrainCompleted(job.id, metrics=job.metrics or {}))
+        case JobStatus.CANCELLED:
+            message.reply(Cancelled(job.id, error=job.error))
+        case _:
+            message.reply(Failed(job.id, error=job.error or {}))
 
 
 def _storable(name: object) -> str | None:

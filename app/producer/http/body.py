@@ -1,4 +1,4 @@
-"""Bodies of requests as bytes, and the messages they become."""
+"""Read bodies of requests as bytes, and make messages of them."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from app.amqp.topology import MAX_MESSAGE_BYTES
 from app.producer.http.problems import SEND_JSON
 from app.protocol.types import JSON_MEDIA_TYPE
 
-MAX_MESSAGE_BYTES = MAX_MESSAGE_BYTES - 100_000  # less room for others on its way
+MAX_MESSAGE_BYTES = MAX_MESSAGE_BYTES - 100_000  # room for what consumers and the relay add
 
 
 def media_type(request: Request) -> str:
@@ -23,14 +23,17 @@ def media_type(request: Request) -> str:
 
 
 async def read_json_body(request: Request, take: Callable[[int], None], seconds: float) -> bytes:
-    """Return the JSON of a request. Raises what `read` does, or `errors.Invalid`."""
+    """Return the JSON body of a request. Raises what `read_body` does, or `errors.Invalid`."""
     if media_type(request) != JSON_MEDIA_TYPE:
-        raise errors.Invalid("body", f"{SEND_JSON}")
+        raise errors.Invalid("body", SEND_JSON)
     return await read_body(request, take, seconds)
 
 
 async def read_body(request: Request, take: Callable[[int], None], seconds: float) -> bytes:
-    """Return the body of a request; its bytes are `take`n. Raises HTTP's 408 when it is slow."""
+    """Return the body of a request, and report the size of each chunk to `take`.
+
+    Raises HTTP's 408 if the body takes longer than `seconds`.
+    """
     chunks = []
     try:
         async with asyncio.timeout(seconds):
@@ -38,23 +41,23 @@ async def read_body(request: Request, take: Callable[[int], None], seconds: floa
                 take(len(chunk))
                 chunks.append(chunk)
     except TimeoutError:
-        raise HTTPException(408, f"body: it did not come within {seconds:g} s") from None
+        raise HTTPException(408, f"body: it did not arrive within {seconds:g} s") from None
     return b"".join(chunks)
 
 
 def encode_message(inputs: bytes, **head: str | None) -> bytes:
-    """Return the message that asks for `inputs`, the JSON of an object, with the keys of `head`.
+    """Return a message with the keys of `head` and those of `inputs`, the JSON of an object.
 
-    Raises `errors.TooLarge` for what the broker would not take.
+    Raises `errors.TooLarge` if the broker would refuse it.
     """
     known = {name: value for name, value in head.items() if value is not None}
     return check_message_size(json.dumps(known).encode()[:-1] + b"," + inputs[1:])
 
 
 def check_message_size(whole: bytes) -> bytes:
-    """Return a message. Raises `errors.TooLarge` for what the broker would not take.
+    """Return a message unchanged. Raises `errors.TooLarge` if the broker would refuse it.
 
-    What is written anew may be longer than what came: numbers, above all, and images in base64.
+    A message may be longer than its request: numbers are written out, images encoded in base64.
     """
     if len(whole) > MAX_MESSAGE_BYTES:
         raise errors.TooLarge(

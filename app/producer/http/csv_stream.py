@@ -1,4 +1,4 @@
-"""A CSV on its way from a request to S3: checked and counted as it passes, never held whole."""
+"""Check and count a CSV while it streams from a request to S3; it is never in memory as a whole."""
 
 import codecs
 import csv
@@ -15,16 +15,16 @@ class CsvScan:
     """Reads a CSV chunk by chunk for its columns and the number of its rows."""
 
     def __init__(self) -> None:
-        """Nothing has been seen."""
+        """Start before the first byte."""
         self.columns: list[str] = []
         self.rows = 0
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
-        self._line = b""  # the line under way
+        self._line = b""  # the line that is not complete yet
         self._head: list[bytes] = []  # the header's lines: a quoted name may hold a newline
         self._quoted = False
 
     def feed(self, chunk: bytes, last: bool = False) -> None:
-        """Look at the next bytes. Raises `errors.Invalid` for what is no CSV."""
+        """Check the next bytes. Raises `errors.Invalid` if they are no CSV."""
         try:
             self._utf8.decode(chunk, last)
         except UnicodeDecodeError as error:
@@ -39,7 +39,7 @@ class CsvScan:
         for line in lines:
             self._see(line)
         if last and self._quoted:
-            raise errors.Invalid("body", "a quote is opened and never closed")
+            raise errors.Invalid("body", "a quoted field is never closed")
         if last and not self.columns:
             raise errors.Invalid("body", "empty; expected a CSV with a header")
         if last and not self.rows:
@@ -56,13 +56,13 @@ class CsvScan:
                 self.columns = _columns(b"\n".join(self._head))
 
 
-# A quote means something at the beginning of a field only: 5" is five inches.
+# A quote opens a quoted field only at its beginning: 5" is five inches.
 _QUOTED = re.compile(rb'(^|,)"(?:[^"]|"")*+"')
 _OPENED = re.compile(rb'(?:^|,)"')
 
 
 def _left_open(line: bytes, inside: bool) -> bool:
-    """Tell whether a quoted field goes on behind this line, which began `inside` one or not."""
+    """Tell whether a quoted field continues after this line, which began `inside` one or not."""
     if b'"' not in line:
         return inside
     line = b'"' + line if inside else line.removeprefix(codecs.BOM_UTF8)
@@ -83,13 +83,13 @@ def _columns(header: bytes) -> list[str]:
 
 
 class CsvBody(io.RawIOBase):
-    """The body as a file for S3's client; `scan` knows it when it has been read to its end.
+    """The body as a file for S3's client; `scan` holds the columns and rows after the last read.
 
-    `next_chunk` returns the next bytes of the body, and b"" behind the last.
+    `next_chunk` returns the next bytes of the body, and b"" after the last.
     """
 
     def __init__(self, next_chunk: Callable[[], bytes]) -> None:
-        """Nothing is read yet."""
+        """Read from `next_chunk`."""
         self.scan = CsvScan()
         self.size = 0
         self._next_chunk = next_chunk
@@ -97,11 +97,11 @@ class CsvBody(io.RawIOBase):
         self._ended = False
 
     def readable(self) -> bool:
-        """Say that this can be read."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill `buffer` from the body. Raises `errors.Invalid`, so that the upload is given up."""
+        """Fill `buffer` from the body. Raises `errors.Invalid`, which aborts the upload."""
         while not self._left and not self._ended:
             self._left = self._next_chunk()
             self.size += len(self._left)

@@ -1,4 +1,4 @@
-"""What is told of a job: at once, or again with each change until its end."""
+"""Show a job once, or stream it with each change until its end."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -16,32 +16,32 @@ from app.jobs.store import JOB_KINDS, JobStore
 from app.producer.schemas.responses import JobSummary, JobView
 from app.protocol.types import JobStatus
 
-LOOK_SECONDS = 0.5
-CLOSE_SECONDS = 2.0  # how long a stream may take to end when the producer does
-HIDDEN = ("sha256",)  # of a request: it is for us alone
+LOOK_SECONDS = 0.5  # between two looks at the row
+CLOSE_SECONDS = 2.0  # how long a stream may take to end at shutdown
+HIDDEN = ("sha256",)  # internal keys of a request
 
 ViewT = TypeVar("ViewT", bound=JobSummary)
 
 
 async def look(jobs: JobStore, job_id: str) -> JobView:
-    """Return a job as its row is now. Raises `errors.NotFound`."""
+    """Return the job as its row is now. Raises `errors.NotFound`."""
     return await run_in_thread(_look, jobs, job_id)
 
 
 async def changes(
     jobs: JobStore, job_id: str, known: int, closing: anyio.Event
 ) -> AsyncIterator[ServerSentEvent]:
-    """Yield a job with each change after the version that is `known`, until its end or `closing`.
+    """Yield the job with each change after the version `known`, until its end or `closing`.
 
-    The id of an event is the version, so that a client that comes back says what it knows.
+    The id of an event is the version. A client that reconnects sends the last id it has seen.
     """
     while not closing.is_set():
-        with suppress(errors.Unavailable):  # the stream outlives a database that is away
+        with suppress(errors.Unavailable):  # the stream goes on while the database is unavailable
             seen = await run_in_thread(jobs.version, job_id)
             if seen is None:
                 return
             version, ended = seen
-            if version > known:  # only then: the answers in a row may be long
+            if version > known:  # otherwise the row is not read: its result may be long
                 view = await look(jobs, job_id)
                 known, ended = view.version, view.ended_at is not None
                 yield ServerSentEvent(view.model_dump_json(), event="job", id=str(known))
@@ -52,14 +52,14 @@ async def changes(
 
 
 def shown(form: type[ViewT], job: Job) -> ViewT:
-    """Return what a form shows of a job: of a prediction's request not what is for us alone."""
+    """Return the view `form` of a job, without the internal keys of its request."""
     request = {name: value for name, value in job.request.items() if name not in HIDDEN}
     return form.model_validate({**vars(job), "request": request})
 
 
 def _look(jobs: JobStore, job_id: str) -> JobView:
     job = jobs.get(job_id)
-    if job is None or job.kind not in JOB_KINDS:  # or it is a model that came finished
+    if job is None or job.kind not in JOB_KINDS:  # an uploaded or remote model is no job
         raise errors.NotFound("job_id", f"there is no job {job_id}")
     view = shown(JobView, job)
     view.queue_position = jobs.position(job) if job.state is JobStatus.QUEUED else None
@@ -77,7 +77,7 @@ def _disagree(job: Job) -> bool | None:
 
 
 def _seconds_left(job: Job) -> float | None:
-    """Estimate from the progress so far, as if the rest went on like it."""
+    """Estimate the seconds left, as if progress continued at its pace so far."""
     if job.state is not JobStatus.RUNNING or not job.progress or job.started_at is None:
         return None
     passed = (datetime.now(UTC) - job.started_at).total_seconds()

@@ -19,7 +19,7 @@ _PARTS = ("manifest", "model")
 
 @asynccontextmanager
 async def read_form(request: Request, limit: int) -> AsyncIterator[FormData]:
-    """Read a form into memory and, of its files, onto the disk. Raises `errors.Invalid`."""
+    """Read a form: its fields into memory, its files to disk. Raises `errors.Invalid`."""
     check_charset(request.headers.get("content-type", ""))
     parts = len(_PARTS)
     try:
@@ -27,7 +27,7 @@ async def read_form(request: Request, limit: int) -> AsyncIterator[FormData]:
     except HTTPException as error:
         if error.status_code != 400:
             raise
-        raise errors.Invalid("body", f"{error.detail}") from None
+        raise errors.Invalid("body", error.detail) from None
     except (ValueError, LookupError) as error:
         raise errors.Invalid("body", f"not a readable form: {error}") from None
     except OSError as error:
@@ -39,15 +39,16 @@ async def read_form(request: Request, limit: int) -> AsyncIterator[FormData]:
 
 
 def check_charset(content_type: str) -> None:
-    """Refuse all but UTF-8: another codec may take a minute, and the event loop with it.
+    """Raise `errors.Invalid` unless the charset is UTF-8.
 
-    The type is read as it will be for the form. What a part names is not heeded there.
+    Other codecs may block the event loop for a minute. The header is parsed as for the form, which
+    ignores the charset of a part.
     """
     _, options = parse_options_header(content_type)
     charset = options.get(b"charset", b"utf-8").decode("latin-1")
     if charset.lower() not in ("utf-8", "utf8"):
         raise errors.Invalid(
-            "body", f"the form has to be in UTF-8, and its charset is {charset[:80]!r}"
+            "body", f"the form must be in UTF-8, but its charset is {charset[:80]!r}"
         )
 
 

@@ -64,7 +64,7 @@ async def respond(request: Request, error: Exception) -> Response:
         case HTTPException():
             return _http(error)
     log.info("%s %s: the client disconnected", request.method, request.url.path)
-    return problem(400, "body: it broke off")
+    return problem(400, "body: the connection ended before it was complete")
 
 
 def problem(status: int, detail: str, kind: str = "about:blank", /, **extra: Any) -> Response:

@@ -1,4 +1,4 @@
-"""Routes whose JSON is parsed the way a message's is, and what their problems look like."""
+"""Routes whose JSON bodies are parsed as strictly as messages, and the documents of problems."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -12,20 +12,22 @@ from app.producer.schemas.responses import Problem
 
 
 class _StrictRequest(Request):
-    """A request whose JSON is parsed the way a message's is."""
+    """A request whose JSON body is parsed as strictly as a message."""
 
     async def json(self) -> Any:
         try:
             return strict_json.loads(await self.body())
         except errors.Malformed as error:
-            raise HTTPException(422, error.detail) from None  # FastAPI lets only this one through
+            raise HTTPException(
+                422, error.detail
+            ) from None  # the only error that FastAPI lets through
 
 
 class StrictRoute(APIRoute):
-    """A route that reads its body strictly."""
+    """A route of FastAPI that parses its JSON body strictly."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler, wrapped."""
+        """Return FastAPI's handler for strict requests."""
         handler = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
@@ -35,6 +37,6 @@ class StrictRoute(APIRoute):
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Document the statuses that a route answers with a problem document."""
+    """Return OpenAPI's description of the statuses that are problem documents."""
     content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
     return {status: {"content": content} for status in statuses}

@@ -1,4 +1,4 @@
-"""The page of ReDoc, which asks a server elsewhere for its maker's logo unless it is forbidden."""
+"""The page `/redoc`. Its policy forbids ReDoc to load a logo from a foreign server."""
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html
@@ -8,7 +8,7 @@ _OWN_IMAGES = {"Content-Security-Policy": "img-src 'self' data:"}
 
 
 def install(app: FastAPI, static_url: str) -> None:
-    """Serve `/redoc` with the script below `static_url`."""
+    """Add `/redoc`, with its script from below `static_url`."""
 
     @app.get("/redoc", include_in_schema=False)
     async def redoc() -> HTMLResponse:

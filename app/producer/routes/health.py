@@ -1,4 +1,4 @@
-"""Health: whether each part answers, and how long it takes to."""
+"""`/health` and `/health/all`: whether each service responds, and how fast."""
 
 import asyncio
 import time
@@ -22,13 +22,13 @@ router = APIRouter(route_class=StrictRoute, tags=["health"])
 
 @router.get("/")
 async def root() -> dict[str, str]:
-    """Say that this is up."""
+    """Report that the producer is up."""
     return {"Status": "OK"}
 
 
 @router.get("/health")
 async def alive() -> dict[str, str]:
-    """Say that this process serves; asks nobody else."""
+    """Report that this process serves, without calling other services."""
     return {"status": "ok"}
 
 
@@ -38,18 +38,18 @@ async def alive() -> dict[str, str]:
     responses={503: {"model": Health}},
 )
 async def health_all(services: ServicesDep) -> Response:
-    """Ask every part, and tell how long each took; 503 if one does not answer."""
+    """Check every service, with the time it took; 503 if one does not respond."""
     found = await check_all(services)
     return JSONResponse(found.model_dump(exclude_none=True), 200 if found.status == "ok" else 503)
 
 
 async def check_all(services: Services) -> Health:
-    """Ask the broker, S3, the database, and each queue for its consumers; all at once."""
+    """Check the broker, S3, the database and the consumers of each queue, all at once."""
     checks = {
         "broker": _broker(services),
         "s3": run_in_thread(services.storage.check),
         "database": run_in_thread(services.jobs.check),
-        # Without a consumer of each, something that a client may ask for would never be answered.
+        # A queue without a consumer would leave its requests without an answer.
         **{queue: _consumed(services, queue) for queue in WORK_QUEUES},
     }
     results = await asyncio.gather(*map(_check, checks.values()))

@@ -39,7 +39,7 @@ async def jobs(
     responses=problem_responses(404, 422, 503),
 )
 async def job(job_id: _JobId, services: ServicesDep) -> JobView:
-    """Tell a job's state, progress, times, result, error and attempts."""
+    """Return a job: its state, progress, times, result, error and attempts."""
     return await look(services.jobs, job_id)
 
 
@@ -49,7 +49,7 @@ async def job(job_id: _JobId, services: ServicesDep) -> JobView:
     responses=problem_responses(404, 409, 422, 503),
 )
 async def cancel(job_id: _JobId, services: ServicesDep) -> JobView:
-    """Cancel a job that has not ended: one that waits at once, one that runs within 2 seconds."""
+    """Cancel a job: a waiting one ends at once, a running one within 2 seconds."""
     applied = await run_in_thread(services.jobs.cancel, job_id)
     found = await look(services.jobs, job_id)
     if not applied and found.state is not JobStatus.CANCELLED:
@@ -64,21 +64,21 @@ async def cancel(job_id: _JobId, services: ServicesDep) -> JobView:
     responses={
         **problem_responses(404, 422, 503),
         200: {"content": {"text/event-stream": {}}},
-        204: {"description": "Nothing more will come"},
+        204: {"description": "There will be no more events"},
     },
 )
 async def job_events(
     job_id: _JobId, services: ServicesDep, last_event_id: _LastEvent = None
 ) -> Response:
-    """Follow a job: an event `job` with each change, the same as `GET /jobs/{id}`, until its end.
+    """Stream a job: an event `job` with each change, like `GET /jobs/{id}`, until its end.
 
-    Who comes back with the `Last-Event-ID` that it knows is told what has changed since.
+    With a `Last-Event-ID`, the stream begins with the first change after that event.
     """
     found = await look(services.jobs, job_id)
     asked = last_event_id or ""
     known = int(asked) if re.fullmatch(r"[0-9]{1,18}", asked) else -1
     if found.ended_at and found.version <= known:
-        return Response(status_code=204)  # which keeps a browser from asking again
+        return Response(status_code=204)  # keeps a browser from reconnecting
     closing = anyio.Event()
     return EventSourceResponse(
         changes(services.jobs, job_id, known, closing),

@@ -1,4 +1,4 @@
-"""`POST /predict`: from bytes to bytes. Its requests outnumber all others by far."""
+"""`POST /predict`, on a raw route because it gets most of the requests."""
 
 import logging
 from contextlib import nullcontext
@@ -28,16 +28,16 @@ router = APIRouter(route_class=RawRoute)
     openapi_extra=document_body((JSON_MEDIA_TYPE, body_schema(PredictBody))),
 )
 async def predict(request: Request) -> Response:
-    """Predict one row or image, or a list: of at most 10,000 rows, or 64 images.
+    """Predict one row or image, or a list of at most 10,000 rows or 64 images.
 
-    `model_id` may be `latest`: the newest model that was trained, of `dataset_id` if that is given.
+    `model_id` may be `latest`: the newest trained model, of `dataset_id` if that is given.
     """
     services: Services = request.app.state.services
     with services.in_flight.admit() as take:
         body = await read_json_body(request, take, services.settings.predict_timeout)
         checked = parse_request(PredictBody, body)
         model, job_id = (checked.model_id, checked.dataset_id), checked.job_id
-        del checked  # ten times as large as the body, which waits for its answer
+        del checked  # while the body waits for its answer: parsed, it is ten times as large
         with (
             logs.log_task(logger, job_id, f"predict model={model[0]}") if job_id else nullcontext()
         ):

@@ -1,13 +1,13 @@
-"""Predictions that are jobs: they outlive whoever asks, and each part that could be lost."""
+"""Predictions as jobs: they survive the client, the producer, the broker and the consumer."""
 
 import hashlib
 import logging
 import uuid
 from time import perf_counter
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from app import errors
@@ -25,53 +25,25 @@ from app.producer.http.idempotency import (
 from app.producer.http.raw_route import RawRoute, body_schema, document_body
 from app.producer.http.strict_route import problem_responses
 from app.producer.rpc.replies import read_prediction
-from app.producer.schemas.requests import PREDICT_EXAMPLE
+from app.producer.schemas.requests import AsyncBody, SyncAsyncBody
 from app.producer.services import Services
 from app.protocol.replies import Failed, Reply
 from app.protocol.requests import PredictionInputs, job_notification
-from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id, JobStatus
+from app.protocol.types import JSON_MEDIA_TYPE, JobStatus
 from app.protocol.validation import parse_request
 
 logger = logging.getLogger(__name__)
 
-# What the request is to blame for; whatever else the fast model fails with costs no job.
+# Errors of the request. With any other error of the fast model, the job is created all the same.
 _REFUSED = (errors.Invalid, errors.NotFound, errors.NotReady, errors.TooLarge)
-
-_SYNC_ASYNC_EXAMPLE = {
-    "sync_model_id": LATEST,
-    "async_model_id": LATEST,
-    "input_data": PREDICT_EXAMPLE["input_data"],
-}
 
 BodyT = TypeVar("BodyT", bound=PredictionInputs)
 
 router = APIRouter(route_class=RawRoute, tags=["predictions"])
 
 
-class AsyncBody(PredictionInputs):
-    """The body of `POST /predict/async`. Unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PREDICT_EXAMPLE]})
-
-    model_id: Id
-    dataset_id: Id | None = None
-
-
-class SyncAsyncBody(PredictionInputs):
-    """The body of `POST /predict/sync_async`. Unknown keys are refused.
-
-    Numbers disagree when they differ by more than `tolerance`, relative to the larger.
-    """
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SYNC_ASYNC_EXAMPLE]})
-
-    sync_model_id: Id
-    async_model_id: Id
-    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
-
-
 class Queued(BaseModel):
-    """What the job is called, and the model that will answer."""
+    """The id of the job, and the model that will answer."""
 
     status: JobStatus
     job_id: str
@@ -116,10 +88,10 @@ class BothAnswer(BaseModel):
     openapi_extra=_documented(AsyncBody),
 )
 async def predict_async(request: Request) -> Response:
-    """Have something predicted that may take long: the answer will be at `Location`, `/jobs/{id}`.
+    """Predict in the background; the result will be at `Location`, `/jobs/{id}`.
 
-    What is accepted is answered, whatever is lost meanwhile. The same `Idempotency-Key` with the
-    same body is the same job.
+    An accepted job survives the loss of any process. The same `Idempotency-Key` with the same body
+    is the same job.
     """
     services: Services = request.app.state.services
     key = idempotency_key(request)
@@ -146,10 +118,10 @@ async def predict_async(request: Request) -> Response:
     openapi_extra=_documented(SyncAsyncBody),
 )
 async def predict_sync_async(request: Request) -> Response:
-    """Answer at once by a fast model, and have another asked the same, as a job.
+    """Predict with a fast model at once, and with another one in the background.
 
-    When both have answered, `/jobs/{job_id}` tells both answers, and whether they `disagree`. If
-    the fast model cannot answer now, `status` is TASK_ERROR, and the other is asked all the same.
+    When both have answered, `/jobs/{job_id}` has both answers and tells whether they `disagree`. If
+    the fast model cannot answer now, `status` is TASK_ERROR, and the job runs all the same.
     """
     services: Services = request.app.state.services
     key = idempotency_key(request)
@@ -180,9 +152,9 @@ async def predict_sync_async(request: Request) -> Response:
 
 
 async def _sync(services: Services, model_id: str, job_id: str, inputs: str) -> dict[str, Any]:
-    """Return what the fast model answers, be it an error. Raises what the request is to blame for.
+    """Return the answer of the fast model, or its error. Raises errors of the request.
 
-    The request carries the id of the job, under which its way through the consumer is logged.
+    The message carries the id of the job, so that the consumer logs it under this id.
     """
     begun = perf_counter()
     try:
@@ -199,7 +171,7 @@ async def _sync(services: Services, model_id: str, job_id: str, inputs: str) -> 
 
 
 async def _known(services: Services, key: str | None, digest: str) -> Job | None:
-    """Return the job of an idempotency key. Raises `errors.Invalid` for that of another body."""
+    """Return the job of an idempotency key. Raises `errors.Invalid` if its body was another one."""
     job = await run_in_thread(services.jobs.of_key, key) if key else None
     if job and (job.kind != "predict" or job.request.get("sha256") != digest):
         raise key_conflict(job)
@@ -214,7 +186,7 @@ async def _accept(
     key: str | None,
     sync: dict[str, Any] | None = None,
 ) -> Job | None:
-    """Write the job; return the one that has its idempotency key, if there is one by now."""
+    """Create the job, unless another one has its idempotency key by now; return that one."""
     more = {"inputs": inputs, "idempotency_key": key, "sync": sync}
     if await run_in_thread(services.jobs.create, job_id, "predict", None, request, **more):
         return None
@@ -227,21 +199,21 @@ async def _submitted(services: Services, job_id: str) -> JobStatus:
 
 
 def _checked(kind: type[BodyT], sent: bytes) -> tuple[BodyT, str, str]:
-    """Check a body; return it without its inputs, these as JSON, and the digest of all.
+    """Parse a body; return it without its inputs, the inputs as JSON, and a digest of the whole.
 
-    The digest stands for inputs that do not stay: who repeats a request may ask something else.
-    Raises `errors.Invalid`, or `TooLarge`.
+    The inputs are deleted when the job ends; then the digest tells whether a repeated request has
+    the same body. Raises `errors.Invalid` or `TooLarge`.
     """
     body = parse_request(kind, sent)
     names = ("input_data", "image_data")
     inputs = body.model_dump_json(include=set(names), exclude_none=True)
     digest = hashlib.sha256(body.encode()).hexdigest()
-    # What is parsed is ten times as large, and gone while others are asked.
+    # The parsed inputs are ten times as large, and are freed before the models are called.
     return body.model_copy(update=dict.fromkeys(names)), inputs, digest
 
 
 def _about(field: str, error: errors.FieldError) -> errors.FieldError:
-    """Return an error about `model_id` as one about the field that holds the id here."""
+    """Return an error about `model_id` as one about the field that holds the id in this body."""
     return error.renamed(field) if error.extra.get("field") == "model_id" else error
 
 

@@ -1,4 +1,4 @@
-"""Many models in one call: `POST /predict/parallel`."""
+"""`POST /predict/parallel`: many models in one call."""
 
 import asyncio
 import json
@@ -31,12 +31,12 @@ logger = logging.getLogger(__name__)
 router = APIRouter(route_class=RawRoute, tags=["predictions"])
 
 
-_HEAD = 1000  # bytes, more than a message has beside the inputs
+_HEAD = 1000  # bytes, more than a message has besides the inputs
 
 
 @dataclass(frozen=True)
 class _Call:
-    """What is asked, with a message for each model; `count` is that of a list of rows or images."""
+    """A request, with a message for each model; `count` is the length of a list of inputs."""
 
     bodies: dict[str, bytes]
     model_ids: list[str]
@@ -49,14 +49,14 @@ class _Call:
 
 @dataclass(frozen=True)
 class _Branch:
-    """What came of asking one model: its reply as it came, or an error."""
+    """The outcome of one model: its reply, unparsed, or an error."""
 
     model_id: str
     elapsed_ms: float
     reply: bytes | errors.WarrenError
 
     def error(self) -> dict[str, Any]:
-        """Return the answer of a branch that failed."""
+        """Return the answer of a failed branch."""
         assert isinstance(self.reply, errors.WarrenError)
         return {
             "status": JobStatus.ERROR,
@@ -67,7 +67,7 @@ class _Branch:
 
     def encode(self) -> bytes:
         """Return the answer as JSON."""
-        if isinstance(self.reply, bytes):  # which may be megabytes, and is not parsed here
+        if isinstance(self.reply, bytes):  # not parsed, because it may be megabytes
             return b'{"elapsed_ms":%.1f,' % self.elapsed_ms + self.reply.lstrip()[1:]
         return json.dumps(self.error()).encode()
 
@@ -79,12 +79,12 @@ class _Branch:
     openapi_extra=document_body((JSON_MEDIA_TYPE, body_schema(ParallelBody))),
 )
 async def parallel(request: Request) -> Response:
-    """Ask many models the same at once, and perhaps combine their answers.
+    """Predict with many models at once, and combine their answers on request.
 
-    A model that fails, or is not in time, has an `error` among the `answers`; only if all fail is
-    this a problem, that of the first one. `combine` takes the answers there are: `mean` of numbers
-    or probabilities, `vote` of labels, `max_proba` for the most certain. An uploaded model
-    of more than 100 labels tells only the five likeliest, and the others count as 0.
+    A model that fails or is too slow has an `error` among the `answers`. If all models fail, the
+    response is the problem of the first one. `combine` uses the successful answers: `mean` of
+    numbers or probabilities, `vote` of labels, `max_proba` for the most certain answer. An uploaded
+    model with more than 100 labels reports its five likeliest; the others count as 0.
     """
     services: Services = request.app.state.services
     began = perf_counter()
@@ -121,9 +121,9 @@ async def parallel(request: Request) -> Response:
 
 
 def _prepared(services: Services, body: bytes) -> _Call:
-    """Check a body, and write the message for each model. Raises `errors.Invalid`, `TooLarge`.
+    """Parse a body and encode the message for each model. Raises `errors.Invalid` or `TooLarge`.
 
-    What is parsed is ten times as large as the messages, and is gone when these wait.
+    The parsed request is ten times as large as the messages, and is freed before they wait.
     """
     asked = parse_request(ParallelBody, body)
     names = list(dict.fromkeys(asked.model_ids))
@@ -144,7 +144,7 @@ def _prepared(services: Services, body: bytes) -> _Call:
 
 
 def _check_size(services: Services, models: int, size: int) -> None:
-    """Refuse what could not be admitted even if nothing else were in flight."""
+    """Raise `errors.TooLarge` for a request that would exceed the limits on its own."""
     most = services.settings.max_in_flight
     if models > most:
         raise errors.TooLarge("model_ids", f"at most {most} at a time", limit=most)
@@ -152,14 +152,14 @@ def _check_size(services: Services, models: int, size: int) -> None:
     if size > limit:
         raise errors.TooLarge(
             "body",
-            f"for {models} models it becomes {size} bytes, and {limit} may be in flight; "
-            "ask fewer models at a time, or send less",
+            f"for {models} models it becomes {size} bytes, but at most {limit} may be in flight; "
+            "use fewer models or fewer inputs at a time",
             limit=limit,
         )
 
 
 async def _ask(services: Services, call: _Call, name: str) -> _Branch:
-    """Ask one model. Whatever goes wrong is its own result, so that no other is cancelled."""
+    """Call one model. Its error is returned, because raising it would cancel the other calls."""
     began = perf_counter()
     reply: bytes | errors.WarrenError
     try:
@@ -175,14 +175,14 @@ async def _ask(services: Services, call: _Call, name: str) -> _Branch:
 
 
 def _all_failed(branches: list[_Branch], job_id: str) -> errors.WarrenError:
-    """Return the first error, with all the answers."""
+    """Return the error of the first model, with all answers."""
     answers = [each.error() for each in branches]
     first = answers[0]["error"]
     return errors.from_wire({**first, "job_id": job_id, "answers": answers})
 
 
 async def _combined(how: ensemble.CombineMethod, replies: list[bytes], count: int | None) -> bytes:
-    """Return what replies make together, as JSON; what cannot be combined is an error in it."""
+    """Return the combination of replies as JSON; it holds the error if they cannot be combined."""
     head = {"status": JobStatus.COMPLETED, "combine": how, "of": len(replies)}
 
     def work() -> bytes:
@@ -191,6 +191,6 @@ async def _combined(how: ensemble.CombineMethod, replies: list[bytes], count: in
         return json.dumps({**head, **combine(how, answers, count)}, allow_nan=False).encode()
 
     try:
-        return await run_in_thread(work)  # megabytes would keep all others waiting
+        return await run_in_thread(work)  # megabytes of replies would block the event loop
     except errors.WarrenError as error:
         return json.dumps({**head, "status": JobStatus.ERROR, "error": error.to_wire()}).encode()

@@ -1,4 +1,4 @@
-"""The two calls of a container that SageMaker serves: `GET /ping` and `POST /invocations`."""
+"""SageMaker's two calls of a container: `GET /ping` and `POST /invocations`."""
 
 import base64
 import logging
@@ -32,7 +32,7 @@ router = APIRouter(route_class=RawRoute, tags=["predictions"])
 
 @router.get("/ping", response_model=Alive, responses=problem_responses(503))
 async def ping(request: Request) -> Response:
-    """Say whether this process can take calls: 503 while RabbitMQ is away or takes nothing."""
+    """Report whether predictions can be served: 503 while RabbitMQ is unreachable or blocked."""
     services: Services = request.app.state.services
     services.rpc.check()
     return Response(b'{"status":"ok"}', media_type=JSON_MEDIA_TYPE)
@@ -51,13 +51,13 @@ async def ping(request: Request) -> Response:
                 "name": ATTRIBUTES,
                 "in": "header",
                 "schema": {"type": "string"},
-                "description": "model_id=ID, perhaps among others with commas between them",
+                "description": "model_id=ID, perhaps with more attributes after commas",
             }
         ]
     },
 )
 async def invocations(request: Request) -> Response:
-    """Predict as a container of SageMaker does: the answer stands alone, without `message`.
+    """Predict as a SageMaker container; the response is the prediction without `message`.
 
     The body is `{"input_data"}` or `{"image_data"}`, a bare row, a list of rows, or the bytes of an
     image. The model is the `model_id` of the header, else of the body, else `latest`.
@@ -68,7 +68,7 @@ async def invocations(request: Request) -> Response:
         if kind not in (JSON_MEDIA_TYPE, *IMAGES):
             raise errors.Invalid(
                 "body",
-                f"send {JSON_MEDIA_TYPE}, {', '.join(IMAGES)}, and say so in Content-Type",
+                f"send one of {JSON_MEDIA_TYPE}, {', '.join(IMAGES)}, and name it in Content-Type",
             )
         body = await read_body(request, take, services.settings.predict_timeout)
         wire = (
@@ -89,7 +89,7 @@ async def invocations(request: Request) -> Response:
 
 
 def _wire(body: bytes) -> dict[str, Any]:
-    """Parse JSON, and put a bare row, or a list of them, where it belongs."""
+    """Parse JSON; a bare row, or a list of rows, becomes `input_data`."""
     wire = strict_json.loads(body)
     if isinstance(wire, dict) and wire.keys() & {"input_data", "image_data"}:
         return wire
@@ -97,7 +97,7 @@ def _wire(body: bytes) -> dict[str, Any]:
 
 
 def attributes(header: str) -> dict[str, str]:
-    """Return those of `name=value,name=value` (or semicolons) that are ours."""
+    """Return Warren's attributes of `name=value,name=value`; semicolons separate, too."""
     pairs = (each.partition("=") for each in re.split("[,;]", header))
     found = {name.strip(): value.strip() for name, _, value in pairs}
     return {name: found[name] for name in _NAMES if found.get(name)}

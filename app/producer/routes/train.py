@@ -34,8 +34,8 @@ async def train(
 ) -> Response:
     """Train a model on a data set.
 
-    The job's way is at `Location`. TASK_QUEUED says that no consumer took it within a second; it
-    will be run when one is free. The same `Idempotency-Key` with the same body is the same job.
+    `Location` is the job's path. TASK_QUEUED means that no consumer took the job within a second;
+    it runs when one is free. The same `Idempotency-Key` with the same body is the same job.
     """
     jobs = services.jobs
     if idempotency_key and (known := await run_in_thread(jobs.of_key, idempotency_key)):

@@ -1,4 +1,4 @@
-"""HTTP bodies that clients send, with examples that run."""
+"""Bodies of HTTP requests, with examples that run."""
 
 from typing import Annotated
 
@@ -28,26 +28,31 @@ PARALLEL_EXAMPLE: JsonDict = {
     "input_data": _ROW,
     "combine": "mean",
 }
+SYNC_ASYNC_EXAMPLE: JsonDict = {
+    "sync_model_id": LATEST,
+    "async_model_id": LATEST,
+    "input_data": PREDICT_EXAMPLE["input_data"],
+}
 CSV_EXAMPLE = "size,colour,price\n1.5,red,10\n2.5,blue,14\n3.0,red,18\n4.5,,23\n5.0,blue,24\n"
 
 
 class TrainBody(TrainingSpec):
-    """The body of `POST /train`. Unknown keys are refused."""
+    """The body of `POST /train`. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [TRAIN_EXAMPLE]})
 
 
 class PredictBody(PredictRequest):
-    """The body of `POST /predict`. Unknown keys are refused."""
+    """The body of `POST /predict`. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PREDICT_EXAMPLE]})
 
 
 class ParallelBody(PredictionInputs):
-    """The body of `POST /predict/parallel`. Unknown keys are refused.
+    """The body of `POST /predict/parallel`. Unknown keys are errors.
 
-    A model is asked once however often it stands in `model_ids`, and then counts as often. Each has
-    `seconds` to answer, at most as many as it has anyway.
+    A model that stands several times in `model_ids` is called once, and its answer counts several
+    times. `seconds` limits the time of each model, which is never longer than its own deadline.
     """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PARALLEL_EXAMPLE]})
@@ -59,8 +64,30 @@ class ParallelBody(PredictionInputs):
     job_id: Id | None = None
 
 
+class AsyncBody(PredictionInputs):
+    """The body of `POST /predict/async`. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PREDICT_EXAMPLE]})
+
+    model_id: Id
+    dataset_id: Id | None = None
+
+
+class SyncAsyncBody(PredictionInputs):
+    """The body of `POST /predict/sync_async`. Unknown keys are refused.
+
+    Numbers disagree when they differ by more than `tolerance`, relative to the larger.
+    """
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [SYNC_ASYNC_EXAMPLE]})
+
+    sync_model_id: Id
+    async_model_id: Id
+    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
+
+
 class InvocationBody(PredictionInputs):
-    """The JSON of `POST /invocations`, where it is no row or list of rows."""
+    """The JSON body of `POST /invocations`, unless it is a bare row or a list of rows."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"input_data": _ROW}]}

@@ -1,4 +1,4 @@
-"""HTTP bodies that clients get."""
+"""Bodies of HTTP responses."""
 
 from datetime import datetime
 from typing import Any
@@ -35,7 +35,7 @@ class AcceptedAnswer(BaseModel):
 class Prediction(BaseModel):
     """`prediction` is a number or a label; lists when a list of rows was sent.
 
-    `pred_proba` holds a classifier's probabilities by label, of a regressor the prediction again.
+    `pred_proba` holds a classifier's probabilities by label, or a regressor's prediction again.
     """
 
     status: JobStatus
@@ -45,7 +45,7 @@ class Prediction(BaseModel):
 
 
 class BranchError(BaseModel):
-    """What went wrong with one model: the type of a problem, and more members as there."""
+    """The error of one model, with the members of a problem document."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -65,9 +65,10 @@ class Branch(BaseModel):
 
 
 class Combined(BaseModel):
-    """What the answers make together; of lists, a list. `of` says how many answers there were.
+    """The combination of the answers, a list for lists. `of` is the number of answers.
 
-    `votes` tells how many models predict each label, `model_id` whose answer was the most certain.
+    `votes` is the number of models that predict each label; `model_id` names the model whose
+    answer is the most certain.
     """
 
     status: JobStatus
@@ -81,7 +82,7 @@ class Combined(BaseModel):
 
 
 class Parallel(BaseModel):
-    """The answers in the order asked."""
+    """The answers in the order of `model_ids`."""
 
     status: JobStatus
     job_id: str
@@ -91,7 +92,7 @@ class Parallel(BaseModel):
 
 
 class ParallelAnswer(BaseModel):
-    """The answer of `POST /predict/parallel`, when at least one model answers."""
+    """The answer of `POST /predict/parallel` if at least one model succeeds."""
 
     message: Parallel
 
@@ -119,7 +120,7 @@ class Datasets(BaseModel):
 
 
 class Stored(BaseModel):
-    """What was seen of a data set while it was stored."""
+    """A stored data set: its columns, rows and size in bytes."""
 
     dataset_id: str
     columns: list[str]
@@ -128,12 +129,12 @@ class Stored(BaseModel):
 
 
 class JobSummary(BaseModel):
-    """A job. `attempt` counts those that began, `failures` those that ended badly.
+    """A job. `attempt` counts the attempts that began, `failures` those that failed.
 
-    `progress` is a fraction of the attempt that runs, `seconds_left` an estimate from it. A job
-    that waits has a `queue_position` (1 is the next; not in lists), and after a failure it waits
-    until `run_after`; `error` is that of the last failure. `started_at` is that of the newest
-    attempt. `version` grows with each change.
+    `progress` is the fraction done of the running attempt, `seconds_left` an estimate from it. A
+    waiting job has a `queue_position` (1 is the next; not in lists); after a failure it waits until
+    `run_after`. `error` is that of the last failure, `started_at` that of the newest attempt.
+    `version` grows with each change.
     """
 
     id: str
@@ -157,7 +158,7 @@ class JobSummary(BaseModel):
 
 
 class PredictionResult(BaseModel):
-    """The answer of a model, and how long it took."""
+    """The answer of a model, and how long it took in milliseconds."""
 
     model_id: str
     prediction: Any
@@ -166,10 +167,10 @@ class PredictionResult(BaseModel):
 
 
 class JobView(JobSummary):
-    """A job, and of one that predicts the `result`, null until it is there.
+    """A job. `result` is the answer of a prediction job, null until it is there.
 
-    `sync` is what the fast model answered at once, and `disagree` whether the other answered
-    something else: null unless both have answered.
+    `sync` is the answer of the fast model. `disagree` tells whether the two answers differ, and is
+    null unless both are there.
     """
 
     result: PredictionResult | None = None
@@ -184,13 +185,13 @@ class Jobs(BaseModel):
 
 
 class Alive(BaseModel):
-    """`ok`, or there is no answer of this kind."""
+    """`ok`; otherwise the response is a problem document."""
 
     status: str
 
 
 class Check(BaseModel):
-    """One part's health: `ok` or `ng`, how long it took to say so, and what is wrong."""
+    """The health of one service: `ok` or `ng`, the time of the check, and what is wrong."""
 
     status: str
     elapsed_ms: float
@@ -198,10 +199,10 @@ class Check(BaseModel):
 
 
 class ModelHealth(BaseModel):
-    """How a model answered through this producer.
+    """How a model answered the calls of this producer.
 
     `state` is `ok` or `ng` by its last answer, which took `elapsed_ms` and came `seconds_ago`;
-    `error` is its last error. What a caller did wrong is among the `calls`, not the `errors`.
+    `error` is its last error. Mistakes of a caller count as `calls`, not as `errors`.
     """
 
     kind: str | None = None
@@ -214,10 +215,10 @@ class ModelHealth(BaseModel):
 
 
 class Health(BaseModel):
-    """`ok` when every part is.
+    """`ok` if every service is.
 
-    `models` are those asked in the last 15 minutes, and have no say: a remote model that fails must
-    not take this process out of service for all others.
+    `models` are those that were called in the last 15 minutes. They do not change `status`,
+    because a failing remote model must not take this process out of service for all others.
     """
 
     status: str

@@ -18,7 +18,7 @@ from app.consumer.threaded_consumer import ThreadedConsumer
 from app.consumer.worker_thread import BATCH_BYTES
 from app.inference.cache import ModelCache
 from app.inference.trained_model import TrainedModel
-from app.protocol.replies import Reply
+from app.protocol.replies import Predicted, Reply
 from app.protocol.types import NDJSON_MEDIA_TYPE, JobStatus
 from tests.support import frames
 from tests.support.client import Client, is_consumed
@@ -401,7 +401,7 @@ def test_a_message_without_any_property_is_handled(start, client):
 def test_a_reply_that_is_too_large_is_told_and_does_not_come_again(start, client):
     def handle(deliveries):
         for each in deliveries:
-            each.reply(Reply(JobStatus.COMPLETED, "m", {"text": "x" * int(each.body)}))
+            each.reply(Predicted("m", prediction="x" * int(each.body)))
 
     start(handle)
     client.ask(MAX_MESSAGE_BYTES)
@@ -409,15 +409,15 @@ def test_a_reply_that_is_too_large_is_told_and_does_not_come_again(start, client
 
     (_, large), (_, small) = client.reply(), client.reply()
     assert large["error"]["type"] == "too_large"
-    assert small["text"] == "x" * 10
+    assert small["prediction"] == "x" * 10
 
 
 def test_a_reply_may_be_as_large_as_a_message(start, client):
-    empty = len(Reply(JobStatus.COMPLETED, "m", {"text": ""}).encode())
+    empty = len(Predicted("m", prediction="").encode())
 
     def handle(deliveries):
         for each in deliveries:
-            each.reply(Reply(JobStatus.COMPLETED, "m", {"text": "x" * int(each.body)}))
+            each.reply(Predicted("m", prediction="x" * int(each.body)))
 
     start(handle)
     client.ask(MAX_MESSAGE_BYTES - empty)

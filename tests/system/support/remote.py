@@ -10,8 +10,7 @@ import pika
 
 from app import errors
 from app.amqp.topology import INVOKE_QUEUE, PREDICT_QUEUE, declare_topology
-from app.protocol.replies import Reply
-from app.protocol.types import JobStatus
+from app.protocol.replies import Failed, Predicted, Reply
 from tests.system.support.processes import Stack
 
 SECONDS = 20.0  # the deadline of every remote model
@@ -67,12 +66,12 @@ class Consumer(threading.Thread):
         model_id, _, seconds = request["model_id"].partition("-")
         if queue == PREDICT_QUEUE and model_id != "here":
             elsewhere = errors.WrongQueue(None, "elsewhere", queue=INVOKE_QUEUE, seconds=SECONDS)
-            self._reply(properties, Reply.error(elsewhere))
+            self._reply(properties, Failed.of(elsewhere))
         elif model_id == "dead":
-            self._reply(properties, Reply.error(errors.EndpointUnavailable("it is dead")))
+            self._reply(properties, Failed.of(errors.EndpointUnavailable("it is dead")))
         elif model_id != "silent":
             number = {"prediction": float(seconds or 0), "pred_proba": float(seconds or 0)}
-            reply = Reply(JobStatus.COMPLETED, request["model_id"], number)
+            reply = Predicted(request["model_id"], **number)
             self._begun.append((float(seconds or 0), lambda: self._reply(properties, reply)))
             if len(self._begun) >= self.together:
                 for each in self._begun:

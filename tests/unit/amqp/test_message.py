@@ -5,7 +5,7 @@ import pytest
 from app import errors
 from app.amqp.message import Disposition, OutgoingMessage, encode_reply, parse_or_reject
 from app.amqp.topology import QUEUE_TYPES
-from app.protocol.replies import Reply
+from app.protocol.replies import Failed, Predicted, Reply
 from app.protocol.requests import PredictRequest, TrainRequest
 from app.protocol.types import MAX_ROWS, NDJSON_MEDIA_TYPE, JobStatus
 from tests.support.fakes import FakeSession, delivery
@@ -47,7 +47,7 @@ def test_what_is_no_request_is_rejected_where_nobody_wants_a_reply():
 def test_a_reply_goes_to_whoever_asked():
     message = delivery(PREDICTION, reply_to="somebody", correlation_id="c7")
 
-    message.reply(Reply(JobStatus.COMPLETED, "m", {"prediction": 1.5}))
+    message.reply(Predicted("m", prediction=1.5))
 
     assert message.channel.published == [
         OutgoingMessage(
@@ -91,7 +91,7 @@ def test_no_reply_goes_into_a_queue_of_work(queue):
 def test_a_reply_that_is_too_large_becomes_an_error():
     message = delivery(PREDICTION)
 
-    message.reply(Reply(JobStatus.COMPLETED, "m", {"prediction": [0.123456789] * 500_000}))
+    message.reply(Predicted("m", prediction=[0.123456789] * 500_000))
 
     (reply,) = message.channel.replies
     assert reply["status"] == "TASK_ERROR"
@@ -102,7 +102,7 @@ def test_a_reply_that_is_too_large_becomes_an_error():
 
 
 def test_a_reply_may_have_as_many_bytes_as_a_message():
-    reply = Reply(JobStatus.COMPLETED, "m", {"text": "x" * 1000})
+    reply = Predicted("m", prediction="x" * 1000)
     size = len(reply.encode())
 
     _, whole = encode_reply(reply, size)
@@ -126,7 +126,7 @@ def test_too_many_rows_are_answered_and_rejected():
 def test_an_error_is_replied_with_the_correlation_of_the_request():
     message = delivery(b"", FakeSession(), correlation_id=None)
 
-    message.reply(Reply.error(errors.NotFound(None, "no model m"), "m"))
+    message.reply(Failed.of(errors.NotFound(None, "no model m"), "m"))
 
     (sent,) = message.channel.published
     assert sent.correlation_id is None

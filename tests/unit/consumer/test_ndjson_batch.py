@@ -6,7 +6,7 @@ from app import errors
 from app.amqp.message import Disposition, encode_reply, parse_or_reject
 from app.amqp.topology import MAX_MESSAGE_BYTES
 from app.consumer.ndjson_batch import split_requests
-from app.protocol.replies import Reply
+from app.protocol.replies import Predicted
 from app.protocol.requests import PredictRequest
 from app.protocol.types import NDJSON_MEDIA_TYPE, JobStatus
 from tests.support.fakes import delivery
@@ -20,8 +20,8 @@ def lines_of(*bodies, **properties):
     return message, split_requests(message)
 
 
-def completed(**fields):
-    return Reply(JobStatus.COMPLETED, "m", fields)
+def completed(prediction=None):
+    return Predicted("m", prediction=prediction)
 
 
 def sent(message):
@@ -77,7 +77,7 @@ def test_the_first_reply_to_a_line_counts():
 
 def test_a_reply_that_does_not_fit_is_an_empty_line():
     message, found = lines_of(*[b"a"] * 5)
-    large = completed(text="x" * (MAX_MESSAGE_BYTES // 3))
+    large = completed(prediction="x" * (MAX_MESSAGE_BYTES // 3))
     replies = [large, large, large, completed(), large]
 
     for line, reply in zip(found, replies, strict=True):
@@ -92,10 +92,10 @@ def test_a_reply_that_does_not_fit_is_an_empty_line():
 @pytest.mark.parametrize("spare", [-1, 0, 1, 10])
 def test_the_lines_together_are_never_more_than_a_message(spare):
     message, found = lines_of(b"a", b"b", b"c")
-    small, empty = completed(), completed(text="")
+    small, empty = completed(), completed(prediction="")
     room = MAX_MESSAGE_BYTES - 2 * len(small.encode()) - 2 - len(empty.encode())
 
-    replies = [small, completed(text="x" * (room - spare)), small]
+    replies = [small, completed(prediction="x" * (room - spare)), small]
     for line, reply in zip(found, replies, strict=True):
         line.reply(reply)
 
@@ -108,7 +108,7 @@ def test_the_lines_together_are_never_more_than_a_message(spare):
 def test_an_answer_that_is_too_large_even_alone_is_told_in_its_line():
     message, found = lines_of(b"a", b"b")
 
-    found[0].reply(completed(text="x" * MAX_MESSAGE_BYTES))
+    found[0].reply(completed(prediction="x" * MAX_MESSAGE_BYTES))
     found[1].reply(completed())
 
     large, small = map(json.loads, sent(message))

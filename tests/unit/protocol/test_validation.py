@@ -12,8 +12,13 @@ from pydantic import BaseModel, ValidationError
 from app import errors
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
-from app.producer.routes.predict_async import SyncAsyncBody
-from app.producer.schemas.requests import InvocationBody, ParallelBody, PredictBody, TrainBody
+from app.producer.schemas.requests import (
+    InvocationBody,
+    ParallelBody,
+    PredictBody,
+    SyncAsyncBody,
+    TrainBody,
+)
 from app.protocol.types import MAX_ROWS
 from app.protocol.validation import explain, validate
 
