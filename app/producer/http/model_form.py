@@ -19,7 +19,7 @@ _PARTS = ("manifest", "model")
 
 @asynccontextmanager
 async def read_form(request: Request, limit: int) -> AsyncIterator[FormData]:
-    """Read a form into memory and, of its files, onto the disk. Raises `errors.Invalid`."""
+    """Read a form, its files onto the disk. Raises `errors.Invalid` or `Unavailable`."""
     check_charset(request.headers.get("content-type", ""))
     parts = len(_PARTS)
     try:
@@ -39,9 +39,10 @@ async def read_form(request: Request, limit: int) -> AsyncIterator[FormData]:
 
 
 def check_charset(content_type: str) -> None:
-    """Refuse all but UTF-8: another codec may take a minute, and the event loop with it.
+    """Raise `errors.Invalid` unless the form is in UTF-8.
 
-    The type is read as it will be for the form. What a part names is not heeded there.
+    Another codec may block the event loop for a minute. The form's parser reads the charset from
+    the same header, and ignores those that parts name.
     """
     _, options = parse_options_header(content_type)
     charset = options.get(b"charset", b"utf-8").decode("latin-1")
