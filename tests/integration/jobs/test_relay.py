@@ -13,6 +13,7 @@ from app.amqp.topology import PREDICT_ASYNC_QUEUE, TRAIN_QUEUE
 from app.jobs import outbox, relay, retry_policy
 from app.jobs.relay import OutboxRelay
 from app.jobs.store import JobStore
+from app.models.registry import CachedModelRegistry
 from app.protocol.requests import TrainRequest
 from app.protocol.types import JobKind, JobStatus
 from app.protocol.validation import parse_request
@@ -27,6 +28,7 @@ from tests.support.rows import (
     REQUEST,
     RESULT,
     accept,
+    complete_as_before,
     expire,
     outboxed,
     put,
@@ -209,6 +211,14 @@ def test_what_comes_later_is_published_too(store, start, seen):
     for n in range(3):
         outboxed(store, f"job-{n}")
         assert seen.ids(1) == [f"job-{n}"]
+
+
+def test_a_model_that_an_older_consumer_completed_gets_its_row(store, start):
+    complete_as_before(store, "old")
+
+    start()
+
+    until(lambda: CachedModelRegistry(store).newest(1), "the model is listed")
 
 
 def test_two_relays_publish_each_job_once(store, start, seen):

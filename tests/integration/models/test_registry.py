@@ -23,7 +23,7 @@ from tests.support.rows import (
     RESULT,
     accept,
     at_once,
-    put,
+    complete_as_before,
     run,
     wait_for_the_clock,
 )
@@ -392,19 +392,6 @@ def test_a_database_that_is_away_is_not_asked_for_the_latest_for_a_second(tmp_pa
 
 
 # A consumer of before there was a table of models.
-
-
-def complete_as_before(store, job_id):
-    run(store, job_id)
-    put(
-        store,
-        job_id,
-        state=JobStatus.COMPLETED,
-        result_key=RESULT[0],
-        result_sha256=RESULT[1],
-        metrics=RESULT[2],
-        ended_at=0,
-    )
 
 
 def test_a_model_without_a_row_is_found_by_that_of_its_training(store, registry):
