@@ -86,7 +86,7 @@ class EndpointSpec(StrictModel):
         return self.sagemaker.endpoint_url or f"https://runtime.sagemaker.{region}.amazonaws.com"
 
     def check_host(self, allowed: str) -> None:
-        """Raise `errors.Invalid` unless `allowed` lists the host: host or host:port, with commas."""
+        """Raise `errors.Invalid` unless `allowed` lists its host (or host:port)."""
         parts = urlsplit(self.address)
         host = (parts.hostname or "").lower()
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]
