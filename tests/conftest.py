@@ -13,7 +13,9 @@ from alembic.config import Config
 
 from app.jobs.store import JobStore
 from app.settings import Settings
-from app.storage.client import Storage
+from app.storage.client import S3Client
+from app.storage.datasets import DatasetStore
+from app.storage.models import ModelStore
 from devstack import buckets
 from devstack.program import ProgramError
 from devstack.rabbitmq import Broker
@@ -147,6 +149,12 @@ def settings(environment: dict[str, str]) -> Settings:
 
 
 @pytest.fixture
-def storage(settings: Settings) -> Storage:
-    """The test's bucket."""
-    return Storage(settings)
+def datasets(settings: Settings) -> DatasetStore:
+    """The data sets of the test's bucket."""
+    return DatasetStore(S3Client(settings), settings.s3_path_name)
+
+
+@pytest.fixture
+def models(settings: Settings) -> ModelStore:
+    """The models of the test's bucket."""
+    return ModelStore(S3Client(settings), settings.s3_model_path_name)

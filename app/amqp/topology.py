@@ -5,7 +5,11 @@ policies, which an operator may change without a 406 at the next declare. All of
 `rabbitmq/etc/definitions.json` too, and a test holds the two equal.
 """
 
+from itertools import chain
+
 from pika.adapters.blocking_connection import BlockingChannel
+
+from app.protocol.types import JobKind
 
 TRAIN_QUEUE = "queue.model.train"
 PREDICT_QUEUE = "queue.model.predict"
@@ -30,12 +34,15 @@ RETRY_QUEUES = {
 
 # Where the message of a job may wait, by the job's kind. A prediction that has to wait for its next
 # attempt waits in its row.
-QUEUES_BY_JOB_KIND = {"train": (TRAIN_QUEUE, *RETRY_QUEUES), "predict": (PREDICT_ASYNC_QUEUE,)}
+QUEUES_BY_JOB_KIND = {
+    JobKind.TRAIN: (TRAIN_QUEUE, *RETRY_QUEUES),
+    JobKind.PREDICT: (PREDICT_ASYNC_QUEUE,),
+}
 
 # A job must outlive a broker; an answer that somebody waits for must be quick.
 QUEUE_TYPES = {
     **dict.fromkeys(
-        (*QUEUES_BY_JOB_KIND["train"], *QUEUES_BY_JOB_KIND["predict"], DEAD_LETTER_QUEUE), "quorum"
+        (*chain.from_iterable(QUEUES_BY_JOB_KIND.values()), DEAD_LETTER_QUEUE), "quorum"
     ),
     **dict.fromkeys((PREDICT_QUEUE, INVOKE_QUEUE), "classic"),
 }

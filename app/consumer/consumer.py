@@ -33,15 +33,16 @@ from app.jobs.attempt import JobAttempts
 from app.jobs.lease import LeaseKeeper
 from app.jobs.relay import OutboxRelay
 from app.jobs.store import open_store
-from app.models.endpoint_cache import EndpointCache
-from app.models.latest import latest_resolver
-from app.models.registry import find_model
+from app.models.registry import CachedModelRegistry
 from app.observability import logs
+from app.protocol.types import LATEST
 from app.remote.client import RemoteModelClient
 from app.retry import RetryUntilAvailable
 from app.runtime import collect_garbage_rarely, raise_open_file_limit
 from app.settings import Settings
-from app.storage.client import LOW_LATENCY_CONFIG, Storage
+from app.storage.client import LOW_LATENCY_CONFIG, S3Client
+from app.storage.datasets import DatasetStore
+from app.storage.models import ModelStore
 from app.training.fit_process import FitLimits, FitRunner
 
 log = logging.getLogger("app.consumer")
@@ -75,9 +76,9 @@ def main(num_threads: int, invoke: int) -> None:
     host = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
     connection = f"warren consumer {host}"  # what the management UI shows
     store = open_store(settings)
-    find = partial(find_model, store)
-    shelf = Storage(settings, LOW_LATENCY_CONFIG)
-    load = partial(load_model, find=find, storage=shelf, max_pixels=settings.max_pixels)
+    registry = CachedModelRegistry(store)
+    files = ModelStore(S3Client(settings, LOW_LATENCY_CONFIG), settings.s3_model_path_name)
+    load = partial(load_model, find=registry.get, files=files, max_pixels=settings.max_pixels)
     cache = ModelCache(load, settings.model_cache)
     drained = threading.Event()
     retry = RetryUntilAvailable(drained)
@@ -87,16 +88,21 @@ def main(num_threads: int, invoke: int) -> None:
     endpoints = RemoteModelClient(settings)
 
     # Every queue has a handler. These have a threaded consumer each, by its name:
-    predict = PredictHandler(cache.get, latest_resolver(find), settings.predict_prefetch)
+    latest = partial(registry.resolve, LATEST)
+    predict = PredictHandler(cache.get, latest, settings.predict_prefetch)
     handlers: dict[str, Handler] = {f"predict-{number}": predict for number in range(num_threads)}
-    storage = Storage(settings)
+    s3 = S3Client(settings)
+    datasets = DatasetStore(s3, settings.s3_path_name)
+    models = ModelStore(s3, settings.s3_model_path_name)
     for name in (f"train-{number}" for number in range(num_threads)):
         attempts = JobAttempts(store, f"{host}:{name}", retry)
-        handlers[name] = TrainHandler(store, attempts, leases, storage, trainer, limits, retry)
+        handlers[name] = TrainHandler(
+            store, attempts, leases, datasets, models, trainer, limits, retry
+        )
     # These share an async consumer:
-    prediction = AsyncPrediction(store, find, cache, endpoints, retry, num_threads)
+    prediction = AsyncPrediction(store, registry.get, cache, endpoints, retry, num_threads)
     async_handlers: list[AsyncHandler] = [
-        RemotePredictHandler(EndpointCache(find), endpoints, invoke),
+        RemotePredictHandler(registry, endpoints, invoke),
         AsyncPredictHandler(JobAttempts(store, f"{host}:answer", retry), leases, prediction),
     ]
 

@@ -1,9 +1,6 @@
-"""The job table and the databases it may lie in, SQLite or PostgreSQL.
+"""The database engine, for SQLite or PostgreSQL. Times are the database's, in UTC."""
 
-With `jobs` and `outbox` this is all that knows SQLAlchemy. Times are the database's, in UTC.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -14,7 +11,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from app import errors
-from app.database.tables import UTC_DATETIME, jobs_table
+from app.database.tables import UTC_DATETIME
 
 
 class database_now(FunctionElement[datetime]):  # noqa: N801  it reads as the function it is
@@ -40,10 +37,10 @@ def _now_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"(clock_timestamp() + make_interval(secs => {seconds}))"
 
 
-# As many connections as the producer has threads that may ask at once.
+# As many connections as the producer has threads that may query at once.
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 32, "pool_timeout": 5}
 
-# A server that has gone without a word is noticed by these, and a query never holds a thread long.
+# These detect a server that vanished, and bound how long a query may hold a thread.
 _POSTGRESQL = {
     "connect_timeout": 5,
     "tcp_user_timeout": 10_000,
@@ -55,7 +52,7 @@ _POSTGRESQL = {
 
 
 def create_engine(url: str) -> sa.Engine:
-    """Return an engine that commits each statement: every transition is one."""
+    """Return an engine that commits each statement, because most changes are one."""
     address = sa.make_url(url)
     arguments: dict[str, Any] = {}
     if address.get_backend_name() == "postgresql":
@@ -82,24 +79,46 @@ def _durable(connection: Any, _: Any) -> None:
 
 @contextmanager
 def connect(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Lend a connection; turn SQLAlchemy's errors but a broken key into ours."""
+    """Lend a connection; turn SQLAlchemy's errors into ours, except `IntegrityError`."""
     try:
         with engine.connect() as connection:
             yield connection
     except IntegrityError:
         raise
-    except DataError as error:  # it would be refused for ever: no outage to wait out
+    except DataError as error:  # no outage: the database would refuse the value again
         raise errors.Invalid(None, f"the database refuses a value: {error.orig}") from error
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error  # the driver's words, without our SQL
         raise errors.DatabaseUnavailable(f"the database cannot be used: {cause}") from error
 
 
-def insert(engine: sa.Engine, row: dict[str, Any]) -> bool:
-    """Write a new row; False when a key of it is taken."""
-    try:
-        with connect(engine) as connection:  # psycopg counts no rows of an INSERT
-            connection.execute(sa.insert(jobs_table).values(**row))
-    except IntegrityError:
-        return False
-    return True
+@contextmanager
+def transaction(engine: sa.Engine, lock: str | None = None) -> Iterator[sa.Connection]:
+    """Lend a connection whose statements are committed together.
+
+    Transactions with the same `lock` do not overlap. The first statement has to be a write: on
+    SQLite it begins the transaction, and there only one process writes at a time.
+    """
+    postgresql = engine.dialect.name == "postgresql"
+    level = "READ COMMITTED" if postgresql else "SERIALIZABLE"
+    together = engine.execution_options(isolation_level=level)
+    with connect(together) as connection, connection.begin():
+        if lock is not None and postgresql:
+            key = sa.func.hashtextextended(lock, 0)
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+        yield connection
+
+
+def insert_unless(table: sa.Table, row: Mapping[str, Any], taken: sa.Exists) -> sa.Insert:
+    """Return an INSERT that returns the new row's key, or nothing where `taken` is true.
+
+    It raises `IntegrityError` when a key of the row is taken in `table` itself.
+    """
+    values = {
+        name: value
+        if isinstance(value, sa.ColumnElement)
+        else sa.literal(value, table.c[name].type)
+        for name, value in row.items()
+    }
+    new = sa.select(*values.values()).where(~taken)
+    return sa.insert(table).from_select(list(values), new).returning(*table.primary_key)

@@ -40,3 +40,21 @@ jobs_table = sa.Table(
     sa.Index("ix_jobs_state_dataset", "state", "dataset_id", "ended_at"),
     sa.Index("ix_jobs_kind_state_published", "kind", "state", "published_at"),
 )
+
+# Models that can answer: those of completed trainings, and those that were registered.
+models_table = sa.Table(
+    "models",
+    metadata,
+    sa.Column("model_id", sa.String(128), primary_key=True),  # never also the id of another job
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("dataset_id", sa.String(128)),
+    sa.Column("spec", sa.JSON, nullable=False),  # the training's request, or what was registered
+    sa.Column("file_key", sa.String(1024)),
+    sa.Column("file_sha256", sa.String(64)),
+    sa.Column("metrics", _Json),
+    sa.Column("created_at", UTC_DATETIME, nullable=False),  # the training's, or the registration's
+    sa.Column("trained_at", UTC_DATETIME),  # null of what was not trained here
+    sa.Index("ix_models_created_at", "created_at", "model_id"),
+    sa.Index("ix_models_trained_at", "trained_at"),
+    sa.Index("ix_models_dataset_trained_at", "dataset_id", "trained_at"),
+)

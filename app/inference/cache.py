@@ -1,7 +1,7 @@
-"""The models that are loaded: each once for all, the ones used last."""
+"""A cache of loaded models, bounded by bytes; concurrent callers share one load."""
 
 import threading
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from time import monotonic
@@ -12,23 +12,32 @@ from app import errors
 from app.inference.predictor import Predictor
 
 LOADERS = 4  # models that are loaded at a time
-AWAY_SECONDS = 1.0  # how long what could not be reached is not asked again
-SILENT_SECONDS = 2.0
+AWAY_SECONDS = 1.0  # how long a dependency that was unavailable is not asked again
+SILENT_SECONDS = 2.0  # a load that fails after so long was met by silence
 
 
 class ModelCache:
-    """The models used last, bounded by the bytes of their files, each loaded once for all.
+    """The models used last, bounded by the bytes of their files.
 
-    They are loaded by threads of its own, so that whoever asks may do something else meanwhile.
+    Threads of its own load them, so callers may do something else meanwhile.
     """
 
-    def __init__(self, load: Callable[[str], Predictor], max_bytes: int) -> None:
-        """`load(model_id)` makes a model or raises; what it raises reaches all that wait for it."""
+    def __init__(
+        self,
+        load: Callable[[str], Predictor],
+        max_bytes: int,
+        *,
+        away_seconds: float = AWAY_SECONDS,
+        timer: Callable[[], float] = monotonic,
+    ) -> None:
+        """`load(model_id)` returns a model or raises; all callers that wait get its error."""
         self._load = load
-        self._models: LRUCache[str, Future[Predictor]] = LRUCache(
-            max_bytes, lambda loaded: loaded.result().bytes
+        self._models: LRUCache[str, tuple[Future[Predictor], int]] = LRUCache(
+            max_bytes, lambda loaded: loaded[1]
         )
-        self._away: TTLCache[str, Future[Predictor]] = TTLCache(1024, AWAY_SECONDS)
+        self._away_seconds = away_seconds
+        self._timer = timer
+        self._away: TTLCache[str, Future[Predictor]] = TTLCache(1024, away_seconds, timer)
         self._silent_until = 0.0
         self._loading: dict[str, Future[Predictor]] = {}
         self._lock = threading.Lock()
@@ -37,11 +46,12 @@ class ModelCache:
             threading.Thread(target=self._work, name=f"load-{number}", daemon=True).start()
 
     def get(self, model_id: str) -> Future[Predictor]:
-        """Return at once what is the model, or will be when it is loaded."""
+        """Return, without waiting, the future of the loaded model."""
         with self._lock:
-            for known in (self._models, self._loading, self._away):
-                if found := known.get(model_id):
-                    return found
+            if loaded := self._models.get(model_id):
+                return loaded[0]
+            if found := self._loading.get(model_id) or self._away.get(model_id):
+                return found
             loading = self._loading[model_id] = Future()
         self._wanted.put((model_id, loading))
         return loading
@@ -51,21 +61,22 @@ class ModelCache:
             self._fetch(*self._wanted.get())
 
     def _fetch(self, model_id: str, loading: Future[Predictor]) -> None:
-        keep: MutableMapping[str, Future[Predictor]] = {}  # here it is forgotten
-        begun = monotonic()
+        begun = self._timer()
         try:
             if begun < self._silent_until:
                 raise errors.Unavailable("what holds the models does not answer")
             model = self._load(model_id)
-            if model.bytes <= self._models.maxsize:  # a larger one serves and is not kept
-                keep = self._models
-            loading.set_result(model)
-        except BaseException as error:  # noqa: BLE001  whoever waits for it is told
-            if isinstance(error, errors.Unavailable):
-                keep = self._away
-                if monotonic() > begun + SILENT_SECONDS:  # others need not wait for that one by one
-                    self._silent_until = monotonic() + AWAY_SECONDS
+        except BaseException as error:  # noqa: BLE001  all callers that wait are told
+            with self._lock:
+                del self._loading[model_id]
+                if isinstance(error, errors.Unavailable):
+                    self._away[model_id] = loading
+                    if self._timer() > begun + SILENT_SECONDS:  # spare the others the same wait
+                        self._silent_until = self._timer() + self._away_seconds
             loading.set_exception(error)
-        with self._lock:
-            keep[model_id] = loading
-            del self._loading[model_id]
+        else:
+            with self._lock:
+                del self._loading[model_id]
+                if model.bytes <= self._models.maxsize:  # a larger model is returned but not kept
+                    self._models[model_id] = loading, model.bytes
+            loading.set_result(model)

@@ -1,39 +1,30 @@
-"""From the id of a model to the model: the row says whether, S3 gives it."""
+"""Load a model: the registry has its record, S3 its file."""
 
 import logging
+from collections.abc import Callable
 
-from app import errors
-from app.amqp.topology import INVOKE_QUEUE
 from app.inference import trained_model
 from app.inference.predictor import Predictor
 from app.inference.uploaded_model import UploadedModel
-from app.models.endpoint import EndpointSpec
-from app.models.latest import FindModel
 from app.models.manifest import OnnxManifest
-from app.storage.client import Storage
+from app.models.record import ModelRecord
+from app.storage.models import ModelStore
 
 log = logging.getLogger(__name__)
 
 
-def load_model(model_id: str, find: FindModel, storage: Storage, max_pixels: int) -> Predictor:
-    """Load a published model, which takes images of at most `max_pixels`, if it takes any.
+def load_model(
+    model_id: str, find: Callable[[str], ModelRecord], files: ModelStore, max_pixels: int
+) -> Predictor:
+    """Load a published model; images of it may have `max_pixels` at most.
 
-    Raises `errors.NotFound`, `NotReady`, `Corrupt` or `WrongQueue`.
+    Raises what `find` does, `errors.Corrupt`, or `WrongQueue` for an endpoint.
     """
-    job = find(model_id, None)
-    if job.kind == "endpoint":
-        raise errors.WrongQueue(
-            "model_id",
-            f"model {model_id} answers by {INVOKE_QUEUE}",
-            queue=INVOKE_QUEUE,
-            seconds=EndpointSpec.model_validate(job.request).seconds,
-        )
-    assert job.result_key is not None
-    assert job.result_sha256 is not None
-    onnx = storage.get_model(job.result_key, job.result_sha256)
+    record = find(model_id)
+    onnx = files.get(record.require_file())
     model: Predictor
-    if job.kind == "onnx":
-        model = UploadedModel(model_id, onnx, OnnxManifest.model_validate(job.request), max_pixels)
+    if isinstance(record.spec, OnnxManifest):
+        model = UploadedModel(model_id, onnx, record.spec, max_pixels)
     else:
         model = trained_model.TrainedModel(onnx)
     log.info("loaded model %s: %d bytes", model_id, model.bytes)

@@ -1,11 +1,12 @@
-"""The outbox: jobs whose message has yet to be published, or has got lost and is published again.
+"""The outbox: jobs whose message must still be published, or was lost and is published again.
 
-The job's row is the outbox (`published_at` is null). Any number of processes may run these, as
-often as they like: every step is a compare-and-set, and a message too many costs nothing, because
-a claim is one too. A training that waits for its next attempt does so on the ladder, a prediction
-in its row: there may be many, and none waits behind another.
+The job row is the outbox entry (`published_at` is null). Any number of processes may call these
+functions at any time: every step is a compare-and-set, and so is a claim, so an extra message is
+harmless. A training waits for its next attempt in a retry queue. A prediction job waits in its row,
+because there may be many, and none should wait behind another.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,20 +14,24 @@ import sqlalchemy as sa
 
 from app.database.engine import connect, database_now
 from app.database.tables import jobs_table
-from app.jobs.store import IS_QUEUED, JOB_KINDS, JobStore
-from app.protocol.types import JobStatus
+from app.jobs.reader import IS_QUEUED
+from app.jobs.store import JobStore
+from app.protocol.types import JobKind, JobStatus
 
 BATCH = 100
-SETTLED_SECONDS = 5.0  # what was published longer ago has reached its queue, or never will
+SETTLED_SECONDS = 5.0  # a message that was published longer ago is in its queue, or lost
 
-_UNPUBLISHED = jobs_table.c.kind.in_(JOB_KINDS) & IS_QUEUED & jobs_table.c.published_at.is_(None)
+# All kinds are named because the index begins with the kind.
+_UNPUBLISHED = (
+    jobs_table.c.kind.in_(list(JobKind)) & IS_QUEUED & jobs_table.c.published_at.is_(None)
+)
 _DUE = (
-    (jobs_table.c.kind == "train")
+    (jobs_table.c.kind == JobKind.TRAIN)
     | jobs_table.c.run_after.is_(None)
     | (jobs_table.c.run_after <= database_now())
 )
 _PUBLISHED = IS_QUEUED & jobs_table.c.published_at.is_not(None)
-# When its message came to the queue, at the earliest: those on the ladder come later.
+# The earliest time at which its message was in the queue: retry queues deliver later.
 _BEGAN_TO_WAIT = sa.case(
     (jobs_table.c.run_after > jobs_table.c.published_at, jobs_table.c.run_after),
     else_=jobs_table.c.published_at,
@@ -35,23 +40,23 @@ _BEGAN_TO_WAIT = sa.case(
 
 @dataclass(frozen=True)
 class OutboxEntry:
-    """A message to publish; a training's not to be delivered before `delay` seconds have passed."""
+    """A message to publish; that of a training is to be delivered after `delay` seconds."""
 
     job_id: str
-    kind: str
+    kind: JobKind
     request: dict[str, Any]
     reply_to: str | None
     correlation_id: str | None
     delay: float
 
 
-def take_unpublished(jobs: JobStore) -> list[OutboxEntry]:
-    """Mark a batch of jobs as published and return it, the oldest first, to be published now."""
+def take_unpublished(jobs: JobStore, limit: int = BATCH) -> list[OutboxEntry]:
+    """Mark the oldest unpublished jobs as published and return them; the caller publishes them."""
     oldest = (
         sa.select(jobs_table.c.id)
         .where(_UNPUBLISHED, _DUE)
         .order_by(jobs_table.c.created_at)
-        .limit(BATCH)
+        .limit(limit)
     ).scalar_subquery()
     update = (
         sa.update(jobs_table)
@@ -73,7 +78,7 @@ def take_unpublished(jobs: JobStore) -> list[OutboxEntry]:
     return [
         OutboxEntry(
             row.id,
-            row.kind,
+            JobKind(row.kind),
             row.request,
             row.reply_to,
             row.correlation_id,
@@ -83,13 +88,19 @@ def take_unpublished(jobs: JobStore) -> list[OutboxEntry]:
     ]
 
 
-def reconcile(jobs: JobStore, messages: dict[str, int]) -> int:
-    """Put into the outbox what the queues have lost; they hold `messages` for queued jobs, by kind.
+def reconcile(
+    jobs: JobStore,
+    messages: Mapping[JobKind, int],
+    settled: float = SETTLED_SECONDS,
+    limit: int = BATCH,
+) -> int:
+    """Mark the jobs whose messages are lost as unpublished; return how many there were.
 
-    When there are fewer messages than jobs, as many jobs as messages are missing, the oldest, are
-    published again. (Jobs are taken in their order, so those without a message become the oldest.)
-    A message that stands for no row may hide one that is missing: so a job is published again, too,
-    when one that was published after it has been taken. Returns how many there were.
+    `messages` counts, by kind, the messages of queued jobs in the queues. If there are fewer
+    messages than jobs, the oldest jobs are published again, as many as messages are missing: jobs
+    are taken in their order, so jobs without a message become the oldest. A message that belongs to
+    no row may hide a missing one. So a job is also published again when one that was published
+    after it has been taken. Only messages older than `settled` seconds count as lost.
     """
     found = 0
     with connect(jobs.engine) as connection:
@@ -97,25 +108,25 @@ def reconcile(jobs: JobStore, messages: dict[str, int]) -> int:
             published = [jobs_table.c.kind == kind, _PUBLISHED]
             waiting = sa.select(sa.func.count()).select_from(jobs_table).where(*published)
             missing = (connection.scalar(waiting) or 0) - ready
-            found += connection.execute(_mark_oldest_unpublished(kind, _overtaken(kind))).rowcount
+            lost = _mark_oldest_unpublished(kind, _overtaken(kind, settled), settled, limit)
+            found += connection.execute(lost).rowcount
             if missing > 0:
-                found += connection.execute(
-                    _mark_oldest_unpublished(kind, sa.true(), missing)
-                ).rowcount
+                lost = _mark_oldest_unpublished(kind, sa.true(), settled, missing)
+                found += connection.execute(lost).rowcount
     return found
 
 
 def _mark_oldest_unpublished(
-    kind: str, which: sa.ColumnElement[bool], limit: int = BATCH
+    kind: JobKind, which: sa.ColumnElement[bool], settled: float, limit: int
 ) -> sa.Update:
-    """Say that the messages of the oldest of these jobs are lost, if they had time to arrive."""
+    """Return the UPDATE that marks the oldest of these jobs, whose messages had time to arrive."""
     oldest = (
         sa.select(jobs_table.c.id)
         .where(
             jobs_table.c.kind == kind,
             _PUBLISHED,
             which,
-            database_now(-SETTLED_SECONDS) > _BEGAN_TO_WAIT,
+            database_now(-settled) > _BEGAN_TO_WAIT,
         )
         .order_by(jobs_table.c.published_at)
         .limit(limit)
@@ -124,14 +135,14 @@ def _mark_oldest_unpublished(
     return update.values(published_at=None)
 
 
-def _overtaken(kind: str) -> sa.ColumnElement[bool]:
-    """Tell whether a job began to wait before one of its kind that was taken a while ago."""
+def _overtaken(kind: JobKind, settled: float) -> sa.ColumnElement[bool]:
+    """Return whether a job began to wait before one of its kind that was taken a while ago."""
     taken = [
         sa.select(jobs_table.c.published_at)
         .where(
             jobs_table.c.kind == kind,
             jobs_table.c.state == state,
-            jobs_table.c.started_at < database_now(-SETTLED_SECONDS),
+            jobs_table.c.started_at < database_now(-settled),
         )
         .order_by(jobs_table.c.published_at.desc())
         .limit(1)

@@ -8,27 +8,23 @@ import sqlalchemy as sa
 
 from app.database.engine import connect
 from app.database.tables import jobs_table
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 
-# What is read of a row, and what the fields of a Job are.
+# The columns that are read of a row, which are the fields of a Job.
 JOB_COLUMNS = [column for column in jobs_table.c if column.name != "inputs"]
 
 
 def job_columns_without(*names: str) -> list[sa.ColumnElement[Any]]:
-    """Return what is read of a row, with null for these columns."""
+    """Return the columns that are read of a row, with null for these."""
     return [sa.null().label(each.name) if each.name in names else each for each in JOB_COLUMNS]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A row of the table, without its inputs. `error` is that of the last attempt that failed.
-
-    `kind` is "train", or "predict" of a job that answers; models that were not trained here have
-    rows, too, of kind "onnx" or "endpoint", which are completed from the beginning.
-    """
+    """A row of the table, without its inputs. `error` is that of the last attempt that failed."""
 
     id: str
-    kind: str
+    kind: JobKind
     state: JobStatus
     dataset_id: str | None
     request: dict[str, Any]
@@ -55,7 +51,7 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Return whether the job has ended, so that it never changes again."""
         return self.state not in (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
@@ -66,11 +62,11 @@ def read_jobs(engine: sa.Engine, query: sa.Select[Any]) -> list[Job]:
 
 
 def job_from_row(row: sa.RowMapping) -> Job:
-    """SQLite keeps no time zone: every time in the table is UTC."""
+    """Return a row as a job, its times with their zone, which SQLite does not keep."""
     values: dict[str, Any] = {
         name: value.replace(tzinfo=UTC)
         if isinstance(value, datetime) and value.tzinfo is None
         else value
         for name, value in row.items()
     }
-    return Job(**{**values, "state": JobStatus(row["state"])})
+    return Job(**{**values, "kind": JobKind(row["kind"]), "state": JobStatus(row["state"])})

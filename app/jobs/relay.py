@@ -1,12 +1,12 @@
-"""The relay: a thread that looks after the jobs nobody looks after.
+"""The relay: a thread that publishes the outbox and requeues the jobs of dead consumers.
 
-It runs in the producer and in every consumer. Each round it queues again what dead consumers have
-left, finds the jobs whose message got lost, and publishes what is in the outbox. All of it is safe
-to be done twice, and at once.
+It runs in the producer and in every consumer. In each round it queues jobs whose lease has expired,
+finds jobs whose message was lost, and publishes the outbox. Rounds may overlap and repeat safely.
 """
 
 import logging
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
 import pika
@@ -17,47 +17,67 @@ from app import errors
 from app.amqp.connection import run_with_reconnect, with_short_blocked_timeout
 from app.amqp.topology import PREDICT_ASYNC_QUEUE, QUEUES_BY_JOB_KIND, TRAIN_QUEUE, declare_topology
 from app.jobs import outbox, retry_policy
+from app.jobs.publication import publish_missing_models
 from app.jobs.store import JobStore
 from app.protocol.requests import TrainRequest, job_notification
-from app.protocol.types import JSON_MEDIA_TYPE
+from app.protocol.types import JSON_MEDIA_TYPE, JobKind
 from app.protocol.validation import validate
 
 log = logging.getLogger(__name__)
 
 ROUND_SECONDS = 1.0
-# A database that was away has seen no lease renewed: their holders come first.
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 5.0  # after an outage, how long consumers have to renew their leases first
 
 
 class OutboxRelay(threading.Thread):
-    """Owns a connection to the broker; without it, or without the database, it waits."""
+    """Owns a connection to the broker; while that or the database is away, it waits."""
 
-    def __init__(self, parameters: pika.ConnectionParameters, jobs: JobStore) -> None:
-        """Nothing is connected yet."""
+    def __init__(
+        self,
+        parameters: pika.ConnectionParameters,
+        jobs: JobStore,
+        *,
+        round_seconds: float = ROUND_SECONDS,
+        grace_seconds: float = GRACE_SECONDS,
+        batch: int = outbox.BATCH,
+        queues: Mapping[JobKind, Sequence[str]] = QUEUES_BY_JOB_KIND,
+        retry_queue: Callable[[float], str] = retry_policy.retry_queue,
+        timer: Callable[[], float] = monotonic,
+    ) -> None:
+        """Create the thread without connecting.
+
+        A round takes up to `batch` jobs and follows after `round_seconds`. `queues` are those where
+        the messages of each kind of job may wait, `retry_queue` chooses one by its delay.
+        """
         super().__init__(name="relay", daemon=True)
-        self._parameters = with_short_blocked_timeout(
-            parameters
-        )  # nobody waits, and `stop` must not
+        # No client waits for the relay, and `stop` must not wait either.
+        self._parameters = with_short_blocked_timeout(parameters)
         self._jobs = jobs
+        self._round_seconds = round_seconds
+        self._grace_seconds = grace_seconds
+        self._batch = batch
+        self._queues = queues
+        self._retry_queue = retry_queue
+        self._timer = timer
         self._stopping = threading.Event()
-        self._reap_from = monotonic() + GRACE_SECONDS
+        self._models_checked = False
+        self._let_holders_renew()
 
     @property
     def healthy(self) -> bool:
-        """Whether the thread lives."""
+        """Return whether the thread runs."""
         return self.is_alive()
 
     def stop(self) -> None:
-        """End with the round under way. Does not wait: `join` does."""
+        """End after the current round, without waiting for it; `join` waits."""
         self._stopping.set()
 
     def run(self) -> None:
-        """Be the thread."""
+        """Run the thread's main loop."""
         run_with_reconnect(self._parameters, "the relay", self._stopping, self._serve)
 
     def _serve(self, connection: pika.BlockingConnection) -> None:
-        # Nobody has looked meanwhile: the database may have been away, too.
-        self._reap_from = monotonic() + GRACE_SECONDS
+        self._let_holders_renew()  # the database may have been away, too
         channel = connection.channel()
         declare_topology(channel)
         channel.confirm_delivery()
@@ -66,35 +86,43 @@ class OutboxRelay(threading.Thread):
                 more = self._round(channel)
             except (AMQPError, OSError):
                 raise
-            except Exception:  # a bug must not end the thread that everybody counts on
+            except Exception:  # a bug must not end the thread that all jobs depend on
                 log.exception("a round of the relay failed")
                 more = False
-            connection.process_data_events(time_limit=0 if more else ROUND_SECONDS)
+            connection.process_data_events(time_limit=0 if more else self._round_seconds)
+
+    def _let_holders_renew(self) -> None:
+        self._requeue_from = self._timer() + self._grace_seconds
 
     def _round(self, channel: BlockingChannel) -> bool:
-        """Do what there is to do, a batch at most; tell whether there may be more."""
+        """Do the work of one round, a batch at most; return whether there may be more."""
         try:
-            if monotonic() > self._reap_from and (lost := self._jobs.requeue_expired_leases()):
+            if not self._models_checked:
+                if found := publish_missing_models(self._jobs.engine):
+                    log.warning("%d models had no row", found)
+                self._models_checked = True
+            if self._timer() > self._requeue_from and (lost := self._jobs.requeue_expired_leases()):
                 log.warning("%d leases have ended", lost)
-            if missing := outbox.reconcile(self._jobs, _count_waiting(channel)):
+            waiting = _count_waiting(channel, self._queues)
+            if missing := outbox.reconcile(self._jobs, waiting):
                 log.warning("the messages of %d jobs are missing", missing)
-            entries = outbox.take_unpublished(self._jobs)
+            entries = outbox.take_unpublished(self._jobs, self._batch)
             self._publish(channel, entries)
-            return len(entries) == outbox.BATCH
-        except (NackError, UnroutableError) as error:  # a queue is full, or has just been deleted
+            return len(entries) == self._batch
+        except (NackError, UnroutableError) as error:  # a queue is full, or was just deleted
             log.warning("the broker takes no more: %r", error)
         except errors.DatabaseUnavailable as error:
             log.warning("%s", error)
-            self._reap_from = monotonic() + GRACE_SECONDS
+            self._let_holders_renew()
         return False
 
     def _publish(self, channel: BlockingChannel, entries: list[outbox.OutboxEntry]) -> None:
-        """Publish with confirms; what fails goes back to the outbox, but what can never go ends."""
+        """Publish with confirms; failures go back to the outbox, impossible messages end."""
         left = [entry.job_id for entry in entries]
         try:
             for entry in entries:
                 try:
-                    publish_entry(channel, entry)
+                    publish_entry(channel, entry, self._retry_queue)
                 except (errors.Invalid, errors.TooLarge) as error:
                     log.warning("job %s has no message: %s", entry.job_id, error)
                     self._jobs.refuse(entry.job_id, error.to_wire(), delay=0.0)
@@ -106,21 +134,27 @@ class OutboxRelay(threading.Thread):
             log.info("published %d jobs", len(entries))
 
 
-def _count_waiting(channel: BlockingChannel) -> dict[str, int]:
+def _count_waiting(
+    channel: BlockingChannel, queues: Mapping[JobKind, Sequence[str]]
+) -> dict[JobKind, int]:
     """Count the messages that wait for a consumer, or for their time, by the kind of their job."""
 
     def waiting(queue: str) -> int:
         return int(channel.queue_declare(queue, passive=True).method.message_count)
 
-    return {kind: sum(map(waiting, names)) for kind, names in QUEUES_BY_JOB_KIND.items()}
+    return {kind: sum(map(waiting, names)) for kind, names in queues.items()}
 
 
-def publish_entry(channel: BlockingChannel, entry: outbox.OutboxEntry) -> None:
-    """Publish a job's message, a training's to the ladder when it has to wait.
+def publish_entry(
+    channel: BlockingChannel,
+    entry: outbox.OutboxEntry,
+    retry_queue: Callable[[float], str] = retry_policy.retry_queue,
+) -> None:
+    """Publish a job's message, that of a training to a retry queue when it has to wait.
 
-    Raises pika's errors, and `errors.Invalid` or `TooLarge` for a row of which none can be made.
+    Raises pika's errors, and `errors.Invalid` or `TooLarge` for a row that makes no valid message.
     """
-    queue, body, expiration = _message(entry)
+    queue, body, expiration = _message(entry, retry_queue)
     properties = pika.BasicProperties(
         content_type=JSON_MEDIA_TYPE,
         correlation_id=entry.correlation_id,
@@ -132,12 +166,14 @@ def publish_entry(channel: BlockingChannel, entry: outbox.OutboxEntry) -> None:
     channel.basic_publish("", queue, body, properties, mandatory=True)
 
 
-def _message(entry: outbox.OutboxEntry) -> tuple[str, bytes, str | None]:
+def _message(
+    entry: outbox.OutboxEntry, retry_queue: Callable[[float], str]
+) -> tuple[str, bytes, str | None]:
     """Return a job's queue, body and expiration."""
-    if entry.kind == "predict":
+    if entry.kind is JobKind.PREDICT:
         return PREDICT_ASYNC_QUEUE, job_notification(entry.job_id), None
     request = {**entry.request, "model_id": entry.job_id}
     body = validate(TrainRequest, request).encode()
     if entry.delay > 0:
-        return retry_policy.retry_queue(entry.delay), body, str(max(1, int(entry.delay * 1000)))
+        return retry_queue(entry.delay), body, str(max(1, int(entry.delay * 1000)))
     return TRAIN_QUEUE, body, None

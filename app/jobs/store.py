@@ -1,28 +1,27 @@
 """The jobs and their transitions.
 
-The row is the truth about a job, the queue only its doorbell. Every transition is one UPDATE that
-names the state, and after the claim the attempt, it starts from (a compare-and-set): whoever comes
-late changes no row. `attempt` is thus a fencing token, and a running job's lease a promise to be
-heard of again, in the sense of M. Kleppmann, "How to do distributed locking" (2016).
+The job row is authoritative; the message only announces it. Every transition is one UPDATE that
+names the state it starts from, and after the claim the attempt (a compare-and-set): a late attempt
+changes no row. So `attempt` is a fencing token, and the lease of a running job is a promise to
+renew it, in the sense of M. Kleppmann, "How to do distributed locking" (2016).
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from app import errors
-from app.database.engine import connect, create_engine, database_now, insert
-from app.database.tables import jobs_table
-from app.jobs.record import JOB_COLUMNS, Job, job_columns_without, read_jobs
-from app.protocol.types import JobStatus
+from app.database.engine import connect, database_now, insert_unless, transaction
+from app.database.tables import jobs_table, models_table
+from app.jobs.publication import insert_trained_models
+from app.jobs.reader import IS_QUEUED, JobReader
+from app.protocol.types import JobKind, JobStatus, ModelKind
 from app.settings import Settings
 
-JOB_KINDS = ("train", "predict")  # of rows that are work to be done,
-REGISTERED_KINDS = ("onnx", "endpoint")  # and of models that came finished
-SUSPECT_SECONDS = 3.0  # a consumer that has not been heard of for so long may be dead
+SUSPECT_SECONDS = 3.0  # a consumer that has not renewed its lease for so long may be dead
 
-IS_QUEUED = jobs_table.c.state == JobStatus.QUEUED
 _IS_RUNNING = jobs_table.c.state == JobStatus.RUNNING
 _CONSUMER_LOST = sa.literal(errors.ConsumerLost().to_wire(), jobs_table.c.error.type)
 _NEW_VERSION = {"version": jobs_table.c.version + 1}
@@ -34,25 +33,38 @@ _END: dict[str, Any] = {
 }
 
 
-class JobStore:
-    """The table, on SQLite or PostgreSQL. Methods raise `errors.DatabaseUnavailable`.
+class JobStore(JobReader):
+    """The job table. Transitions return whether they applied."""
 
-    Transitions return whether they applied.
-    """
-
-    def __init__(self, url: str, lease: float = 15.0, max_attempts: int = 4) -> None:
-        """`url` as SQLAlchemy writes it, `lease` in seconds; nothing is sent yet."""
-        self.engine = create_engine(url)
+    def __init__(
+        self,
+        url: str,
+        lease: float = 15.0,
+        max_attempts: int = 4,
+        suspect: float = SUSPECT_SECONDS,
+    ) -> None:
+        """Create an engine without connecting; `lease` and `suspect` are in seconds."""
+        super().__init__(url)
         self._lease = lease
         self._max_attempts = max_attempts
+        self._suspect = suspect
 
     def create(
-        self, job_id: str, kind: str, dataset_id: str | None, request: dict[str, Any], **more: Any
+        self,
+        job_id: str,
+        kind: JobKind,
+        dataset_id: str | None,
+        request: dict[str, Any],
+        *,
+        named: bool = False,
+        **more: Any,
     ) -> bool:
         """Write a new job as `TASK_QUEUED`; False when its id or its `idempotency_key` is taken.
 
-        The caller publishes the message, or calls `mark_unpublished` if that failed. `more` may
-        hold `idempotency_key`, `reply_to`, `correlation_id`, `inputs` and `sync`.
+        The caller publishes the message, or calls `mark_unpublished` if that failed. `named` says
+        that a client chose the id: then the job and the registration of a model with that id wait
+        for each other. `more` may hold `idempotency_key`, `reply_to`, `correlation_id`, `inputs`
+        and `sync`. Raises `errors.Conflict` when a registered model has the id.
         """
         row = {"id": job_id, "kind": kind, "dataset_id": dataset_id, "request": request, **more}
         queued = {
@@ -60,22 +72,33 @@ class JobStore:
             "created_at": database_now(),
             "published_at": database_now(),
         }
-        return insert(self.engine, {**row, **queued})
+        registered = sa.exists().where(
+            models_table.c.model_id == job_id, models_table.c.kind != ModelKind.TRAINED
+        )
+        insert = insert_unless(jobs_table, {**row, **queued}, registered)
+        lend = transaction(self.engine, lock=job_id) if named else connect(self.engine)
+        try:
+            with lend as connection:
+                if connection.scalar(insert) is None:
+                    raise errors.Conflict("model_id", f"{job_id} is taken")
+        except IntegrityError:
+            return False
+        return True
 
     def mark_unpublished(self, *job_ids: str) -> None:
-        """Say that no message stands for these jobs any more, so that one is published."""
+        """Mark these jobs as unpublished, so that the relay publishes their messages again."""
         queued = sa.update(jobs_table).where(jobs_table.c.id.in_(job_ids), IS_QUEUED)
         self._write(queued.values(published_at=None))
 
     def claim(self, job_id: str, worker: str, redelivered: bool) -> int | None:
-        """Start an attempt; return its number, or None when the job is not to be run.
+        """Start an attempt; return its number, or None when the job must not be run.
 
-        A job that runs is taken over when its lease has ended; and for a message that was
-        redelivered, and whose consumer the caller has watched in vain, as soon as the lease has not
-        been renewed for `SUSPECT_SECONDS`. Or by the same `worker`, whose claim before got lost on
-        the way back: it asks for no job that it holds.
+        A running job is taken over when its lease has expired. For a `redelivered` message, whose
+        consumer the caller has watched without seeing a renewal, it is enough that the lease was
+        not renewed for `suspect` seconds. The same `worker` may always claim again, because the
+        answer to its first claim was lost: it never claims a job that it holds.
         """
-        patience = self._lease - SUSPECT_SECONDS if redelivered else 0.0
+        patience = self._lease - self._suspect if redelivered else 0.0
         mine = jobs_table.c.worker == worker
         dead = (jobs_table.c.lease_until < database_now(patience)) & (
             jobs_table.c.failures + 1 < self._max_attempts
@@ -126,17 +149,22 @@ class JobStore:
     def complete_training(
         self, job_id: str, attempt: int, key: str, sha256: str, metrics: dict[str, float]
     ) -> bool:
-        """Publish the result of an attempt. True again when this very result is published."""
+        """Publish the result of an attempt: end the job and insert its model, both or neither.
+
+        True again when this very result is published.
+        """
         result = {"result_key": key, "result_sha256": sha256, "metrics": metrics}
-        if self._from(
-            job_id, attempt, state=JobStatus.COMPLETED, error=None, progress=1.0, **result, **_END
-        ):
-            return True
-        job = self.get(job_id)  # the answer to a commit may get lost, and then it is asked again
+        ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **result, **_END}
+        update = sa.update(jobs_table).where(*self._running(job_id, attempt)).values(**ended)
+        with transaction(self.engine) as connection:
+            if connection.execute(update).rowcount == 1:
+                connection.execute(insert_trained_models(jobs_table.c.id == job_id))
+                return True
+        job = self.get(job_id)  # the answer to a commit may get lost, and the caller repeats it
         return job is not None and (job.attempt, job.result_key) == (attempt, key)
 
     def complete_prediction(self, job_id: str, attempt: int, result: dict[str, Any]) -> bool:
-        """Publish the answer of a predict job. True again when this attempt's is published."""
+        """Publish the answer of a prediction job. True again when this attempt's is published."""
         ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **_END}
         if self._from(job_id, attempt, result=result, **ended):
             return True
@@ -144,35 +172,35 @@ class JobStore:
         return job is not None and (job.attempt, job.state) == (attempt, JobStatus.COMPLETED)
 
     def fail(self, job_id: str, attempt: int, error: dict[str, Any]) -> bool:
-        """End an attempt, and the job, with an error that would come again."""
+        """End an attempt, and the job, with an error that would occur again."""
         return self._from(job_id, attempt, state=JobStatus.ERROR, error=error, **_END)
 
     def retry(self, job_id: str, attempt: int, error: dict[str, Any], delay: float) -> bool:
-        """End an attempt with an error that may not come again: the next may begin in `delay` s.
+        """End an attempt with a temporary error: the next may begin in `delay` seconds.
 
-        Ends the job when it was the last.
+        Ends the job when this was the last attempt.
         """
         return self._write(self._failed(self._running(job_id, attempt), error, delay))
 
     def refuse(self, job_id: str, error: dict[str, Any], delay: float) -> bool:
-        """Count a failure for a queued job whose message a consumer could not understand.
+        """Count a failure for a queued job whose message a consumer could not read.
 
-        Another consumer may, if it is newer. Ends the job when it was the last chance.
+        A newer consumer may be able to. Ends the job when this was the last attempt.
         """
         return self._write(self._failed([jobs_table.c.id == job_id, IS_QUEUED], error, delay))
 
     def release(self, job_id: str, attempt: int) -> bool:
-        """Give an attempt up that did not fail; its message goes back to the queue."""
+        """End an attempt that did not fail; its message goes back to the queue."""
         values = {"worker": None, "progress": None, "published_at": database_now(), **_NEW_VERSION}
         return self._from(job_id, attempt, state=JobStatus.QUEUED, **values)
 
     def cancel(self, job_id: str) -> bool:
-        """End a job that has not ended; the lease of one that runs is not renewed any more."""
+        """End a job that has not ended; a running attempt can no longer renew its lease."""
         unended = sa.update(jobs_table).where(jobs_table.c.id == job_id, IS_QUEUED | _IS_RUNNING)
         return self._write(unended.values(state=JobStatus.CANCELLED, **_END))
 
     def requeue_expired_leases(self) -> int:
-        """Queue every job again, or end it, whose lease has ended; return how many there were."""
+        """Queue again, or end, every job whose lease has expired; return how many there were."""
         with connect(self.engine) as connection:
             lost = [_IS_RUNNING, jobs_table.c.lease_until < database_now()]
             return connection.execute(self._failed(lost, _CONSUMER_LOST, delay=0.0)).rowcount
@@ -198,63 +226,12 @@ class JobStore:
             )
         )
 
-    def get(self, job_id: str) -> Job | None:
-        """Return a job."""
-        return self._one(sa.select(*JOB_COLUMNS).where(jobs_table.c.id == job_id))
-
-    def version(self, job_id: str) -> tuple[int, bool] | None:
-        """Return a job's version, and whether it has ended: what costs little to look at often."""
-        query = sa.select(jobs_table.c.version, jobs_table.c.ended_at).where(
-            jobs_table.c.id == job_id
-        )
-        with connect(self.engine) as connection:
-            row = connection.execute(query).first()
-            return row and (row.version, row.ended_at is not None)
-
-    def inputs(self, job_id: str) -> str | None:
-        """Return the JSON that a predict job asks about; None when the job has ended."""
-        query = sa.select(jobs_table.c.inputs).where(jobs_table.c.id == job_id)
-        with connect(self.engine) as connection:
-            text: str | None = connection.scalar(query)
-            return text
-
-    def of_key(self, idempotency_key: str) -> Job | None:
-        """Return the job that was accepted under a key."""
-        return self._one(
-            sa.select(*JOB_COLUMNS).where(jobs_table.c.idempotency_key == idempotency_key)
-        )
-
-    def position(self, job: Job) -> int:
-        """Return the place of a queued job in its queue: 1 is the next."""
-        before = sa.tuple_(jobs_table.c.created_at, jobs_table.c.id) < (job.created_at, job.id)
-        ahead = [IS_QUEUED, jobs_table.c.kind == job.kind, before]
-        query = sa.select(sa.func.count()).select_from(jobs_table).where(*ahead)
-        with connect(self.engine) as connection:
-            return 1 + (connection.scalar(query) or 0)
-
-    def newest(self, limit: int, state: JobStatus | None = None) -> list[Job]:
-        """Return the newest jobs, of one state or of all, without the answers: they may be long."""
-        kinds = jobs_table.c.kind.not_in(
-            REGISTERED_KINDS
-        )  # for `in_(JOB_KINDS)` SQLite sorts the whole table
-        query = sa.select(*job_columns_without("result", "sync")).where(kinds)
-        query = query.order_by(jobs_table.c.created_at.desc(), jobs_table.c.id.desc()).limit(limit)
-        return read_jobs(self.engine, query.where(jobs_table.c.state == state) if state else query)
-
-    def check(self) -> None:
-        """Raise unless the table can be read."""
-        read_jobs(self.engine, sa.select(*JOB_COLUMNS).limit(1))
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.engine.dispose()
-
     @staticmethod
     def _running(job_id: str, attempt: int) -> list[sa.ColumnElement[bool]]:
         return [jobs_table.c.id == job_id, _IS_RUNNING, jobs_table.c.attempt == attempt]
 
     def _from(self, job_id: str, attempt: int, **values: Any) -> bool:
-        """Change the row if this attempt still has the job."""
+        """Change the row if this attempt still holds the job."""
         return self._write(
             sa.update(jobs_table).where(*self._running(job_id, attempt)).values(**values)
         )
@@ -263,11 +240,8 @@ class JobStore:
         with connect(self.engine) as connection:
             return connection.execute(statement).rowcount == 1
 
-    def _one(self, query: sa.Select[Any]) -> Job | None:
-        return next(iter(read_jobs(self.engine, query)), None)
-
 
 def open_store(settings: Settings) -> JobStore:
-    """Return the table that the settings name."""
+    """Return the store of the database that the settings name."""
     url = settings.database_url.get_secret_value()
     return JobStore(url, settings.lease_seconds, settings.max_attempts)

@@ -1,4 +1,4 @@
-"""A model behind somebody's HTTP: where it is, how to ask it, and whether it may be asked."""
+"""Endpoint specs: where a remote model is, how it is called, and whether it may be called."""
 
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ from app import errors
 from app.models.manifest import StrictModel
 from app.protocol.types import Image, Row
 
-# What HTTP itself is carried by.
+# Headers that belong to HTTP itself.
 _RESERVED = {
     "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect",
     "host", "te", "trailer", "transfer-encoding", "upgrade",
@@ -79,14 +79,14 @@ class EndpointSpec(StrictModel):
 
     @property
     def address(self) -> str:
-        """Return the URL that is called, of SageMaker only its beginning."""
+        """Return the URL that is called; for SageMaker, only its beginning."""
         if self.sagemaker is None:
             return self.url or ""
         region = self.sagemaker.region
         return self.sagemaker.endpoint_url or f"https://runtime.sagemaker.{region}.amazonaws.com"
 
     def check_host(self, allowed: str) -> None:
-        """Raise `errors.Invalid` unless `allowed` (host or host:port, commas between) has it."""
+        """Raise `errors.Invalid` unless `allowed` lists its host (or host:port)."""
         parts = urlsplit(self.address)
         host = (parts.hostname or "").lower()
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]

@@ -1,4 +1,4 @@
-"""What a model is: the description that travels inside its ONNX file and beside it."""
+"""Manifests: the descriptions of models, stored inside their ONNX files and beside them."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.protocol.types import Column, Row
 
-METADATA_KEY = "warren"  # where the manifest sits among the ONNX file's metadata properties
+METADATA_KEY = "warren"  # the manifest's key among the ONNX file's metadata properties
 
 Label = bool | int | str
 
@@ -118,7 +118,7 @@ class OnnxManifest(StrictModel):
 
     @property
     def image(self) -> Input | None:
-        """Return the input that is an image, if this is about images."""
+        """Return the input that is an image, or None for a model of rows."""
         return next((each for each in self.inputs if each.image), None)
 
     @property

@@ -1,69 +1,160 @@
-"""The models: the rows of trainings that are completed, and of models that came finished."""
+"""The registry: finds models, registers them, and resolves `latest`."""
 
-from typing import Any
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from time import monotonic
 
-import sqlalchemy as sa
+from cachetools import LRUCache, TTLCache, cached
 
 from app import errors
-from app.database.engine import database_now, insert
-from app.database.tables import jobs_table
-from app.jobs.record import JOB_COLUMNS, Job, read_jobs
 from app.jobs.store import JobStore
-from app.protocol.types import LATEST, JobStatus
+from app.models.endpoint import EndpointSpec
+from app.models.manifest import OnnxManifest
+from app.models.queries import (
+    insert_model,
+    model_of_training,
+    read_latest,
+    read_model,
+    read_newest,
+)
+from app.models.record import ModelRecord, ModelSummary, StoredFile
+from app.protocol.types import LATEST, JobKind, JobStatus
 
-MODEL_KINDS = ("train", "onnx", "endpoint")
+CACHE_BYTES = 64_000_000  # of records, as JSON
+RECORD_BYTES = 1000  # what each record takes beside its spec
+LATEST_SECONDS = 1.0  # how long the answer to "which is the latest?" is believed
+MAX_RESOLVED = 1024  # data sets whose latest model is remembered
 
 
-def register_model(
-    jobs: JobStore, model_id: str, kind: str, spec: dict[str, Any], **file: str
-) -> bool:
-    """Write a model that was not trained here; False when its id is taken.
+class CachedModelRegistry:
+    """The models, for any number of threads and event loops.
 
-    `file` may be `result_key` and `result_sha256`, of an ONNX file in the bucket.
+    Records are kept, the ones used last, because a model never changes. Callers that wait for the
+    same record share one query; a query that fails is not kept. Methods raise
+    `errors.DatabaseUnavailable`.
     """
-    ended = {"state": JobStatus.COMPLETED, "created_at": database_now(), "ended_at": database_now()}
-    return insert(jobs.engine, {"id": model_id, "kind": kind, "request": spec, **ended, **file})
 
+    def __init__(
+        self,
+        jobs: JobStore,
+        cache_bytes: int = CACHE_BYTES,
+        latest_seconds: float = LATEST_SECONDS,
+        timer: Callable[[], float] = monotonic,
+    ) -> None:
+        """Keep records of `cache_bytes`, and believe which is the latest for so many seconds."""
+        self._jobs = jobs
+        self._lock = threading.Lock()
+        self._known: LRUCache[str, ModelRecord] = LRUCache(cache_bytes, _size)
+        self._lookups: dict[str, Future[ModelRecord]] = {}
+        remembered = TTLCache[tuple[str | None], str | errors.Unavailable](
+            MAX_RESOLVED, latest_seconds, timer
+        )
+        self._ask_latest = cached(remembered, condition=threading.Condition())(self._find_latest)
 
-def newest_models(jobs: JobStore, limit: int) -> list[Job]:
-    """Return the newest models, without the `request` of those that were not trained here."""
-    request = sa.case(
-        (jobs_table.c.kind == "train", jobs_table.c.request), else_=sa.literal({}, sa.JSON)
-    )
-    query = sa.select(
-        *(request.label("request") if c.name == "request" else c for c in JOB_COLUMNS)
-    )
-    query = query.where(
-        jobs_table.c.state == JobStatus.COMPLETED, jobs_table.c.kind.in_(MODEL_KINDS)
-    )
-    query = query.order_by(jobs_table.c.created_at.desc(), jobs_table.c.id.desc()).limit(limit)
-    return read_jobs(jobs.engine, query)
+    def get(self, model_id: str, dataset_id: str | None = None) -> ModelRecord:
+        """Return a model; `latest` is the one that was trained last, on one data set or on any.
 
+        `latest` is always asked of the database. Raises `errors.NotFound`, or `NotReady` when its
+        training has no result.
+        """
+        if model_id == LATEST:
+            return self._read_latest(dataset_id)
+        lookup, mine = self._begin(model_id)
+        if mine:
+            self._look_up(model_id, lookup)
+        return lookup.result()
 
-def find_model(jobs: JobStore, model_id: str, dataset_id: str | None = None) -> Job:
-    """Return the row of a model; `latest` is the newest that was trained, on one data set or all.
+    async def find(self, model_id: str, dataset_id: str | None = None) -> ModelRecord:
+        """Return what `get` does without blocking the event loop; `latest` is `resolve`d."""
+        if model_id == LATEST:
+            model_id = await asyncio.to_thread(self.resolve, model_id, dataset_id)
+        lookup, mine = self._begin(model_id)
+        if mine:
+            asyncio.get_running_loop().run_in_executor(None, self._look_up, model_id, lookup)
+        if lookup.done():
+            return lookup.result()
+        # Shielded, because a cancelled caller must not cancel the lookup of the others.
+        return await asyncio.shield(asyncio.wrap_future(lookup))
 
-    Raises `errors.NotFound`, or `NotReady` while there is no result.
-    """
-    job = _latest(jobs, dataset_id) if model_id == LATEST else jobs.get(model_id)
-    if job is None or job.kind not in MODEL_KINDS:
-        among = f" on data set {dataset_id}" if dataset_id and model_id == LATEST else ""
-        raise errors.NotFound("model_id", f"there is no model {model_id}{among}")
-    if job.state is not JobStatus.COMPLETED:
+    def resolve(self, model_id: str, dataset_id: str | None = None) -> str:
+        """Return the id that a name stands for: of `latest` the model's, as of a moment ago.
+
+        Raises `errors.NotFound`, which is not remembered, and `errors.Unavailable`, which is.
+        """
+        if model_id != LATEST:
+            return model_id
+        answer = self._ask_latest(dataset_id)
+        if isinstance(answer, errors.Unavailable):
+            raise errors.from_wire(answer.to_wire())
+        return answer
+
+    def register(
+        self, model_id: str, spec: OnnxManifest | EndpointSpec, file: StoredFile | None = None
+    ) -> bool:
+        """Write a model that was not trained here; False when a model or a job has its id."""
+        return insert_model(self._jobs.engine, model_id, spec, file)
+
+    def newest(self, limit: int) -> list[ModelSummary]:
+        """Return the newest models."""
+        return read_newest(self._jobs.engine, limit)
+
+    def _begin(self, model_id: str) -> tuple[Future[ModelRecord], bool]:
+        """Return the lookup of a model, and whether the caller has to carry it out."""
+        with self._lock:
+            if known := self._known.get(model_id):
+                lookup: Future[ModelRecord] = Future()
+                lookup.set_result(known)
+                return lookup, False
+            if under_way := self._lookups.get(model_id):
+                return under_way, False
+            lookup = self._lookups[model_id] = Future()
+            return lookup, True
+
+    def _look_up(self, model_id: str, lookup: Future[ModelRecord]) -> None:
+        record: ModelRecord | None = None
+        failure: BaseException | None = None
+        try:
+            record = self._read(model_id)
+        except BaseException as error:  # noqa: BLE001  all callers that wait are told
+            failure = error
+        with self._lock:
+            del self._lookups[model_id]
+            if record and _size(record) <= self._known.maxsize:
+                self._known[model_id] = record
+        if record:
+            lookup.set_result(record)
+        else:
+            lookup.set_exception(failure)
+
+    def _read(self, model_id: str) -> ModelRecord:
+        if record := read_model(self._jobs.engine, model_id):
+            return record
+        job = self._jobs.get(model_id)
+        if job is None or job.kind is not JobKind.TRAIN:
+            raise errors.NotFound("model_id", f"there is no model {model_id}")
+        if job.state is JobStatus.COMPLETED:
+            return model_of_training(job)
         cause = f": {job.error['detail']}" if job.error else ""
         raise errors.NotReady(
             "model_id",
             f"model {model_id} cannot answer, its training is {job.state}{cause}",
             state=job.state,
         )
-    return job
+
+    def _read_latest(self, dataset_id: str | None) -> ModelRecord:
+        if record := read_latest(self._jobs.engine, dataset_id):
+            return record
+        among = f" on data set {dataset_id}" if dataset_id else ""
+        raise errors.NotFound("model_id", f"there is no model {LATEST}{among}")
+
+    def _find_latest(self, dataset_id: str | None) -> str | errors.Unavailable:
+        try:
+            return self._read_latest(dataset_id).model_id
+        except errors.Unavailable as error:  # kept, so that a database that is away is left alone
+            return error
 
 
-def _latest(jobs: JobStore, dataset_id: str | None) -> Job | None:
-    query = sa.select(*JOB_COLUMNS).where(
-        jobs_table.c.state == JobStatus.COMPLETED, jobs_table.c.kind == "train"
-    )
-    if dataset_id:
-        query = query.where(jobs_table.c.dataset_id == dataset_id)
-    newest_first = query.order_by(jobs_table.c.ended_at.desc(), jobs_table.c.id).limit(1)
-    return next(iter(read_jobs(jobs.engine, newest_first)), None)
+def _size(record: ModelRecord) -> int:
+    return RECORD_BYTES + len(record.spec.model_dump_json())

@@ -12,6 +12,7 @@ from app.amqp.connection import connection_parameters
 from app.concurrency import run_in_thread
 from app.jobs.relay import OutboxRelay
 from app.jobs.store import open_store
+from app.models.registry import CachedModelRegistry
 from app.producer.http import problems
 from app.producer.http.raw_route import refuse_dependencies
 from app.producer.middleware.admission import AdmissionControl
@@ -34,7 +35,9 @@ from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
 from app.producer.services import Services
 from app.settings import Settings
-from app.storage.client import Storage
+from app.storage.client import S3Client
+from app.storage.datasets import DatasetStore
+from app.storage.models import ModelStore
 
 _STATIC_URL = "/static"
 _RELAY_SECONDS = 5.0
@@ -73,13 +76,17 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         rpc = RpcClient(connection_parameters(settings, "warren producer"))
+        jobs, s3 = open_store(settings), S3Client(settings)
         services = Services(
             settings=settings,
             rpc=rpc,
             predictions=PredictionRouter(rpc, settings.predict_timeout),
             in_flight=AdmissionControl(settings.max_in_flight, settings.max_in_flight_bytes),
-            jobs=open_store(settings),
-            storage=Storage(settings),
+            jobs=jobs,
+            models=CachedModelRegistry(jobs),
+            s3=s3,
+            datasets=DatasetStore(s3, settings.s3_path_name),
+            model_files=ModelStore(s3, settings.s3_model_path_name),
             uploads=CapacityLimiter(_UPLOADS),
         )
         app.state.services = services

@@ -11,12 +11,15 @@ from fastapi import Depends, Request
 from app import errors
 from app.concurrency import run_in_thread
 from app.jobs.store import JobStore
+from app.models.registry import CachedModelRegistry
 from app.producer.middleware.admission import AdmissionControl
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
 from app.protocol.types import JobStatus
 from app.settings import Settings
-from app.storage.client import Storage
+from app.storage.client import S3Client
+from app.storage.datasets import DatasetStore
+from app.storage.models import ModelStore
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,10 @@ class Services:
     predictions: PredictionRouter
     in_flight: AdmissionControl
     jobs: JobStore
-    storage: Storage
+    models: CachedModelRegistry
+    s3: S3Client
+    datasets: DatasetStore
+    model_files: ModelStore
     uploads: CapacityLimiter  # limits uploads, so that slow clients cannot occupy all threads
     # Each inspection may take some gigabytes.
     inspections: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_INSPECTIONS))

@@ -19,6 +19,21 @@ class JobStatus(StrEnum):
     CANCELLED = "TASK_CANCELLED"
 
 
+class JobKind(StrEnum):
+    """The work that a job does."""
+
+    TRAIN = "train"
+    PREDICT = "predict"
+
+
+class ModelKind(StrEnum):
+    """The origin of a model, which decides how it is run."""
+
+    TRAINED = "trained"
+    ONNX = "onnx"
+    ENDPOINT = "endpoint"
+
+
 EXPLAINED = "explained"  # the type of such an error
 
 

@@ -12,6 +12,7 @@ from app import errors
 from app.amqp.message import Disposition, IncomingMessage, OutgoingMessage
 from app.database.tables import jobs_table, metadata
 from app.jobs.store import JobStore
+from app.models.record import StoredFile
 from tests.support import frames
 
 
@@ -169,27 +170,31 @@ for _name in ("create", "claim", "renew", "complete_training", "fail", "retry", 
     setattr(FaultyJobs, _name, _faulty(_name))
 
 
-class FakeStorage(Failing):
-    """A bucket with one data set."""
+class FakeDatasets(Failing):
+    """One data set."""
 
-    def __init__(self):
-        super().__init__()
-        self.models = []
-        self.deleted = []
-
-    def get_dataset(self, dataset_id, path, on_bytes):
-        self.obey("get_dataset")
+    def download(self, dataset_id, path, on_bytes):
+        self.obey("download")
         if dataset_id != "data":
             raise errors.NotFound(None, f"data set {dataset_id} does not exist")
         on_bytes(1)
 
-    def put_model(self, attempt, manifest, onnx):
-        self.obey("put_model")
-        self.models.append((attempt, manifest, onnx))
-        return f"models/{manifest.model_id}/{attempt}/", "sha256"
 
-    def delete_model(self, model_id, attempt):
-        self.obey("delete_model")
+class FakeModels(Failing):
+    """Models that were stored and deleted."""
+
+    def __init__(self):
+        super().__init__()
+        self.stored = []
+        self.deleted = []
+
+    def put_trained(self, attempt, manifest, onnx):
+        self.obey("put_trained")
+        self.stored.append((attempt, manifest, onnx))
+        return StoredFile(f"models/{manifest.model_id}/{attempt}/", "sha256")
+
+    def delete_attempt(self, model_id, attempt):
+        self.obey("delete_attempt")
         self.deleted.append((model_id, attempt))
 
 

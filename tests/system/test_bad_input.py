@@ -10,7 +10,8 @@ import httpx2
 import pytest
 
 from app.settings import Settings
-from app.storage.client import Storage
+from app.storage.client import S3Client
+from app.storage.datasets import DatasetStore
 from devstack.demo import ROW, TRAIN
 from tests.system.conftest import Running
 from tests.system.support.client import (
@@ -314,7 +315,9 @@ def test_data_that_cannot_be_learnt_from_end_the_job_with_an_error(
     if csv is None:  # the API refuses it, but anybody may write into the bucket
         for name, value in running.stack.environment.items():
             monkeypatch.setenv(name, value)
-        Storage(Settings(_env_file=None)).put_dataset("awry", io.BytesIO())
+        settings = Settings(_env_file=None)
+        datasets = DatasetStore(S3Client(settings), settings.s3_path_name)
+        datasets.put("awry", io.BytesIO())
     else:
         upload(running.http, "awry", csv)
     job_id = train(running.http, dataset_id="awry", **{"target": "b", **changes})

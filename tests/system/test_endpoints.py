@@ -10,7 +10,8 @@ import pytest
 
 from app.amqp.topology import DEAD_LETTER_QUEUE, INVOKE_QUEUE
 from app.jobs.store import JobStore
-from app.models.registry import register_model
+from app.models.endpoint import EndpointSpec
+from app.models.registry import CachedModelRegistry
 from devstack.ports import unused
 from tests.support.endpoints import KEY, KEY_ID, Fleet, Stranger
 from tests.system.support.amqp import RpcClient
@@ -46,7 +47,7 @@ class Remote:
         model_id = path.replace("/", "-").replace(".", "-") + "".join(sorted(spec))
         where = {} if "sagemaker" in spec or "url" in spec else {"url": f"{self.peer.url}/{path}"}
         jobs = JobStore(self.stack.environment["DATABASE_URL"])
-        register_model(jobs, model_id, "endpoint", {"kind": "endpoint", **where, **spec})
+        CachedModelRegistry(jobs).register(model_id, EndpointSpec(**where, **spec))
         jobs.close()
         return model_id
 

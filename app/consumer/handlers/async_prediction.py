@@ -1,6 +1,7 @@
 """The prediction of a job: read the inputs from its row, and ask the model."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,10 +12,9 @@ from app.concurrency import run_in_pool
 from app.consumer.handlers.predict import prediction_reply
 from app.inference.cache import ModelCache
 from app.inference.predictor import Predictor
-from app.jobs.record import Job
 from app.jobs.store import JobStore
 from app.models.endpoint import EndpointSpec
-from app.models.latest import FindModel
+from app.models.record import ModelRecord
 from app.protocol.replies import Failed
 from app.protocol.requests import PredictionInputs
 from app.protocol.validation import parse_request
@@ -46,7 +46,7 @@ class AsyncPrediction:
     def __init__(
         self,
         jobs: JobStore,
-        find: FindModel,
+        find: Callable[[str], ModelRecord],
         cache: ModelCache,
         remote: RemoteModelClient,
         retry: RetryUntilAvailable,
@@ -75,8 +75,7 @@ class AsyncPrediction:
         lost, size, inputs, model = await run_in_pool(
             database, partial(self._read, job_id, model_id)
         )
-        if model.kind == "endpoint":
-            spec = EndpointSpec.model_validate(model.request)
+        if isinstance(spec := model.spec, EndpointSpec):
             if lost and not spec.idempotent:
                 raise errors.EndpointFailed(
                     "a consumer was lost during the call: it may have been carried out"
@@ -89,13 +88,13 @@ class AsyncPrediction:
         found = await asyncio.shield(asyncio.wrap_future(self._cache.get(model_id)))
         return await run_in_pool(self._threads, partial(_predicted, found, inputs))
 
-    def _read(self, job_id: str, model_id: str) -> tuple[bool, int, PredictionInputs, Job]:
+    def _read(self, job_id: str, model_id: str) -> tuple[bool, int, PredictionInputs, ModelRecord]:
         """Return whether a consumer was lost at the job, the inputs' size, they, and the model."""
         job = self._retry(lambda: self._jobs.get(job_id))
         text = self._retry(lambda: self._jobs.inputs(job_id))
         if job is None or text is None:
             raise errors.Fenced
-        model = self._retry(lambda: self._find(model_id, None))
+        model = self._retry(lambda: self._find(model_id))
         lost = (job.error or {}).get("type") == errors.ConsumerLost.type
         return lost, len(text), parse_request(PredictionInputs, text.encode()), model
 

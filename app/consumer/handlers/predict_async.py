@@ -34,7 +34,7 @@ from app.jobs.record import Job
 from app.observability import logs
 from app.protocol import replies
 from app.protocol.replies import Reply
-from app.protocol.types import Id, JobStatus
+from app.protocol.types import Id, JobKind, JobStatus
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +187,7 @@ def _reply_about(outcome: Outcome, model_id: str) -> Reply:
 
 
 def _check_predicts(job: Job) -> None:
-    if job.kind != "predict":
+    if job.kind is not JobKind.PREDICT:
         raise _no_prediction(job.id)
 
 

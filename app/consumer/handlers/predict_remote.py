@@ -10,7 +10,7 @@ from app.amqp.message import IncomingMessage, encode_reply, reject_with_error
 from app.amqp.topology import INVOKE_QUEUE
 from app.concurrency import offload_if_large
 from app.models.endpoint import EndpointSpec
-from app.models.endpoint_cache import EndpointCache
+from app.models.registry import CachedModelRegistry
 from app.observability import logs
 from app.protocol.replies import Failed, Predicted, Reply
 from app.protocol.requests import PredictRequest
@@ -29,11 +29,11 @@ class RemotePredictHandler:
     queue: ClassVar[str] = INVOKE_QUEUE
 
     def __init__(
-        self, specs: EndpointCache, endpoints: RemoteModelClient, prefetch: int = 1000
+        self, registry: CachedModelRegistry, endpoints: RemoteModelClient, prefetch: int = 1000
     ) -> None:
         """Create the handler; the consumer opens `endpoints`."""
         self.prefetch = prefetch
-        self._specs = specs
+        self._registry = registry
         self._endpoints = endpoints
         self._in_hand: dict[tuple[str, str], IncomingMessage] = {}
 
@@ -91,7 +91,8 @@ class RemotePredictHandler:
         model_id = request.model_id
         spec: EndpointSpec | None = None
         try:
-            spec = await self._specs.get(model_id, request.dataset_id)
+            record = await self._registry.find(model_id, request.dataset_id)
+            spec = record.require_endpoint()
             if message.redelivered and not spec.idempotent:
                 raise errors.EndpointFailed(f"a consumer was lost that had this call: {_BEGUN}")
             seconds = spec.seconds

@@ -17,10 +17,11 @@ from app.jobs.store import JobStore
 from app.observability import logs
 from app.protocol.replies import Cancelled, Failed, Reply, TrainCompleted
 from app.protocol.requests import TrainRequest
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 from app.protocol.validation import validate
 from app.retry import RetryUntilAvailable
-from app.storage.client import Storage
+from app.storage.datasets import DatasetStore
+from app.storage.models import ModelStore
 from app.training.fit_process import FitLimits, FitRunner
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ class TrainHandler:
     jobs: JobStore
     attempts: JobAttempts
     leases: LeaseKeeper
-    storage: Storage
+    datasets: DatasetStore
+    models: ModelStore
     fits: FitRunner
     limits: FitLimits
     retry: RetryUntilAvailable
@@ -81,19 +83,20 @@ class TrainHandler:
         """
 
         def check(job: Job) -> None:
-            asked = validate(TrainRequest, job.request) if job.kind == "train" else None
+            asked = validate(TrainRequest, job.request) if job.kind is JobKind.TRAIN else None
             if asked is None or not asked.asks_the_same(request):
                 raise _Taken("model_id", f"{job_id} is {'another training' if asked else 'taken'}")
 
         while True:
             try:
                 claim = self.attempts.claim(job_id, check, redelivered=message.redelivered)
+                if claim is None:
+                    self.retry(lambda: self._create(message, request, job_id))
+                    continue
             except _Taken as error:
                 message.reply(Failed.of(error, job_id))
                 return None
             match claim:
-                case None:
-                    self.retry(lambda: self._create(message, request, job_id))
                 case Claimed():
                     return claim
                 case _:
@@ -102,14 +105,18 @@ class TrainHandler:
 
     def _create(self, message: IncomingMessage, request: TrainRequest, job_id: str) -> bool:
         request.encode()  # raises for a row from which no message could be published
-        return self.jobs.create(
-            job_id,
-            "train",
-            request.dataset_id,
-            request.model_dump(),
-            reply_to=_storable(message.reply_to),
-            correlation_id=_storable(message.correlation_id),
-        )
+        try:
+            return self.jobs.create(
+                job_id,
+                JobKind.TRAIN,
+                request.dataset_id,
+                request.model_dump(),
+                named=True,
+                reply_to=_storable(message.reply_to),
+                correlation_id=_storable(message.correlation_id),
+            )
+        except errors.Conflict as error:  # a model has the id
+            raise _Taken("model_id", error.message) from None
 
     def _run(self, message: IncomingMessage, claimed: Claimed) -> None:
         job_id, attempt = claimed.job.id, claimed.attempt
@@ -163,12 +170,12 @@ class TrainHandler:
                 job_id,
                 Path(folder),
                 limits,
-                lambda path: self.storage.get_dataset(request.dataset_id, str(path), on_bytes),
+                lambda path: self.datasets.download(request.dataset_id, str(path), on_bytes),
                 lambda: message.reply(Reply(JobStatus.RECEIVED, job_id)),
                 beat,
             )
         key, sha256 = self.retry(
-            lambda: self.storage.put_model(attempt, manifest, onnx), self.keep_seconds
+            lambda: self.models.put_trained(attempt, manifest, onnx), self.keep_seconds
         )
         return Trained(key, sha256, manifest.metrics)
 
@@ -185,13 +192,13 @@ class TrainHandler:
         for each in range(1 if ended else attempt, attempt + 1):
             if each != published and (ended or not applied):
                 try:
-                    self.storage.delete_model(job_id, each)
+                    self.models.delete_attempt(job_id, each)
                 except errors.WarrenError as error:
                     log.warning("files of attempt %d are left behind: %s", each, error)
 
 
 class _Taken(errors.Invalid):
-    """The id belongs to another job. The message is answered, and is no dead letter."""
+    """The id belongs to another job or model. The message is answered, and is no dead letter."""
 
 
 def _reply_with_end(message: IncomingMessage, job: Job | None) -> None:

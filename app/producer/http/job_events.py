@@ -12,7 +12,7 @@ from app import errors
 from app.concurrency import run_in_thread
 from app.inference.agreement import predictions_differ
 from app.jobs.record import Job
-from app.jobs.store import JOB_KINDS, JobStore
+from app.jobs.store import JobStore
 from app.producer.schemas.responses import JobSummary, JobView
 from app.protocol.types import JobStatus
 
@@ -59,7 +59,7 @@ def shown(form: type[ViewT], job: Job) -> ViewT:
 
 def _look(jobs: JobStore, job_id: str) -> JobView:
     job = jobs.get(job_id)
-    if job is None or job.kind not in JOB_KINDS:  # an uploaded or remote model is no job
+    if job is None:
         raise errors.NotFound("job_id", f"there is no job {job_id}")
     view = shown(JobView, job)
     view.queue_position = jobs.position(job) if job.state is JobStatus.QUEUED else None

@@ -45,7 +45,7 @@ async def put_dataset(
 
     body = CsvBody(lambda: anyio.from_thread.run(following))
     await anyio.to_thread.run_sync(
-        services.storage.put_dataset,
+        services.datasets.put,
         dataset_id,
         BufferedReader(body, _READ_BYTES),
         limiter=services.uploads,
@@ -58,4 +58,4 @@ async def put_dataset(
 @router.get("/datasets", response_model=Datasets)
 async def datasets(services: ServicesDep) -> dict[str, Any]:
     """List the data sets."""
-    return {"datasets": await run_in_thread(services.storage.datasets)}
+    return {"datasets": await run_in_thread(services.datasets.list)}

@@ -14,6 +14,7 @@ from app.producer.http.strict_route import StrictRoute
 from app.producer.rpc.router import PredictionRouter
 from app.producer.schemas.responses import Check, Health, ModelHealth
 from app.producer.services import Services, ServicesDep
+from app.protocol.types import ModelKind
 
 TIMEOUT_SECONDS = 3.0
 
@@ -47,7 +48,7 @@ async def check_all(services: Services) -> Health:
     """Check the broker, S3, the database and the consumers of each queue, all at once."""
     checks = {
         "broker": _broker(services),
-        "s3": run_in_thread(services.storage.check),
+        "s3": run_in_thread(services.s3.check),
         "database": run_in_thread(services.jobs.check),
         # A queue without a consumer would leave its requests without an answer.
         **{queue: _consumed(services, queue) for queue in WORK_QUEUES},
@@ -65,7 +66,7 @@ def _models(predictions: PredictionRouter) -> dict[str, ModelHealth]:
     now = predictions.usage.clock()
     return {
         name: ModelHealth(
-            kind="endpoint" if predictions.invokes(name) else None,
+            kind=ModelKind.ENDPOINT if predictions.invokes(name) else None,
             state="ok" if use.ok else "ng",
             calls=use.calls,
             errors=use.errors,

@@ -1,4 +1,4 @@
-"""What a model takes and answers, with a sample of it that can be asked."""
+"""`GET /metadata` and `GET /predict/test`: what a model takes and answers, with a sample."""
 
 import json
 from typing import Annotated, Any
@@ -7,13 +7,12 @@ from fastapi import APIRouter, Query, Response
 
 from app import errors
 from app.concurrency import run_in_thread
-from app.jobs.record import Job
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest, TrainedManifest
-from app.models.registry import find_model
+from app.models.record import ModelRecord
 from app.producer.http.body import encode_message
 from app.producer.http.strict_route import StrictRoute, problem_responses
-from app.producer.schemas.models import Metadata, TakenFeature, TakenImage, model_kind
+from app.producer.schemas.models import Metadata, TakenFeature, TakenImage
 from app.producer.schemas.responses import PredictionAnswer
 from app.producer.services import Services, ServicesDep
 from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id
@@ -62,21 +61,21 @@ async def predict_sample(model_id: _ModelId, services: ServicesDep) -> Response:
 
 
 async def _described(services: Services, model_id: str) -> Metadata:
-    job = await run_in_thread(find_model, services.jobs, model_id)
-    match job.kind:
-        case "onnx":
-            return _of_onnx(job, OnnxManifest.model_validate(job.request))
-        case "endpoint":
-            return _of_endpoint(job, EndpointSpec.model_validate(job.request))
-    assert job.result_key is not None
-    return _of_trained(job, await run_in_thread(services.storage.get_manifest, job.result_key))
+    record = await run_in_thread(services.models.get, model_id)
+    match record.spec:
+        case OnnxManifest() as spec:
+            return _of_onnx(record, spec)
+        case EndpointSpec() as spec:
+            return _of_endpoint(record, spec)
+    key = record.require_file().key
+    return _of_trained(record, await run_in_thread(services.model_files.get_manifest, key))
 
 
-def _of_trained(job: Job, manifest: TrainedManifest) -> Metadata:
+def _of_trained(record: ModelRecord, manifest: TrainedManifest) -> Metadata:
     sample = manifest.sample or {f.name: _ZEROS[f.type] for f in manifest.features}
     return Metadata(
-        model_id=job.id,
-        kind=model_kind(job),
+        model_id=record.model_id,
+        kind=record.kind.value,
         inputs=[TakenFeature.model_validate(f.model_dump()) for f in manifest.features],
         prediction="number" if manifest.labels is None else "label",
         labels=manifest.labels,
@@ -84,7 +83,7 @@ def _of_trained(job: Job, manifest: TrainedManifest) -> Metadata:
     )
 
 
-def _of_onnx(job: Job, spec: OnnxManifest) -> Metadata:
+def _of_onnx(record: ModelRecord, spec: OnnxManifest) -> Metadata:
     inputs: list[TakenFeature | TakenImage]
     if spec.image and spec.image.image:
         inputs = [TakenImage(size=spec.image.image.size)]
@@ -93,8 +92,8 @@ def _of_onnx(job: Job, spec: OnnxManifest) -> Metadata:
         inputs = [TakenFeature(name=name, type="number") for name in spec.features]
         sample = {"input_data": spec.sample or dict.fromkeys(spec.features, 0)}
     return Metadata(
-        model_id=job.id,
-        kind=model_kind(job),
+        model_id=record.model_id,
+        kind=record.kind.value,
         inputs=inputs,
         prediction="number" if spec.labels is None else "label",
         labels=spec.labels,
@@ -102,8 +101,8 @@ def _of_onnx(job: Job, spec: OnnxManifest) -> Metadata:
     )
 
 
-def _of_endpoint(job: Job, spec: EndpointSpec) -> Metadata:
-    """Return what is known of a remote model: no more than the sample tells."""
+def _of_endpoint(record: ModelRecord, spec: EndpointSpec) -> Metadata:
+    """Describe a remote model, of which only the sample is known."""
     sample: dict[str, Any] | None = None
     inputs: list[TakenFeature | TakenImage] | None = None
     if spec.sample is not None:
@@ -111,8 +110,8 @@ def _of_endpoint(job: Job, spec: EndpointSpec) -> Metadata:
     elif spec.image_sample is not None:
         sample, inputs = {"image_data": spec.image_sample}, [TakenImage()]
     return Metadata(
-        model_id=job.id,
-        kind=model_kind(job),
+        model_id=record.model_id,
+        kind=record.kind.value,
         inputs=inputs,
         prediction="any",
         sample=sample,
@@ -120,7 +119,7 @@ def _of_endpoint(job: Job, spec: EndpointSpec) -> Metadata:
 
 
 def _seen(name: str, value: Any) -> TakenFeature:
-    """Guess a feature of a remote model by a value of it."""
+    """Guess the type of a remote model's feature from a value of it."""
     match value:
         case bool():
             return TakenFeature(name=name, type="boolean")

@@ -1,4 +1,4 @@
-"""Models that were not trained here: registered by `PUT /models/{id}`."""
+"""`PUT /models/{id}`: register an ONNX file or an endpoint."""
 
 import hashlib
 import json
@@ -15,13 +15,13 @@ from app.concurrency import run_in_thread
 from app.inference.inspection_process import inspect
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
-from app.models.registry import register_model
+from app.models.record import Spec, StoredFile
 from app.producer.http.body import media_type, read_body
 from app.producer.http.model_form import FORM, form_parts, read_form
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.models import REGISTRATION, Registered
 from app.producer.services import Services, ServicesDep
-from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id
+from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id, JobKind, ModelKind
 from app.protocol.validation import parse_request
 from app.settings import Settings
 
@@ -50,14 +50,14 @@ async def put_model(
     """
     if model_id == LATEST:
         raise errors.Invalid("model_id", f"{LATEST} always means the newest model")
-    kind = media_type(request)
-    if kind == FORM:
+    sent = media_type(request)
+    if sent == FORM:
         async with services.uploads, read_form(request, services.settings.max_body) as form:
             known = await _put_onnx(services, model_id, form)
-        kind = "onnx"
-    elif kind == JSON_MEDIA_TYPE:
+        kind = ModelKind.ONNX
+    elif sent == JSON_MEDIA_TYPE:
         known = await _put_endpoint(services, model_id, request)
-        kind = "endpoint"
+        kind = ModelKind.ENDPOINT
     else:
         raise errors.Invalid("body", f"send {FORM} or {JSON_MEDIA_TYPE}, and say which")
     return JSONResponse(
@@ -68,7 +68,7 @@ async def put_model(
 
 
 async def _put_endpoint(services: Services, model_id: str, request: Request) -> bool:
-    """Register a remote model; return whether it was known. The secrets are the consumers'."""
+    """Register a remote model; return whether it was known. Only consumers need its secrets."""
     spec = parse_request(EndpointSpec, await read_spec_body(request, services.settings))
     spec.check_host(services.settings.invoke_hosts)
     known = not await _register(services, model_id, spec)
@@ -80,56 +80,64 @@ async def _put_onnx(services: Services, model_id: str, form: FormData) -> bool:
     """Check, store and register an ONNX file; return whether it was known."""
     spec, file = await form_parts(form, services.settings.max_body)
     sha256 = await anyio.to_thread.run_sync(_sha256, file)
-    if await _known(services, model_id, spec, sha256):
+    if await _is_registered(services, model_id, spec, sha256):
         return True
     async with services.inspections:
         await inspect(file, spec)
     file.seek(0)
-    key = await anyio.to_thread.run_sync(services.storage.put_file, model_id, spec, file, sha256)
+    put = services.model_files.put_uploaded
+    stored = await anyio.to_thread.run_sync(put, model_id, spec, file, sha256)
     try:
-        stored = {"result_key": key, "result_sha256": sha256}
-        return not await _register(services, model_id, spec, **stored)
+        return not await _register(services, model_id, spec, stored)
     except errors.Conflict:
-        with suppress(errors.Unavailable):  # then files are left behind that nobody reads
-            await run_in_thread(services.storage.delete_folder, key)
+        with suppress(errors.Unavailable):  # then files stay that no row names
+            await run_in_thread(services.model_files.delete, stored.key)
         raise
 
 
 async def _register(
-    services: Services, model_id: str, spec: OnnxManifest | EndpointSpec, **file: str
+    services: Services,
+    model_id: str,
+    spec: OnnxManifest | EndpointSpec,
+    file: StoredFile | None = None,
 ) -> bool:
-    """Write the row; False if it was there. Raises `errors.Conflict` for that of another model."""
-    row = spec.model_dump(mode="json")
-    if await run_in_thread(register_model, services.jobs, model_id, spec.kind, row, **file):
+    """Write the row; False if it exists. Raises `errors.Conflict` if another model has the id."""
+    if await run_in_thread(services.models.register, model_id, spec, file):
         return True
-    await _known(services, model_id, spec, file.get("result_sha256"))
+    await _is_registered(services, model_id, spec, file and file.sha256)
     return False
 
 
-async def _known(
+async def _is_registered(
     services: Services, model_id: str, spec: OnnxManifest | EndpointSpec, sha256: str | None
 ) -> bool:
-    """Tell whether this very model is registered. Raises `errors.Conflict` if another one is."""
-    job = await run_in_thread(services.jobs.get, model_id)
-    if job is None:
+    """Return whether this model is registered. Raises `errors.Conflict` if the id is taken."""
+    try:
+        record = await run_in_thread(services.models.get, model_id)
+    except (errors.NotFound, errors.NotReady):
+        if job := await run_in_thread(services.jobs.get, model_id):
+            raise _taken(model_id, job.kind) from None
         return False
-    same = job.kind == spec.kind and job.result_sha256 == sha256
-    if not same or _written(type(spec).model_validate(job.request)) != _written(spec):
-        raise errors.Conflict(
-            "model_id",
-            f"{model_id} is taken, by another {job.kind}; models never change, so choose "
-            "another id",
-        )
+    same_file = (record.file and record.file.sha256) == sha256
+    if not same_file or _canonical(record.spec) != _canonical(spec):
+        raise _taken(model_id, record.kind)
     return True
 
 
-def _written(spec: OnnxManifest | EndpointSpec) -> str:
-    """Return what tells two apart: False from 0, too, which Python takes for the same."""
+def _taken(model_id: str, kind: JobKind | ModelKind) -> errors.Conflict:
+    return errors.Conflict(
+        "model_id",
+        f"{model_id} is taken, by another {kind}; models never change, so choose another id",
+    )
+
+
+def _canonical(spec: Spec) -> str:
+    """Return JSON to compare specs by, because Python takes False and 0 for equal."""
     return json.dumps(spec.model_dump(mode="json"), sort_keys=True)
 
 
 async def read_spec_body(request: Request, settings: Settings) -> bytes:
-    """Return a body that is not a file. Raises `errors.TooLarge`, and HTTP's 408."""
+    """Return a JSON body. Raises `errors.TooLarge`, and HTTP's 408 when it takes too long."""
     left = settings.max_body
 
     def take(size: int) -> None:

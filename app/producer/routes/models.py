@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 
 from app.concurrency import run_in_thread
-from app.models.registry import find_model, newest_models
+from app.models.record import TrainedSpec
 from app.producer.http.strict_route import StrictRoute, problem_responses
-from app.producer.schemas.models import ModelDetail, Models, model_kind
+from app.producer.schemas.models import ModelDetail, Models
 from app.producer.services import ServicesDep
 from app.protocol.types import LATEST, Id
 
@@ -19,21 +19,7 @@ async def models(
     services: ServicesDep, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> dict[str, Any]:
     """List the newest models, trained here or registered."""
-    found = await run_in_thread(newest_models, services.jobs, limit)
-    return {
-        "models": [
-            {
-                "model_id": job.id,
-                "kind": model_kind(job),
-                "dataset_id": job.dataset_id,
-                "estimator": job.request.get("estimator"),
-                "metrics": job.metrics,
-                "trained_at": job.ended_at if job.kind == "train" else None,
-                "created_at": job.created_at,
-            }
-            for job in found
-        ]
-    }
+    return {"models": await run_in_thread(services.models.newest, limit)}
 
 
 @router.get(
@@ -45,8 +31,10 @@ async def model(
     model_id: Annotated[Id, Path(examples=[LATEST])], services: ServicesDep
 ) -> dict[str, Any]:
     """Describe a model: what made it and how good it is, or what it was registered with."""
-    job = await run_in_thread(find_model, services.jobs, model_id)
-    if job.kind != "train":
-        return {"model_id": job.id, "registered_at": job.ended_at, **job.request}
-    manifest = await run_in_thread(services.storage.get_manifest, job.result_key or "")
-    return {"kind": model_kind(job), **manifest.model_dump()}
+    record = await run_in_thread(services.models.get, model_id)
+    if isinstance(record.spec, TrainedSpec):
+        key = record.require_file().key
+        manifest = await run_in_thread(services.model_files.get_manifest, key)
+        return {"kind": record.kind, **manifest.model_dump()}
+    registered = {"model_id": record.model_id, "registered_at": record.created_at}
+    return {**registered, **record.spec.model_dump(mode="json")}

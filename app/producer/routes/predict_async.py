@@ -14,7 +14,6 @@ from app import errors
 from app.amqp.topology import PREDICT_ASYNC_QUEUE
 from app.concurrency import run_in_thread
 from app.jobs.record import Job
-from app.models.registry import find_model
 from app.observability import logs
 from app.producer.http.body import encode_message, read_json_body
 from app.producer.http.idempotency import (
@@ -29,7 +28,7 @@ from app.producer.schemas.requests import AsyncBody, SyncAsyncBody
 from app.producer.services import Services
 from app.protocol.replies import Failed, Reply
 from app.protocol.requests import PredictionInputs, job_notification
-from app.protocol.types import JSON_MEDIA_TYPE, JobStatus
+from app.protocol.types import JSON_MEDIA_TYPE, JobKind, JobStatus
 from app.protocol.validation import parse_request
 
 logger = logging.getLogger(__name__)
@@ -100,14 +99,14 @@ async def predict_async(request: Request) -> Response:
         body, inputs, digest = _checked(AsyncBody, sent)
         if known := await _known(services, key, digest):
             return _queued(known.state, known.id, known.request["model_id"])
-        model = await run_in_thread(find_model, services.jobs, body.model_id, body.dataset_id)
+        model = await run_in_thread(services.models.get, body.model_id, body.dataset_id)
         job_id = uuid.uuid4().hex
-        with logs.log_task(logger, job_id, f"async model={model.id}") as task:
-            row = {"model_id": model.id, "sha256": digest}
+        with logs.log_task(logger, job_id, f"async model={model.model_id}") as task:
+            row = {"model_id": model.model_id, "sha256": digest}
             if taken := await _accept(services, job_id, row, inputs, key):
                 return _queued(taken.state, taken.id, taken.request["model_id"])
             task.status = await _submitted(services, job_id)
-    return _queued(task.status, job_id, model.id)
+    return _queued(task.status, job_id, model.model_id)
 
 
 @router.post(
@@ -131,15 +130,15 @@ async def predict_sync_async(request: Request) -> Response:
         if known := await _known(services, key, digest):
             return _both(known.id, known.request["model_id"], known.sync)
         try:
-            model = await run_in_thread(find_model, services.jobs, body.async_model_id)
+            model = await run_in_thread(services.models.get, body.async_model_id)
         except _REFUSED as error:
             raise _about("async_model_id", error) from None
         job_id = uuid.uuid4().hex
-        what = f"sync_async model={body.sync_model_id} async_model={model.id}"
+        what = f"sync_async model={body.sync_model_id} async_model={model.model_id}"
         with logs.log_task(logger, job_id, what) as task:
             sync = await _sync(services, body.sync_model_id, job_id, inputs)
             row = {
-                "model_id": model.id,
+                "model_id": model.model_id,
                 "sync_model_id": body.sync_model_id,
                 "tolerance": body.tolerance,
                 "sha256": digest,
@@ -148,7 +147,7 @@ async def predict_sync_async(request: Request) -> Response:
             if taken := await _accept(services, job_id, row, inputs, key, sync):
                 return _both(taken.id, taken.request["model_id"], taken.sync)
             await _submitted(services, job_id)
-    return _both(job_id, model.id, sync)
+    return _both(job_id, model.model_id, sync)
 
 
 async def _sync(services: Services, model_id: str, job_id: str, inputs: str) -> dict[str, Any]:
@@ -173,7 +172,7 @@ async def _sync(services: Services, model_id: str, job_id: str, inputs: str) -> 
 async def _known(services: Services, key: str | None, digest: str) -> Job | None:
     """Return the job of an idempotency key. Raises `errors.Invalid` if its body was another one."""
     job = await run_in_thread(services.jobs.of_key, key) if key else None
-    if job and (job.kind != "predict" or job.request.get("sha256") != digest):
+    if job and (job.kind is not JobKind.PREDICT or job.request.get("sha256") != digest):
         raise key_conflict(job)
     return job
 
@@ -187,8 +186,8 @@ async def _accept(
     sync: dict[str, Any] | None = None,
 ) -> Job | None:
     """Create the job, unless another one has its idempotency key by now; return that one."""
-    more = {"inputs": inputs, "idempotency_key": key, "sync": sync}
-    if await run_in_thread(services.jobs.create, job_id, "predict", None, request, **more):
+    more: dict[str, Any] = {"inputs": inputs, "idempotency_key": key, "sync": sync}
+    if await run_in_thread(services.jobs.create, job_id, JobKind.PREDICT, None, request, **more):
         return None
     return await _known(services, key, request["sha256"])
 

@@ -17,6 +17,7 @@ from app.producer.schemas.requests import TrainBody
 from app.producer.schemas.responses import AcceptedAnswer
 from app.producer.services import ServicesDep
 from app.protocol.requests import TrainRequest
+from app.protocol.types import JobKind
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +41,12 @@ async def train(
     jobs = services.jobs
     if idempotency_key and (known := await run_in_thread(jobs.of_key, idempotency_key)):
         return _again(known, body)
-    if not await run_in_thread(services.storage.dataset_exists, body.dataset_id):
+    if not await run_in_thread(services.datasets.exists, body.dataset_id):
         raise errors.NotFound("dataset_id", f"there is no data set {body.dataset_id}")
     job_id = uuid.uuid4().hex
     request = TrainRequest(**body.model_dump(), model_id=job_id)
     message = request.encode()
-    row = ("train", request.dataset_id, request.model_dump())
+    row = (JobKind.TRAIN, request.dataset_id, request.model_dump())
     if not await run_in_thread(jobs.create, job_id, *row, idempotency_key=idempotency_key):
         known = await run_in_thread(jobs.of_key, idempotency_key or "")
         assert known is not None
@@ -58,7 +59,7 @@ async def train(
 def _again(job: Job, body: TrainBody) -> Response:
     """Answer a request whose idempotency key is that of a job."""
     asked = TrainRequest(**body.model_dump(), model_id=job.id)
-    trains = job.kind == "train"
+    trains = job.kind is JobKind.TRAIN
     if not trains or not asked.asks_the_same(TrainRequest.model_validate(job.request)):
         raise key_conflict(job)
     return _accepted(job.state, job.id)

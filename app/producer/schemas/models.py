@@ -3,25 +3,21 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Discriminator
+from pydantic import BaseModel, ConfigDict, Discriminator
 from pydantic.config import JsonDict
 
-from app.jobs.record import Job
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import Label, OnnxManifest, TrainedManifest
 from app.protocol.types import JSON_MEDIA_TYPE
 
+# Literals keep the enum inline in the OpenAPI document; the values are those of `ModelKind`.
 Kind = Literal["trained", "onnx", "endpoint"]
-
-
-def model_kind(job: Job) -> Kind:
-    """Return what a model is, by its row."""
-    kinds: dict[str, Kind] = {"train": "trained", "onnx": "onnx", "endpoint": "endpoint"}
-    return kinds[job.kind]
 
 
 class ModelView(BaseModel):
     """A model in short. What only a trained one has is null of the others."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     model_id: str
     kind: Kind
@@ -99,7 +95,7 @@ class Metadata(BaseModel):
 
 
 def _whole(kind: type[BaseModel]) -> JsonDict:
-    """Return the schema of a body that FastAPI does not read, with all that it refers to."""
+    """Return the schema of a body that FastAPI does not read, with its references resolved."""
     found = kind.model_json_schema()
     definitions: dict[str, Any] = found.pop("$defs", {})
 

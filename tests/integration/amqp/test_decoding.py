@@ -20,11 +20,11 @@ from app.jobs.outbox import OutboxEntry
 from app.jobs.relay import publish_entry
 from app.producer.rpc.client import RpcClient
 from app.protocol.replies import Reply
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 from app.retry import RetryUntilAvailable
 from app.training.fit_process import FitLimits
 from tests.fuzz.properties import Raw, encode, entry, nested, table
-from tests.support.fakes import FakeStorage, FakeTrainer, HandlerOf, Pauses, delivery
+from tests.support.fakes import FakeDatasets, FakeModels, FakeTrainer, HandlerOf, Pauses, delivery
 from tests.support.waiting import until
 
 MILLISECONDS = table(entry(b"at", b"T", struct.pack(">Q", 1_760_000_000_000)))
@@ -150,7 +150,8 @@ def train(store):
         store,
         JobAttempts(store, "w", retry),
         leases,
-        FakeStorage(),
+        FakeDatasets(),
+        FakeModels(),
         FakeTrainer(),
         FitLimits(1.0, 10**9),
         retry,
@@ -186,7 +187,7 @@ def test_a_message_that_the_relay_repeats_is_no_longer_than_it_was(settings, cha
     features = [f"{n:04}" + "\u4e16" * 246 for n in range(5000)]  # 3.7 MB, and 7.4 with escapes
     request = {"dataset_id": "d", "features": features, "target": "t"}
 
-    publish_entry(channel, OutboxEntry("m", "train", request, None, None, 0.0))
+    publish_entry(channel, OutboxEntry("m", JobKind.TRAIN, request, None, None, 0.0))
 
     _, _, body = until(lambda: next(iter(loaded(channel)), None), "the message")
     assert {name: body[name] for name in request} == request

@@ -12,9 +12,8 @@ from app import errors
 from app.amqp.topology import DEAD_LETTER_QUEUE, INVOKE_QUEUE, QUEUE_TYPES
 from app.consumer.async_consumer import AsyncConsumer
 from app.consumer.handlers.predict_remote import RemotePredictHandler
-from app.jobs.record import Job
 from app.models.endpoint import EndpointSpec
-from app.models.endpoint_cache import EndpointCache
+from app.models.record import TrainedSpec
 from app.protocol.replies import Reply
 from app.protocol.types import NDJSON_MEDIA_TYPE, JobStatus
 from app.remote.client import RemoteModelClient
@@ -23,6 +22,7 @@ from tests.integration.amqp.test_decoding import POISON
 from tests.support.client import is_consumed
 from tests.support.endpoints import Stranger
 from tests.support.fakes import HandlerOf
+from tests.support.rows import model_record
 from tests.support.waiting import until
 from tests.support.wire import Wire, close_connection
 
@@ -72,8 +72,7 @@ def start(settings, handlers):
         if handler:
             handler = HandlerOf(handler, queue, prefetch)
         else:
-            cache = EndpointCache(finding(models))
-            handler = handlers[name] = RemotePredictHandler(cache, endpoints, prefetch)
+            handler = handlers[name] = RemotePredictHandler(Registry(models), endpoints, prefetch)
         invoker = AsyncConsumer(mine, name, endpoints, [handler])
         invokers.append(invoker)
         invoker.start()
@@ -88,19 +87,19 @@ def start(settings, handlers):
         assert not invoker.is_alive()
 
 
-def finding(specs):
-    def find(model_id, dataset_id):
-        if model_id not in specs:
+class Registry:
+    """Knows what a test says of each model: an endpoint, an error, or something that is trained."""
+
+    def __init__(self, specs):
+        self.specs = specs
+
+    async def find(self, model_id, dataset_id):
+        if model_id not in self.specs:
             raise errors.NotFound(None, f"there is no {model_id}")
-        spec = specs[model_id]
+        spec = self.specs[model_id]
         if isinstance(spec, Exception):
             raise spec
-        kind = "endpoint" if isinstance(spec, EndpointSpec) else "train"
-        row = dict.fromkeys(Job.__dataclass_fields__)
-        request = spec.model_dump() if kind == "endpoint" else {}
-        return Job(**{**row, "id": model_id, "kind": kind, "request": request})
-
-    return find
+        return model_record(model_id, spec if isinstance(spec, EndpointSpec) else TrainedSpec())
 
 
 def connected(invoker, before=None):
@@ -389,21 +388,6 @@ def test_errors_are_told_and_a_model_of_another_kind_answers_elsewhere(start, cl
         "here": "elsewhere", "away": "database_unavailable", "bad": "endpoint_lost",
         "nowhere": "not_found",
     }  # fmt: skip
-
-
-def test_a_model_is_looked_up_once_for_all_that_ask(start, client, peer):
-    asked = []
-
-    class Models(dict):
-        def __getitem__(self, model_id):
-            asked.append(model_id)
-            return super().__getitem__(model_id)
-
-    start(peer=peer, models=Models(m=at(peer, "ok")), prefetch=100)
-    for number in range(50):
-        ask_model(client, "m", str(number))
-    client.replies(50)
-    assert asked == ["m"]
 
 
 @pytest.mark.parametrize("body", ["[]", '{"model_id": "m"}', "{"])

@@ -4,13 +4,17 @@ from alembic import command
 from alembic.config import Config
 
 from app.database.engine import create_engine, database_now
-from app.database.tables import jobs_table
+from app.database.tables import jobs_table, models_table
 from app.jobs import outbox
+from app.jobs.publication import publish_missing_models
 from app.jobs.store import JobStore
-from app.models.registry import find_model
-from app.protocol.types import JobStatus
+from app.models.manifest import OnnxManifest
+from app.models.record import StoredFile
+from app.models.registry import CachedModelRegistry
+from app.protocol.types import JobKind, JobStatus
 from tests.conftest import ROOT, migrate
-from tests.support.rows import REQUEST, RESULT, accept
+from tests.support import graphs
+from tests.support.rows import ASKED, ENDPOINT, REQUEST, RESULT, accept
 
 
 def alembic(url):
@@ -32,7 +36,7 @@ def tables(url):
 
 
 def test_the_migrations_go_down_and_up_again(database_url):
-    assert tables(database_url) == {"jobs", "alembic_version"}
+    assert tables(database_url) == {"jobs", "models", "alembic_version"}
 
     command.downgrade(alembic(database_url), "base")
     assert tables(database_url) == {"alembic_version"}
@@ -47,10 +51,11 @@ def test_the_migrations_make_the_tables_that_the_code_knows(database_url):
     command.check(alembic(database_url))
 
 
-def test_the_migrations_make_the_indexes_that_the_code_knows(database_url):
-    indexes = inspected(database_url, lambda found: found.get_indexes("jobs"))
+@pytest.mark.parametrize("table", [jobs_table, models_table], ids=lambda table: table.name)
+def test_the_migrations_make_the_indexes_that_the_code_knows(database_url, table):
+    indexes = inspected(database_url, lambda found: found.get_indexes(table.name))
 
-    wanted = {each.name: [column.name for column in each.columns] for each in jobs_table.indexes}
+    wanted = {each.name: [column.name for column in each.columns] for each in table.indexes}
     assert wanted.items() <= {each["name"]: each["column_names"] for each in indexes}.items()
 
 
@@ -72,6 +77,8 @@ OLD = sa.table(
     sa.column("attempt"),
     sa.column("worker"),
     sa.column("result_key"),
+    sa.column("result_sha256"),
+    sa.column("metrics", sa.JSON),
     sa.column("created_at"),
     sa.column("started_at"),
     sa.column("ended_at"),
@@ -96,13 +103,18 @@ def old(database_url):
             "worker": "w",
             "started_at": database_now(-2),
         },
-        "completed": {"state": JobStatus.COMPLETED, "result_key": "models/completed/1/", **ended},
+        "completed": {
+            "state": JobStatus.COMPLETED,
+            "result_key": "models/completed/1/",
+            "result_sha256": "a" * 64,
+            **ended,
+        },
         "failed": {"state": JobStatus.ERROR, **ended},
     }
     engine = create_engine(database_url)
     with engine.connect() as connection:
         for job_id, row in rows.items():
-            common = {"id": job_id, "kind": "train", "dataset_id": "d", "request": REQUEST}
+            common = {"id": job_id, "kind": JobKind.TRAIN, "dataset_id": "d", "request": REQUEST}
             connection.execute(
                 sa.insert(OLD).values(**common, **row, created_at=database_now(-3600))
             )
@@ -126,7 +138,7 @@ def test_a_job_of_before_is_what_it_was(old):
         assert job.failures == job.version == 0
         assert job.progress is job.idempotency_key is job.reply_to is None
     assert old.get("running").attempt == 3
-    assert find_model(old, "latest").id == "completed"
+    assert CachedModelRegistry(old).get("latest").model_id == "completed"
 
 
 def test_what_was_queued_or_running_before_is_run(old):
@@ -155,7 +167,7 @@ def test_what_had_ended_before_stays(old):
 
     old.requeue_expired_leases()
     outbox.take_unpublished(old)
-    outbox.reconcile(old, {"train": 0, "predict": 0})
+    outbox.reconcile(old, {JobKind.TRAIN: 0, JobKind.PREDICT: 0})
 
     assert [old.get("completed"), old.get("failed")] == before
 
@@ -172,3 +184,57 @@ def test_the_way_back_keeps_the_rows(store, database_url):
     engine.dispose()
     migrate(database_url)
     assert [entry.job_id for entry in outbox.take_unpublished(store)] == ["m"]
+
+
+ONNX = OnnxManifest.model_validate(graphs.LINEAR)
+
+
+def test_models_among_the_jobs_move_to_their_own_table_and_back(database_url):
+    command.downgrade(alembic(database_url), "0003")
+    written = {
+        "trained": {
+            "kind": JobKind.TRAIN, "dataset_id": "d", "request": {**REQUEST, "estimator": "ridge"},
+            "result_key": RESULT[0], "result_sha256": RESULT[1], "metrics": RESULT[2],
+        },
+        "uploaded": {
+            "kind": "onnx", "request": ONNX.model_dump(mode="json"),
+            "result_key": "models/uploaded/abc/", "result_sha256": "b" * 64,
+        },
+        "far": {"kind": "endpoint", "request": ENDPOINT.model_dump(mode="json")},
+        "asked": {"kind": JobKind.PREDICT, "request": ASKED},
+    }  # fmt: skip
+    common = {"state": JobStatus.COMPLETED, "attempt": 0, "ended_at": database_now()}
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        for number, (job_id, row) in enumerate(written.items()):
+            made = {"id": job_id, "created_at": database_now(number), **common, **row}
+            connection.execute(sa.insert(OLD).values(**made))
+
+    migrate(database_url)
+
+    store = JobStore(database_url)
+    registry = CachedModelRegistry(store)
+    assert [job.id for job in store.newest(10)] == ["asked", "trained"]
+    assert [(each.model_id, each.estimator) for each in registry.newest(10)] == [
+        ("far", None), ("uploaded", None), ("trained", "ridge"),
+    ]  # fmt: skip
+    assert registry.get("latest").file == StoredFile(*RESULT[:2])
+    assert registry.get("latest").metrics == RESULT[2]
+    assert registry.get("uploaded").spec == ONNX
+    assert registry.get("uploaded").file == StoredFile("models/uploaded/abc/", "b" * 64)
+    assert registry.get("far").spec == ENDPOINT
+    assert publish_missing_models(store.engine) == 0
+    store.close()
+
+    command.downgrade(alembic(database_url), "0003")
+
+    columns = (OLD.c.id, OLD.c.kind, OLD.c.state, OLD.c.request, OLD.c.result_key)
+    with engine.connect() as connection:
+        found = {row.id: row for row in connection.execute(sa.select(*columns))}
+    engine.dispose()
+    assert found.keys() == written.keys()
+    for job_id, row in written.items():
+        assert found[job_id].state == JobStatus.COMPLETED
+        for name in ("kind", "request", "result_key"):
+            assert getattr(found[job_id], name) == row.get(name)
+    migrate(database_url)

@@ -2,9 +2,8 @@ from contextlib import closing
 
 import pytest
 
-from app.jobs import store as store_module
 from app.jobs.store import SUSPECT_SECONDS, JobStore
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 from tests.support.rows import ERROR, RESULT, accept, expire, put, run, wait_for_the_clock
 
 LEASE = 1500.0  # a hundred times what it is, so that a pause of the test changes nothing
@@ -77,11 +76,8 @@ def test_an_attempt_begins_without_progress(store):
         (-1, True, True),
     ],
 )
-def test_a_job_that_runs_is_taken_over_from_the_dead_only(
-    database_url, monkeypatch, left, redelivered, taken
-):
-    monkeypatch.setattr(store_module, "SUSPECT_SECONDS", LEASE - SUSPECT)
-    with closing(JobStore(database_url, LEASE)) as store:
+def test_a_job_that_runs_is_taken_over_from_the_dead_only(database_url, left, redelivered, taken):
+    with closing(JobStore(database_url, LEASE, suspect=LEASE - SUSPECT)) as store:
         run(store)
         put(store, "m", lease_until=left)
         before = store.get("m")
@@ -216,7 +212,7 @@ def test_takeovers_retries_and_lost_leases_count_as_one_sort_of_failure(store):
 
 def test_many_leases_are_renewed_at_once(store):
     for name in ("one", "two", "left"):
-        assert run(store, name, kind="predict") == 1
+        assert run(store, name, kind=JobKind.PREDICT) == 1
         expire(store, name)
     before = {name: store.get(name) for name in ("one", "two")}
 

@@ -1,7 +1,7 @@
 import pytest
 
 from app.jobs import outbox
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 from tests.support.rows import (
     ERROR,
     REQUEST,
@@ -17,7 +17,7 @@ from tests.support.rows import (
 LONG_AGO = -outbox.SETTLED_SECONDS - 1
 
 
-def waiting(store, *job_ids, kind="train"):
+def waiting(store, *job_ids, kind=JobKind.TRAIN):
     """Accept jobs whose messages were published long ago."""
     for job_id in job_ids:
         accept(store, job_id, kind=kind)
@@ -26,7 +26,7 @@ def waiting(store, *job_ids, kind="train"):
 
 
 def reconcile(store, trainings, predictions=0):
-    return outbox.reconcile(store, {"train": trainings, "predict": predictions})
+    return outbox.reconcile(store, {JobKind.TRAIN: trainings, JobKind.PREDICT: predictions})
 
 
 def unpublished(store):
@@ -45,7 +45,7 @@ def test_what_could_not_be_published_is_taken_once(store):
 
     (entry,) = outbox.take_unpublished(store)
 
-    assert entry == outbox.OutboxEntry("m", "train", REQUEST, "amq.gen-1", "c1", 0.0)
+    assert entry == outbox.OutboxEntry("m", JobKind.TRAIN, REQUEST, "amq.gen-1", "c1", 0.0)
     assert store.get("m").published_at is not None
     assert outbox.take_unpublished(store) == []
 
@@ -83,15 +83,14 @@ def test_a_job_that_runs_or_has_ended_does_not_go_to_the_outbox(store):
     assert outbox.take_unpublished(store) == []
 
 
-def test_the_oldest_are_taken_first_a_batch_at_a_time(store, monkeypatch):
-    monkeypatch.setattr(outbox, "BATCH", 3)
+def test_the_oldest_are_taken_first_a_batch_at_a_time(store):
     names = ["zoe", "mia", "bob", "yan", "amy"]
     for name in names:
         accept(store, name)
         wait_for_the_clock(store)
     store.mark_unpublished(*names)
 
-    batches = [[entry.job_id for entry in outbox.take_unpublished(store)] for _ in range(3)]
+    batches = [[entry.job_id for entry in outbox.take_unpublished(store, 3)] for _ in range(3)]
 
     assert batches == [["zoe", "mia", "bob"], ["yan", "amy"], []]
 
@@ -249,7 +248,7 @@ def test_a_job_that_waits_for_its_turn_was_not_overtaken(store):
 
 def test_a_lost_prediction_is_found_though_trainings_wait(store):
     waiting(store, "training-1", "training-2")
-    waiting(store, "prediction", kind="predict")
+    waiting(store, "prediction", kind=JobKind.PREDICT)
 
     assert reconcile(store, trainings=3, predictions=0) == 1  # one of them stands for no row
 
@@ -257,7 +256,7 @@ def test_a_lost_prediction_is_found_though_trainings_wait(store):
 
 
 def test_a_lost_training_is_found_though_predictions_wait(store):
-    waiting(store, "prediction-1", "prediction-2", kind="predict")
+    waiting(store, "prediction-1", "prediction-2", kind=JobKind.PREDICT)
     waiting(store, "training")
 
     assert reconcile(store, trainings=0, predictions=3) == 1
@@ -265,7 +264,9 @@ def test_a_lost_training_is_found_though_predictions_wait(store):
     assert unpublished(store) == {"training"}
 
 
-@pytest.mark.parametrize(("slow", "quick"), [("train", "predict"), ("predict", "train")])
+@pytest.mark.parametrize(
+    ("slow", "quick"), [(JobKind.TRAIN, JobKind.PREDICT), (JobKind.PREDICT, JobKind.TRAIN)]
+)
 def test_a_job_is_not_overtaken_by_one_of_another_kind(store, slow, quick):
     waiting(store, "first", kind=slow)
     put(store, "first", published_at=LONG_AGO - 2)
@@ -283,18 +284,18 @@ def test_a_job_is_not_overtaken_by_one_of_another_kind(store, slow, quick):
 
 
 def test_of_both_kinds_the_oldest_are_taken_first(store):
-    for name, kind in (("a", "predict"), ("b", "train"), ("c", "predict")):
+    for name, kind in (("a", JobKind.PREDICT), ("b", JobKind.TRAIN), ("c", JobKind.PREDICT)):
         accept(store, name, kind=kind)
         wait_for_the_clock(store)
     store.mark_unpublished("a", "b", "c")
 
     taken = [(entry.job_id, entry.kind) for entry in outbox.take_unpublished(store)]
 
-    assert taken == [("a", "predict"), ("b", "train"), ("c", "predict")]
+    assert taken == [("a", JobKind.PREDICT), ("b", JobKind.TRAIN), ("c", JobKind.PREDICT)]
 
 
 def test_a_prediction_waits_in_its_row_for_its_next_attempt(store):
-    assert store.retry("m", run(store, kind="predict"), ERROR, delay=60.0)
+    assert store.retry("m", run(store, kind=JobKind.PREDICT), ERROR, delay=60.0)
     assert outbox.take_unpublished(store) == []
     assert reconcile(store, 0) == 0
     assert unpublished(store) == {"m"}
@@ -302,23 +303,22 @@ def test_a_prediction_waits_in_its_row_for_its_next_attempt(store):
     put(store, "m", run_after=-1)
 
     (entry,) = outbox.take_unpublished(store)
-    assert (entry.job_id, entry.kind) == ("m", "predict")
+    assert (entry.job_id, entry.kind) == ("m", JobKind.PREDICT)
     assert entry.delay <= 0
 
 
-def test_a_prediction_that_waits_keeps_nobody_else_waiting(store, monkeypatch):
-    monkeypatch.setattr(outbox, "BATCH", 2)
+def test_a_prediction_that_waits_keeps_nobody_else_waiting(store):
     for name in ("one", "two"):
-        assert store.retry(name, run(store, name, kind="predict"), ERROR, delay=60.0)
+        assert store.retry(name, run(store, name, kind=JobKind.PREDICT), ERROR, delay=60.0)
     wait_for_the_clock(store)
-    accept(store, "three", kind="predict")
+    accept(store, "three", kind=JobKind.PREDICT)
     store.mark_unpublished("three")
 
-    assert [entry.job_id for entry in outbox.take_unpublished(store)] == ["three"]
+    assert [entry.job_id for entry in outbox.take_unpublished(store, 2)] == ["three"]
 
 
 def test_a_prediction_that_lost_its_consumer_is_published_at_once(store):
-    run(store, kind="predict")
+    run(store, kind=JobKind.PREDICT)
     expire(store)
     store.requeue_expired_leases()
     wait_for_the_clock(store)

@@ -1,19 +1,21 @@
 import json
 import subprocess
 import threading
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 import pika
 import pytest
 
-from app import errors, retry
-from app.amqp import topology
+from app import errors
 from app.amqp.connection import connection_parameters
-from app.amqp.topology import PREDICT_ASYNC_QUEUE, RETRY_QUEUES, TRAIN_QUEUE
+from app.amqp.topology import PREDICT_ASYNC_QUEUE, TRAIN_QUEUE
 from app.jobs import outbox, relay, retry_policy
 from app.jobs.relay import OutboxRelay
 from app.jobs.store import JobStore
+from app.models.registry import CachedModelRegistry
 from app.protocol.requests import TrainRequest
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 from app.protocol.validation import parse_request
 from app.settings import Settings
 from devstack import ports
@@ -26,6 +28,7 @@ from tests.support.rows import (
     REQUEST,
     RESULT,
     accept,
+    complete_as_before,
     expire,
     outboxed,
     put,
@@ -42,14 +45,8 @@ JOIN_SECONDS = 10
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-@pytest.fixture(autouse=True)
-def rounds(monkeypatch):
-    """Rounds follow each other faster than in production."""
-    monkeypatch.setattr(relay, "ROUND_SECONDS", 0.02)
-
-
 class Clock:
-    """The relay's own, which goes on when it is told to."""
+    """One for a relay, which goes on when it is told to."""
 
     def __init__(self):
         self.time = 1000.0
@@ -63,10 +60,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    made = Clock()
-    monkeypatch.setattr(relay, "monotonic", made)
-    return made
+def clock():
+    return Clock()
 
 
 @pytest.fixture
@@ -76,14 +71,20 @@ def settings(broker, vhost):
 
 
 class Faulty(JobStore):
-    """A job table that may be away, and says when that was noticed."""
+    """A job table that may be away, and says when that was noticed.
+
+    Each of `in_a_round` is called once, by the relay that asks next.
+    """
 
     def __init__(self, url):
         super().__init__(url)
         self.away = False
         self.noticed = threading.Event()
+        self.in_a_round = SimpleQueue()
 
     def requeue_expired_leases(self):
+        with suppress(Empty):
+            self.in_a_round.get_nowait()()
         if self.away:
             self.noticed.set()
             raise errors.DatabaseUnavailable("away")
@@ -99,12 +100,14 @@ def store(database_url):
 
 @pytest.fixture
 def start(settings, store):
-    """Start relays; they end with the test."""
+    """Start relays, whose rounds follow each other fast; they end with the test."""
     started = []
 
-    def start(name="relay", **changes):
+    def start(name="relay", port=None, **options):
+        changes = {"rabbitmq_port": port} if port else {}
         parameters = connection_parameters(settings.model_copy(update=changes), name)
-        started.append(OutboxRelay(parameters, store))
+        options = {"round_seconds": 0.02, **options}
+        started.append(OutboxRelay(parameters, store, **options))
         started[-1].start()
         return started[-1]
 
@@ -142,7 +145,7 @@ class Broker:
     def publish(self, job_id):
         """Publish as the producer does."""
         relay.publish_entry(
-            self.channel, outbox.OutboxEntry(job_id, "train", REQUEST, None, None, 0.0)
+            self.channel, outbox.OutboxEntry(job_id, JobKind.TRAIN, REQUEST, None, None, 0.0)
         )
 
 
@@ -187,19 +190,18 @@ def test_what_is_in_the_outbox_is_published(store, start, seen):
 def test_the_message_is_no_longer_than_the_one_that_was_accepted(seen):
     long = {**REQUEST, "target": "я" * 256}
 
-    relay.publish_entry(seen.channel, outbox.OutboxEntry("m", "train", long, None, None, 0.0))
+    relay.publish_entry(seen.channel, outbox.OutboxEntry("m", JobKind.TRAIN, long, None, None, 0.0))
 
     ((_, _, body),) = seen.take()
     assert parse_request(TrainRequest, body) == TrainRequest(**long, model_id="m")
     assert len(body) <= len(TrainRequest(**long, model_id="m").encode()) + 100
 
 
-def test_a_long_outbox_is_published_in_the_order_of_its_jobs(store, start, seen, monkeypatch):
-    monkeypatch.setattr(outbox, "BATCH", 4)
+def test_a_long_outbox_is_published_in_the_order_of_its_jobs(store, start, seen):
     names = [f"job-{n}" for n in (7, 3, 9, 1, 8, 2, 6, 0, 5, 4)]
     outboxed(store, *names)
 
-    start()
+    start(batch=4)
 
     assert seen.ids(10) == names
 
@@ -209,6 +211,14 @@ def test_what_comes_later_is_published_too(store, start, seen):
     for n in range(3):
         outboxed(store, f"job-{n}")
         assert seen.ids(1) == [f"job-{n}"]
+
+
+def test_a_model_that_an_older_consumer_completed_gets_its_row(store, start):
+    complete_as_before(store, "old")
+
+    start()
+
+    until(lambda: CachedModelRegistry(store).newest(1), "the model is listed")
 
 
 def test_two_relays_publish_each_job_once(store, start, seen):
@@ -225,7 +235,7 @@ def test_two_relays_publish_each_job_once(store, start, seen):
 
 
 def test_the_message_of_a_prediction_says_which_and_no_more(store, start, seen):
-    outboxed(store, "m", kind="predict", dataset_id=None, request=ASKED, inputs=INPUTS)
+    outboxed(store, "m", kind=JobKind.PREDICT, dataset_id=None, request=ASKED, inputs=INPUTS)
 
     start()
 
@@ -240,7 +250,7 @@ def test_the_message_of_a_prediction_says_which_and_no_more(store, start, seen):
 
 
 def test_a_prediction_is_published_when_its_time_has_come(store, start, seen):
-    assert store.retry("m", run(store, kind="predict"), ERROR, delay=60.0)
+    assert store.retry("m", run(store, kind=JobKind.PREDICT), ERROR, delay=60.0)
     start()
     pass_a_round(store, seen)
     assert store.get("m").published_at is None
@@ -255,7 +265,7 @@ def test_a_prediction_is_published_when_its_time_has_come(store, start, seen):
 # What is missing.
 
 
-def published_long_ago(store, *job_ids, kind="train"):
+def published_long_ago(store, *job_ids, kind=JobKind.TRAIN):
     for job_id in job_ids:
         accept(store, job_id, kind=kind)
     put(store, published_at=LONG_AGO)
@@ -275,7 +285,7 @@ def test_predictions_whose_messages_have_vanished_are_published_though_trainings
     published_long_ago(store, "training-1", "training-2")
     for name in ("training-1", "training-2", "stranger"):
         seen.publish(name)
-    published_long_ago(store, "prediction", kind="predict")
+    published_long_ago(store, "prediction", kind=JobKind.PREDICT)
 
     start()
 
@@ -371,12 +381,11 @@ def test_a_retry_waits_on_its_rung(store, start, seen, delay, rung):
     assert seen.depth() == 0
 
 
-def test_a_retry_falls_from_its_rung_into_the_queue_of_trainings(store, start, seen, monkeypatch):
+def test_a_retry_falls_from_its_rung_into_the_queue_of_trainings(store, start, seen):
     # The broker's limit is 2 s; with a delay below it the relay might come when it is over.
-    monkeypatch.setitem(RETRY_QUEUES, "queue.model.retry.1", 60.0)
     assert store.retry("m", run(store), ERROR, delay=50.0)
 
-    start()
+    start(retry_queue=lambda _: "queue.model.retry.1")
 
     ((method, properties, _),) = seen.take()
     assert properties.message_id == "m"
@@ -405,7 +414,7 @@ def test_a_retry_whose_time_is_over_does_not_climb_the_ladder(store, start, seen
 def test_a_broker_that_is_away_is_waited_for(store, start, seen, settings, caplog):
     outboxed(store, "m")
     (port,) = ports.unused(1)
-    started = start(rabbitmq_port=port)
+    started = start(port=port)
     until(lambda: caplog.text.count("the relay lost RabbitMQ") >= 2, "it has tried twice")
     assert started.healthy
     assert store.get("m").published_at is None
@@ -418,7 +427,7 @@ def test_a_broker_that_is_away_is_waited_for(store, start, seen, settings, caplo
 
 def test_a_connection_that_is_cut_is_made_again(store, start, seen, settings):
     with Wire(settings.rabbitmq_port) as wire:
-        started = start(rabbitmq_port=wire.port)
+        started = start(port=wire.port)
         outboxed(store, "one")
         assert seen.ids(1) == ["one"]
 
@@ -442,17 +451,16 @@ def test_a_connection_that_an_operator_closes_is_made_again(store, start, seen, 
     assert seen.ids(1) == ["two"]
 
 
-def test_what_is_returned_goes_back_to_the_outbox(store, start, seen, monkeypatch, caplog):
+def test_what_is_returned_goes_back_to_the_outbox(store, start, seen, caplog):
     """The first of a batch has nowhere to go: with it, those behind it wait."""
     assert store.retry("one", run(store, "one"), ERROR, delay=50.0)
     outboxed(store, "two", "three")
-    rung = retry_policy.retry_queue
-    monkeypatch.setattr(retry_policy, "retry_queue", lambda _: "queue.model.nowhere")
+    queues = {"now": "queue.model.nowhere"}
 
-    start()
+    start(retry_queue=lambda _: queues["now"])
 
     until(lambda: caplog.text.count("takes no more") >= 2, "it is returned, and again")
-    monkeypatch.setattr(retry_policy, "retry_queue", rung)
+    queues["now"] = "queue.model.retry.3"
     ((_, properties, _),) = seen.take(queue="queue.model.retry.3")
     assert properties.message_id == "one"
     assert seen.ids(2) == ["two", "three"]
@@ -477,22 +485,17 @@ def test_while_a_queue_is_full_the_rest_waits_in_the_outbox(
         found |= set(seen.ids(1))
 
 
-def test_a_relay_whose_rounds_fail_asks_less_and_less_often(store, start, monkeypatch, caplog):
+def test_a_relay_whose_rounds_fail_asks_less_and_less_often(store, start, caplog):
     """Though it gets its connection each time."""
-    made = []
 
-    def backoff():
-        made.append(0)
-        while True:
-            made[-1] += 1
-            yield 0.0
+    def delays():
+        said = [each.getMessage() for each in caplog.records]
+        return [float(each.split()[-2]) for each in said if "the relay lost RabbitMQ" in each]
 
-    monkeypatch.setattr(retry, "backoff_delays", backoff)
-    monkeypatch.setattr(topology, "QUEUES_BY_JOB_KIND", {"train": ("queue.model.nowhere",)})
+    start(queues={JobKind.TRAIN: ("queue.model.nowhere",)})
 
-    start()
-
-    until(lambda: made and made[-1] >= 5, "it has failed five times in a row")
+    until(lambda: len(delays()) >= 5, "it has failed five times in a row")
+    assert delays()[4] > delays()[0]
 
 
 def limit(broker, settings, length):
@@ -515,7 +518,7 @@ def limit(broker, settings, length):
 def test_a_job_whose_consumer_is_dead_is_published_again(store, start, seen, clock):
     attempt = run(store)
     expire(store)
-    start()
+    start(timer=clock)
     pass_a_round(store, seen)
     clock.go_on()
 
@@ -529,7 +532,7 @@ def test_a_job_whose_consumer_is_dead_is_published_again(store, start, seen, clo
 
 def test_a_job_whose_consumer_lives_is_left_alone(store, start, seen, clock):
     attempt = run(store)
-    start()
+    start(timer=clock)
     pass_a_round(store, seen)
     clock.go_on()
 
@@ -544,7 +547,7 @@ def test_a_relay_that_has_just_begun_lets_the_holders_of_leases_come_first(
     attempt = run(store)
     expire(store)
 
-    start()
+    start(timer=clock)
     pass_a_round(store, seen)
 
     assert store.renew({("m", attempt): None})
@@ -557,7 +560,7 @@ def test_after_the_database_was_away_the_holders_of_leases_come_first(
     store, start, seen, clock, caplog
 ):
     attempts = {name: run(store, name) for name in ("alive", "dead")}
-    started = start()
+    started = start(timer=clock)
     pass_a_round(store, seen)
     clock.go_on()
     store.away = True
@@ -584,7 +587,7 @@ def test_after_the_broker_was_away_the_holders_of_leases_come_first(
     """The relay did not look meanwhile: the database may have been away, too."""
     attempt = run(store)
     with Wire(settings.rabbitmq_port) as wire:
-        started = start(rabbitmq_port=wire.port)
+        started = start(port=wire.port, timer=clock)
         pass_a_round(store, seen)
         clock.go_on()
 
@@ -601,17 +604,12 @@ def test_after_the_broker_was_away_the_holders_of_leases_come_first(
         started.join(JOIN_SECONDS)
 
 
-def test_a_bug_in_a_round_does_not_end_the_relay(store, start, seen, monkeypatch, caplog):
-    monkeypatch.setattr(relay, "GRACE_SECONDS", 0.01)
-    broken = iter([RuntimeError("a bug")])
+def test_a_bug_in_a_round_does_not_end_the_relay(store, start, seen, caplog):
+    def bug():
+        raise RuntimeError("a bug")
 
-    def reap():
-        for error in broken:
-            raise error
-        return 0
-
-    monkeypatch.setattr(store, "requeue_expired_leases", reap)
-    started = start()
+    store.in_a_round.put(bug)
+    started = start(grace_seconds=0.01)
     until(lambda: "a bug" in caplog.text, "the bug is met")
 
     outboxed(store, "m")
@@ -641,30 +639,23 @@ def test_a_relay_that_is_stopped_ends(store, start, seen):
     assert seen.depth() == 0
 
 
-def test_a_relay_that_is_stopped_leaves_the_rest_in_the_outbox(store, start, seen, monkeypatch):
-    monkeypatch.setattr(outbox, "BATCH", 1)
-    outboxed(store, "one", "two", "three")
-    published = relay.publish_entry
-    started = []
+def test_a_relay_that_is_stopped_leaves_the_rest_in_the_outbox(store, start, seen):
+    started = start(batch=1, grace_seconds=0.0)
 
-    def publish(channel, entry):
-        published(channel, entry)
-        started[0].stop()
+    def stop():
+        outboxed(store, "one", "two", "three")
+        started.stop()
 
-    ready = threading.Event()
-    monkeypatch.setattr(relay, "publish_entry", lambda *call: ready.wait(20) and publish(*call))
-    started.append(start())
-    ready.set()
+    store.in_a_round.put(stop)
 
-    assert ended(started[0])
+    assert ended(started)
     assert seen.ids(1) == ["one"]
     assert seen.depth() == 0
     assert [store.get(name).published_at for name in ("two", "three")] == [None, None]
 
 
-def test_a_relay_ends_while_the_broker_is_away(store, start, caplog, monkeypatch):
-    monkeypatch.setattr(retry, "backoff_delays", lambda: iter([600.0]))
-    started = start(rabbitmq_port=ports.unused(1)[0])
+def test_a_relay_ends_while_the_broker_is_away(store, start, caplog):
+    started = start(port=ports.unused(1)[0])
     until(lambda: "the relay lost RabbitMQ" in caplog.text, "it waits")
 
     started.stop()

@@ -21,12 +21,11 @@ from hypothesis.stateful import (
 )
 
 from app.database.engine import database_now
-from app.database.tables import jobs_table
+from app.database.tables import jobs_table, models_table
 from app.jobs import outbox
-from app.jobs import store as store_module
 from app.jobs.record import JOB_COLUMNS, Job, read_jobs
-from app.jobs.store import JOB_KINDS, JobStore
-from app.protocol.types import JobStatus
+from app.jobs.store import JobStore
+from app.protocol.types import JobKind, JobStatus
 from tests.support.rows import ASKED, ERROR, INPUTS, REQUEST, expire, put
 
 # Time passes only by the rules, however slow the machine is.
@@ -64,7 +63,7 @@ class Known:
     waits: bool = False  # for its time on the ladder
     lease: str = ""  # "good", "suspect" or "over"
     key: str | None = None
-    kind: str = "train"
+    kind: JobKind = JobKind.TRAIN
 
 
 @dataclass
@@ -138,6 +137,7 @@ class Machine(RuleBasedStateMachine):
         self.before: dict[str, Job] = {}
         with store.engine.connect() as connection:
             connection.execute(sa.delete(jobs_table))
+            connection.execute(sa.delete(models_table))
 
     def some(self, state):
         return [job for job, known in self.known.items() if known.state is state]
@@ -169,7 +169,7 @@ class Machine(RuleBasedStateMachine):
         job = f"job-{min(which, len(self.known))}"  # an id that is taken, or the next
         used = {each.idempotency_key for each in self.before.values()}
         new = job not in self.known and (key is None or key not in used)
-        row = (("train", "d", REQUEST), ("predict", None, ASKED))[which % 2]
+        row = ((JobKind.TRAIN, "d", REQUEST), (JobKind.PREDICT, None, ASKED))[which % 2]
         assert self.store.create(job, *row, inputs=INPUTS, idempotency_key=key) == new
         if not new:
             return
@@ -185,7 +185,7 @@ class Machine(RuleBasedStateMachine):
         unpublished = [
             job
             for job, known in queued.items()
-            if not known.published and not (known.waits and known.kind == "predict")
+            if not known.published and not (known.waits and known.kind == JobKind.PREDICT)
         ]
         assert sorted(entry.job_id for entry in entries) == sorted(unpublished)
         for entry in entries:
@@ -226,7 +226,7 @@ class Machine(RuleBasedStateMachine):
         for kind, ready in self.ready().items():
             mine = [job for job in waiting if self.known[job].kind == kind]
             missing[kind] = max(0, min(len(mine) - ready, len(settled.intersection(mine))))
-        assert outbox.reconcile(self.store, self.ready()) == sum(missing.values())
+        assert outbox.reconcile(self.store, self.ready(), SETTLED) == sum(missing.values())
         again = {job for job in waiting if self.store.get(job).published_at is None}
         kinds = [self.known[job].kind for job in again]
         assert {kind: kinds.count(kind) for kind in missing} == missing
@@ -237,7 +237,7 @@ class Machine(RuleBasedStateMachine):
     def ready(self):
         """Count the messages of the queues, by kind."""
         kinds = [self.known[message.job].kind for message in self.queue]
-        return {kind: kinds.count(kind) for kind in JOB_KINDS}
+        return {kind: kinds.count(kind) for kind in JobKind}
 
     # Consumers.
 
@@ -316,7 +316,7 @@ class Machine(RuleBasedStateMachine):
                 assert not self.completed(replace(held, attempt=held.attempt + 1))
 
     def completed(self, held):
-        if self.known[held.job].kind == "predict":
+        if self.known[held.job].kind == JobKind.PREDICT:
             return self.store.complete_prediction(held.job, held.attempt, held.answer)
         return self.store.complete_training(held.job, held.attempt, *held.result)
 
@@ -373,7 +373,16 @@ class Machine(RuleBasedStateMachine):
         rows = {job.id: job for job in read_jobs(self.store.engine, sa.select(*JOB_COLUMNS))}
         self.agrees(rows)
         audit(self.before, rows)
+        assert self.published() == {
+            job: row.result_key for job, row in rows.items() if row.result_key
+        }
         self.before = rows
+
+    def published(self):
+        """Return the key of each model's file."""
+        with self.store.engine.connect() as connection:
+            query = sa.select(models_table.c.model_id, models_table.c.file_key)
+            return {row.model_id: row.file_key for row in connection.execute(query)}
 
     def agrees(self, rows):
         assert rows.keys() == self.known.keys()
@@ -399,7 +408,7 @@ class Machine(RuleBasedStateMachine):
                 expire(self.store, row.id)
             let_time_pass(self.store, long=True)
             self.store.requeue_expired_leases()
-            outbox.reconcile(self.store, self.ready())
+            outbox.reconcile(self.store, self.ready(), SETTLED)
             self.queue += [Message(entry.job_id) for entry in outbox.take_unpublished(self.store)]
             for message in self.queue:
                 worker = next(self.names)
@@ -442,7 +451,7 @@ def audit(before, rows):
         assert row.failures <= MAX_ATTEMPTS
         assert row.failures <= row.attempt
         assert row.ended == (row.ended_at is not None) == (row.state in ENDS)
-        result = row.result_key if row.kind == "train" else row.result
+        result = row.result_key if row.kind is JobKind.TRAIN else row.result
         assert (row.state is JobStatus.COMPLETED) == (result is not None)
         if row.ended:
             assert row.run_after is None
@@ -452,12 +461,8 @@ def audit(before, rows):
 
 
 @pytest.mark.timeout(600)  # a failure is made smaller before it is shown
-def test_whatever_is_done_in_whatever_order_what_the_table_promises_holds(
-    database_url, monkeypatch
-):
-    monkeypatch.setattr(store_module, "SUSPECT_SECONDS", SUSPECT)
-    monkeypatch.setattr(outbox, "SETTLED_SECONDS", SETTLED)
-    store = JobStore(database_url, lease=LEASE, max_attempts=MAX_ATTEMPTS)
+def test_whatever_is_done_in_whatever_order_what_the_table_promises_holds(database_url):
+    store = JobStore(database_url, lease=LEASE, max_attempts=MAX_ATTEMPTS, suspect=SUSPECT)
     # One connection, and no power will be cut: more steps in a second.
     store.engine = sa.create_engine(
         database_url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.StaticPool

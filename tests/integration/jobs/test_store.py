@@ -1,7 +1,7 @@
 import pytest
 
 from app.jobs.store import JobStore
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 from tests.support.rows import (
     ANSWER,
     ASKED,
@@ -34,10 +34,10 @@ def in_state(store, state):
 
 
 def test_a_job_that_is_accepted_is_queued(store):
-    assert store.create("m", "train", "d", REQUEST)
+    assert store.create("m", JobKind.TRAIN, "d", REQUEST)
 
     job = store.get("m")
-    assert (job.id, job.kind, job.dataset_id, job.request) == ("m", "train", "d", REQUEST)
+    assert (job.id, job.kind, job.dataset_id, job.request) == ("m", JobKind.TRAIN, "d", REQUEST)
     assert job.state is JobStatus.QUEUED
     assert not job.ended
     assert job.attempt == job.failures == 0
@@ -60,14 +60,14 @@ def test_a_job_keeps_who_asked_and_under_which_key(store):
 def test_an_id_is_given_once(store):
     accept(store)
 
-    assert not store.create("m", "train", "other", {})
+    assert not store.create("m", JobKind.TRAIN, "other", {})
     assert store.get("m").dataset_id == "d"
 
 
 def test_an_idempotency_key_is_used_once(store):
     accept(store, "one", idempotency_key="k")
 
-    assert not store.create("two", "train", "d", REQUEST, idempotency_key="k")
+    assert not store.create("two", JobKind.TRAIN, "d", REQUEST, idempotency_key="k")
     assert store.get("two") is None
     assert store.of_key("k").id == "one"
     accept(store, "three", idempotency_key="another")
@@ -253,7 +253,7 @@ def test_a_job_that_has_ended_does_not_change(store, state):
     assert not store.retry("m", attempt, {"type": "late"}, 1.0)
     assert not store.release("m", attempt)
     assert not store.cancel("m")
-    assert not store.create("m", "train", "late", {})
+    assert not store.create("m", JobKind.TRAIN, "late", {})
     store.mark_unpublished("m")
     assert store.requeue_expired_leases() == 0
 
@@ -366,7 +366,7 @@ def test_of_twenty_that_take_a_dead_consumers_job_over_one_wins(store, redeliver
 
 
 def test_of_twenty_that_accept_one_id_one_wins(store):
-    accepted = at_once(20, lambda n: store.create("m", "train", f"d{n}", REQUEST))
+    accepted = at_once(20, lambda n: store.create("m", JobKind.TRAIN, f"d{n}", REQUEST))
 
     assert accepted.count(True) == 1
     assert store.get("m").dataset_id == f"d{accepted.index(True)}"
@@ -374,7 +374,7 @@ def test_of_twenty_that_accept_one_id_one_wins(store):
 
 def test_of_twenty_that_use_one_key_one_wins(store):
     accepted = at_once(
-        20, lambda n: store.create(f"m{n}", "train", "d", REQUEST, idempotency_key="k")
+        20, lambda n: store.create(f"m{n}", JobKind.TRAIN, "d", REQUEST, idempotency_key="k")
     )
 
     assert accepted.count(True) == 1
@@ -451,10 +451,15 @@ def test_writers_and_readers_do_not_wait_for_ever_for_each_other(store):
 
 
 def test_a_prediction_keeps_what_is_asked_until_it_ends(store):
-    attempt = run(store, kind="predict")
+    attempt = run(store, kind=JobKind.PREDICT)
 
     job = store.get("m")
-    assert (job.kind, job.dataset_id, job.request, job.result) == ("predict", None, ASKED, None)
+    assert (job.kind, job.dataset_id, job.request, job.result) == (
+        JobKind.PREDICT,
+        None,
+        ASKED,
+        None,
+    )
     assert store.inputs("m") == INPUTS
     assert store.complete_prediction("m", attempt, ANSWER)
     assert store.inputs("m") is None
@@ -462,14 +467,14 @@ def test_a_prediction_keeps_what_is_asked_until_it_ends(store):
 
 def test_inputs_of_megabytes_come_back_as_they_went(store):
     inputs = '{"image_data":"' + "x" * 4_000_000 + '\\u0000é"}'
-    accept(store, kind="predict", inputs=inputs)
+    accept(store, kind=JobKind.PREDICT, inputs=inputs)
 
     assert store.inputs("m") == inputs
     assert store.inputs("nobody") is None
 
 
 def test_an_answer_completes_the_job(store):
-    attempt = run(store, kind="predict")
+    attempt = run(store, kind=JobKind.PREDICT)
 
     assert store.complete_prediction("m", attempt, ANSWER)
 
@@ -481,7 +486,7 @@ def test_an_answer_completes_the_job(store):
 
 
 def test_an_answer_whose_confirmation_got_lost_is_written_once(store):
-    attempt = run(store, kind="predict")
+    attempt = run(store, kind=JobKind.PREDICT)
     assert store.complete_prediction("m", attempt, ANSWER)
     before = store.get("m")
 
@@ -492,7 +497,7 @@ def test_an_answer_whose_confirmation_got_lost_is_written_once(store):
 
 
 def test_an_answer_that_comes_late_changes_nothing(store):
-    late = run(store, kind="predict")
+    late = run(store, kind=JobKind.PREDICT)
     expire(store)
     assert store.claim("m", "worker 2", redelivered=False) == late + 1
 
@@ -505,7 +510,7 @@ def test_an_answer_that_comes_late_changes_nothing(store):
 
 @pytest.mark.parametrize("end", ["fail", "cancel", "retry", "reap"])
 def test_with_the_end_of_a_prediction_its_inputs_go(store, end):
-    attempt = run(store, kind="predict")
+    attempt = run(store, kind=JobKind.PREDICT)
     put(store, failures=3)  # the next is the last
 
     match end:
@@ -524,7 +529,7 @@ def test_with_the_end_of_a_prediction_its_inputs_go(store, end):
 
 
 def test_what_is_tried_again_keeps_its_inputs(store):
-    assert store.retry("m", run(store, kind="predict"), ERROR, 2.0)
+    assert store.retry("m", run(store, kind=JobKind.PREDICT), ERROR, 2.0)
     assert store.inputs("m") == INPUTS
     attempt = store.claim("m", "worker 2", redelivered=False)
     assert store.release("m", attempt)
@@ -532,7 +537,7 @@ def test_what_is_tried_again_keeps_its_inputs(store):
 
 
 def test_the_list_leaves_answers_out(store):
-    assert store.complete_prediction("m", run(store, kind="predict"), ANSWER)
+    assert store.complete_prediction("m", run(store, kind=JobKind.PREDICT), ANSWER)
 
     (job,) = store.newest(10)
 

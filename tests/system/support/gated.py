@@ -43,9 +43,9 @@ def gated_fit(fit: Callable[..., Any]) -> Callable[..., Any]:
     return gated
 
 
-def gated_put_model(put_model: Callable[..., Any]) -> Callable[..., Any]:
-    def gated(storage: Any, attempt: int, manifest: Any, onnx: bytes) -> Any:
-        stored = put_model(storage, attempt, manifest, onnx)
+def gated_put(put: Callable[..., Any]) -> Callable[..., Any]:
+    def gated(models: Any, attempt: int, manifest: Any, onnx: bytes) -> Any:
+        stored = put(models, attempt, manifest, onnx)
         if manifest.dataset_id == KEPT:
             wait_for(manifest.model_id)
         return stored
@@ -60,7 +60,7 @@ if __name__ == "__mp_main__":
 
 if __name__ == "__main__":
     from app.consumer import consumer
-    from app.storage.client import Storage
+    from app.storage.models import ModelStore
 
-    Storage.put_model = gated_put_model(Storage.put_model)  # type: ignore[method-assign]
+    ModelStore.put_trained = gated_put(ModelStore.put_trained)  # type: ignore[method-assign]
     consumer.main()

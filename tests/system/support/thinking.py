@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from app.jobs.store import JobStore
-from app.models.registry import register_model
+from app.models.endpoint import EndpointSpec
+from app.models.registry import CachedModelRegistry
 from tests.system.support.processes import Stack
 
 HOLD_SECONDS = 60
@@ -39,7 +40,7 @@ class Remote:
     def register(self, stack: Stack, model_id: str, **spec: Any) -> str:
         """Write it into the table as a model; return its id."""
         jobs = JobStore(stack.environment["DATABASE_URL"])
-        assert register_model(jobs, model_id, "endpoint", {"url": self.url, **spec})
+        assert CachedModelRegistry(jobs).register(model_id, EndpointSpec(url=self.url, **spec))
         jobs.close()
         return model_id
 

@@ -5,7 +5,6 @@ import pytest
 
 from app import errors
 from app.inference.cache import AWAY_SECONDS, LOADERS, SILENT_SECONDS, ModelCache
-from tests.support.waiting import until
 
 
 class FakeModel:
@@ -27,9 +26,7 @@ class Shelf:
 
 
 def got(cache, model_id):
-    model = cache.get(model_id).result(20)
-    until(lambda: model_id not in cache._loading, "it is kept, or forgotten")
-    return model
+    return cache.get(model_id).result(20)
 
 
 def test_a_model_is_loaded_once():
@@ -105,13 +102,12 @@ def test_a_failing_load_is_not_kept(failure):
     cache = ModelCache(shelf_that_fails_once(failure), max_bytes=10)
     assert cache.get("a").exception(20) is failure
 
-    until(lambda: cache.get("a").exception(20) is None, "the model is loaded")
+    assert got(cache, "a").name == "a"
 
 
 @pytest.mark.parametrize("failure", [errors.StorageUnavailable(), errors.DatabaseUnavailable()])
-def test_what_was_away_is_not_asked_again_for_a_while(failure, monkeypatch):
-    monkeypatch.setattr("app.inference.cache.AWAY_SECONDS", 60)
-    cache = ModelCache(shelf_that_fails_once(failure), max_bytes=10)
+def test_what_was_away_is_not_asked_again_for_a_while(failure):
+    cache = ModelCache(shelf_that_fails_once(failure), max_bytes=10, away_seconds=60)
     assert cache.get("a").exception(20) is failure
 
     again = cache.get("a")
@@ -120,24 +116,26 @@ def test_what_was_away_is_not_asked_again_for_a_while(failure, monkeypatch):
     assert again.exception() is failure
 
 
-def test_what_was_away_is_asked_again_after_a_while(monkeypatch):
-    monkeypatch.setattr("app.inference.cache.AWAY_SECONDS", 0)
-    cache = ModelCache(shelf_that_fails_once(errors.StorageUnavailable()), max_bytes=10)
+def test_what_was_away_is_asked_again_after_a_while():
+    now = [10.0]
+    load = shelf_that_fails_once(errors.StorageUnavailable())
+    cache = ModelCache(load, max_bytes=10, timer=lambda: now[0])
     assert cache.get("a").exception(20)
 
-    until(lambda: cache.get("a").exception(20) is None, "the model is loaded")
+    now[0] += AWAY_SECONDS
+
+    assert got(cache, "a").name == "a"
 
 
-def test_when_a_load_was_met_by_silence_others_do_not_wait_for_that_again(monkeypatch):
+def test_when_a_load_was_met_by_silence_others_do_not_wait_for_that_again():
     now = [10.0]
-    monkeypatch.setattr("app.inference.cache.monotonic", lambda: now[0])
 
     def silent(_):
         now[0] += SILENT_SECONDS + 1
         raise errors.StorageUnavailable
 
     loads = [silent, FakeModel]
-    cache = ModelCache(lambda name: loads.pop(0)(name), max_bytes=10)
+    cache = ModelCache(lambda name: loads.pop(0)(name), max_bytes=10, timer=lambda: now[0])
     assert cache.get("a").exception(20)
 
     assert isinstance(cache.get("b").exception(20), errors.Unavailable)

@@ -3,61 +3,39 @@ import pytest
 from app import errors
 from app.inference.loader import load_model
 from app.inference.uploaded_model import UploadedModel
-from app.models import latest as latest_module
-from app.models.latest import latest_resolver
+from app.models.manifest import OnnxManifest
+from app.models.record import StoredFile, TrainedSpec
 from app.protocol.requests import PredictionInputs
-from app.protocol.types import LATEST
 from tests.support import frames, graphs, pictures
+from tests.support.rows import ENDPOINT, model_record
 
 PIXELS = 1000
+FILE = StoredFile("models/m/1/", "abc")
 
 
-class FakeJob:
-    kind = "train"
-    result_key = "models/m/1/"
-    result_sha256 = "abc"
+class Files:
+    """One file in S3."""
 
-    def __init__(self, model_id):
-        self.id = model_id
+    def __init__(self, content):
+        self.content = content
 
-
-class FakeJobs:
-    def __init__(self):
-        self.asked = []
-        self.newest = "m1"
-
-    def __call__(self, model_id, dataset_id=None):
-        self.asked.append((model_id, dataset_id))
-        if model_id == "queued":
-            raise errors.NotReady(None, "in training")
-        return FakeJob(self.newest if model_id == LATEST else model_id)
+    def get(self, file):
+        assert file == FILE
+        return self.content
 
 
-class FakeStorage:
-    def get_model(self, key, sha256):
-        assert (key, sha256) == ("models/m/1/", "abc")
-        return frames.file("numeric", "ridge")
+def test_a_model_is_loaded_by_the_key_and_the_sum_of_its_record():
+    record = model_record("m", TrainedSpec(), FILE)
 
-
-def test_a_model_is_loaded_by_the_key_and_the_sum_of_its_row():
-    model = load_model("m", FakeJobs(), FakeStorage(), PIXELS)
+    model = load_model("m", lambda _: record, Files(frames.file("numeric", "ridge")), PIXELS)
 
     assert model.manifest.model_id == "numeric-ridge"
 
 
-class Uploaded(FakeJob):
-    kind = "onnx"
-    request = graphs.IMAGES
-
-
-class Images:
-    def get_model(self, key, sha256):
-        assert (key, sha256) == ("models/m/1/", "abc")
-        return graphs.colours()
-
-
 def test_an_uploaded_model_is_loaded_by_its_manifest_and_the_limit_of_pixels():
-    model = load_model("m", lambda model_id, _: Uploaded(model_id), Images(), PIXELS)
+    record = model_record("m", OnnxManifest.model_validate(graphs.IMAGES), FILE)
+
+    model = load_model("m", lambda _: record, Files(graphs.colours()), PIXELS)
 
     assert isinstance(model, UploadedModel)
     assert model.model_id == "m"
@@ -67,69 +45,14 @@ def test_an_uploaded_model_is_loaded_by_its_manifest_and_the_limit_of_pixels():
         model.prepare(PredictionInputs(image_data=pictures.image(size=(1001, 1))))
 
 
-def test_a_model_without_a_result_is_not_looked_for_in_storage():
+def test_an_endpoint_is_not_looked_for_in_storage():
+    with pytest.raises(errors.WrongQueue, match=r"answers by queue\.model\.invoke"):
+        load_model("far", lambda _: model_record("far", ENDPOINT), Files(b""), PIXELS)
+
+
+def test_a_model_that_is_not_ready_is_not_looked_for_in_storage():
+    def find(model_id):
+        raise errors.NotReady(None, "in training")
+
     with pytest.raises(errors.NotReady):
-        load_model("queued", FakeJobs(), None, PIXELS)
-
-
-def test_the_latest_of_each_data_set_is_asked_for_once_for_a_while():
-    jobs = FakeJobs()
-    latest = latest_resolver(jobs)
-
-    assert [latest(None), latest("d"), latest(None), latest("d")] == ["m1"] * 4
-    assert jobs.asked == [(LATEST, None), (LATEST, "d")]
-
-
-def test_the_latest_is_asked_for_again_after_a_while(monkeypatch):
-    monkeypatch.setattr(latest_module, "LATEST_SECONDS", 0)
-    jobs = FakeJobs()
-    latest = latest_resolver(jobs)
-    latest(None)
-    jobs.newest = "m2"
-
-    assert latest(None) == "m2"
-
-
-def test_that_there_is_no_latest_is_not_remembered():
-    class Empty(FakeJobs):
-        def __call__(self, model_id, dataset_id=None):
-            if not self.asked:
-                self.asked.append(dataset_id)
-                raise errors.NotFound
-            return FakeJob("m1")
-
-    latest = latest_resolver(Empty())
-    with pytest.raises(errors.NotFound):
-        latest(None)
-
-    assert latest(None) == "m1"
-
-
-def test_a_database_that_is_away_is_not_asked_again_for_a_while():
-    class Away(FakeJobs):
-        def __call__(self, model_id, dataset_id=None):
-            super().__call__(model_id, dataset_id)
-            raise errors.DatabaseUnavailable("gone")
-
-    jobs = Away()
-    latest = latest_resolver(jobs)
-
-    for _ in range(3):
-        with pytest.raises(errors.DatabaseUnavailable, match="gone"):
-            latest("d")
-    assert jobs.asked == [(LATEST, "d")]
-
-
-def test_a_data_set_without_a_model_is_looked_at_again():
-    class Empty(FakeJobs):
-        def __call__(self, model_id, dataset_id=None):
-            super().__call__(model_id, dataset_id)
-            raise errors.NotFound(None, "none yet")
-
-    jobs = Empty()
-    latest = latest_resolver(jobs)
-
-    for _ in range(2):
-        with pytest.raises(errors.NotFound):
-            latest("d")
-    assert len(jobs.asked) == 2
+        load_model("queued", find, None, PIXELS)

@@ -16,7 +16,7 @@ from app.jobs.attempt import (
     Trained,
     outcome_of,
 )
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 from app.retry import RetryUntilAvailable
 from tests.support.fakes import FaultyJobs
 
@@ -62,7 +62,7 @@ def test_a_refusal_of_the_system_is_told():
 @pytest.fixture
 def jobs(tmp_path):
     made = FaultyJobs(tmp_path / "jobs.db")
-    made.create("m", "train", "data", {})
+    made.create("m", JobKind.TRAIN, "data", {})
     yield made
     made.close()
 

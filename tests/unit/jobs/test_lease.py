@@ -5,7 +5,7 @@ import pytest
 from app import errors
 from app.database.engine import database_now
 from app.jobs.lease import LeaseKeeper
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 from tests.support.fakes import FaultyJobs
 from tests.support.waiting import until
 
@@ -33,7 +33,7 @@ class SlowJobs(FaultyJobs):
 def jobs(tmp_path):
     """A table with a job that runs."""
     made = SlowJobs(tmp_path / "jobs.db")
-    made.create("m", "train", "data", {})
+    made.create("m", JobKind.TRAIN, "data", {})
     made.claim("m", "worker 1", redelivered=False)
     yield made
     made.close()
@@ -81,7 +81,7 @@ def test_a_lease_is_renewed_again_and_again(jobs, keeper):
 
 
 def test_many_leases_are_renewed_in_one_statement(jobs, keeper):
-    jobs.create("n", "train", "data", {})
+    jobs.create("n", JobKind.TRAIN, "data", {})
     jobs.claim("n", "worker 1", redelivered=False)
 
     with keeper.hold("m", 1), keeper.hold("n", 1):
@@ -92,7 +92,7 @@ def test_many_leases_are_renewed_in_one_statement(jobs, keeper):
 
 @pytest.mark.parametrize("error", [None, KeyError])
 def test_a_lease_is_not_renewed_after_its_block(jobs, keeper, error):
-    jobs.create("n", "train", "data", {})
+    jobs.create("n", JobKind.TRAIN, "data", {})
     jobs.claim("n", "worker 1", redelivered=False)
 
     def leave():

@@ -15,10 +15,12 @@ from app.inference.cache import ModelCache
 from app.jobs.attempt import JobAttempts
 from app.jobs.lease import LeaseKeeper
 from app.jobs.store import JobStore
-from app.models.registry import find_model, register_model
-from app.protocol.types import JobStatus
+from app.models.endpoint import EndpointSpec
+from app.models.manifest import OnnxManifest
+from app.models.registry import CachedModelRegistry
+from app.protocol.types import JobKind, JobStatus
 from app.retry import RetryUntilAvailable
-from tests.support import waiting
+from tests.support import graphs, waiting
 from tests.support.fakes import FakeSession, delivery
 from tests.support.rows import ERROR, INPUTS, accept, expire, put, run
 
@@ -122,15 +124,14 @@ class Warren:
         self.channel = FakeSession()
         self.replies = self.channel.published
         self.calls = []
-        for model_id, kind, spec in (
-            ("model", "onnx", {}),
-            ("far", "endpoint", FAR),
-            ("far-idempotent", "endpoint", {**FAR, "idempotent": True}),
+        registry = CachedModelRegistry(store)
+        self.find = registry.get
+        for model_id, spec in (
+            ("model", OnnxManifest.model_validate(graphs.LINEAR)),
+            ("far", EndpointSpec(**FAR)),
+            ("far-idempotent", EndpointSpec(**FAR, idempotent=True)),
         ):
-            assert register_model(store, model_id, kind, spec)
-
-    def find(self, model_id, dataset_id):
-        return find_model(self.store, model_id, dataset_id)
+            assert registry.register(model_id, spec)
 
     @asynccontextmanager
     async def open(self):
@@ -172,7 +173,7 @@ def warren(store):
 
 
 def asked(store, model_id, job_id="m", inputs=INPUTS):
-    assert store.create(job_id, "predict", None, {"model_id": model_id}, inputs=inputs)
+    assert store.create(job_id, JobKind.PREDICT, None, {"model_id": model_id}, inputs=inputs)
 
 
 def in_loop(warren, test):
@@ -253,7 +254,7 @@ def test_a_message_of_no_prediction_goes_to_the_dead_letters(store, warren):
 
 @pytest.mark.parametrize("end", ["answer", "fail", "cancel"])
 def test_a_job_that_has_ended_is_left_alone(store, warren, end):
-    attempt = run(store, kind="predict")
+    attempt = run(store, kind=JobKind.PREDICT)
     match end:
         case "answer":
             assert store.complete_prediction("m", attempt, {"prediction": 1})

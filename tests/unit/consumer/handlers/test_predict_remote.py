@@ -8,11 +8,11 @@ import pytest
 from app import errors
 from app.amqp.message import Disposition
 from app.consumer.handlers.predict_remote import RemotePredictHandler
-from app.jobs.record import Job
-from app.models.endpoint_cache import EndpointCache
+from app.models.endpoint import EndpointSpec
 from app.remote.client import RemoteModelClient
 from app.settings import Settings
 from tests.support.fakes import delivery
+from tests.support.rows import model_record
 
 pytestmark = pytest.mark.anyio
 
@@ -21,8 +21,16 @@ def call(**changes):
     return delivery({"model_id": "m", "input_data": {"a": 1}}, **changes)
 
 
-def find(model_id, dataset_id):
-    raise errors.NotFound(None, "there is none")
+class Registry:
+    """Knows one model at most."""
+
+    def __init__(self, record=None):
+        self.record = record
+
+    async def find(self, model_id, dataset_id):
+        if self.record is None:
+            raise errors.NotFound(None, "there is none")
+        return self.record
 
 
 @pytest.fixture
@@ -32,7 +40,7 @@ def anyio_backend():
 
 @pytest.fixture
 def invoke():
-    return RemotePredictHandler(EndpointCache(find), RemoteModelClient(Settings(_env_file=None)))
+    return RemotePredictHandler(Registry(), RemoteModelClient(Settings(_env_file=None)))
 
 
 async def test_what_nobody_waits_for_is_not_answered(invoke):
@@ -57,10 +65,9 @@ class Mirror:
 
 def mirrored(rows):
     """Return a handler, and a call that asks it."""
-    row = dict.fromkeys(Job.__dataclass_fields__)
-    job = Job(**{**row, "kind": "endpoint", "request": {"url": "http://localhost/"}})
+    record = model_record("m", EndpointSpec(url="http://localhost/"))
     made = delivery({"model_id": "m", "input_data": rows})
-    return RemotePredictHandler(EndpointCache(lambda *_: job), Mirror()), made
+    return RemotePredictHandler(Registry(record), Mirror()), made
 
 
 @pytest.mark.parametrize("size", [1, 100, 101, 10_000])

@@ -11,11 +11,13 @@ from app.database.engine import database_now
 from app.jobs.attempt import WATCH_SECONDS, JobAttempts
 from app.jobs.lease import LeaseKeeper
 from app.jobs.store import SUSPECT_SECONDS
+from app.models.registry import CachedModelRegistry
 from app.observability import logs
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 from app.retry import RetryUntilAvailable
 from app.training.fit_process import FitLimits
-from tests.support.fakes import FakeStorage, FakeTrainer, FaultyJobs, Pauses, delivery
+from tests.support.fakes import FakeDatasets, FakeModels, FakeTrainer, FaultyJobs, Pauses, delivery
+from tests.support.rows import ENDPOINT
 
 TRAINING = {"dataset_id": "data", "features": ["a"], "target": "t", "model_id": "m"}
 NAMELESS = {key: value for key, value in TRAINING.items() if key != "model_id"}
@@ -28,7 +30,8 @@ class Bench:
 
     def __init__(self, path, renew_seconds=1.0):
         self.jobs = FaultyJobs(path)
-        self.storage = FakeStorage()
+        self.datasets = FakeDatasets()
+        self.models = FakeModels()
         self.trainer = FakeTrainer()
         self.stopping = Pauses()
         self.failures = []
@@ -36,12 +39,12 @@ class Bench:
         self.leases = LeaseKeeper(self.jobs, renew_seconds)
         self.leases.start()
         self.train = self.consumer("worker 1", self.stopping)
-        self.jobs.create("m", "train", "data", TRAINING)
+        self.jobs.create("m", JobKind.TRAIN, "data", TRAINING)
 
     def consumer(self, name, stopping, **options):
         retry = RetryUntilAvailable(stopping, lambda: itertools.repeat(0.0))
         attempts = JobAttempts(self.jobs, name, retry, retry_delay=self.retry_delay)
-        parts = (self.jobs, attempts, self.leases, self.storage, self.trainer)
+        parts = (self.jobs, attempts, self.leases, self.datasets, self.models, self.trainer)
         return train.TrainHandler(*parts, FitLimits(100.0, 10**9), retry, **options)
 
     def retry_delay(self, failures):
@@ -126,9 +129,9 @@ def test_a_training_is_received_run_stored_and_told(bench):
     assert row.state is JobStatus.COMPLETED
     assert (row.result_key, row.result_sha256) == ("models/m/1/", "sha256")
     assert (row.worker, row.attempt, row.failures) == ("worker 1", 1, 0)
-    ((attempt, manifest, onnx),) = bench.storage.models
+    ((attempt, manifest, onnx),) = bench.models.stored
     assert (attempt, manifest.model_id, onnx) == (1, "m", b"onnx")
-    assert bench.storage.deleted == []
+    assert bench.models.deleted == []
 
 
 def test_the_row_is_committed_before_the_reply(bench):
@@ -271,7 +274,7 @@ def test_a_message_of_another_training_of_that_id_is_none(bench):
 
 
 def test_a_message_with_the_id_of_a_prediction_does_it_no_harm(bench):
-    bench.jobs.create("p", "predict", None, {"model_id": "m"}, inputs="{}")
+    bench.jobs.create("p", JobKind.PREDICT, None, {"model_id": "m"}, inputs="{}")
 
     message = bench.handle({**TRAINING, "model_id": "p"})
 
@@ -279,6 +282,16 @@ def test_a_message_with_the_id_of_a_prediction_does_it_no_harm(bench):
     assert message.disposition is Disposition.ACK
     assert bench.jobs.get("p").state is JobStatus.QUEUED
     assert bench.jobs.get("p").failures == 0
+
+
+def test_a_message_with_the_id_of_a_registered_model_becomes_no_job(bench):
+    assert CachedModelRegistry(bench.jobs).register("far", ENDPOINT)
+
+    message = bench.handle({**TRAINING, "model_id": "far"})
+
+    assert last(message)["error"]["detail"] == "model_id: far is taken"
+    assert message.disposition is Disposition.ACK
+    assert bench.jobs.get("far") is None
     assert bench.trainer.requests == []
 
 
@@ -316,10 +329,10 @@ def test_a_bug_ends_the_job_as_soon_as_the_database_is_back(bench):
 # Errors that may not come again.
 
 FAILURES = {
-    "the data set cannot be fetched": ("storage", "get_dataset", errors.StorageUnavailable),
-    "the model cannot be stored": ("storage", "put_model", errors.StorageUnavailable),
+    "the data set cannot be fetched": ("datasets", "download", errors.StorageUnavailable),
+    "the model cannot be stored": ("models", "put_trained", errors.StorageUnavailable),
     "the child is killed": ("trainer", "fit", errors.ChildKilled),
-    "the disk is full": ("storage", "get_dataset", lambda _: OSError(28, "No space left")),
+    "the disk is full": ("datasets", "download", lambda _: OSError(28, "No space left")),
 }
 
 
@@ -380,11 +393,11 @@ def test_the_next_attempt_may_succeed_and_sweeps_what_the_others_left(bench, fai
     assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
     assert (bench.row.state, bench.row.attempt, bench.row.error) == (JobStatus.COMPLETED, 3, None)
     assert bench.row.result_key == "models/m/3/"
-    assert bench.storage.deleted == [("m", 1), ("m", 2)]
+    assert bench.models.deleted == [("m", 1), ("m", 2)]
 
 
 def test_a_fitted_model_waits_a_while_for_storage(bench):
-    bench.storage.before["put_model"] = [errors.StorageUnavailable() for _ in range(3)]
+    bench.models.before["put_trained"] = [errors.StorageUnavailable() for _ in range(3)]
 
     message = bench.handle()
 
@@ -399,7 +412,7 @@ def test_a_sweep_that_fails_does_no_harm(bench, error):
     bench.run_elsewhere()
     bench.take_over()
     bench.jobs.release("m", 2)
-    bench.storage.before["delete_model"] = [error(), error()]
+    bench.models.before["delete_attempt"] = [error(), error()]
 
     message = bench.handle()
 
@@ -446,7 +459,7 @@ def test_a_message_that_comes_again_when_the_lease_is_not_renewed_takes_the_job_
 
     assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
     assert (bench.row.worker, bench.row.attempt, bench.row.failures) == ("worker 1", 2, 1)
-    assert bench.storage.deleted == [("m", 1)]
+    assert bench.models.deleted == [("m", 1)]
     assert logged("taken over") == ["taken over from worker 2"]
     assert logged("duplicate dropped") == []
 
@@ -599,15 +612,15 @@ def test_what_a_late_attempt_has_stored_is_swept(bench, logged):
 
     bench.handle()
 
-    assert [attempt for attempt, *_ in bench.storage.models] == [1]
-    assert bench.storage.deleted == [("m", 1)]
+    assert [attempt for attempt, *_ in bench.models.stored] == [1]
+    assert bench.models.deleted == [("m", 1)]
     assert len(logged("fenced")) == 1
 
 
 @pytest.mark.parametrize("error", [errors.StorageUnavailable, errors.NotFound])
 def test_a_late_attempt_that_cannot_sweep_does_no_harm(bench, error):
     bench.trainer.meanwhile = lambda on_beat: bench.take_over()
-    bench.storage.before["delete_model"] = [error()]
+    bench.models.before["delete_attempt"] = [error()]
 
     message = bench.handle()
 
@@ -626,7 +639,7 @@ def test_a_late_attempt_tells_the_end_that_another_has_come_to(bench):
     assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
     assert last(message)["metrics"] == {"rmse": 2.0}
     assert bench.row.result_key == "models/m/9/"
-    assert bench.storage.deleted == [("m", 1)]
+    assert bench.models.deleted == [("m", 1)]
 
 
 def until_it_raises(on_beat):
@@ -647,7 +660,7 @@ def test_a_fit_ends_when_its_job_is_cancelled(renewing, logged):
     assert statuses(message) == ["TASK_RECEIVED", "TASK_CANCELLED"]
     assert message.disposition is Disposition.ACK
     assert renewing.row.state is JobStatus.CANCELLED
-    assert renewing.storage.models == []
+    assert renewing.models.stored == []
     assert len(logged("cancelled")) == 1
     assert logged("fenced") == []
 
@@ -674,7 +687,7 @@ def test_a_download_ends_when_its_job_is_cancelled(renewing):
         renewing.jobs.cancel("m")
         until_it_raises(on_bytes)
 
-    renewing.storage.get_dataset = download
+    renewing.datasets.download = download
 
     message = renewing.handle()
 
@@ -682,15 +695,15 @@ def test_a_download_ends_when_its_job_is_cancelled(renewing):
 
 
 def test_a_job_that_is_cancelled_while_its_model_is_stored_stays_cancelled(bench):
-    put = bench.storage.put_model
-    bench.storage.put_model = lambda *asked: (put(*asked), bench.jobs.cancel("m"))[0]
+    put = bench.models.put_trained
+    bench.models.put_trained = lambda *asked: (put(*asked), bench.jobs.cancel("m"))[0]
 
     message = bench.handle()
 
     assert statuses(message) == ["TASK_RECEIVED", "TASK_CANCELLED"]
     assert bench.row.state is JobStatus.CANCELLED
     assert bench.row.result_key is None
-    assert bench.storage.deleted == [("m", 1)]
+    assert bench.models.deleted == [("m", 1)]
 
 
 # A database that is away, and a consumer that stops: what a fit ends with, and where that leads.
@@ -746,7 +759,7 @@ def test_a_database_that_is_away_is_waited_for(bench, away, step):
     assert len(bench.trainer.requests) == 1
     assert bench.row.result_key in (None, f"models/m/{bench.row.attempt}/")
     published = ("m", bench.row.attempt)
-    assert bench.row.result_key is None or published not in bench.storage.deleted
+    assert bench.row.result_key is None or published not in bench.models.deleted
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -768,7 +781,7 @@ def test_a_consumer_that_stops_does_not_wait_for_the_database_and_loses_nothing(
     assert last(again)["status"] == bench.row.state
     assert bench.row.failures <= 1
     assert bench.row.result_key in (None, f"models/m/{bench.row.attempt}/")
-    assert ("m", bench.row.attempt) not in bench.storage.deleted
+    assert ("m", bench.row.attempt) not in bench.models.deleted
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -794,8 +807,8 @@ def test_a_consumer_that_stops_does_not_wait_for_a_row(bench):
 
 def test_a_consumer_that_stops_does_not_wait_for_storage(bench):
     bench.stopping.set()
-    bench.storage.get_dataset = lambda *asked: None
-    bench.storage.before["put_model"] = [errors.StorageUnavailable()]
+    bench.datasets.download = lambda *asked: None
+    bench.models.before["put_trained"] = [errors.StorageUnavailable()]
 
     message = bench.handle()
 
@@ -821,7 +834,7 @@ def test_a_consumer_that_stops_ends_a_download_and_hands_its_job_back(bench):
         on_bytes(1)
         pytest.fail("went on")
 
-    bench.storage.get_dataset = download
+    bench.datasets.download = download
 
     message = bench.handle()
 

@@ -43,7 +43,10 @@ def test_every_kind_of_route_is_behind_the_body_limit(
         predictions=None,  # type: ignore[arg-type]
         in_flight=AdmissionControl(1, 10 * LIMIT),
         jobs=None,  # type: ignore[arg-type]
-        storage=None,  # type: ignore[arg-type]
+        models=None,  # type: ignore[arg-type]
+        s3=None,  # type: ignore[arg-type]
+        datasets=None,  # type: ignore[arg-type]
+        model_files=None,  # type: ignore[arg-type]
         uploads=None,  # type: ignore[arg-type]
     )
 

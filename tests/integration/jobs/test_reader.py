@@ -1,15 +1,10 @@
-import pytest
 import sqlalchemy as sa
 
-from app import errors
 from app.jobs.store import JobStore
-from app.models.registry import find_model, newest_models, register_model
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 from tests.support.rows import (
     ANSWER,
     ASKED,
-    ERROR,
-    REQUEST,
     RESULT,
     SYNC,
     accept,
@@ -43,8 +38,8 @@ def test_the_newest_may_be_of_one_state(store):
 
 
 def test_a_list_has_no_answers(store):
-    run(store, kind="predict")
-    accept(store, "both", kind="predict", sync=SYNC)
+    run(store, kind=JobKind.PREDICT)
+    accept(store, "both", kind=JobKind.PREDICT, sync=SYNC)
     store.complete_prediction("both", store.claim("both", "worker", redelivered=False), ANSWER)
 
     found = {job.id: job for job in store.newest(10)}
@@ -76,21 +71,6 @@ def test_a_version_tells_of_a_change_and_of_the_end(store):
     store.complete_training("m", attempt, *RESULT)
     after, ended = store.version("m")
     assert (after, ended) == (before + 1, True)
-
-
-def test_models_are_listed_without_what_they_were_registered_with(store):
-    register_model(store, "far", "endpoint", {"kind": "endpoint", "sample": {"a": "x" * 1000}})
-    wait_for_the_clock(store)
-    accept(store, "asked", kind="predict")
-    store.complete_training("m", run(store), *RESULT)
-
-    found = newest_models(store, 10)
-
-    assert [(job.id, job.kind, job.request) for job in found] == [
-        ("m", "train", REQUEST),
-        ("far", "endpoint", {}),
-    ]
-    assert find_model(store, "far").request["kind"] == "endpoint"
 
 
 def test_a_job_is_found_by_its_key(store):
@@ -131,73 +111,3 @@ def test_only_who_waits_is_counted(store):
     store.cancel("cancelled")
 
     assert positions(store, "waiting", "last") == [1, 2]
-
-
-def test_a_completed_job_is_a_model(store):
-    store.complete_training("m", run(store), *RESULT)
-
-    assert find_model(store, "m").result_key == "models/m/1/"
-
-
-def test_a_model_that_nobody_trains_is_not_found(store):
-    with pytest.raises(errors.NotFound, match="there is no model m") as caught:
-        find_model(store, "m")
-
-    assert caught.value.extra["field"] == "model_id"
-
-
-NOT_READY = {
-    JobStatus.QUEUED: lambda store: accept(store),
-    JobStatus.RUNNING: lambda store: run(store),
-    JobStatus.ERROR: lambda store: store.fail("m", run(store), ERROR),
-    JobStatus.CANCELLED: lambda store: store.cancel(accept(store)),
-}
-
-
-@pytest.mark.parametrize("state", NOT_READY)
-def test_a_job_without_a_result_is_a_model_that_is_not_ready(store, state):
-    NOT_READY[state](store)
-
-    with pytest.raises(errors.NotReady) as caught:
-        find_model(store, "m")
-
-    assert caught.value.extra["state"] == state
-    assert str(state) in caught.value.detail
-    assert ("no column a" in caught.value.detail) == (state is JobStatus.ERROR)
-
-
-def complete(store, job_id, dataset_id):
-    assert store.complete_training(job_id, run(store, job_id, dataset_id), *RESULT)
-
-
-def test_the_latest_model_is_the_one_that_finished_last(store):
-    first, second = run(store, "first", "d"), run(store, "second", "e")
-    assert store.complete_training("second", second, *RESULT)
-    wait_for_the_clock(store)
-    assert store.complete_training("first", first, *RESULT)
-
-    assert find_model(store, "latest").id == "first"
-    assert find_model(store, "latest", "e").id == "second"
-    assert find_model(store, "latest", "d").id == "first"
-
-
-def test_what_runs_failed_or_was_cancelled_is_never_the_latest(store):
-    complete(store, "done", "d")
-    run(store, "running", "d")
-    store.fail("failed", run(store, "failed", "d"), ERROR)
-    run(store, "cancelled", "d")
-    store.cancel("cancelled")
-
-    assert find_model(store, "latest").id == "done"
-
-
-def test_there_may_be_no_latest(store):
-    complete(store, "done", "d")
-
-    with pytest.raises(errors.NotFound, match="latest on data set e"):
-        find_model(store, "latest", "e")
-
-
-def test_the_first_latest_is_not_found(store):
-    with pytest.raises(errors.NotFound, match="no model latest"):
-        find_model(store, "latest")

@@ -1,0 +1,74 @@
+"""Reads of the job table: single jobs, lists, and places in the queue."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.database.engine import connect, create_engine
+from app.database.tables import jobs_table
+from app.jobs.record import JOB_COLUMNS, Job, job_columns_without, read_jobs
+from app.protocol.types import JobStatus
+
+IS_QUEUED = jobs_table.c.state == JobStatus.QUEUED
+
+
+class JobReader:
+    """Reads the job table, on SQLite or PostgreSQL.
+
+    Methods raise `errors.DatabaseUnavailable`.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Create an engine without connecting; `url` is one of SQLAlchemy's."""
+        self.engine = create_engine(url)
+
+    def get(self, job_id: str) -> Job | None:
+        """Return a job."""
+        return self._one(sa.select(*JOB_COLUMNS).where(jobs_table.c.id == job_id))
+
+    def of_key(self, idempotency_key: str) -> Job | None:
+        """Return the job that was accepted under a key."""
+        return self._one(
+            sa.select(*JOB_COLUMNS).where(jobs_table.c.idempotency_key == idempotency_key)
+        )
+
+    def version(self, job_id: str) -> tuple[int, bool] | None:
+        """Return a job's version and whether it has ended; this is cheap enough to poll."""
+        query = sa.select(jobs_table.c.version, jobs_table.c.ended_at).where(
+            jobs_table.c.id == job_id
+        )
+        with connect(self.engine) as connection:
+            row = connection.execute(query).first()
+            return row and (row.version, row.ended_at is not None)
+
+    def inputs(self, job_id: str) -> str | None:
+        """Return the JSON inputs of a prediction job; None when the job has ended."""
+        query = sa.select(jobs_table.c.inputs).where(jobs_table.c.id == job_id)
+        with connect(self.engine) as connection:
+            text: str | None = connection.scalar(query)
+            return text
+
+    def position(self, job: Job) -> int:
+        """Return the place of a queued job in its queue: 1 is the next."""
+        before = sa.tuple_(jobs_table.c.created_at, jobs_table.c.id) < (job.created_at, job.id)
+        ahead = [IS_QUEUED, jobs_table.c.kind == job.kind, before]
+        query = sa.select(sa.func.count()).select_from(jobs_table).where(*ahead)
+        with connect(self.engine) as connection:
+            return 1 + (connection.scalar(query) or 0)
+
+    def newest(self, limit: int, state: JobStatus | None = None) -> list[Job]:
+        """Return the newest jobs, of one state or of all, without the answers: they may be long."""
+        query = sa.select(*job_columns_without("result", "sync"))
+        query = query.order_by(jobs_table.c.created_at.desc(), jobs_table.c.id.desc()).limit(limit)
+        return read_jobs(self.engine, query.where(jobs_table.c.state == state) if state else query)
+
+    def check(self) -> None:
+        """Raise unless the table can be read."""
+        read_jobs(self.engine, sa.select(*JOB_COLUMNS).limit(1))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.engine.dispose()
+
+    def _one(self, query: sa.Select[Any]) -> Job | None:
+        return next(iter(read_jobs(self.engine, query)), None)

@@ -1,0 +1,123 @@
+"""Reads and writes of the table of models."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from app.database.engine import connect, database_now, insert_unless, transaction
+from app.database.tables import jobs_table, models_table
+from app.jobs.record import Job
+from app.models.endpoint import EndpointSpec
+from app.models.manifest import OnnxManifest
+from app.models.record import SPECS, ModelRecord, ModelSummary, StoredFile
+from app.protocol.types import ModelKind
+
+_IS_TRAINED = models_table.c.trained_at.is_not(None)
+
+
+def insert_model(
+    engine: sa.Engine, model_id: str, spec: OnnxManifest | EndpointSpec, file: StoredFile | None
+) -> bool:
+    """Write a model that was not trained here; False when a model or a job has its id."""
+    row = {
+        "model_id": model_id,
+        "kind": ModelKind(spec.kind),
+        "spec": spec.model_dump(mode="json"),
+        "file_key": file and file.key,
+        "file_sha256": file and file.sha256,
+        "created_at": database_now(),
+    }
+    insert = insert_unless(models_table, row, sa.exists().where(jobs_table.c.id == model_id))
+    try:
+        with transaction(engine, lock=model_id) as connection:
+            return connection.scalar(insert) is not None
+    except IntegrityError:
+        return False
+
+
+def read_model(engine: sa.Engine, model_id: str) -> ModelRecord | None:
+    """Return a model."""
+    return _read_first(engine, sa.select(models_table).where(models_table.c.model_id == model_id))
+
+
+def read_latest(engine: sa.Engine, dataset_id: str | None) -> ModelRecord | None:
+    """Return the model whose training finished last, on one data set or on any."""
+    query = sa.select(models_table).where(_IS_TRAINED)
+    if dataset_id:
+        query = query.where(models_table.c.dataset_id == dataset_id)
+    newest_first = query.order_by(models_table.c.trained_at.desc(), models_table.c.model_id)
+    return _read_first(engine, newest_first.limit(1))
+
+
+def read_newest(engine: sa.Engine, limit: int) -> list[ModelSummary]:
+    """Return the newest models without their specs, which may be large."""
+    columns = models_table.c
+    estimator = sa.case((_IS_TRAINED, columns.spec["estimator"].as_string()))
+    query = (
+        sa.select(
+            columns.model_id,
+            columns.kind,
+            columns.dataset_id,
+            estimator.label("estimator"),
+            columns.metrics,
+            columns.created_at,
+            columns.trained_at,
+        )
+        .order_by(columns.created_at.desc(), columns.model_id.desc())
+        .limit(limit)
+    )
+    with connect(engine) as connection:
+        return [
+            ModelSummary(
+                model_id=row.model_id,
+                kind=ModelKind(row.kind),
+                dataset_id=row.dataset_id,
+                estimator=row.estimator,
+                metrics=row.metrics,
+                created_at=_in_utc(row.created_at),
+                trained_at=row.trained_at and _in_utc(row.trained_at),
+            )
+            for row in connection.execute(query)
+        ]
+
+
+def model_of_training(job: Job) -> ModelRecord:
+    """Return the model of a completed training by its job row.
+
+    A consumer of before there was a table of models wrote no other row.
+    """
+    return ModelRecord(
+        model_id=job.id,
+        kind=ModelKind.TRAINED,
+        spec=SPECS[ModelKind.TRAINED].model_validate(job.request),
+        file=StoredFile(str(job.result_key), str(job.result_sha256)),
+        dataset_id=job.dataset_id,
+        metrics=job.metrics,
+        created_at=job.created_at,
+        trained_at=job.ended_at,
+    )
+
+
+def _read_first(engine: sa.Engine, query: sa.Select[Any]) -> ModelRecord | None:
+    with connect(engine) as connection:
+        row = connection.execute(query).first()
+    if row is None:
+        return None
+    kind = ModelKind(row.kind)
+    return ModelRecord(
+        model_id=row.model_id,
+        kind=kind,
+        spec=SPECS[kind].model_validate(row.spec),
+        file=row.file_key and StoredFile(row.file_key, row.file_sha256),
+        dataset_id=row.dataset_id,
+        metrics=row.metrics,
+        created_at=_in_utc(row.created_at),
+        trained_at=row.trained_at and _in_utc(row.trained_at),
+    )
+
+
+def _in_utc(time: datetime) -> datetime:
+    """Return a time of the database with its zone, which SQLite does not keep."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,88 @@
+"""A model record: what is known of a model, whoever made it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from app import errors
+from app.amqp.topology import INVOKE_QUEUE, PREDICT_QUEUE
+from app.models.endpoint import EndpointSpec
+from app.models.manifest import OnnxManifest
+from app.protocol.types import ModelKind
+
+
+class TrainedSpec(BaseModel):
+    """What readers need of the request that a trained model answers; the manifest has the rest."""
+
+    model_config = ConfigDict(frozen=True)
+
+    estimator: str | None = None
+
+
+class StoredFile(NamedTuple):
+    """A model's folder in S3, and the sha256 of the ONNX file in it."""
+
+    key: str
+    sha256: str
+
+
+Spec = TrainedSpec | OnnxManifest | EndpointSpec
+SPECS: dict[ModelKind, type[Spec]] = {
+    ModelKind.TRAINED: TrainedSpec,
+    ModelKind.ONNX: OnnxManifest,
+    ModelKind.ENDPOINT: EndpointSpec,
+}
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A model in short; `estimator`, `metrics` and `trained_at` are those of a trained one.
+
+    `created_at` is when its training was accepted, or when it was registered.
+    """
+
+    model_id: str
+    kind: ModelKind
+    dataset_id: str | None
+    estimator: str | None
+    metrics: dict[str, float] | None
+    created_at: datetime
+    trained_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A model that can answer. Its fields never change; `file` is None of an endpoint."""
+
+    model_id: str
+    kind: ModelKind
+    spec: Spec
+    file: StoredFile | None
+    dataset_id: str | None
+    metrics: dict[str, float] | None
+    created_at: datetime
+    trained_at: datetime | None
+
+    def require_endpoint(self) -> EndpointSpec:
+        """Return where a remote model is. Raises `errors.WrongQueue` for a model with a file."""
+        if not isinstance(self.spec, EndpointSpec):
+            raise errors.WrongQueue(
+                "model_id",
+                f"model {self.model_id} answers by {PREDICT_QUEUE}",
+                queue=PREDICT_QUEUE,
+            )
+        return self.spec
+
+    def require_file(self) -> StoredFile:
+        """Return the file of a model. Raises `errors.WrongQueue` for an endpoint."""
+        if isinstance(self.spec, EndpointSpec):
+            raise errors.WrongQueue(
+                "model_id",
+                f"model {self.model_id} answers by {INVOKE_QUEUE}",
+                queue=INVOKE_QUEUE,
+                seconds=self.spec.seconds,
+            )
+        assert self.file is not None
+        return self.file

@@ -1,0 +1,79 @@
+"""Data sets in S3: CSV files."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO
+
+from app import errors
+from app.storage.client import SEQUENTIAL_TRANSFER, S3Client, map_s3_errors
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set in the bucket; `size` in bytes."""
+
+    id: str
+    size: int
+    modified: datetime
+
+
+class DatasetStore:
+    """The data sets below a prefix. Methods raise `errors.StorageUnavailable`."""
+
+    def __init__(self, client: S3Client, prefix: str) -> None:
+        """Keep the data sets below `prefix`, which ends with a slash or is empty."""
+        self._client = client
+        self._prefix = prefix
+
+    def put(self, dataset_id: str, body: IO[bytes]) -> None:
+        """Upload a CSV as it is read. An error while reading stores nothing."""
+        with map_s3_errors(f"data set {dataset_id}"):
+            self._client.boto.upload_fileobj(
+                body, self._client.bucket, self._key(dataset_id), Config=SEQUENTIAL_TRANSFER
+            )
+
+    def exists(self, dataset_id: str) -> bool:
+        """Return whether the data set is stored."""
+        try:
+            with map_s3_errors(f"data set {dataset_id}"):
+                self._client.boto.head_object(Bucket=self._client.bucket, Key=self._key(dataset_id))
+        except errors.NotFound:
+            return False
+        return True
+
+    def download(
+        self, dataset_id: str, path: str, on_bytes: Callable[[int], None] | None = None
+    ) -> None:
+        """Download a CSV into a file; call `on_bytes` with the size of each part.
+
+        Raises `errors.NotFound`, and whatever `on_bytes` raises.
+        """
+        with map_s3_errors(f"data set {dataset_id}"):
+            self._client.boto.download_file(
+                self._client.bucket,
+                self._key(dataset_id),
+                path,
+                Config=SEQUENTIAL_TRANSFER,
+                Callback=on_bytes,
+            )
+
+    def list(self) -> Sequence[Dataset]:
+        """List every data set by name."""
+        with map_s3_errors("the data sets"):
+            pages = self._client.boto.get_paginator("list_objects_v2").paginate(
+                Bucket=self._client.bucket, Prefix=self._prefix
+            )
+            return [
+                Dataset(
+                    entry["Key"].removeprefix(self._prefix).removesuffix(".csv"),
+                    entry["Size"],
+                    entry["LastModified"],
+                )
+                for page in pages
+                for entry in page.get("Contents", ())
+                if entry["Key"].endswith(".csv")
+            ]
+
+    def _key(self, dataset_id: str) -> str:
+        return f"{self._prefix}{dataset_id}.csv"

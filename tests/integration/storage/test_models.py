@@ -1,0 +1,113 @@
+import random
+
+import pytest
+
+from app import errors
+from tests.support import frames
+from tests.support.files import MIB, keys, put_trained, put_uploaded
+
+
+def test_a_model_comes_back_as_it_was(models):
+    onnx = random.Random(7).randbytes(9 * MIB)
+
+    file = put_trained(models, onnx=onnx)
+
+    assert models.get(file) == onnx
+    assert models.get_manifest(file.key) == frames.manifest(model_id="m")
+
+
+def test_a_model_lies_in_the_folder_of_its_attempt(models, s3, bucket, settings):
+    key, _ = put_trained(models, attempt=3)
+
+    assert key == f"{settings.s3_model_path_name}m/3/"
+    assert keys(s3, bucket) == [f"{key}metadata.json", f"{key}model.onnx"]
+
+
+def test_an_attempt_overwrites_no_other(models):
+    first, second = put_trained(models, 1, b"first"), put_trained(models, 2, b"second")
+
+    assert models.get(first) == b"first"
+    assert models.get(second) == b"second"
+
+
+def test_a_file_lies_in_a_folder_that_is_named_by_what_is_in_it(models, s3, bucket):
+    onnx = random.Random(7).randbytes(9 * MIB)
+
+    file = put_uploaded(models, onnx)
+
+    assert models.get(file) == onnx
+    assert keys(s3, bucket) == [f"{file.key}metadata.json", f"{file.key}model.onnx"]
+    assert file.key.startswith("models/m/")
+    assert put_uploaded(models, onnx) == file
+    others = [put_uploaded(models, b"other"), put_uploaded(models, onnx, sample={"a": 1, "b": 2})]
+    assert len({file.key, *(other.key for other in others)}) == 3
+    models.delete(others[0].key)
+    assert models.get(file) == onnx
+    with pytest.raises(errors.NotFound):
+        models.get(others[0])
+
+
+def test_a_model_that_was_changed_is_corrupt(models, s3, bucket):
+    file = put_trained(models)
+    s3.put_object(Bucket=bucket, Key=f"{file.key}model.onnx", Body=b"onnX")
+
+    with pytest.raises(errors.Corrupt, match=r"model\.onnx is not the file"):
+        models.get(file)
+
+
+def test_a_model_that_was_deleted_is_not_found(models, s3, bucket):
+    file = put_trained(models)
+    for name in ("model.onnx", "metadata.json"):
+        s3.delete_object(Bucket=bucket, Key=file.key + name)
+
+    with pytest.raises(errors.NotFound):
+        models.get(file)
+    with pytest.raises(errors.NotFound):
+        models.get_manifest(file.key)
+
+
+def test_what_an_attempt_has_stored_is_removed_and_that_of_the_others_is_not(models, s3, bucket):
+    first, tenth = put_trained(models, 1, b"first"), put_trained(models, 10, b"tenth")
+    put_trained(models, 2)
+
+    models.delete_attempt("m", 2)
+
+    assert models.get(first) == b"first"
+    assert models.get(tenth) == b"tenth"
+    assert len(keys(s3, bucket)) == 4
+
+    models.delete_attempt("m", 1)
+
+    assert models.get(tenth) == b"tenth"
+    assert len(keys(s3, bucket)) == 2
+
+
+def test_nothing_is_removed_where_nothing_is(models, s3, bucket):
+    models.delete_attempt("m", 1)
+    put_trained(models)
+
+    models.delete_attempt("m", 2)
+    models.delete_attempt("n", 1)
+    assert len(keys(s3, bucket)) == 2
+
+    models.delete_attempt("m", 1)
+    models.delete_attempt("m", 1)
+    assert keys(s3, bucket) == []
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "metadata.json"])
+def test_what_an_attempt_has_stored_by_half_is_removed(models, s3, bucket, name):
+    file = put_trained(models)
+    s3.delete_object(Bucket=bucket, Key=file.key + name)
+
+    models.delete_attempt("m", 1)
+
+    assert keys(s3, bucket) == []
+
+
+def test_a_manifest_that_was_broken_is_corrupt(models, s3, bucket):
+    file = put_trained(models)
+    s3.put_object(Bucket=bucket, Key=f"{file.key}metadata.json", Body=b"{")
+
+    with pytest.raises(errors.Corrupt):
+        models.get_manifest(file.key)
