@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # How long an example takes says more about the machine than about us.
 hypothesis.settings.register_profile("warren", deadline=None)
 hypothesis.settings.load_profile("warren")
+
+
+def pytest_configure() -> None:
+    """End on SIGTERM as on Ctrl-C, so that the fixtures end their servers."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
