@@ -124,7 +124,7 @@ class ChannelSession:
             self.channel.basic_cancel(tag)
 
     def process_events(self, seconds: float) -> None:
-        """Wait up to `seconds` for events of the connection, and handle them. Raises pika's errors."""
+        """Wait up to `seconds` for connection events, and handle them. Raises pika's errors."""
         self.connection.process_data_events(time_limit=seconds)
 
     def flush(self) -> None:

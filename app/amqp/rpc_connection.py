@@ -87,7 +87,7 @@ class RpcConnection:
         return confirm
 
     async def count_consumers(self, queue: str) -> int:
-        """Return how many consumers a queue has. Raises `errors.Unroutable` if there is none such."""
+        """Return how many consumers a queue has. Raises `errors.Unroutable` if it is missing."""
         # A passive declare of a missing queue closes its channel, so it uses a separate one.
         channel = await open_channel(self.connection, self.lost)
         closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()

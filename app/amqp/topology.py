@@ -33,8 +33,8 @@ RETRY_QUEUES = {
     "queue.model.retry.3": 60.0,
 }
 
-# The queues in which the message of a job may wait, by the job's kind. A prediction job waits in its
-# row for its next attempt.
+# The queues in which the message of a job may wait, by the job's kind. A prediction job waits for
+# its next attempt in its row.
 QUEUES_BY_JOB_KIND = {
     JobKind.TRAIN: (TRAIN_QUEUE, *RETRY_QUEUES),
     JobKind.PREDICT: (PREDICT_ASYNC_QUEUE,),
