@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from app import errors
 
-LARGE_BYTES = 100_000  # parsing or encoding so many takes a millisecond or more
+LARGE_BYTES = 100_000  # parsing or encoding this many takes a millisecond or more
 THREAD_TIMEOUT_SECONDS = 15.0
 
 P = ParamSpec("P")
@@ -24,7 +24,7 @@ async def run_in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     """Run a call that blocks (S3, the database) in a thread, and return its result.
 
     Raises what the call does, or `errors.Unavailable` after `THREAD_TIMEOUT_SECONDS`. The thread
-    goes on then, and its result is dropped.
+    continues then, and its result is discarded.
     """
     try:
         async with asyncio.timeout(THREAD_TIMEOUT_SECONDS):
@@ -52,8 +52,9 @@ async def offload_if_large(size: int, call: Callable[[], T]) -> T:
 class ConcurrencyLimiter:
     """Limits how many callers hold a slot at a time. It belongs to one event loop.
 
-    As many ordinary callers as there are slots may wait for one. Patient callers wait without
-    limit, but are served after the ordinary ones; within each kind, the first come first.
+    As many ordinary callers as there are slots may wait for one. Any number of patient callers may
+    wait, but they get a slot after the ordinary ones. Within each kind, callers are served in the
+    order of their arrival.
     """
 
     def __init__(self, limit: int) -> None:
@@ -78,7 +79,7 @@ class ConcurrencyLimiter:
             self._release()
 
     def close(self) -> None:
-        """Give out no more slots: raise `errors.ShuttingDown` in all who wait or come later."""
+        """Grant no more slots; raise `errors.ShuttingDown` in waiting and later callers."""
         self._closed = True
         for queue in (self._callers, self._patient):
             for waiter in queue:

@@ -15,7 +15,7 @@ class WarrenError(Exception):
     type: ClassVar[str] = "internal"
 
     def __init__(self, detail: str | None = None, /, **extra: Any) -> None:
-        """`extra` holds what a program may want to read: the field, the state, what is allowed."""
+        """Create the error; `extra` has values for programs: the field, the state, the limits."""
         self.detail = detail or self.__doc__ or ""
         self.extra = extra
         super().__init__(self.detail)
@@ -53,25 +53,25 @@ class FieldError(WarrenError):
 
 
 class Invalid(FieldError):
-    """The request is wrong, and will be wrong again."""
+    """The request is invalid; repeating it does not help."""
 
     type = "invalid"
 
 
 class Malformed(Invalid):
-    """The body is not JSON as RFC 8259 and this service understand it."""
+    """The body is not valid JSON (RFC 8259)."""
 
     type = "malformed"
 
 
 class BadData(Invalid):
-    """The data set cannot be learnt from as asked."""
+    """The data set does not fit the training request."""
 
     type = "bad_data"
 
 
 class WrongQueue(Invalid):
-    """The model answers by another queue: `queue` is its name, `seconds` how long it may take."""
+    """Another queue serves the model: `queue` is its name, `seconds` the model's time limit."""
 
     type = "elsewhere"
 
@@ -83,49 +83,49 @@ class NotFound(FieldError):
 
 
 class NotReady(FieldError):
-    """The model exists and cannot answer: it is still in training, or its training failed."""
+    """The model exists but cannot answer: it is still in training, or its training failed."""
 
     type = "not_ready"
 
 
 class TooLarge(FieldError):
-    """The body is over the limit."""
+    """The body exceeds the limit."""
 
     type = "too_large"
 
 
 class FitFailed(WarrenError):
-    """scikit-learn or the export to ONNX cannot do what was asked."""
+    """scikit-learn or the export to ONNX cannot carry out the request."""
 
     type = "fit_failed"
 
 
 class FitOutOfMemory(WarrenError):
-    """The fit needed more memory than it may have."""
+    """The fit needed more memory than allowed."""
 
     type = "out_of_memory"
 
 
 class FitTimeout(WarrenError):
-    """The fit took longer than it may."""
+    """The fit took longer than allowed."""
 
     type = "out_of_time"
 
 
 class Fenced(WarrenError):
-    """The attempt has the job no longer: it was cancelled, or another attempt has begun."""
+    """The attempt no longer has the job: it was cancelled, or another attempt has begun."""
 
     type = "fenced"
 
 
 class JobEnded(WarrenError):
-    """The job has ended, so that nothing can change any more."""
+    """The job has ended and cannot change any more."""
 
     type = "ended"
 
 
 class Conflict(FieldError):
-    """What is there stands against what is asked."""
+    """The request conflicts with something that exists."""
 
     type = "conflict"
 
@@ -137,13 +137,13 @@ class ShuttingDown(WarrenError):
 
 
 class Corrupt(WarrenError):
-    """The stored model is not the one that was published."""
+    """The stored model differs from the published one."""
 
     type = "corrupt"
 
 
 class Unavailable(WarrenError):
-    """A part that Warren needs failed it; the same request may succeed later."""
+    """A dependency is unavailable; the same request may succeed later."""
 
     type = "unavailable"
 
@@ -155,13 +155,13 @@ class ChildKilled(Unavailable):
 
 
 class ConsumerLost(Unavailable):
-    """The consumer that ran the job was not heard of any more."""
+    """The consumer that ran the job stopped renewing its lease."""
 
     type = "consumer_lost"
 
 
 class Overloaded(Unavailable):
-    """More is asked at a time than can be answered; ask again in a moment."""
+    """Too many requests arrive at a time; ask again in a moment."""
 
     type = "overloaded"
 
@@ -187,20 +187,20 @@ class StorageUnavailable(Unavailable):
 class EndpointUnavailable(Unavailable):
     """A remote model cannot be reached, or is too busy.
 
-    It has not begun to work on this, unless `may_have_begun` is set.
+    It has not begun to work on the request, unless `may_have_begun` is set.
     """
 
     type = "endpoint_unavailable"
 
 
 class EndpointFailed(WarrenError):
-    """A remote model gave no usable answer; it may have done its work all the same."""
+    """A remote model gave no usable answer, but it may have carried out the call."""
 
     type = "endpoint_failed"
 
 
 class EndpointLost(EndpointFailed):
-    """The connection to a remote model ended before its answer did."""
+    """The connection to a remote model ended before the answer was complete."""
 
     type = "endpoint_lost"
 

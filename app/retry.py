@@ -9,7 +9,11 @@ from typing import TypeVar
 
 from app import errors
 
+log = logging.getLogger(__name__)
+
 STEADY_SECONDS = 5.0  # a connection that was lost sooner may soon be lost again
+
+T = TypeVar("T")
 
 
 def backoff_delays() -> Iterator[float]:
@@ -24,7 +28,7 @@ def backoff_delays() -> Iterator[float]:
 
 
 class ReconnectBackoff:
-    """The delays between connections; they start again at the shortest after a steady one."""
+    """The delays between connections. They start at the shortest again after a steady one."""
 
     def __init__(
         self,
@@ -32,7 +36,7 @@ class ReconnectBackoff:
         steady_seconds: float = STEADY_SECONDS,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """Start the delays again after a connection that lasted `steady_seconds`."""
+        """Create the delays; they start again after a connection that lasted `steady_seconds`."""
         self._make_delays = delays or backoff_delays
         self._steady_seconds = steady_seconds
         self._clock = clock
@@ -40,18 +44,14 @@ class ReconnectBackoff:
         self._since = clock()
 
     def begin(self) -> None:
-        """Note that a connection is tried now."""
+        """Record the start of an attempt to connect."""
         self._since = self._clock()
 
     def next(self) -> float:
-        """Return the seconds to wait now that it is lost."""
+        """Return the seconds to wait after the loss of the connection."""
         if self._clock() > self._since + self._steady_seconds:
             self._delays = self._make_delays()
         return next(self._delays)
-
-
-logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 class RetryUntilAvailable:
@@ -62,14 +62,14 @@ class RetryUntilAvailable:
         stopping: threading.Event,
         delays: Callable[[], Iterator[float]] = backoff_delays,
     ) -> None:
-        """Let `stopping` end all waits; `delays` yields the seconds between tries."""
+        """Let `stopping` end all waits; `delays` yields the seconds between calls."""
         self._stopping = stopping
         self._delays = delays
 
     def __call__(self, call: Callable[[], T], seconds: float = float("inf")) -> T:
-        """Return what `call` returns; repeat it after `errors.Unavailable` for so many seconds.
+        """Return what `call` returns; repeat it after `errors.Unavailable` for up to `seconds`.
 
-        Raises its last error after that, and `errors.ShuttingDown` when the process stops.
+        Raises the last error after that time, and `errors.ShuttingDown` when the process stops.
         """
         deadline = monotonic() + seconds
         for delay in self._delays():
@@ -78,12 +78,12 @@ class RetryUntilAvailable:
             except errors.Unavailable as error:
                 if monotonic() > deadline:
                     raise
-                logger.warning("%s; again in %.1f s", error, delay)
+                log.warning("%s; again in %.1f s", error, delay)
                 self.wait(delay)
         raise AssertionError
 
     def wait(self, seconds: float) -> None:
-        """Wait for so many seconds. Raises `errors.ShuttingDown` when the process stops."""
+        """Wait for `seconds`. Raises `errors.ShuttingDown` when the process stops."""
         if self._stopping.wait(seconds):
             raise errors.ShuttingDown
 

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     rabbitmq_vhost: str = Field("/", description="The broker's virtual host.")
     rabbitmq_heartbeat: Annotated[int, Unit("seconds")] = Field(
         10,
-        ge=1,  # 0 would let a dead peer go unnoticed
+        ge=1,  # because 0 turns off the detection of dead peers
         description="The heartbeat interval. A vanished peer is noticed after two intervals.",
     )
 
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     max_model: Bytes = Field(
         500_000_000,
         ge=1,
-        le=2_000_000_000,  # protobuf ends at 2 GiB
+        le=2_000_000_000,  # protobuf's limit is 2 GiB
         description="The largest ONNX file that can be registered.",
     )
     max_pixels: Annotated[int, Unit("pixels")] = Field(

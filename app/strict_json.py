@@ -1,7 +1,7 @@
 """Parse and write JSON more strictly than Python does: RFC 8259, without ambiguity.
 
-The text is UTF-8. There are no NaN and no Infinity (also not by overflow), no duplicate keys in an
-object, no lone surrogates, and no nesting deeper than `MAX_DEPTH`.
+The text is UTF-8. There is no NaN and no Infinity (not even by overflow), no duplicate key in an
+object, no lone surrogate, and no nesting deeper than `MAX_DEPTH`.
 """
 
 import json

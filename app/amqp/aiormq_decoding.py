@@ -5,15 +5,16 @@ from typing import Any
 
 from pamqp import decode, encode
 
-MAX_TABLE_BYTES = 8192  # the broker's own have 1 kB; pamqp copies larger ones many times
+MAX_TABLE_BYTES = 8192  # the broker's own tables have 1 kB; pamqp copies larger ones many times
 
 
 def install_lenient_aiormq_decoding() -> None:
     """Make pamqp replace values that it cannot decode, from now on.
 
     Any client may publish properties that RabbitMQ passes on and pamqp cannot decode: a timestamp
-    beyond all years, text that is not UTF-8, thousands of nested tables. aiormq then loses the
-    connection; the broker delivers the message again, for ever. (`decoding` is for pika.)
+    after the year 9999, text that is not UTF-8, thousands of nested tables. aiormq would lose the
+    connection, and the broker would deliver the message again, for ever. `decoding` does the same
+    for pika.
     """
     decode.METHODS.update(table=_table, shortstr=_short_text, timestamp=_timestamp)
     encode.METHODS["shortstr"] = _short_bytes

@@ -21,8 +21,9 @@ from app.protocol.types import NDJSON_MEDIA_TYPE
 
 _FRAME_OVERHEAD = 8  # bytes of each frame beside its payload
 
-# Basic.Ack of AMQP 0-9-1, because pamqp takes longer to encode one than all the rest of its way:
-# frame type, channel, size, class, method, delivery tag, multiple, frame end.
+# The frame of Basic.Ack in AMQP 0-9-1, packed here because pamqp takes longer to encode one than
+# all other steps of an ack take. Its fields: frame type, channel, size, class, method, delivery
+# tag, multiple, frame end.
 _ACK = struct.Struct(">BHIHHQBB")
 
 

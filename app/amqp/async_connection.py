@@ -1,7 +1,7 @@
-"""The async consumer's connection: aiormq, but the frames of one turn of the loop leave together.
+"""The async consumer's connection: aiormq, with the frames of one loop iteration sent together.
 
-aio-pika awaits locks, timeouts and the socket for each ack and each message. Here, frames are
-encoded at once and reach aiormq's writer in one piece.
+aio-pika awaits locks, timeouts and the socket for each ack and each message. This connection
+encodes frames at once and gives them to aiormq's writer in one piece.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class AsyncConnection:
-    """One connection and its channel from its opening to its loss; belongs to one event loop."""
+    """One connection and its channel, from opening to loss. It belongs to one event loop."""
 
     def __init__(self, connection: aio_pika.abc.AbstractConnection, channel: AbstractChannel):
         """Wrap an open connection; call `open_connection` instead."""
@@ -47,12 +47,12 @@ class AsyncConnection:
 
     @property
     def alive(self) -> bool:
-        """Whether the broker still delivers here, and takes acks."""
+        """Whether the broker still delivers messages here and accepts acks."""
         return not self.lost.done()
 
     @property
     def crowded(self) -> bool:
-        """False: every message has a task of its own, and only the prefetch bounds them."""
+        """False: every message has its own task, and only the prefetch limits their number."""
         return False
 
     async def consume(
@@ -62,9 +62,9 @@ class AsyncConnection:
         arrived: Callable[[IncomingMessage], object],
         replies: ReplyPublisher,
     ) -> None:
-        """Declare a queue and have `arrived` called with each message, `prefetch` at a time.
+        """Declare a queue and call `arrived` with each message, at most `prefetch` at a time.
 
-        `replies` publishes the replies to them. Raises `errors.BrokerUnavailable`.
+        `replies` publishes the replies. Raises `errors.BrokerUnavailable`.
         """
 
         async def deliver(delivered: DeliveredMessage) -> None:
@@ -74,13 +74,13 @@ class AsyncConnection:
         await wait_for_broker(
             channel.queue_declare(queue, durable=True, arguments={**queue_arguments(queue)})
         )
-        await wait_for_broker(channel.basic_qos(prefetch_count=prefetch))  # of the next consumer
+        await wait_for_broker(channel.basic_qos(prefetch_count=prefetch))  # for the next consumer
         consumed = await wait_for_broker(channel.basic_consume(queue, deliver))
         assert consumed.consumer_tag
         self._consumer_tags.append(consumed.consumer_tag)
 
     async def cancel(self) -> None:
-        """Cancel the consumers; every message that was delivered has arrived afterwards.
+        """Cancel the consumers; every delivered message has arrived when this returns.
 
         Raises `errors.BrokerUnavailable`.
         """
@@ -88,9 +88,9 @@ class AsyncConnection:
             await wait_for_broker(self._channel.basic_cancel(tag))
 
     def settle(self, messages: Sequence[IncomingMessage]) -> None:
-        """Ack, reject or requeue each message with the frames of this turn.
+        """Ack, reject or requeue each message with the frames of this loop iteration.
 
-        Nothing is owed after a loss, because the broker delivers again what was not acked.
+        After a loss, do nothing, because the broker redelivers unacked messages.
         """
         for each in messages:
             if each.disposition is not None:
@@ -98,7 +98,7 @@ class AsyncConnection:
                 self._post([settle_frame(each.delivery_tag, each.disposition, number)])
 
     def publish(self, message: OutgoingMessage) -> None:
-        """Publish a message, unconfirmed, with the frames of this turn."""
+        """Publish a message without a confirm, with the frames of this loop iteration."""
         frame_max = self._transport.connection_tune.frame_max
         self._post(publish_frames(message, self._channel.number, frame_max))
 
@@ -127,7 +127,7 @@ class AsyncConnection:
             await self._hand_over()
 
     async def _hand_over(self, sent: asyncio.Future[None] | None = None) -> None:
-        """Give the pending frames to aiormq's writer; `sent` is done when the socket has them."""
+        """Give the pending frames to aiormq's writer; `sent` is done once they are written."""
         payload = b"".join(self._pending)
         self._pending.clear()
         await self._transport.write_queue.put(
@@ -172,9 +172,9 @@ async def _open(settings: Settings, name: str) -> AsyncConnection:
 
 
 async def wait_for_broker(work: Coroutine[Any, Any, T]) -> T:
-    """Return what a call of aiormq returns. Raises `errors.BrokerUnavailable` for its errors.
+    """Return the result of a call of aiormq. Raises `errors.BrokerUnavailable` for its errors.
 
-    aiormq cancels its calls when it loses the connection, which must not look like a cancellation
+    aiormq cancels its calls when it loses the connection. That must not look like a cancellation
     of the caller.
     """
     task = asyncio.ensure_future(work)

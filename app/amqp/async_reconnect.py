@@ -1,4 +1,4 @@
-"""The reconnect loop of event loops; threads have `connection.run_with_reconnect`."""
+"""Reconnect on an event loop; `connection.run_with_reconnect` does the same in a thread."""
 
 import asyncio
 import logging
@@ -12,11 +12,11 @@ log = logging.getLogger(__name__)
 
 
 class Losable(Protocol):
-    """A connection that tells when it is lost."""
+    """A connection that reports its loss."""
 
     @property
     def lost(self) -> asyncio.Future[str]:
-        """Done with the reason when the connection is lost."""
+        """A future that gets the reason when the connection is lost."""
 
     async def close(self) -> None:
         """Close the connection, lost or not."""
@@ -32,11 +32,11 @@ async def run_with_reconnect(
     stopping: asyncio.Event,
     backoff: ReconnectBackoff | None = None,
 ) -> None:
-    """Open a connection and `serve` it, again after each loss, until `stopping` is set.
+    """Open and `serve` a connection, and repeat this after each loss until `stopping` is set.
 
     `serve` returns when the connection is lost or `stopping` is set. Both may raise
-    `errors.BrokerUnavailable`. A bug is logged and ends only its connection. The log says that
-    `name` lost RabbitMQ.
+    `errors.BrokerUnavailable`. A bug is logged and ends only its connection. The log line
+    about a loss begins with `name`.
     """
     backoff = backoff or ReconnectBackoff()
     while not stopping.is_set():

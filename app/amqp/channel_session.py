@@ -1,4 +1,4 @@
-"""A pika channel that other threads publish and settle by."""
+"""A pika channel through which other threads publish and settle messages."""
 
 import logging
 from collections import deque
@@ -23,14 +23,14 @@ from app.amqp.topology import declare_topology
 
 log = logging.getLogger(__name__)
 
-MAX_UNSETTLED = 64  # messages before a channel is crowded; half of the prefetch
+MAX_UNSETTLED = 64  # a channel with more messages is crowded; half of the prefetch
 
 
 class ChannelSession:
-    """One channel from its opening to its loss.
+    """One channel, from opening to loss.
 
-    A pika connection belongs to one thread. The calls of other threads wait in an outbox until
-    that thread flushes it.
+    A pika connection belongs to one thread. The actions of other threads wait until that thread
+    flushes them.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ChannelSession:
 
     @property
     def alive(self) -> bool:
-        """Whether the broker still delivers here, and takes acks."""
+        """Whether the broker still delivers messages here and accepts acks."""
         return bool(self.channel.is_open) and not self.cancelled
 
     @property
@@ -62,9 +62,9 @@ class ChannelSession:
     # Any thread may call these.
 
     def post(self, action: Callable[[], object]) -> None:
-        """Have the connection's thread call `action` soon; drop it if the channel is lost.
+        """Call `action` soon on the connection's thread; drop it if the channel is lost.
 
-        Nothing is owed after a loss, because the broker delivers again what was not acked.
+        Nothing has to be settled after a loss, because the broker redelivers unacked messages.
         """
         if not self.channel.is_open:
             log.debug("the channel is lost: an action is dropped")
@@ -85,9 +85,9 @@ class ChannelSession:
             self.unsent.append(message)
 
     def settle(self, messages: Sequence[IncomingMessage]) -> None:
-        """Ack, reject or requeue each message as its disposition says; one ack for all if it can.
+        """Ack, reject or requeue each message as its disposition says.
 
-        Messages without a disposition are left out.
+        One ack covers all where possible. Messages without a disposition are skipped.
         """
         pairs = [
             (each.delivery_tag, each.disposition)
@@ -101,7 +101,7 @@ class ChannelSession:
     def consume(
         self, queue: str, arrived: Callable[[IncomingMessage], object], replies: ReplyPublisher
     ) -> None:
-        """Have `arrived` called with each message; `replies` publishes the replies to them."""
+        """Call `arrived` with each message; `replies` publishes the replies."""
 
         def deliver(_: object, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
             self.note_delivery(method.delivery_tag)
@@ -119,23 +119,23 @@ class ChannelSession:
         self._unsettled.add(delivery_tag)
 
     def cancel(self) -> None:
-        """Cancel the consumers; messages that were delivered stay deliverable."""
+        """Cancel the consumers; messages that have arrived can still be settled."""
         for tag in self.channel.consumer_tags:
             self.channel.basic_cancel(tag)
 
     def process_events(self, seconds: float) -> None:
-        """Wait so long for events of the connection, and handle them. Raises pika's errors."""
+        """Wait up to `seconds` for connection events, and handle them. Raises pika's errors."""
         self.connection.process_data_events(time_limit=seconds)
 
     def flush(self) -> None:
-        """Call everything in the outbox."""
-        self._scheduled = False  # first: later posts schedule a flush of their own
+        """Call all pending actions."""
+        self._scheduled = False  # before the calls, so that a later post schedules another flush
         while self._outbox:
             self._outbox.popleft()()
 
     @contextmanager
     def gathered(self) -> Iterator[None]:
-        """Flush what the block posts at its end, without a callback for each."""
+        """Flush the actions of this block together at its end, without a callback for each."""
         self._scheduled = True
         try:
             yield
@@ -146,7 +146,7 @@ class ChannelSession:
         self.channel.basic_publish("", message.queue, message.body, pika_properties(message))
 
     def _settle(self, pairs: list[tuple[int, Disposition]]) -> None:
-        """Reject and requeue one by one, then ack the others at once if that covers no more."""
+        """Reject and requeue one by one; ack the others with one frame if it covers only them."""
         self._unsettled.difference_update(tag for tag, _ in pairs)
         for tag, disposition in pairs:
             if disposition is not Disposition.ACK:
@@ -159,7 +159,7 @@ class ChannelSession:
 
 def open_session(connection: pika.BlockingConnection, prefetch: int) -> ChannelSession:
     """Declare the topology and open a channel that gets `prefetch` messages at a time."""
-    # A declare that fails closes its channel, so it has one of its own.
+    # A failed declare closes its channel, so the declares use a separate one.
     with connection.channel() as channel:
         declare_topology(channel)
     channel = connection.channel()

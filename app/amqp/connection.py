@@ -1,4 +1,4 @@
-"""Connections to RabbitMQ by pika: their parameters, and the reconnect loop of threads."""
+"""Connect to RabbitMQ with pika, and reconnect in a thread."""
 
 import copy
 import logging
@@ -45,14 +45,14 @@ def connection_parameters(settings: Settings, name: str) -> pika.ConnectionParam
 
 
 def with_short_blocked_timeout(parameters: pika.ConnectionParameters) -> pika.ConnectionParameters:
-    """Return parameters of a connection that ends soon after the broker has blocked it."""
+    """Copy the parameters for a connection that ends soon after the broker blocks it."""
     changed = copy.copy(parameters)
     changed.blocked_connection_timeout = SHORT_BLOCKED_TIMEOUT_SECONDS
     return changed
 
 
 class _JoinedFrames(pika.connection.Connection):
-    """Sends a message's frames together, because pika sends three and wakes the broker thrice."""
+    """Sends a message's frames together, because pika would wake the broker three times."""
 
     def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
         super()._output_marshaled_frames([b"".join(marshaled_frames)])  # type: ignore[misc]
@@ -70,7 +70,10 @@ def connect(parameters: pika.ConnectionParameters) -> pika.BlockingConnection:
     """Connect. Raises an `AMQPError`, or `OSError` for a name that does not resolve."""
     try:
         return pika.BlockingConnection(parameters, _impl_class=SelectConnection)  # type: ignore[arg-type]
-    except (AMQPConnectorException, ValueError) as error:  # a peer that is silent, or hangs up
+    except (
+        AMQPConnectorException,
+        ValueError,
+    ) as error:  # the peer is silent or closes the connection
         raise AMQPConnectionError(str(error)) from error
 
 
@@ -81,10 +84,10 @@ def run_with_reconnect(
     serve: Callable[[pika.BlockingConnection], None],
     backoff: ReconnectBackoff | None = None,
 ) -> None:
-    """Connect and `serve`, again after each loss, until `stopping` is set.
+    """Connect and `serve`, and repeat this after each loss until `stopping` is set.
 
-    `serve` may raise pika's errors or `errors.BrokerUnavailable`. The log says that `name` lost
-    RabbitMQ. `async_reconnect` has the same for event loops.
+    `serve` may raise pika's errors or `errors.BrokerUnavailable`. The log line about a
+    loss begins with `name`. `async_reconnect` does the same on an event loop.
     """
     backoff = backoff or ReconnectBackoff()
     while not stopping.is_set():

@@ -3,7 +3,7 @@
 A reader consumes the whole queue and acknowledges nothing. When its channel closes, even by a
 crash, a quorum queue requeues the messages of one consumer in their order, but behind messages that
 were requeued before. The order would change if a reader took only a part, if it used basic.get
-(each one is a consumer), or if two readers worked at a time, which a lock prevents.
+(each one is a consumer), or if two readers worked at a time. A lock prevents the last case.
 """
 
 import copy
@@ -28,7 +28,7 @@ from app.amqp.connection import connect, connection_parameters
 from app.amqp.topology import DEAD_LETTER_QUEUE, WORK_QUEUES
 from app.settings import Settings
 
-# An exclusive queue ends with the connection that declared it.
+# The broker deletes an exclusive queue with the connection that declared it.
 LOCK = f"{DEAD_LETTER_QUEUE}.lock"
 MAX_PREFETCH = 65535  # the largest number in the protocol; 0 is unlimited
 WAIT_SECONDS = 10.0  # for the next message, and for messages to be requeued
@@ -42,7 +42,7 @@ NOT_REPLAYED = re.compile(
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A rejected message. Its `id` is the same at every reading."""
+    """A message of the dead-letter queue. Its `id` is the same at every reading."""
 
     id: str
     delivery_tag: int
@@ -51,7 +51,7 @@ class DeadLetter:
 
     @property
     def death(self) -> dict[str, Any]:
-        """The last death, or `{}`. A training that was retried also died in each retry queue."""
+        """The newest entry of `x-death`, or `{}`. Each retry queue adds an entry, too."""
         match (self.properties.headers or {}).get("x-death"):
             case [dict() as last, *_]:
                 return last
@@ -65,7 +65,7 @@ class DeadLetterQueue:
         """Take the lock. Raises `ChannelClosedByBroker`, with 405 if another reader has it."""
         self._connection = connection
         self._channel = connection.channel()
-        self._consumer = connection.channel()  # its close requeues what was not acked
+        self._consumer = connection.channel()  # its close requeues unacked messages
         self._publisher: BlockingChannel | None = None
         self._unacked = 0
         self._channel.queue_declare(LOCK, exclusive=True)
@@ -101,7 +101,7 @@ class DeadLetterQueue:
     def replay(self, message: DeadLetter, to: str | None) -> None:
         """Publish a message to `to` or the queue it died in; delete it once that is confirmed.
 
-        Raises `errors.Unavailable` if it cannot be published; it is kept then.
+        Keeps the message and raises `errors.Unavailable` if it cannot be published.
         """
         queue = to or message.death.get("queue")
         if not to and queue not in WORK_QUEUES:

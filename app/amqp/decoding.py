@@ -1,8 +1,9 @@
-"""Lenient decoding for pika: the headers of a message must not end a consumer.
+"""Lenient decoding for pika, so that the headers of a message cannot end a connection.
 
 Any client may publish headers that RabbitMQ passes on and pika cannot decode: a timestamp in
-milliseconds, a float that is not a number, thousands of nested tables. pika then raises while it
-reads from the socket and loses the connection; the broker delivers the message again, for ever.
+milliseconds, a float that is not a number, thousands of nested tables. pika would raise while
+it reads from the socket, and lose the connection. The broker would deliver the message again, for
+ever.
 """
 
 import struct
@@ -14,8 +15,8 @@ strict_decode_table = data.decode_table
 
 
 def install_lenient_pika_decoding() -> None:
-    """Make pika decode a table that it cannot read as an empty one, from now on."""
-    data.decode_table = decode_table  # `pika.spec` and nested tables find it by this name
+    """Make pika replace tables that it cannot decode with empty ones, from now on."""
+    data.decode_table = decode_table  # `pika.spec` and nested tables look it up by this name
 
 
 def decode_table(encoded: bytes, offset: int) -> tuple[dict[str | bytes, Any], int]:

@@ -1,4 +1,4 @@
-"""Messages of AMQP as handlers see them, whichever library delivered them."""
+"""AMQP messages as handlers see them, independent of the client library."""
 
 import logging
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class Settler(Protocol):
 
     @property
     def alive(self) -> bool:
-        """Whether the broker still takes acks here."""
+        """Whether the broker still accepts acks here."""
 
     @property
     def crowded(self) -> bool:
@@ -58,7 +58,7 @@ class Settler(Protocol):
 
 
 class ReplyPublisher(Protocol):
-    """The sender of replies. It uses the newest connection, not the one a message came by."""
+    """Publishes replies on the newest connection, even if an older one delivered the message."""
 
     def publish(self, message: OutgoingMessage) -> Future[None] | None:
         """Publish soon; return a future if the message must not be settled before it is done."""
@@ -84,7 +84,7 @@ class Replyable(Protocol):
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class IncomingMessage:
-    """One delivery: a handler replies to it and chooses its disposition, an ack by default."""
+    """One delivery. A handler replies to it and chooses its disposition, an ack by default."""
 
     body: bytes
     reply_to: str | None
@@ -118,7 +118,7 @@ class IncomingMessage:
 
     @property
     def replies_directly(self) -> bool:
-        """Whether its sender waits by direct reply-to."""
+        """Whether its sender expects the reply by direct reply-to."""
         return (self.reply_to or "").startswith(DIRECT_REPLY_PREFIX)
 
     def reply(self, reply: Reply) -> None:
@@ -129,14 +129,14 @@ class IncomingMessage:
     def send(
         self, body: bytes, status: JobStatus | None = None, content_type: str = JSON_MEDIA_TYPE
     ) -> None:
-        """Send an encoded reply, but never into a queue that Warren consumes."""
+        """Send an encoded reply, but never to a queue of Warren."""
         if may_reply_to(self.reply_to):
             self.sending = self.replies.publish(
                 OutgoingMessage(self.reply_to, body, self.correlation_id, content_type, status)
             )
 
     def reject(self) -> None:
-        """Send the message to the dead-letter queue: no consumer can handle it."""
+        """Send the message to the dead-letter queue, because no consumer can handle it."""
         self.disposition = Disposition.REJECT
 
     def requeue(self) -> None:
@@ -144,10 +144,10 @@ class IncomingMessage:
         self.disposition = Disposition.REQUEUE
 
     def republish(self) -> None:
-        """Return a message that was not begun, so that its next consumer may begin it.
+        """Return an unhandled message to its queue as a new message.
 
-        Publishes a copy and acks the original, because a requeued message counts as redelivered,
-        and a redelivered one may have been begun.
+        Publishes a copy and acks the original. A requeued message would count as redelivered, and
+        consumers must assume that work on a redelivered message has begun.
         """
         if self.redelivered or not self.alive:
             self.requeue()
@@ -167,7 +167,7 @@ class IncomingMessage:
         self.disposition = Disposition.ACK
 
     def continue_as(self, redelivery: "IncomingMessage") -> None:
-        """Settle as `redelivery` of this message, which came after its connection was lost."""
+        """Settle `redelivery` in place of this message, whose connection was lost."""
         self.delivery_tag, self.channel = redelivery.delivery_tag, redelivery.channel
         self.redelivered = True
         redelivery.disposition = None
@@ -195,7 +195,7 @@ def reject_with_error(request: Replyable, error: errors.WarrenError) -> None:
 
 
 def may_reply_to(reply_to: str | None) -> TypeGuard[str]:
-    """Tell whether a reply may be sent: one was asked for, and not into a queue of Warren."""
+    """Tell whether a reply may be sent: `reply_to` is set and is not a queue of Warren."""
     if reply_to in QUEUE_TYPES:
         log.warning("no reply is sent into %s", reply_to)
         return False
@@ -210,7 +210,7 @@ def deadline_of(expiration: object) -> float | None:
 
 
 def encode_reply(reply: Reply, max_bytes: int = MAX_MESSAGE_BYTES) -> tuple[bytes, JobStatus]:
-    """Return a reply's body and status; of one over `max_bytes`, those of a TooLarge error."""
+    """Return a reply's body and status, or a TooLarge error's if it exceeds `max_bytes`."""
     body = reply.encode()
     if len(body) <= max_bytes:
         return body, reply.status

@@ -15,7 +15,7 @@ Lost = asyncio.Future[str]  # done with the reason when a connection or a channe
 
 
 async def wait_for_callback(start: Callable[[Callable[[Any], None]], object], lost: Lost) -> Any:
-    """Return what `start` gets called back with.
+    """Call `start` with a callback, and return the result that the callback gets.
 
     Raises `errors.BrokerUnavailable` when `start` fails, or `lost` is done first.
     """

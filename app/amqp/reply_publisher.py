@@ -1,8 +1,9 @@
-"""Replies by direct reply-to, on a connection of their own.
+"""Publish replies by direct reply-to, on a separate connection.
 
-Any client chooses the reply queue of its request. RabbitMQ up to 3.13 closes the whole connection
-of a publisher to an `amq.rabbitmq.reply-to.*` that it cannot decode, or whose node is gone. On the
-consuming connection, that would requeue the request, and it would do the same again for ever.
+A client chooses the reply queue of its request. RabbitMQ up to 3.13 closes the whole connection of
+a publisher to an `amq.rabbitmq.reply-to.*` that it cannot decode, or whose node is gone. On the
+consuming connection, that would requeue the request. Each redelivery would close the connection
+again.
 """
 
 import logging
@@ -24,7 +25,7 @@ PAUSE_SECONDS = 5.0
 
 
 class DirectReplyPublisher:
-    """Publishes with confirms, one reply after the other; belongs to one thread."""
+    """Publishes with confirms, one reply after the other. It belongs to one thread."""
 
     def __init__(
         self,
@@ -45,11 +46,11 @@ class DirectReplyPublisher:
     def publish(self, message: OutgoingMessage) -> None:
         """Publish a reply; drop it if it ends the connection.
 
-        While the broker is away, replies are dropped without an attempt for `pause_seconds`.
+        After the broker was unavailable, drops replies without an attempt for `pause_seconds`.
         """
         if self._clock() < self._not_before:
             return
-        # A connection that is kept may have been lost since, through no fault of this reply.
+        # Try a new connection, too, because the kept one may have been lost for another reason.
         for fresh in (self._channel is None, True):
             try:
                 if self._channel is None:
@@ -60,7 +61,7 @@ class DirectReplyPublisher:
             except (AMQPError, OSError) as error:
                 away = self._channel is None or isinstance(error, ConnectionBlockedTimeout)
                 self.close()
-                if away:  # or work would wait for the broker at each reply
+                if away:  # because work would wait for the broker at each reply
                     self._not_before = self._clock() + self._pause_seconds
                 if away or fresh:
                     log.warning("no reply is sent to %.80a: %r", message.queue, error)

@@ -16,12 +16,12 @@ from app.amqp.pika_callbacks import open_channel, wait_for_callback
 from app.concurrency import fail, succeed
 from app.protocol.types import JSON_MEDIA_TYPE
 
-BLOCKED_DETAIL = "RabbitMQ is out of memory or disk, and takes nothing"
+BLOCKED_DETAIL = "RabbitMQ is out of memory or disk, and accepts no messages"
 CLOSE_SECONDS = 2.0  # for the broker to answer the close
 
 
 class RpcConnection:
-    """One connection from its opening to its loss; belongs to one event loop.
+    """One connection, from opening to loss. It belongs to one event loop.
 
     Calls are unconfirmed, because their callers repeat a lost prediction. Jobs are confirmed.
     """
@@ -37,7 +37,7 @@ class RpcConnection:
     ) -> None:
         """Wrap an open connection; call `open_rpc_connection` instead.
 
-        `lost` gets the reason of the loss, `closed` is done with the socket's end.
+        `lost` gets the reason for the loss. `closed` is done when the socket is closed.
         """
         self.connection = connection
         self.lost = lost
@@ -69,7 +69,8 @@ class RpcConnection:
     ) -> asyncio.Future[None]:
         """Publish a persistent message; return a future of its confirm.
 
-        It asks for a reply if `replied`. Raises `errors.BrokerUnavailable`, as does the future.
+        The message asks for a reply if `replied`. The call and the future may raise
+        `errors.BrokerUnavailable`.
         """
         properties = pika.BasicProperties(
             correlation_id=correlation_id,
@@ -86,8 +87,8 @@ class RpcConnection:
         return confirm
 
     async def count_consumers(self, queue: str) -> int:
-        """Return how many consumers a queue has. Raises `errors.Unroutable` without the queue."""
-        # A passive declare of a missing queue closes its channel, so it has one of its own.
+        """Return how many consumers a queue has. Raises `errors.Unroutable` if it is missing."""
+        # A passive declare of a missing queue closes its channel, so it uses a separate one.
         channel = await open_channel(self.connection, self.lost)
         closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         missing = False
@@ -119,7 +120,7 @@ class RpcConnection:
         await asyncio.wait([self._closed], timeout=CLOSE_SECONDS)
 
     async def consume_replies(self, on_reply: Callable[[str | None, bytes], None]) -> None:
-        """Have `on_reply` called with each reply's correlation id and body; count confirms."""
+        """Enable confirms, and call `on_reply` with each reply's correlation id and body."""
 
         def deliver(_channel: Channel, _method: Any, properties: Any, body: bytes) -> None:
             on_reply(properties.correlation_id, body)
@@ -154,7 +155,7 @@ class RpcConnection:
                 fail(confirm, full)
 
     def fail_confirms(self, detail: str) -> None:
-        """Fail the confirms that are missing."""
+        """Fail the confirms that have not arrived."""
         for confirm in self.confirms.values():
             fail(confirm, errors.BrokerUnavailable(detail))
 
@@ -175,8 +176,8 @@ async def open_rpc_connection(
 ) -> RpcConnection:
     """Connect and consume from a server-named exclusive queue.
 
-    `on_reply` gets the correlation id and body of each reply, `on_return` the correlation id and
-    queue of each message without a queue. Raises `errors.BrokerUnavailable`.
+    `on_reply` gets the correlation id and body of each reply. `on_return` gets the correlation id
+    and queue name of each message whose queue does not exist. Raises `errors.BrokerUnavailable`.
     """
     loop = asyncio.get_running_loop()
     lost: asyncio.Future[str] = loop.create_future()

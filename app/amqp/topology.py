@@ -1,8 +1,8 @@
 """The names and arguments of everything Warren declares on the broker.
 
-Only what can never change is declared here (the type of a queue); limits and dead-lettering sit in
-policies, which an operator may change without a 406 at the next declare. All of it stands in
-`rabbitmq/etc/definitions.json` too, and a test holds the two equal.
+A declare names only the type of a queue, which can never change. Policies set limits and
+dead-lettering, because an operator may change a policy without a 406 at the next declare. The same
+topology is in `rabbitmq/etc/definitions.json`, and a test compares the two.
 """
 
 from itertools import chain
@@ -13,33 +13,35 @@ from app.protocol.types import JobKind
 
 TRAIN_QUEUE = "queue.model.train"
 PREDICT_QUEUE = "queue.model.predict"
-PREDICT_ASYNC_QUEUE = "queue.model.predict.async"  # predictions that are jobs
-INVOKE_QUEUE = "queue.model.invoke"  # models behind somebody's HTTP
+PREDICT_ASYNC_QUEUE = "queue.model.predict.async"  # prediction jobs
+INVOKE_QUEUE = "queue.model.invoke"  # predictions of remote models
 DEAD_LETTER_QUEUE = "queue.model.dead"
 WORK_QUEUES = (
     TRAIN_QUEUE,
     PREDICT_QUEUE,
     PREDICT_ASYNC_QUEUE,
     INVOKE_QUEUE,
-)  # what clients publish to, and consumers consume
+)  # clients publish to these, and consumers consume them
 
-# The ladder: a training that failed and may yet succeed waits on a rung, each longer than the one
-# before it, and falls back into TRAIN as a new message. The seconds are those of the policies. A
-# shorter `expiration` cuts the wait, but not that of a message ahead: only a rung's head expires.
+# A training that failed for a temporary reason waits in one of these, longer after each failure,
+# and returns to TRAIN_QUEUE as a new message. The seconds are the TTLs of the policies. A shorter
+# `expiration` shortens the wait, but a message behind another one waits for it, because only the
+# head of a queue expires.
 RETRY_QUEUES = {
     "queue.model.retry.1": 2.0,
     "queue.model.retry.2": 10.0,
     "queue.model.retry.3": 60.0,
 }
 
-# Where the message of a job may wait, by the job's kind. A prediction that has to wait for its next
-# attempt waits in its row.
+# The queues in which the message of a job may wait, by the job's kind. A prediction job waits for
+# its next attempt in its row.
 QUEUES_BY_JOB_KIND = {
     JobKind.TRAIN: (TRAIN_QUEUE, *RETRY_QUEUES),
     JobKind.PREDICT: (PREDICT_ASYNC_QUEUE,),
 }
 
-# A job must outlive a broker; an answer that somebody waits for must be quick.
+# A job must survive the loss of a broker, so its queues are quorum queues. A caller waits for an
+# RPC call, so its queues are classic ones, which are faster.
 QUEUE_TYPES = {
     **dict.fromkeys(
         (*chain.from_iterable(QUEUES_BY_JOB_KIND.values()), DEAD_LETTER_QUEUE), "quorum"
@@ -47,11 +49,11 @@ QUEUE_TYPES = {
     **dict.fromkeys((PREDICT_QUEUE, INVOKE_QUEUE), "classic"),
 }
 
-# What rabbitmq.conf allows; the broker closes the channel on whoever publishes more.
+# The limit in rabbitmq.conf. The broker closes the channel of a publisher that exceeds it.
 MAX_MESSAGE_BYTES = 4_194_304
 
-# A prediction that expired is of no use to anybody, one that was rejected is a bug to look at: this
-# exchange lets through what was rejected. (Binding to x- headers needs RabbitMQ 3.10.)
+# This exchange routes rejected messages to the dead-letter queue, because they show bugs. It drops
+# expired messages, because nobody needs them. (Binding to x- headers needs RabbitMQ 3.10.)
 REJECTED_EXCHANGE = "exchange.model.rejected"
 REJECTED_BINDING = {"x-match": "all-with-x", "x-first-death-reason": "rejected"}
 
@@ -62,7 +64,7 @@ def queue_arguments(queue: str) -> dict[str, str]:
 
 
 def declare_topology(channel: BlockingChannel) -> None:
-    """Declare every queue, the exchange of the rejected, and its binding; all of them durable."""
+    """Declare every queue, the exchange for rejected messages, and its binding; all are durable."""
     for queue in QUEUE_TYPES:
         channel.queue_declare(queue, durable=True, arguments=queue_arguments(queue))
     channel.exchange_declare(REJECTED_EXCHANGE, "headers", durable=True)

@@ -44,7 +44,7 @@ def main(context: click.Context) -> None:
 
 @main.command("list")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.pass_obj
 def list_(settings: Settings, limit: int, as_json: bool) -> None:
     """List messages, the oldest first, one line for each."""
@@ -74,10 +74,12 @@ def show(settings: Settings, ids: tuple[str, ...]) -> None:
 @main.command()
 @IDS
 @ALL
-@click.option("--to", metavar="QUEUE", help="The queue to publish to, if not the one it died in.")
+@click.option(
+    "--to", metavar="QUEUE", help="The queue to publish to, if not the one where it died."
+)
 @click.pass_obj
 def replay(settings: Settings, ids: tuple[str, ...], everything: bool, to: str | None) -> None:
-    """Publish messages to the queues they died in, then delete them here.
+    """Publish messages to the queues where they died, then delete them.
 
     A crash in between leaves a message in both queues.
     """
@@ -155,7 +157,7 @@ def line(cells: Iterable[Any]) -> str:
 
 
 def escape(text: str) -> str:
-    """Write characters that a terminal would obey (controls, bidi overrides) as JSON escapes."""
+    """Write characters that control a terminal (controls, bidi overrides) as JSON escapes."""
     return "".join(
         c if c.isprintable() else json.dumps(c)[1:-1].replace("\x7f", "\\u007f") for c in text
     )

@@ -1,7 +1,7 @@
-"""An async consumer: a thread whose event loop has many messages in hand, on one connection.
+"""An async consumer: a thread whose event loop handles many messages at a time on one connection.
 
-Any loss (of the connection, the channel or a consumer) is answered by a new connection, after a
-backoff. Messages in hand go on; their replies leave by the new connection.
+After a loss (of the connection, the channel or a consumer), it reconnects with a backoff. Work on
+messages in flight continues, and the new connection publishes their replies.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class AsyncConsumer(threading.Thread):
 
     @property
     def healthy(self) -> bool:
-        """Whether the thread lives."""
+        """Whether the thread is running."""
         return self.is_alive()
 
     @property
@@ -71,11 +71,11 @@ class AsyncConsumer(threading.Thread):
         return len(self._tasks)
 
     def stop(self) -> None:
-        """Finish the messages in hand, take no more, end. Does not wait: `join` does."""
+        """Finish the messages in flight, take no more, and end; `join` waits for it."""
         self._signal(self._stopping)
 
     def give_up(self) -> None:
-        """Cancel the messages in hand. Does not wait: `join` does."""
+        """Cancel the messages in flight; `join` waits for it."""
         self._signal(self._giving_up)
 
     def _signal(self, event: asyncio.Event) -> None:
@@ -88,10 +88,10 @@ class AsyncConsumer(threading.Thread):
             runner.run(self._main())
 
     def publish(self, message: OutgoingMessage) -> Future[None] | None:
-        """Publish a reply by the newest connection, or by the next one if there is none.
+        """Publish a reply on the newest connection, or on the next one if there is none.
 
-        Replies by direct reply-to block, so a thread of their own publishes them; it returns a
-        future.
+        Publishing by direct reply-to blocks, so a separate thread does it, and this method returns
+        its future.
         """
         if message.queue.startswith(DIRECT_REPLY_PREFIX):
             return self._direct_thread.submit(self._direct_replies.publish, message)
@@ -116,7 +116,7 @@ class AsyncConsumer(threading.Thread):
             await self._drain()
 
     async def _serve(self, connection: AsyncConnection) -> None:
-        """Consume until the connection is lost, or until `stop` and all is done."""
+        """Consume until the connection is lost, or `stop` is called and all messages are done."""
         for handler in self._handlers:
             arrived = partial(self._arrived, handler)
             await connection.consume(handler.queue, handler.prefetch, arrived, self)
@@ -130,7 +130,7 @@ class AsyncConsumer(threading.Thread):
             await self._drain()
 
     async def _drain(self) -> None:
-        """Finish the messages in hand; cancel them when told to give up."""
+        """Finish the messages in flight; cancel them on `give_up`."""
         self._endpoints.stop()
         if self._tasks:
             await wait_for_first(asyncio.wait(self._tasks), self._giving_up.wait())
@@ -153,7 +153,7 @@ class AsyncConsumer(threading.Thread):
             except asyncio.CancelledError:
                 message.requeue()
             except Exception:  # a bug in a handler must not end the thread
-                log.exception("a handler failed; its message goes to the dead letters")
+                log.exception("a handler failed; its message is dead-lettered")
                 message.reply(Failed.of(errors.WarrenError()))
                 message.reject()
         if message.sending:  # after an ack, a crash would lose the reply

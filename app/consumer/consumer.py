@@ -53,17 +53,17 @@ GIVE_UP_SECONDS = 5.0  # for all threads to requeue their messages after the tim
 @click.command()
 @click.option(
     "--num_threads", "--num-threads", default=1, show_default=True, type=click.IntRange(1, 64),
-    help="Trainings at a time, and as many threads that predict.",
+    help="How many trainings run at a time, and how many threads predict.",
 )  # fmt: skip
 @click.option(
     "--invoke", default=1000, show_default=True, type=click.IntRange(0, 10_000),
-    help="Calls of remote models at a time, in one more thread, that also takes jobs that predict; "
-    "0: neither.",
+    help="How many calls of remote models run at a time. Their thread also runs prediction jobs. "
+    "0 turns off both.",
 )  # fmt: skip
 def main(num_threads: int, invoke: int) -> None:
-    """Train and predict until SIGTERM: then finish what is in hand and exit with status 0.
+    """Train and predict until SIGTERM; then finish the work in flight and exit with status 0.
 
-    Exits with status 1 when one of its threads dies; whoever started it starts it again.
+    Exits with status 1 when one of its threads dies, so that a supervisor restarts it.
     """
     settings = Settings()
     logs.configure(settings.log_level)
@@ -72,7 +72,7 @@ def main(num_threads: int, invoke: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
 
-    # Containers on hosts of one name share process ids, too.
+    # The random part is needed because containers may share a host name and a process id.
     host = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
     connection = f"warren consumer {host}"  # what the management UI shows
     store = open_store(settings)
@@ -87,7 +87,7 @@ def main(num_threads: int, invoke: int) -> None:
     limits = FitLimits(settings.fit_seconds, settings.fit_memory)
     endpoints = RemoteModelClient(settings)
 
-    # Every queue has a handler. These have a threaded consumer each, by its name:
+    # Every queue has a handler. Each of these has a threaded consumer, which the key names:
     latest = partial(registry.resolve, LATEST)
     predict = PredictHandler(cache.get, latest, settings.predict_prefetch)
     handlers: dict[str, Handler] = {f"predict-{number}": predict for number in range(num_threads)}
@@ -139,7 +139,7 @@ def main(num_threads: int, invoke: int) -> None:
 
 
 def imported_modules() -> list[str]:
-    """List the modules that this one has imported: a child of a fit imports them again."""
+    """List the imported modules, because the child process of a fit imports them again."""
     return [click.__name__, *(name for name in sys.modules if name.startswith("app."))]
 
 

@@ -22,7 +22,7 @@ class _NdjsonBatch:
         self._max_bytes = max_bytes
 
     def put(self, number: int, reply: bytes) -> None:
-        """Keep the first reply to a line; with the last line's, send them all."""
+        """Keep the first reply to a line; send all replies when the last one is known."""
         if self._replies[number] is not None:
             return
         self._replies[number] = reply
@@ -47,7 +47,7 @@ class NdjsonLine:
     """One request of an NDJSON message."""
 
     def __init__(self, batch: _NdjsonBatch, number: int, body: bytes) -> None:
-        """Be line `number` of a message, counted from 0."""
+        """Create line `number` of a message, counted from 0."""
         self.body = body
         self.message = batch.message
         self._batch = batch
@@ -67,7 +67,7 @@ class NdjsonLine:
 def split_requests(message: IncomingMessage, max_bytes: int = MAX_MESSAGE_BYTES) -> list[Replyable]:
     """Return a message's requests: itself, or its lines, or none of a message with too many lines.
 
-    The reply to a message of lines has at most `max_bytes` bytes.
+    The reply to an NDJSON message has at most `max_bytes` bytes.
     """
     if not message.is_ndjson:
         return [message]

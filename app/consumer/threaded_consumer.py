@@ -1,8 +1,8 @@
 """A threaded consumer: one thread owns a connection, another one handles its messages.
 
 Long work therefore delays no heartbeat. The connection's thread handles fast messages itself,
-because passing them to the other thread would take as long again. Any loss (of the connection, the
-channel or the consumer) is answered by a new connection, after a backoff.
+because passing them to the other thread would take as long again. After a loss (of the connection,
+the channel or the consumer), it reconnects with a backoff.
 """
 
 import logging
@@ -28,7 +28,7 @@ SLOW_FOR_SECONDS = 60.0
 
 
 class ThreadedConsumer(threading.Thread):
-    """Consumes one queue and has `handler` handle what has arrived, in batches."""
+    """Consumes one queue and passes the messages to `handler` in batches."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class ThreadedConsumer(threading.Thread):
 
     @property
     def healthy(self) -> bool:
-        """Whether both threads live."""
+        """Whether both threads are running."""
         return self.is_alive() and self.worker.is_alive()
 
     def start(self) -> None:
@@ -63,7 +63,7 @@ class ThreadedConsumer(threading.Thread):
         super().start()
 
     def stop(self) -> None:
-        """Finish the messages that have arrived, requeue later ones, end. `join` waits for it."""
+        """Finish the arrived messages, requeue later ones, and end; `join` waits for it."""
         self._stopping.set()
         self.worker.stop()
 
@@ -74,9 +74,10 @@ class ThreadedConsumer(threading.Thread):
         self.worker.join()
 
     def publish(self, message: OutgoingMessage) -> None:
-        """Publish a reply by the newest connection; replies by direct reply-to have their own.
+        """Publish a reply on the newest connection, or by direct reply-to on a separate one.
 
-        Only the worker thread may send these, so a handler's `is_fast` is false for them.
+        Only the worker thread may publish by direct reply-to, so a handler's `is_fast` is false
+        for messages that ask for it.
         """
         if message.queue.startswith(DIRECT_REPLY_PREFIX):
             self._direct_replies.publish(message)
@@ -89,7 +90,7 @@ class ThreadedConsumer(threading.Thread):
         fast: list[IncomingMessage] = []
         size, begun = 0, self._clock()
         for each in messages:
-            # What was lost with a connection may have held this thread too long for heartbeats.
+            # A redelivered message may have blocked this thread before, so that heartbeats failed.
             is_fast = begun >= self._fast_from and not each.redelivered
             if is_fast and size < self._fast_bytes and self._handler.is_fast(each):
                 fast.append(each)
@@ -103,14 +104,14 @@ class ThreadedConsumer(threading.Thread):
                     self._fast_from = self._clock() + SLOW_FOR_SECONDS
 
     def _serve(self, connection: BlockingConnection) -> None:
-        """Serve a connection until it is lost, or until `stop` and all is done."""
+        """Serve a connection until it is lost, or `stop` is called and all messages are done."""
         session, before = open_session(connection, self._handler.prefetch), self.session
         self.session = session
         while before and before.unsent:
             session.publish(before.unsent.popleft())
         arrived: list[IncomingMessage] = []
         while not self._stopping.is_set():
-            # Work goes on after a loss; until it is done, other consumers take the messages.
+            # Work continues after a loss. Until it ends, other consumers get the messages.
             if not session.consuming and self.worker.idle.is_set():
                 session.consume(self._handler.queue, arrived.append, self)
                 log.info("consuming %s", self._handler.queue)

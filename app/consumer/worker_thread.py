@@ -19,14 +19,14 @@ _Handle = Callable[[list[IncomingMessage]], list[Deferred] | None]
 
 
 class WorkerThread(threading.Thread):
-    """Handles what is `put`, and the deferred work of its handler, until it is told to stop."""
+    """Handles messages and the deferred work of its handler until `stop` is called."""
 
     def __init__(
         self, name: str, handler: Handler, *, at_end: Callable[[], object] = lambda: None
     ) -> None:
-        """`at_end` is called on the thread when it ends."""
+        """Create the thread, which calls `at_end` when it ends."""
         super().__init__(name=name, daemon=True)
-        self.idle = threading.Event()  # set while nothing is in the inbox or under way
+        self.idle = threading.Event()  # set while the inbox is empty and nothing runs
         self._handler = handler
         self._at_end = at_end
         self._inbox: queue.SimpleQueue[IncomingMessage | Deferred | None] = queue.SimpleQueue()
@@ -39,11 +39,11 @@ class WorkerThread(threading.Thread):
         return self._inbox.qsize()
 
     def put(self, message: IncomingMessage) -> None:
-        """Have the thread handle a message."""
+        """Pass a message to the thread."""
         self._inbox.put(message)
 
     def stop(self) -> None:
-        """End after the backlog and all deferred work. Does not wait: `join` does."""
+        """End after the backlog and all deferred work; `join` waits for it."""
         self._stopping.set()
         self._inbox.put(None)
 
@@ -56,7 +56,7 @@ class WorkerThread(threading.Thread):
     def handle(self, batch: list[IncomingMessage]) -> None:
         """Handle messages and settle them, on the calling thread.
 
-        Messages of a lost connection are left out, because the broker delivers them again.
+        Messages of a lost connection are skipped, because the broker delivers them again.
         """
         self._run(self._handler, batch)
 
@@ -68,7 +68,7 @@ class WorkerThread(threading.Thread):
         try:
             deferred = handle(current) or []
         except Exception:  # a bug in a handler must not end the thread
-            log.exception("a handler failed; its messages go to the dead letters")
+            log.exception("a handler failed; its messages are dead-lettered")
             for each in current:
                 each.reply(Failed.of(errors.WarrenError()))
                 each.reject()
@@ -92,7 +92,7 @@ class WorkerThread(threading.Thread):
         self._run(work.then, work.messages)
 
     def _take(self) -> list[IncomingMessage]:
-        """Wait for a message and take those behind it; return none when the thread is to end.
+        """Wait for a message and take those behind it; return none when the thread must end.
 
         Deferred work that has become ready is done first, because its messages came first.
         """

@@ -1,4 +1,4 @@
-"""The database engine, for SQLite or PostgreSQL. Times are the database's, in UTC."""
+"""The database engine, for SQLite or PostgreSQL. Times come from its clock, in UTC."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ from app import errors
 from app.database.tables import UTC_DATETIME
 
 
-class database_now(FunctionElement[datetime]):  # noqa: N801  it reads as the function it is
-    """The database's clock, `seconds` from now: milliseconds on SQLite, else microseconds."""
+class database_now(FunctionElement[datetime]):  # noqa: N801  because it is used as a function
+    """The database's time plus `seconds`, in milliseconds on SQLite, else in microseconds."""
 
     type = UTC_DATETIME
     inherit_cache = True
 
     def __init__(self, seconds: float = 0.0) -> None:
-        """Negative `seconds` lie in the past."""
+        """Create the expression; negative `seconds` give a time in the past."""
         super().__init__(sa.literal(seconds, sa.Float))
 
 
@@ -40,7 +40,7 @@ def _now_postgresql(element: Any, compiler: Any, **options: Any) -> str:
 # As many connections as the producer has threads that may query at once.
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 32, "pool_timeout": 5}
 
-# These detect a server that vanished, and bound how long a query may hold a thread.
+# These detect a lost server, and limit how long a query may block a thread.
 _POSTGRESQL = {
     "connect_timeout": 5,
     "tcp_user_timeout": 10_000,
@@ -52,7 +52,7 @@ _POSTGRESQL = {
 
 
 def create_engine(url: str) -> sa.Engine:
-    """Return an engine that commits each statement, because most changes are one."""
+    """Return an engine that commits each statement, because most changes need only one."""
     address = sa.make_url(url)
     arguments: dict[str, Any] = {}
     if address.get_backend_name() == "postgresql":
@@ -72,32 +72,32 @@ def create_engine(url: str) -> sa.Engine:
 
 
 def _durable(connection: Any, _: Any) -> None:
-    """Let readers and a writer work side by side, and let a commit survive a power cut."""
+    """Let readers and a writer run concurrently, and make commits survive a power failure."""
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 @contextmanager
 def connect(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Lend a connection; turn SQLAlchemy's errors into ours, except `IntegrityError`."""
+    """Open a connection; map SQLAlchemy's errors to Warren's, except `IntegrityError`."""
     try:
         with engine.connect() as connection:
             yield connection
     except IntegrityError:
         raise
-    except DataError as error:  # no outage: the database would refuse the value again
+    except DataError as error:  # not an outage, because the database would refuse the value again
         raise errors.Invalid(None, f"the database refuses a value: {error.orig}") from error
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error  # the driver's words, without our SQL
+        cause = getattr(error, "orig", None) or error  # the driver's message, without the SQL
         raise errors.DatabaseUnavailable(f"the database cannot be used: {cause}") from error
 
 
 @contextmanager
 def transaction(engine: sa.Engine, lock: str | None = None) -> Iterator[sa.Connection]:
-    """Lend a connection whose statements are committed together.
+    """Open a connection whose statements are committed together.
 
-    Transactions with the same `lock` do not overlap. The first statement has to be a write: on
-    SQLite it begins the transaction, and there only one process writes at a time.
+    Transactions with the same `lock` do not overlap. The first statement has to be a write,
+    because it begins the transaction on SQLite, where only one process writes at a time.
     """
     postgresql = engine.dialect.name == "postgresql"
     level = "READ COMMITTED" if postgresql else "SERIALIZABLE"
@@ -112,7 +112,7 @@ def transaction(engine: sa.Engine, lock: str | None = None) -> Iterator[sa.Conne
 def insert_unless(table: sa.Table, row: Mapping[str, Any], taken: sa.Exists) -> sa.Insert:
     """Return an INSERT that returns the new row's key, or nothing where `taken` is true.
 
-    It raises `IntegrityError` when a key of the row is taken in `table` itself.
+    Its execution raises `IntegrityError` when a key of the row is taken in `table` itself.
     """
     values = {
         name: value

@@ -1,4 +1,4 @@
-"""The tables."""
+"""The tables of the database."""
 
 import sqlalchemy as sa
 
@@ -13,25 +13,23 @@ jobs_table = sa.Table(
     sa.Column("state", sa.String(32), nullable=False),
     sa.Column("dataset_id", sa.String(128)),
     sa.Column("request", sa.JSON, nullable=False),
-    sa.Column("attempt", sa.Integer, nullable=False, default=0),  # grows with each claim: the fence
-    sa.Column("failures", sa.Integer, nullable=False, default=0),  # attempts that ended badly
-    sa.Column("version", sa.Integer, nullable=False, default=0),  # grows with what a user may see
+    sa.Column("attempt", sa.Integer, nullable=False, default=0),  # the fencing token
+    sa.Column("failures", sa.Integer, nullable=False, default=0),  # failed attempts
+    sa.Column("version", sa.Integer, nullable=False, default=0),  # grows with visible changes
     sa.Column("worker", sa.String(256)),
     sa.Column("progress", sa.Float),
     sa.Column("result_key", sa.String(1024)),
     sa.Column("result_sha256", sa.String(64)),
     sa.Column("metrics", _Json),
     sa.Column("result", _Json),
-    sa.Column("sync", _Json),  # of a prediction that two models were asked for: the fast one's
+    sa.Column("sync", _Json),  # of a prediction by two models: the fast model's answer
     sa.Column("error", _Json),
-    sa.Column("inputs", sa.Text),  # of a prediction that has not ended: the JSON, perhaps megabytes
+    sa.Column("inputs", sa.Text),  # JSON of a prediction that has not ended; may be megabytes
     sa.Column("idempotency_key", sa.String(255), unique=True),
     sa.Column("reply_to", sa.String(255)),
     sa.Column("correlation_id", sa.String(255)),
     sa.Column("created_at", UTC_DATETIME, nullable=False),
-    sa.Column(
-        "published_at", UTC_DATETIME
-    ),  # of a queued job, null: its message has yet to be published
+    sa.Column("published_at", UTC_DATETIME),  # null in a queued job: its message is unpublished
     sa.Column("run_after", UTC_DATETIME),
     sa.Column("started_at", UTC_DATETIME),
     sa.Column("lease_until", UTC_DATETIME),
@@ -41,7 +39,7 @@ jobs_table = sa.Table(
     sa.Index("ix_jobs_kind_state_published", "kind", "state", "published_at"),
 )
 
-# Models that can answer: those of completed trainings, and those that were registered.
+# Models that can answer: trained and registered ones.
 models_table = sa.Table(
     "models",
     metadata,
@@ -53,7 +51,7 @@ models_table = sa.Table(
     sa.Column("file_sha256", sa.String(64)),
     sa.Column("metrics", _Json),
     sa.Column("created_at", UTC_DATETIME, nullable=False),  # the training's, or the registration's
-    sa.Column("trained_at", UTC_DATETIME),  # null of what was not trained here
+    sa.Column("trained_at", UTC_DATETIME),  # null for models that were not trained here
     sa.Index("ix_models_created_at", "created_at", "model_id"),
     sa.Index("ix_models_trained_at", "trained_at"),
     sa.Index("ix_models_dataset_trained_at", "dataset_id", "trained_at"),

@@ -20,12 +20,12 @@ from app.retry import RetryUntilAvailable
 
 log = logging.getLogger(__name__)
 
-WATCH_SECONDS = 0.25  # between two looks at the lease of a redelivered job
+WATCH_SECONDS = 0.25  # between two reads of the lease of a redelivered job
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """The job is this attempt's to run."""
+    """The attempt holds the job."""
 
     job: Job
     attempt: int
@@ -70,17 +70,16 @@ class Retryable:
 
 @dataclass(frozen=True)
 class Failed:
-    """The attempt failed, and the next one would fail alike."""
+    """The attempt failed, and the next one would fail in the same way."""
 
     error: errors.WarrenError
 
 
 @dataclass(frozen=True)
 class Released:
-    """The attempt was given up without a failure, for another consumer to run the job.
+    """The attempt ended without a failure, so that another consumer can run the job.
 
-    `message_lost` says that its message may not come back to the queue, so that the relay publishes
-    another one.
+    If `message_lost`, its message may not return to the queue, and the relay publishes another one.
     """
 
     message_lost: bool = False
@@ -97,7 +96,7 @@ Outcome = Trained | Predicted | Retryable | Failed | Released | Lost
 def outcome_of(error: Exception, *, may_have_run: bool = False) -> Outcome:
     """Return what an error means for the job.
 
-    `may_have_run` says that the work was perhaps done, and must not be done twice.
+    If `may_have_run`, the work may already be done and must not be repeated.
     """
     match error:
         case errors.ShuttingDown():
@@ -117,10 +116,10 @@ def outcome_of(error: Exception, *, may_have_run: bool = False) -> Outcome:
 
 
 class JobAttempts:
-    """Claims and concludes attempts in the name of one worker.
+    """Claims and concludes the attempts of one worker.
 
-    No other worker may have its name. Methods block, and retry until the database is available;
-    they raise `errors.ShuttingDown` when the consumer stops meanwhile.
+    No other worker may have the same name. Methods block, and retry until the database is
+    available. They raise `errors.ShuttingDown` when the consumer stops meanwhile.
     """
 
     def __init__(
@@ -131,9 +130,10 @@ class JobAttempts:
         watch_seconds: float = WATCH_SECONDS,
         retry_delay: Callable[[int], float] = retry_policy.retry_delay,
     ) -> None:
-        """`retry_delay` gives the seconds to the next attempt after so many failures.
+        """Create the attempts of `worker`.
 
-        `watch_seconds` lie between two looks at the lease of a job that came again.
+        `retry_delay` maps a number of failures to the seconds until the next attempt.
+        `watch_seconds` is the time between two reads of the lease of a redelivered job.
         """
         self._jobs = jobs
         self._worker = worker
@@ -147,9 +147,9 @@ class JobAttempts:
     ) -> Claimed | AlreadyEnded | RunsElsewhere | None:
         """Claim a job; return None if there is no row of that id.
 
-        `check` raises for a job that is not the one that the message asks for. The job of a
-        `redelivered` message that runs is watched: if its lease is renewed, the message is a
-        duplicate; if not, its consumer is dead and the job is taken over.
+        `check` raises if the message asks for a different job. If a `redelivered` message finds its
+        job running, this method watches the lease. If the lease is renewed, the message is a
+        duplicate. If not, the job's consumer is dead, and this attempt takes over the job.
         """
         seen: Job | None = None
         looks = 0
@@ -200,14 +200,17 @@ class JobAttempts:
         if not applied:
             job = self.job(claimed.job.id)
             cause = "cancelled" if job and job.state is JobStatus.CANCELLED else "fenced"
-            log.warning("%s: attempt %d has the job no longer", cause, claimed.attempt)
+            log.warning("%s: attempt %d no longer has the job", cause, claimed.attempt)
         return applied
 
     def count_rejection(self, job_id: str) -> None:
-        """Count a failure for the queued job of a rejected message, or it would come for ever."""
+        """Count a failure for the queued job of a rejected message.
+
+        Without the count, the relay would publish the message again for ever.
+        """
         error = errors.Invalid(None, "the job's message was rejected; it is a dead letter")
-        # Unavailable: the relay publishes the job, and it is rejected, again.
-        # Invalid: the database holds no row of such a name.
+        # Unavailable: the relay publishes the message again, and it is rejected again.
+        # Invalid: no row can have such an id.
         with suppress(errors.Unavailable, errors.Invalid):
             self._jobs.refuse(job_id, error.to_wire(), self._retry_delay(1))
 
@@ -226,14 +229,14 @@ class JobAttempts:
         return applied
 
     def _release(self, job_id: str, attempt: int, *, message_lost: bool) -> bool:
-        """Release without retries: if that fails, the lease expires."""
+        """Release the job without retries, because its lease expires if that fails."""
         try:
             released = self._jobs.release(job_id, attempt)
             if released and message_lost:
                 self._jobs.mark_unpublished(job_id)
             return released
         except errors.Unavailable as error:
-            log.warning("the job could not be released, its lease will expire: %s", error)
+            log.warning("the job could not be released; its lease will expire: %s", error)
             return False
 
 

@@ -1,4 +1,4 @@
-"""Leases: the promise of a consumer to the job table that it still runs its jobs."""
+"""Hold and renew leases, which show in the job table that a consumer still runs its jobs."""
 
 import logging
 import threading
@@ -14,10 +14,10 @@ RENEW_SECONDS = 1.0
 
 
 class HeldLease:
-    """The lease of one attempt, as its runner sees it."""
+    """The lease of one running attempt."""
 
     def __init__(self, on_lost: Callable[[], None]) -> None:
-        """`on_lost` is called once, in the keeper's thread, when the attempt has lost its job."""
+        """Create a lease; the keeper's thread calls `on_lost` once if the attempt loses its job."""
         self.progress: float | None = None  # not yet written to the row
         self._on_lost = on_lost
         self._lost = False
@@ -27,22 +27,22 @@ class HeldLease:
         self.progress = progress
 
     def raise_if_lost(self) -> None:
-        """Raise `errors.Fenced` if the job is no longer this attempt's."""
+        """Raise `errors.Fenced` if the attempt has lost its job."""
         if self._lost:
             raise errors.Fenced
 
     def lose(self) -> None:
-        """Note that the job is no longer this attempt's."""
+        """Record that the attempt has lost its job."""
         if not self._lost:
             self._lost = True
             self._on_lost()
 
 
 class LeaseKeeper(threading.Thread):
-    """Renews all held leases again and again, in one statement.
+    """Renews all held leases periodically, in one statement.
 
-    While the database is unavailable it goes on trying. No other consumer can take a job meanwhile,
-    and the first renewal afterwards tells which jobs are lost.
+    While the database is unavailable, it keeps trying. No other consumer can claim a job during
+    that time. The first renewal afterwards shows which jobs are lost.
     """
 
     def __init__(self, jobs: JobStore, renew_seconds: float = RENEW_SECONDS) -> None:
@@ -56,7 +56,7 @@ class LeaseKeeper(threading.Thread):
 
     @property
     def healthy(self) -> bool:
-        """Whether the thread lives."""
+        """Whether the thread is running."""
         return self.is_alive()
 
     def stop(self) -> None:
@@ -69,7 +69,8 @@ class LeaseKeeper(threading.Thread):
     ) -> Iterator[HeldLease]:
         """Renew the lease of an attempt until the block ends.
 
-        The block does not wait for a renewal under way, which may end later: the row has moved on.
+        The block does not wait for a renewal in progress. A renewal that comes late is harmless,
+        because it changes only the row of a running attempt.
         """
         key, lease = (job_id, attempt), HeldLease(on_lost)
         with self._lock:
@@ -101,7 +102,7 @@ class LeaseKeeper(threading.Thread):
         renewed = self._jobs.renew(progress)
         for key, lease in held.items():
             if key in renewed:
-                if lease.progress == progress[key]:  # else there is newer progress to write
+                if lease.progress == progress[key]:  # otherwise there is newer progress to write
                     lease.progress = None
             elif key in self._held:
                 log.warning("job %s: attempt %d has lost its lease", *key)

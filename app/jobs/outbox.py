@@ -1,9 +1,10 @@
 """The outbox: jobs whose message must still be published, or was lost and is published again.
 
 The job row is the outbox entry (`published_at` is null). Any number of processes may call these
-functions at any time: every step is a compare-and-set, and so is a claim, so an extra message is
-harmless. A training waits for its next attempt in a retry queue. A prediction job waits in its row,
-because there may be many, and none should wait behind another.
+functions at any time, because every step is a compare-and-set. An extra message is harmless,
+because a claim is a compare-and-set, too. A training waits for its next attempt in a retry queue. A
+prediction job waits in its row, because there may be many, and in a queue one would wait behind
+another.
 """
 
 from collections.abc import Mapping
@@ -40,7 +41,7 @@ _BEGAN_TO_WAIT = sa.case(
 
 @dataclass(frozen=True)
 class OutboxEntry:
-    """A message to publish; that of a training is to be delivered after `delay` seconds."""
+    """A message to publish. A training's message is delivered after `delay` seconds."""
 
     job_id: str
     kind: JobKind
@@ -97,10 +98,11 @@ def reconcile(
     """Mark the jobs whose messages are lost as unpublished; return how many there were.
 
     `messages` counts, by kind, the messages of queued jobs in the queues. If there are fewer
-    messages than jobs, the oldest jobs are published again, as many as messages are missing: jobs
-    are taken in their order, so jobs without a message become the oldest. A message that belongs to
-    no row may hide a missing one. So a job is also published again when one that was published
-    after it has been taken. Only messages older than `settled` seconds count as lost.
+    messages than jobs, the oldest jobs are published again, as many as messages are missing. These
+    are the right ones, because jobs are claimed in order, so jobs without a message become the
+    oldest. A message that belongs to no row may hide a missing one. So a job is also published
+    again when a job that was published after it has been claimed. Only messages older than
+    `settled` seconds count as lost.
     """
     found = 0
     with connect(jobs.engine) as connection:
@@ -119,7 +121,10 @@ def reconcile(
 def _mark_oldest_unpublished(
     kind: JobKind, which: sa.ColumnElement[bool], settled: float, limit: int
 ) -> sa.Update:
-    """Return the UPDATE that marks the oldest of these jobs, whose messages had time to arrive."""
+    """Return the UPDATE that marks the oldest of these jobs as unpublished.
+
+    It skips jobs whose messages have not had time to arrive.
+    """
     oldest = (
         sa.select(jobs_table.c.id)
         .where(
@@ -136,7 +141,7 @@ def _mark_oldest_unpublished(
 
 
 def _overtaken(kind: JobKind, settled: float) -> sa.ColumnElement[bool]:
-    """Return whether a job began to wait before one of its kind that was taken a while ago."""
+    """Return the condition that a later job of the same kind was claimed a while ago."""
     taken = [
         sa.select(jobs_table.c.published_at)
         .where(

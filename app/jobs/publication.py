@@ -1,4 +1,4 @@
-"""Publication: the rows of models that completed trainings make."""
+"""Publish the models of completed trainings by inserting their rows."""
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -9,7 +9,7 @@ from app.protocol.types import JobKind, JobStatus, ModelKind
 
 
 def insert_trained_models(*which: sa.ColumnElement[bool]) -> sa.Insert:
-    """Return an INSERT of the models of completed trainings that have no row of that id yet."""
+    """Return an INSERT of the models of completed trainings that have no row yet."""
     values = {
         "model_id": jobs_table.c.id,
         "kind": sa.literal(ModelKind.TRAINED.value, sa.String),
@@ -34,5 +34,5 @@ def publish_missing_models(engine: sa.Engine) -> int:
     try:
         with connect(engine) as connection:
             return len(connection.scalars(insert).all())
-    except IntegrityError:  # another process inserts the same models now
+    except IntegrityError:  # another process is inserting the same models
         return 0

@@ -1,4 +1,4 @@
-"""Reads of the job table: single jobs, lists, and places in the queue."""
+"""Read the job table: single jobs, lists, and positions in the queue."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class JobReader:
     """
 
     def __init__(self, url: str) -> None:
-        """Create an engine without connecting; `url` is one of SQLAlchemy's."""
+        """Create an engine without connecting; `url` is an SQLAlchemy URL."""
         self.engine = create_engine(url)
 
     def get(self, job_id: str) -> Job | None:
@@ -27,7 +27,7 @@ class JobReader:
         return self._one(sa.select(*JOB_COLUMNS).where(jobs_table.c.id == job_id))
 
     def of_key(self, idempotency_key: str) -> Job | None:
-        """Return the job that was accepted under a key."""
+        """Return the job with an idempotency key."""
         return self._one(
             sa.select(*JOB_COLUMNS).where(jobs_table.c.idempotency_key == idempotency_key)
         )
@@ -49,7 +49,7 @@ class JobReader:
             return text
 
     def position(self, job: Job) -> int:
-        """Return the place of a queued job in its queue: 1 is the next."""
+        """Return the position of a queued job in its queue; the next job has position 1."""
         before = sa.tuple_(jobs_table.c.created_at, jobs_table.c.id) < (job.created_at, job.id)
         ahead = [IS_QUEUED, jobs_table.c.kind == job.kind, before]
         query = sa.select(sa.func.count()).select_from(jobs_table).where(*ahead)
@@ -57,7 +57,7 @@ class JobReader:
             return 1 + (connection.scalar(query) or 0)
 
     def newest(self, limit: int, state: JobStatus | None = None) -> list[Job]:
-        """Return the newest jobs, of one state or of all, without the answers: they may be long."""
+        """Return the newest jobs of one or all states, without answers, which may be long."""
         query = sa.select(*job_columns_without("result", "sync"))
         query = query.order_by(jobs_table.c.created_at.desc(), jobs_table.c.id.desc()).limit(limit)
         return read_jobs(self.engine, query.where(jobs_table.c.state == state) if state else query)

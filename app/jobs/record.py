@@ -10,18 +10,18 @@ from app.database.engine import connect
 from app.database.tables import jobs_table
 from app.protocol.types import JobKind, JobStatus
 
-# The columns that are read of a row, which are the fields of a Job.
+# The columns to read, which are the fields of a Job.
 JOB_COLUMNS = [column for column in jobs_table.c if column.name != "inputs"]
 
 
 def job_columns_without(*names: str) -> list[sa.ColumnElement[Any]]:
-    """Return the columns that are read of a row, with null for these."""
+    """Return the columns to read, with null in place of the named ones."""
     return [sa.null().label(each.name) if each.name in names else each for each in JOB_COLUMNS]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A row of the table, without its inputs. `error` is that of the last attempt that failed."""
+    """A row of the table, without its inputs. `error` is the last failed attempt's."""
 
     id: str
     kind: JobKind
@@ -51,7 +51,7 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Return whether the job has ended, so that it never changes again."""
+        """Whether the job has ended. An ended job never changes again."""
         return self.state not in (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
@@ -62,7 +62,7 @@ def read_jobs(engine: sa.Engine, query: sa.Select[Any]) -> list[Job]:
 
 
 def job_from_row(row: sa.RowMapping) -> Job:
-    """Return a row as a job, its times with their zone, which SQLite does not keep."""
+    """Return a row as a job, with UTC added to its times, because SQLite keeps no time zone."""
     values: dict[str, Any] = {
         name: value.replace(tzinfo=UTC)
         if isinstance(value, datetime) and value.tzinfo is None

@@ -1,7 +1,8 @@
 """The relay: a thread that publishes the outbox and requeues the jobs of dead consumers.
 
-It runs in the producer and in every consumer. In each round it queues jobs whose lease has expired,
-finds jobs whose message was lost, and publishes the outbox. Rounds may overlap and repeat safely.
+It runs in the producer and in every consumer. In each round it requeues jobs whose lease has
+expired, finds jobs whose message was lost, and publishes the outbox. Rounds may overlap and repeat
+safely.
 """
 
 import logging
@@ -30,7 +31,7 @@ GRACE_SECONDS = 5.0  # after an outage, how long consumers have to renew their l
 
 
 class OutboxRelay(threading.Thread):
-    """Owns a connection to the broker; while that or the database is away, it waits."""
+    """Owns a connection to the broker. Waits while the broker or the database is unavailable."""
 
     def __init__(
         self,
@@ -46,8 +47,9 @@ class OutboxRelay(threading.Thread):
     ) -> None:
         """Create the thread without connecting.
 
-        A round takes up to `batch` jobs and follows after `round_seconds`. `queues` are those where
-        the messages of each kind of job may wait, `retry_queue` chooses one by its delay.
+        A round publishes up to `batch` jobs; the next one follows after `round_seconds`. `queues`
+        names the queues in which the messages of each kind of job may wait. `retry_queue` chooses
+        a retry queue by the delay.
         """
         super().__init__(name="relay", daemon=True)
         # No client waits for the relay, and `stop` must not wait either.
@@ -65,7 +67,7 @@ class OutboxRelay(threading.Thread):
 
     @property
     def healthy(self) -> bool:
-        """Return whether the thread runs."""
+        """Whether the thread is running."""
         return self.is_alive()
 
     def stop(self) -> None:
@@ -77,7 +79,7 @@ class OutboxRelay(threading.Thread):
         run_with_reconnect(self._parameters, "the relay", self._stopping, self._serve)
 
     def _serve(self, connection: pika.BlockingConnection) -> None:
-        self._let_holders_renew()  # the database may have been away, too
+        self._let_holders_renew()  # the database may have been unavailable, too
         channel = connection.channel()
         declare_topology(channel)
         channel.confirm_delivery()
@@ -95,14 +97,14 @@ class OutboxRelay(threading.Thread):
         self._requeue_from = self._timer() + self._grace_seconds
 
     def _round(self, channel: BlockingChannel) -> bool:
-        """Do the work of one round, a batch at most; return whether there may be more."""
+        """Run one round, a batch at most; return whether there may be more to publish."""
         try:
             if not self._models_checked:
                 if found := publish_missing_models(self._jobs.engine):
                     log.warning("%d models had no row", found)
                 self._models_checked = True
             if self._timer() > self._requeue_from and (lost := self._jobs.requeue_expired_leases()):
-                log.warning("%d leases have ended", lost)
+                log.warning("%d leases have expired", lost)
             waiting = _count_waiting(channel, self._queues)
             if missing := outbox.reconcile(self._jobs, waiting):
                 log.warning("the messages of %d jobs are missing", missing)
@@ -117,7 +119,10 @@ class OutboxRelay(threading.Thread):
         return False
 
     def _publish(self, channel: BlockingChannel, entries: list[outbox.OutboxEntry]) -> None:
-        """Publish with confirms; failures go back to the outbox, impossible messages end."""
+        """Publish with confirms.
+
+        Unpublished jobs return to the outbox. A job that makes no valid message counts a failure.
+        """
         left = [entry.job_id for entry in entries]
         try:
             for entry in entries:
@@ -137,7 +142,7 @@ class OutboxRelay(threading.Thread):
 def _count_waiting(
     channel: BlockingChannel, queues: Mapping[JobKind, Sequence[str]]
 ) -> dict[JobKind, int]:
-    """Count the messages that wait for a consumer, or for their time, by the kind of their job."""
+    """Count the waiting messages in the queues of each kind of job."""
 
     def waiting(queue: str) -> int:
         return int(channel.queue_declare(queue, passive=True).method.message_count)
@@ -150,7 +155,7 @@ def publish_entry(
     entry: outbox.OutboxEntry,
     retry_queue: Callable[[float], str] = retry_policy.retry_queue,
 ) -> None:
-    """Publish a job's message, that of a training to a retry queue when it has to wait.
+    """Publish a job's message; publish a delayed training to a retry queue.
 
     Raises pika's errors, and `errors.Invalid` or `TooLarge` for a row that makes no valid message.
     """

@@ -8,7 +8,7 @@ from app.amqp.topology import RETRY_QUEUES
 def retry_delay(failures: int) -> float:
     """Return the seconds until the next attempt, after this number of failures.
 
-    Each failure leads to the next retry queue; the jitter takes away up to half of its delay.
+    Each failure leads to the next retry queue; the jitter shortens its delay by up to half.
     """
     longest = list(RETRY_QUEUES.values())
     return longest[min(failures, len(longest)) - 1] * random.uniform(0.5, 1.0)  # noqa: S311

@@ -1,9 +1,9 @@
 """The jobs and their transitions.
 
-The job row is authoritative; the message only announces it. Every transition is one UPDATE that
-names the state it starts from, and after the claim the attempt (a compare-and-set): a late attempt
-changes no row. So `attempt` is a fencing token, and the lease of a running job is a promise to
-renew it, in the sense of M. Kleppmann, "How to do distributed locking" (2016).
+The job row is authoritative; the message only announces it. Every transition is one UPDATE with
+a compare-and-set: it names the state it starts from and, after the claim, the attempt. A late
+attempt therefore changes no row. `attempt` is a fencing token, and a running job has a lease, as in
+M. Kleppmann, "How to do distributed locking" (2016).
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from app.jobs.reader import IS_QUEUED, JobReader
 from app.protocol.types import JobKind, JobStatus, ModelKind
 from app.settings import Settings
 
-SUSPECT_SECONDS = 3.0  # a consumer that has not renewed its lease for so long may be dead
+SUSPECT_SECONDS = 3.0  # a consumer that has not renewed its lease for this long may be dead
 
 _IS_RUNNING = jobs_table.c.state == JobStatus.RUNNING
 _CONSUMER_LOST = sa.literal(errors.ConsumerLost().to_wire(), jobs_table.c.error.type)
@@ -59,11 +59,11 @@ class JobStore(JobReader):
         named: bool = False,
         **more: Any,
     ) -> bool:
-        """Write a new job as `TASK_QUEUED`; False when its id or its `idempotency_key` is taken.
+        """Write a queued job; return False if its id or its `idempotency_key` is taken.
 
-        The caller publishes the message, or calls `mark_unpublished` if that failed. `named` says
-        that a client chose the id: then the job and the registration of a model with that id wait
-        for each other. `more` may hold `idempotency_key`, `reply_to`, `correlation_id`, `inputs`
+        The caller publishes the message, or calls `mark_unpublished` if that failed. If `named`, a
+        client chose the id, and this insert and the registration of a model with that id do not
+        overlap. `more` may hold `idempotency_key`, `reply_to`, `correlation_id`, `inputs`
         and `sync`. Raises `errors.Conflict` when a registered model has the id.
         """
         row = {"id": job_id, "kind": kind, "dataset_id": dataset_id, "request": request, **more}
@@ -93,10 +93,10 @@ class JobStore(JobReader):
     def claim(self, job_id: str, worker: str, redelivered: bool) -> int | None:
         """Start an attempt; return its number, or None when the job must not be run.
 
-        A running job is taken over when its lease has expired. For a `redelivered` message, whose
-        consumer the caller has watched without seeing a renewal, it is enough that the lease was
-        not renewed for `suspect` seconds. The same `worker` may always claim again, because the
-        answer to its first claim was lost: it never claims a job that it holds.
+        A running job is taken over when its lease has expired. If `redelivered`, it is taken over
+        when its lease was not renewed for `suspect` seconds; the caller has watched it and seen no
+        renewal. The same `worker` may always claim again. It never claims a job that it knows to
+        hold, so the answer to its first claim was lost.
         """
         patience = self._lease - self._suspect if redelivered else 0.0
         mine = jobs_table.c.worker == worker
@@ -126,9 +126,9 @@ class JobStore(JobReader):
             return attempt
 
     def renew(self, held: Mapping[tuple[str, int], float | None]) -> set[tuple[str, int]]:
-        """Renew the leases of attempts, by (job_id, attempt); return those that have their job.
+        """Renew the leases of attempts, by (job_id, attempt); return those that hold their job.
 
-        The values are progress to write, a fraction, or None where there is no news.
+        The values are the progress to write, a fraction, or None if it has not changed.
         """
         progress = {job_id: value for (job_id, _), value in held.items() if value is not None}
         values: dict[str, Any] = {"lease_until": database_now(self._lease)}
@@ -151,7 +151,7 @@ class JobStore(JobReader):
     ) -> bool:
         """Publish the result of an attempt: end the job and insert its model, both or neither.
 
-        True again when this very result is published.
+        Return True also if this result was published before.
         """
         result = {"result_key": key, "result_sha256": sha256, "metrics": metrics}
         ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **result, **_END}
@@ -160,11 +160,13 @@ class JobStore(JobReader):
             if connection.execute(update).rowcount == 1:
                 connection.execute(insert_trained_models(jobs_table.c.id == job_id))
                 return True
-        job = self.get(job_id)  # the answer to a commit may get lost, and the caller repeats it
+        job = self.get(
+            job_id
+        )  # the answer to a commit may get lost, and then the caller repeats it
         return job is not None and (job.attempt, job.result_key) == (attempt, key)
 
     def complete_prediction(self, job_id: str, attempt: int, result: dict[str, Any]) -> bool:
-        """Publish the answer of a prediction job. True again when this attempt's is published."""
+        """Publish the answer of a prediction job; return True also if it was published before."""
         ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **_END}
         if self._from(job_id, attempt, result=result, **ended):
             return True
@@ -176,7 +178,7 @@ class JobStore(JobReader):
         return self._from(job_id, attempt, state=JobStatus.ERROR, error=error, **_END)
 
     def retry(self, job_id: str, attempt: int, error: dict[str, Any], delay: float) -> bool:
-        """End an attempt with a temporary error: the next may begin in `delay` seconds.
+        """End an attempt with a temporary error; the next one may begin in `delay` seconds.
 
         Ends the job when this was the last attempt.
         """
@@ -200,7 +202,7 @@ class JobStore(JobReader):
         return self._write(unended.values(state=JobStatus.CANCELLED, **_END))
 
     def requeue_expired_leases(self) -> int:
-        """Queue again, or end, every job whose lease has expired; return how many there were."""
+        """Requeue or end every job whose lease has expired; return how many there were."""
         with connect(self.engine) as connection:
             lost = [_IS_RUNNING, jobs_table.c.lease_until < database_now()]
             return connection.execute(self._failed(lost, _CONSUMER_LOST, delay=0.0)).rowcount

@@ -14,7 +14,7 @@ _job_id: ContextVar[str] = ContextVar("job", default="-")
 def job_context(job_id: str) -> Iterator[None]:
     """Log the lines of this block under the job's id.
 
-    Clients choose ids, so characters that are not printable, as line ends, become `?`.
+    Clients choose ids, so unprintable characters, such as line ends, become `?`.
     """
     token = _job_id.set("".join(each if each.isprintable() else "?" for each in job_id))
     try:
@@ -24,7 +24,7 @@ def job_context(job_id: str) -> Iterator[None]:
 
 
 def current_job() -> str:
-    """Return the id of the current job; "-" outside of all jobs."""
+    """Return the id of the current job; "-" outside a job."""
     return _job_id.get()
 
 
@@ -39,8 +39,8 @@ class LoggedTask:
 def log_task(logger: logging.Logger, job_id: str, what: str) -> Iterator[LoggedTask]:
     """Log START and END of this block, and all its lines under the job's id.
 
-    `what` names the task and its subject, as `predict model=ID`. The END has the status, the
-    duration in milliseconds, and the type of the error if there is one.
+    `what` names the task and its subject, for example `predict model=ID`. The END has the status,
+    the duration in milliseconds, and the type of the error if there is one.
     """
     began = time.perf_counter()
     task, error = LoggedTask(), ""
@@ -82,5 +82,5 @@ def configure(level: str) -> None:
     handler.setFormatter(formatter)
     handler.addFilter(_JobFilter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for library in ("pika", "aio_pika", "aiormq"):  # our own lines tell of lost connections
+    for library in ("pika", "aio_pika", "aiormq"):  # Warren logs lost connections itself
         logging.getLogger(library).setLevel(logging.CRITICAL)

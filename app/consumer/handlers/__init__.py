@@ -1,4 +1,4 @@
-"""What a handler is: one module and one class for each queue."""
+"""The protocols of handlers. Each queue has one module and one class."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,9 +10,9 @@ from app.amqp.message import IncomingMessage
 
 @dataclass(frozen=True, eq=False)
 class Deferred:
-    """Work that a handler leaves for later: `then` is called when `until` is done.
+    """Work that a handler defers: `then` is called when `until` is done.
 
-    `then` gets those of the messages whose connection is still alive. A message is settled after
+    `then` gets the messages whose connection is still alive. A message is settled after
     the last of its deferred work.
     """
 

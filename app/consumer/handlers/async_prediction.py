@@ -1,4 +1,4 @@
-"""The prediction of a job: read the inputs from its row, and ask the model."""
+"""Run a prediction job: read the inputs from its row, and call the model."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,10 +24,10 @@ from app.retry import RetryUntilAvailable
 
 @dataclass(eq=False)
 class HeldJob:
-    """A job in hand; `work` predicts once the job is claimed.
+    """A job in flight; `work` predicts once the job is claimed.
 
-    `sent` says that a model which is not idempotent may have begun; `stopped` that the consumer
-    ends.
+    If `sent`, a call to a non-idempotent endpoint may have begun. If `stopped`, the consumer is
+    ending.
     """
 
     work: asyncio.Task[dict[str, Any]] | None = None
@@ -41,7 +41,7 @@ class HeldJob:
 
 
 class AsyncPrediction:
-    """Asks models of every kind; at most `threads` of them run here at a time."""
+    """Calls models of every kind; at most `threads` models run in this process at a time."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class AsyncPrediction:
     ) -> dict[str, Any]:
         """Return the fields of the answer; threads of `database` read the row.
 
-        Raises `errors.Fenced` for a job without inputs, which has ended; `EndpointFailed` if a
+        Raises `errors.Fenced` for a job without inputs, because it has ended; `EndpointFailed` if a
         consumer was lost during a call that must not be repeated; and what the model raises.
         """
         lost, size, inputs, model = await run_in_pool(
@@ -84,12 +84,12 @@ class AsyncPrediction:
             return await self._remote.predict(
                 model_id, spec, inputs, spec.seconds, size=size, patient=True
             )
-        # Shielded, because others may wait for the same load.
+        # Shielded, because other callers may wait for the same load.
         found = await asyncio.shield(asyncio.wrap_future(self._cache.get(model_id)))
         return await run_in_pool(self._threads, partial(_predicted, found, inputs))
 
     def _read(self, job_id: str, model_id: str) -> tuple[bool, int, PredictionInputs, ModelRecord]:
-        """Return whether a consumer was lost at the job, the inputs' size, they, and the model."""
+        """Return whether a consumer was lost, the size of the inputs, the inputs, and the model."""
         job = self._retry(lambda: self._jobs.get(job_id))
         text = self._retry(lambda: self._jobs.inputs(job_id))
         if job is None or text is None:

@@ -1,4 +1,4 @@
-"""The handler of `queue.model.predict`: predictions of models that run here."""
+"""The handler of `queue.model.predict`: predictions of models that run in this process."""
 
 import logging
 from collections import defaultdict
@@ -30,10 +30,10 @@ _Requests = list[tuple[Replyable, PredictRequest]]
 
 @dataclass(frozen=True)
 class PredictHandler:
-    """Handles `queue.model.predict`, those requests together that ask the same model.
+    """Handles `queue.model.predict`; requests for the same model run together.
 
-    `find` returns the future of a model, which may have to be loaded; `latest` the id of the model
-    that was trained last on a data set, or on any. Both may raise `errors.WarrenError`.
+    `find` returns the future of a model, which may have to be loaded. `latest` returns the id of
+    the model that was trained last on a data set, or on any. Both may raise `errors.WarrenError`.
     """
 
     queue: ClassVar[str] = PREDICT_QUEUE
@@ -46,7 +46,7 @@ class PredictHandler:
     def __call__(self, messages: list[IncomingMessage]) -> list[Deferred]:
         """Reply to each request; an invalid row fails only its own request.
 
-        Requests of a model that has yet to be loaded are deferred.
+        Requests for a model that is not loaded yet are deferred.
         """
         deferred: list[Deferred] = []
         for model_id, requests in self._by_model(messages).items():
@@ -67,7 +67,7 @@ class PredictHandler:
         return not (
             len(message.body) > SMALL_BYTES
             or LATEST.encode() in message.body  # resolved by the database
-            or b"\\u" in message.body  # an escape that may spell it
+            or b"\\u" in message.body  # an escape that may encode it
             or b'"image_data"' in message.body
             or message.replies_directly
         )
@@ -98,28 +98,28 @@ class PredictHandler:
         found: Future[Predictor],
         messages: list[IncomingMessage],
     ) -> None:
-        """Predict for those of the requests whose senders still wait."""
+        """Predict for the requests whose senders still wait."""
         awaited = {message for message in messages if not message.expired}
         self._predict(model_id, [each for each in requests if each[0].message in awaited], found)
         for part, _ in requests:
             if isinstance(part, LoggedRequest):
-                part.end(JobStatus.ERROR, "dropped")  # unless it was replied to
+                part.end(JobStatus.ERROR, "dropped")  # does nothing after a reply
 
     def _predict(self, model_id: str, requests: _Requests, found: Future[Predictor]) -> None:
-        """Reply to the requests of one model, also if it could not be loaded."""
+        """Reply to the requests for one model, even if it could not be loaded."""
         try:
             self._run_in_chunks(requests, found.result())
         except errors.WarrenError as error:
             error.__traceback__ = None  # the cache keeps the error, but must not keep the requests
             _reply_error(requests, error)
         except Exception:  # a bug with one model must not fail the requests of others
-            log.exception("predictions of %s go to the dead letters", model_id)
+            log.exception("predictions of %s failed; their requests are dead-lettered", model_id)
             for part, _ in requests:
                 part.reply(Failed.of(errors.WarrenError(), model_id))
                 part.reject()
 
     def _run_in_chunks(self, requests: _Requests, model: Predictor) -> None:
-        """Validate each request and run the valid ones together, so many images at a time."""
+        """Validate each request and run the valid ones together, within `image_bytes`."""
         prepared: list[Any] = []
         waiting: list[tuple[Replyable, PredictRequest, int]] = []
         size = 0

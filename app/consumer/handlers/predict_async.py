@@ -1,7 +1,7 @@
-"""The handler of `queue.model.predict.async`: answer predictions that are jobs.
+"""The handler of `queue.model.predict.async`: run prediction jobs.
 
 The message carries only the job's id. The row holds the inputs, and gets the answer. One event loop
-has many jobs in hand; threads ask the database, and run the models that are loaded here.
+handles many jobs at a time. Threads query the database and run the models of this process.
 """
 
 import asyncio
@@ -46,10 +46,10 @@ T = TypeVar("T")
 
 
 class AsyncPredictHandler:
-    """Answers prediction jobs; an async context manager, of one event loop."""
+    """Runs prediction jobs. It is an async context manager and belongs to one event loop."""
 
     queue: ClassVar[str] = PREDICT_ASYNC_QUEUE
-    prefetch: ClassVar[int] = 100  # jobs in hand at a time
+    prefetch: ClassVar[int] = 100  # jobs in flight
 
     def __init__(
         self, attempts: JobAttempts, leases: LeaseKeeper, prediction: AsyncPrediction
@@ -71,7 +71,7 @@ class AsyncPredictHandler:
     async def __call__(self, message: IncomingMessage) -> None:
         """Run the message's job to its end, and reply.
 
-        On cancellation, release the job, unless the model may have begun and must not do it twice.
+        On cancellation, release the job, unless a non-idempotent call may have begun.
         """
         job_id = message.message_id
         if not _is_id(job_id):
@@ -79,7 +79,7 @@ class AsyncPredictHandler:
             return
         with logs.job_context(job_id):
             if job_id in self._held:
-                log.info("duplicate dropped: it is in hand")
+                log.info("duplicate dropped: the job is in flight")
                 return
             held = self._held[job_id] = HeldJob()
             try:

@@ -39,7 +39,7 @@ class RemotePredictHandler:
 
     @property
     def in_hand(self) -> list[IncomingMessage]:
-        """The messages under way that a redelivery can be told from."""
+        """The messages in flight whose redeliveries are recognized."""
         return list(self._in_hand.values())
 
     async def __call__(self, message: IncomingMessage) -> None:
@@ -47,7 +47,9 @@ class RemotePredictHandler:
         if message.expired:
             return
         if message.is_ndjson:
-            error = errors.Invalid("body", f"{INVOKE_QUEUE} takes one request a message, no NDJSON")
+            error = errors.Invalid(
+                "body", f"{INVOKE_QUEUE} accepts one request per message, not NDJSON"
+            )
             reject_with_error(message, error)
             return
         if not (message.reply_to and message.correlation_id):
@@ -56,7 +58,7 @@ class RemotePredictHandler:
         key = message.reply_to, message.correlation_id
         before = self._in_hand.get(key)
         if before and message.redelivered and before.body == message.body:
-            before.continue_as(message)  # its connection was lost, and the call goes on
+            before.continue_as(message)  # its connection was lost, but the call continues
             return
         self._in_hand[key] = message
         try:
@@ -87,14 +89,14 @@ class RemotePredictHandler:
         return reply.status
 
     async def _call(self, message: IncomingMessage, request: PredictRequest) -> Reply | None:
-        """Return the reply; None if the message goes back to its queue."""
+        """Return the reply, or None if the message returns to its queue."""
         model_id = request.model_id
         spec: EndpointSpec | None = None
         try:
             record = await self._registry.find(model_id, request.dataset_id)
             spec = record.require_endpoint()
             if message.redelivered and not spec.idempotent:
-                raise errors.EndpointFailed(f"a consumer was lost that had this call: {_BEGUN}")
+                raise errors.EndpointFailed(f"the consumer of this call was lost: {_BEGUN}")
             seconds = spec.seconds
             if message.deadline is not None:
                 seconds = min(seconds, message.deadline - monotonic())

@@ -31,7 +31,7 @@ KEEP_SECONDS = 60.0  # how long a fitted model waits for S3 before the attempt f
 
 @dataclass(frozen=True)
 class TrainHandler:
-    """Trains. `keep_seconds` is how long a fitted model waits for S3."""
+    """Trains models. `keep_seconds` is how long a fitted model waits for S3."""
 
     queue: ClassVar[str] = TRAIN_QUEUE
     prefetch: ClassVar[int] = 1
@@ -65,7 +65,7 @@ class TrainHandler:
             elif claimed := self._claim(message, request, job_id):
                 self._run(message, claimed)
         except errors.ShuttingDown:
-            log.info("the message goes back to its queue")
+            log.info("the message is requeued")
             message.requeue()
         except (errors.Invalid, errors.TooLarge) as error:
             reject_with_error(message, error)
@@ -77,7 +77,7 @@ class TrainHandler:
     def _claim(
         self, message: IncomingMessage, request: TrainRequest, job_id: str
     ) -> Claimed | None:
-        """Claim the job, and write its row first for a client that speaks only AMQP.
+        """Claim the job; first write its row if a client published the message directly.
 
         Raises `errors.Invalid` or `TooLarge` for a message that cannot become a row.
         """
@@ -184,8 +184,8 @@ class TrainHandler:
     ) -> None:
         """Delete the files of attempts that will never be published.
 
-        They are this attempt's if it has lost the job, and all but the published one's if the job
-        has ended.
+        If the attempt has lost the job, these are its own files. If the job has ended, these are
+        the files of all attempts except the published one.
         """
         ended = job is not None and job.ended
         published = job.attempt if job and job.result_key else None
@@ -198,11 +198,11 @@ class TrainHandler:
 
 
 class _Taken(errors.Invalid):
-    """The id belongs to another job or model. The message is answered, and is no dead letter."""
+    """The id belongs to another job or model. The message gets a reply and is not dead-lettered."""
 
 
 def _reply_with_end(message: IncomingMessage, job: Job | None) -> None:
-    """Reply with the end of a job; a job that waits for its next attempt has none."""
+    """Reply with the outcome of a job; send nothing if it waits for its next attempt."""
     if job is None or not job.ended:
         return
     log.info("attempt %d: %s %s", job.attempt, job.state, job.metrics or job.error or "")
@@ -216,11 +216,11 @@ def _reply_with_end(message: IncomingMessage, job: Job | None) -> None:
 
 
 def _storable(name: object) -> str | None:
-    """Return a name as a row can hold it: PostgreSQL refuses NUL, and bytes are no text."""
+    """Return a name if a row can hold it: PostgreSQL rejects NUL, and bytes are not text."""
     return name if isinstance(name, str) and "\0" not in name else None
 
 
 def _derived_id(message: IncomingMessage) -> str:
-    """Return an id for the job of a client that gave none, the same for a redelivered message."""
+    """Derive an id for a job without one; a redelivered message gets the same id."""
     asked = f"{message.reply_to}\n{message.correlation_id}\n{message.body!r}"
     return uuid.uuid5(uuid.NAMESPACE_OID, asked).hex
