@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from app import errors
-from app.retry import ReconnectBackoff
+from app.backoff import ReconnectBackoff
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from pika.exceptions import AMQPConnectionError, AMQPError
 
 from app import errors
 from app.amqp.decoding import install_lenient_pika_decoding
-from app.retry import ReconnectBackoff
+from app.backoff import ReconnectBackoff
 from app.settings import Settings
 
 log = logging.getLogger(__name__)

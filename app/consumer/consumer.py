@@ -19,6 +19,7 @@ if not __package__:  # run as a file: find `app` where `python -m` would
 import click
 
 from app.amqp.connection import connection_parameters
+from app.backoff import RetryUntilAvailable
 from app.consumer.async_consumer import AsyncConsumer
 from app.consumer.handlers import AsyncHandler, Handler
 from app.consumer.handlers.async_prediction import AsyncPrediction
@@ -37,7 +38,6 @@ from app.models.registry import CachedModelRegistry
 from app.observability import logs
 from app.protocol.types import LATEST
 from app.remote.client import RemoteModelClient
-from app.retry import RetryUntilAvailable
 from app.runtime import collect_garbage_rarely, raise_open_file_limit
 from app.settings import Settings
 from app.storage.client import LOW_LATENCY_CONFIG, S3Client

@@ -12,11 +12,11 @@ from functools import partial
 from typing import Any
 
 from app import errors
+from app.backoff import RetryUntilAvailable
 from app.jobs import retry_policy
 from app.jobs.record import Job
 from app.jobs.store import SUSPECT_SECONDS, JobStore
 from app.protocol.types import JobStatus
-from app.retry import RetryUntilAvailable
 
 log = logging.getLogger(__name__)
 

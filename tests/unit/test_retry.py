@@ -4,7 +4,7 @@ from itertools import count, islice
 import pytest
 
 from app import errors
-from app.retry import ReconnectBackoff, RetryUntilAvailable, backoff_delays
+from app.backoff import ReconnectBackoff, RetryUntilAvailable, backoff_delays
 
 
 @pytest.mark.parametrize("_", range(20))

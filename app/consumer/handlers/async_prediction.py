@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from app import errors
+from app.backoff import RetryUntilAvailable
 from app.concurrency import run_in_pool
 from app.consumer.handlers.predict import prediction_reply
 from app.inference.cache import ModelCache
@@ -19,7 +20,6 @@ from app.protocol.replies import Failed
 from app.protocol.requests import PredictionInputs
 from app.protocol.validation import parse_request
 from app.remote.client import RemoteModelClient
-from app.retry import RetryUntilAvailable
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ from typing import ClassVar
 from app import errors
 from app.amqp.message import IncomingMessage, parse_or_reject, reject_with_error
 from app.amqp.topology import TRAIN_QUEUE
+from app.backoff import RetryUntilAvailable
 from app.jobs.attempt import Claimed, JobAttempts, Released, Trained, outcome_of
 from app.jobs.lease import HeldLease, LeaseKeeper
 from app.jobs.record import Job
@@ -19,7 +20,6 @@ from app.protocol.replies import Cancelled, Failed, Reply, TrainCompleted
 from app.protocol.requests import TrainRequest
 from app.protocol.types import JobKind, JobStatus
 from app.protocol.validation import validate
-from app.retry import RetryUntilAvailable
 from app.storage.datasets import DatasetStore
 from app.storage.models import ModelStore
 from app.training.fit_process import FitLimits, FitRunner

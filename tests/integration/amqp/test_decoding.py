@@ -12,6 +12,7 @@ from app import errors
 from app.amqp.connection import connection_parameters
 from app.amqp.message import Disposition
 from app.amqp.topology import PREDICT_QUEUE, TRAIN_QUEUE, declare_topology
+from app.backoff import RetryUntilAvailable
 from app.consumer.handlers.train import TrainHandler
 from app.consumer.threaded_consumer import ThreadedConsumer
 from app.jobs.attempt import JobAttempts
@@ -21,7 +22,6 @@ from app.jobs.relay import publish_entry
 from app.producer.rpc.client import RpcClient
 from app.protocol.replies import Reply
 from app.protocol.types import JobKind, JobStatus
-from app.retry import RetryUntilAvailable
 from app.training.fit_process import FitLimits
 from tests.fuzz.properties import Raw, encode, entry, nested, table
 from tests.support.fakes import FakeDatasets, FakeModels, FakeTrainer, HandlerOf, Pauses, delivery

@@ -5,7 +5,7 @@ import pytest
 
 from app import errors
 from app.amqp.async_reconnect import run_with_reconnect, wait_for_first
-from app.retry import ReconnectBackoff
+from app.backoff import ReconnectBackoff
 
 pytestmark = pytest.mark.anyio
 

@@ -3,6 +3,7 @@ import threading
 import pytest
 
 from app import errors
+from app.backoff import RetryUntilAvailable
 from app.jobs.attempt import (
     AlreadyEnded,
     Claimed,
@@ -17,7 +18,6 @@ from app.jobs.attempt import (
     outcome_of,
 )
 from app.protocol.types import JobKind, JobStatus
-from app.retry import RetryUntilAvailable
 from tests.support.fakes import FaultyJobs
 
 NO_SPACE = OSError(28, "No space left")

@@ -9,6 +9,7 @@ import pytest
 
 from app import errors
 from app.amqp.message import Disposition
+from app.backoff import RetryUntilAvailable
 from app.consumer.handlers.async_prediction import AsyncPrediction
 from app.consumer.handlers.predict_async import AsyncPredictHandler
 from app.inference.cache import ModelCache
@@ -19,7 +20,6 @@ from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.models.registry import CachedModelRegistry
 from app.protocol.types import JobKind, JobStatus
-from app.retry import RetryUntilAvailable
 from tests.support import graphs, waiting
 from tests.support.fakes import FakeSession, delivery
 from tests.support.rows import ERROR, INPUTS, accept, expire, put, run

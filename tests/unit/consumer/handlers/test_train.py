@@ -6,6 +6,7 @@ import pytest
 
 from app import errors
 from app.amqp.message import Disposition
+from app.backoff import RetryUntilAvailable
 from app.consumer.handlers import train
 from app.database.engine import database_now
 from app.jobs.attempt import WATCH_SECONDS, JobAttempts
@@ -14,7 +15,6 @@ from app.jobs.store import SUSPECT_SECONDS
 from app.models.registry import CachedModelRegistry
 from app.observability import logs
 from app.protocol.types import JobKind, JobStatus
-from app.retry import RetryUntilAvailable
 from app.training.fit_process import FitLimits
 from tests.support.fakes import FakeDatasets, FakeModels, FakeTrainer, FaultyJobs, Pauses, delivery
 from tests.support.rows import ENDPOINT
