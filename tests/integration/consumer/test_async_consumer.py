@@ -401,7 +401,7 @@ def test_what_is_no_request_is_answered_and_goes_to_the_dead_letters(start, clie
 def test_lines_are_refused(start, client, peer):
     start(peer=peer, models={})
     ask_model(client, "m", content_type=NDJSON_MEDIA_TYPE)
-    assert "one request a message" in client.reply()[1]["error"]["detail"]
+    assert "one request per message" in client.reply()[1]["error"]["detail"]
 
 
 def test_the_deadline_of_the_caller_is_that_of_the_call(start, client, peer):
