@@ -12,14 +12,14 @@ from app import errors
 from app.inference.predictor import Predictor
 
 LOADERS = 4  # models that are loaded at a time
-AWAY_SECONDS = 1.0  # how long a dependency that was unavailable is not asked again
-SILENT_SECONDS = 2.0  # a load that fails after so long was met by silence
+AWAY_SECONDS = 1.0  # how long the error of an unavailable dependency is returned again
+SILENT_SECONDS = 2.0  # a load that takes longer and fails met a dependency that does not respond
 
 
 class ModelCache:
     """The models used last, bounded by the bytes of their files.
 
-    Threads of its own load them, so callers may do something else meanwhile.
+    Its own threads load them, so `get` does not block.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class ModelCache:
         away_seconds: float = AWAY_SECONDS,
         timer: Callable[[], float] = monotonic,
     ) -> None:
-        """`load(model_id)` returns a model or raises; all callers that wait get its error."""
+        """Start the threads. All waiting callers get the model or the error of `load(model_id)`."""
         self._load = load
         self._models: LRUCache[str, tuple[Future[Predictor], int]] = LRUCache(
             max_bytes, lambda loaded: loaded[1]
@@ -42,7 +42,7 @@ class ModelCache:
         self._loading: dict[str, Future[Predictor]] = {}
         self._lock = threading.Lock()
         self._wanted: SimpleQueue[tuple[str, Future[Predictor]]] = SimpleQueue()
-        for number in range(LOADERS):  # daemons: a load never keeps the process from its end
+        for number in range(LOADERS):  # daemons, because a load must not delay the exit
             threading.Thread(target=self._work, name=f"load-{number}", daemon=True).start()
 
     def get(self, model_id: str) -> Future[Predictor]:
@@ -64,14 +64,14 @@ class ModelCache:
         begun = self._timer()
         try:
             if begun < self._silent_until:
-                raise errors.Unavailable("what holds the models does not answer")
+                raise errors.Unavailable("the database or S3 of the models does not respond")
             model = self._load(model_id)
-        except BaseException as error:  # noqa: BLE001  all callers that wait are told
+        except BaseException as error:  # noqa: BLE001  all waiting callers get it
             with self._lock:
                 del self._loading[model_id]
                 if isinstance(error, errors.Unavailable):
                     self._away[model_id] = loading
-                    if self._timer() > begun + SILENT_SECONDS:  # spare the others the same wait
+                    if self._timer() > begun + SILENT_SECONDS:  # so that others do not wait, too
                         self._silent_until = self._timer() + self._away_seconds
             loading.set_exception(error)
         else:

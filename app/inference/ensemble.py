@@ -25,9 +25,9 @@ class BranchAnswer(NamedTuple):
 def combine(how: CombineMethod, answers: list[dict[str, Any]], count: int | None) -> dict[str, Any]:
     """Combine the answers of several models; return the fields of the combined answer.
 
-    `answers` have `model_id`, `prediction` and perhaps `pred_proba`, the last two as lists of
-    `count`, combined row by row, unless `count` is None. Raises `errors.Invalid` for answers that
-    the method cannot combine.
+    Each answer has `model_id`, `prediction` and perhaps `pred_proba`. Unless `count` is None, the
+    last two are lists of `count`, which are combined row by row. Raises `errors.Invalid` for
+    answers that the method cannot combine.
     """
     if count is None:
         return _COMBINE[how]([_whole(answer) for answer in answers])
@@ -39,8 +39,8 @@ def combine(how: CombineMethod, answers: list[dict[str, Any]], count: int | None
 def mean(answers: list[BranchAnswer]) -> dict[str, Any]:
     """Return the mean of numbers, or each label's mean probability and the most probable label.
 
-    A label that a model does not name counts with probability 0: the model does not know it, or it
-    is an uploaded model with more than 100 labels, which names only the five most probable ones.
+    A label that a model does not name counts with probability 0. Either the model does not know
+    it, or an uploaded model has more than 100 labels and names only the five most probable ones.
     `pred_proba` of numbers repeats the prediction.
     """
     if all(_is_number(each.prediction) and not _has_labels(each) for each in answers):

@@ -31,7 +31,7 @@ _FILTERS = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
 }
-_TURNS = {  # of EXIF's orientations
+_TURNS = {  # by EXIF's number of the orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -68,7 +68,7 @@ def tensor(pixels: Pixels, wanted: Preprocessing) -> npt.NDArray[np.float32]:
 
     It has 4 dimensions, in the layout that `wanted` names.
     """
-    if wanted.channels == "BGR":  # before `mean` and `std`, which have the order of the channels
+    if wanted.channels == "BGR":  # before `mean` and `std`, which follow the order of the channels
         pixels = pixels[..., ::-1]
     mean, std = np.array(wanted.mean, np.float32), np.array(wanted.std, np.float32)
     values = (pixels / np.float32(255) - mean) / std
@@ -153,6 +153,6 @@ def _center_box(
 
 @contextmanager
 def _ignored_warnings() -> Iterator[None]:
-    """Ignore Pillow's warnings about a header, one thread at a time: `warnings` is global."""
+    """Ignore Pillow's warnings one thread at a time, because `warnings` is global."""
     with _warnings_lock, warnings.catch_warnings(action="ignore"):
         yield

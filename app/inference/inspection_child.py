@@ -99,9 +99,9 @@ def check(
     _try(load("it", file, spec, max_pixels=1), spec)
 
 
-@cache  # called before `_confine`, after which no file can be opened
+@cache  # called before `_confine`, because no file can be opened afterwards
 def _memory_file() -> int | None:
-    """Return the descriptor of the file with this process's memory use; None where it has none."""
+    """Return the descriptor of the file with this process's memory use; None without `/proc`."""
     path = "/proc/self/statm"
     return os.open(path, os.O_RDONLY) if Path(path).exists() else None
 
@@ -142,7 +142,7 @@ def _tensors(model: Message) -> Iterator[TensorProto]:
 
 
 def _try(model: UploadedModel, spec: OnnxManifest) -> None:
-    """Run the model on its sample, zeros or grey images: one, and then a batch if it takes any."""
+    """Run the model on its sample, zeros or a grey image: once, then as a batch if it takes any."""
     if spec.image and spec.image.image:
         height, width = spec.image.image.size
         sample: list[Any] = [np.full((height, width, 3), 128, np.uint8)]
@@ -194,7 +194,7 @@ def _are_probabilities(output: npt.NDArray[Any]) -> bool:
 
 
 def _cause(error: Exception) -> str:
-    """Return onnxruntime's message, or say plainly that memory was short."""
+    """Return onnxruntime's message, or say that memory was short."""
     message = str(error.__cause__ or error)
     if "allocat" in message.lower() or "bad_alloc" in message:
         return _NEEDS_MEMORY

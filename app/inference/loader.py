@@ -1,4 +1,4 @@
-"""Load a model: the registry has its record, S3 its file."""
+"""Load a model from its record in the registry and its file in S3."""
 
 import logging
 from collections.abc import Callable
@@ -16,9 +16,9 @@ log = logging.getLogger(__name__)
 def load_model(
     model_id: str, find: Callable[[str], ModelRecord], files: ModelStore, max_pixels: int
 ) -> Predictor:
-    """Load a published model; images of it may have `max_pixels` at most.
+    """Load a published model; an image that it takes may have at most `max_pixels`.
 
-    Raises what `find` does, `errors.Corrupt`, or `WrongQueue` for an endpoint.
+    Raises the errors of `find`, `errors.Corrupt`, or `WrongQueue` for an endpoint.
     """
     record = find(model_id)
     onnx = files.get(record.require_file())

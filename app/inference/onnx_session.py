@@ -4,14 +4,14 @@ import os
 
 from app import errors
 
-# onnxruntime reports to its maker as soon as it is imported, so this must come before the import.
+# This must precede the import, because onnxruntime sends telemetry as soon as it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
 
 
 def load_session(onnx: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
-    """Load an ONNX file to run with so many threads. Raises `errors.Corrupt`."""
+    """Load an ONNX file; each run uses `threads` threads. Raises `errors.Corrupt`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # fatal only: errors are raised as well

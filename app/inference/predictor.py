@@ -32,10 +32,10 @@ class Predictor(Protocol):
     def predict(self, prepared: list[Any]) -> list[Prediction | None]:
         """Return a prediction for each row or image that `prepare` returned, in their order.
 
-        The list may join those of many requests. A regressor predicts `{"prediction": number,
-        "pred_proba": number}`, twice the same because `pred_proba` is its older name; a classifier
-        `{"prediction": label, "pred_proba": {label: probability}}`. A prediction that would not be
-        finite is None.
+        `prepared` may join the lists of many requests. A regressor predicts `{"prediction": number,
+        "pred_proba": number}`, twice the same number because `pred_proba` is the older name. A
+        classifier predicts `{"prediction": label, "pred_proba": {label: probability}}`. A
+        prediction that would not be finite is None.
         """
 
 

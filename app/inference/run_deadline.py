@@ -1,4 +1,4 @@
-"""End runs of onnxruntime at a deadline: a graph may have a loop that never ends for some input."""
+"""End runs of onnxruntime at a deadline, because a graph may loop forever on some input."""
 
 import threading
 from collections.abc import Iterator
@@ -22,10 +22,10 @@ RunT = TypeVar("RunT", bound=Run)
 
 
 class Watchdog:
-    """A thread that ends runs; one for all, because a thread costs more than most runs."""
+    """A thread that ends late runs. All share it, because a thread costs more than most runs."""
 
     def __init__(self, beat_seconds: float = BEAT_SECONDS) -> None:
-        """Start the thread; while there are runs, it looks at their deadlines every beat."""
+        """Start the thread; during runs, it checks their deadlines every `beat_seconds`."""
         self._beat_seconds = beat_seconds
         self._ends: dict[Run, float] = {}
         self._begun = threading.Event()

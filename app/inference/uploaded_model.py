@@ -54,8 +54,8 @@ class UploadedModel:
     ) -> None:
         """Load an ONNX file that `spec` describes. Raises `errors.Corrupt`.
 
-        An image may have `max_pixels`. A run may take `run_seconds`, and all runs of a call of
-        `predict` together `all_seconds`.
+        An image may have at most `max_pixels`. A run may take `run_seconds`, and all runs of a call
+        of `predict` together `all_seconds`.
         """
         self._session = load_session(onnx)
         self.model_id = model_id
@@ -138,7 +138,7 @@ class UploadedModel:
         return max(1, min(MAX_IMAGES_PER_RUN, MAX_BYTES // (height * width * 12)))
 
     def _predict_together(self, prepared: list[Any], deadline: float) -> list[Prediction | None]:
-        """Predict in one run, or in a run for each if that fails, so that one fails alone."""
+        """Predict in one run; if that fails, in a run for each, so that only faulty inputs fail."""
         if monotonic() > deadline:
             raise errors.DeadlineExceeded(f"the model took longer than {self._all_seconds:g} s")
         try:

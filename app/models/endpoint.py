@@ -20,8 +20,8 @@ _SecretName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 class SageMaker(StrictModel):
     """An endpoint of AWS SageMaker. `credentials` names a secret `KEY_ID:SECRET_KEY`.
 
-    Without `credentials` they are those of the settings, or what boto finds. `endpoint_url` is that
-    of the runtime, for what only looks like AWS.
+    Without `credentials`, Warren uses those of the settings, or botocore finds some. `endpoint_url`
+    is the address of the runtime, for services that imitate AWS.
     """
 
     endpoint_name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
@@ -41,17 +41,17 @@ class Secret(StrictModel):
     @classmethod
     def _free(cls, header: str) -> str:
         if header.lower() in _RESERVED:
-            raise ValueError(f"{header} carries no secret, it belongs to HTTP")
+            raise ValueError(f"{header} belongs to HTTP, so it cannot carry a secret")
         return header
 
 
 class EndpointSpec(StrictModel):
     """A remote model: `url`, to which JSON is posted, or `sagemaker`.
 
-    It gets what the caller gave, `{"input_data"}` or `{"image_data"}`, or with `sends` "instances"
-    `{"instances": [row, ...]}`, and answers `{"prediction", "pred_proba"?}`, `{"predictions"}`, or
-    any other JSON, which is the prediction then. `seconds` bound a call, `limit` the calls of one
-    consumer at a time. Only what is `idempotent` is ever sent a second time.
+    It gets the caller's `{"input_data"}` or `{"image_data"}`, or with `sends` "instances"
+    `{"instances": [row, ...]}`. It answers `{"prediction", "pred_proba"?}`, `{"predictions"}`, or
+    any other JSON, which then is the prediction. `seconds` limits a call, `limit` the calls of one
+    consumer at a time. Warren sends a call a second time only if the endpoint is `idempotent`.
     """
 
     kind: Literal["endpoint"] = "endpoint"
@@ -95,5 +95,5 @@ class EndpointSpec(StrictModel):
             field = "url" if self.url else "sagemaker"
             raise errors.Invalid(
                 field,
-                f"{host}:{port} may not be called; INVOKE_HOSTS lists what may",
+                f"{host}:{port} may not be called; INVOKE_HOSTS lists the hosts that may",
             )

@@ -12,7 +12,7 @@ Label = bool | int | str
 
 
 class Feature(BaseModel):
-    """A column a model was trained on. `nullable`: it had missing values, so it may have them."""
+    """A column of the training. It is `nullable`, and may be null, if it had missing values."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,11 +22,11 @@ class Feature(BaseModel):
 
 
 class TrainedManifest(BaseModel):
-    """A trained model in words.
+    """The description of a trained model.
 
     `parity` is the largest relative difference between scikit-learn's answers and ONNX's on the
-    test rows. `labels` are the classes in the order of the probabilities. `sample` is a row that
-    can be asked: of each column the median, or the commonest value.
+    test rows. `labels` are the classes in the order of the probabilities. `sample` is a row to
+    try the model with: the median or the most common value of each column.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,7 +47,7 @@ class TrainedManifest(BaseModel):
 
 
 class StrictModel(BaseModel):
-    """What a client writes: a key that nobody knows is an error."""
+    """The base of models that clients write. Unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,10 +57,10 @@ _Three = Annotated[list[float], Field(min_length=3, max_length=3)]
 
 
 class Preprocessing(StrictModel):
-    """From an image to a tensor: (pixel / 255 - mean) / std, pixels from 0 to 255.
+    """The steps from an image to a tensor: (pixel / 255 - mean) / std, pixels from 0 to 255.
 
-    First its shorter side is scaled to `resize` pixels and the middle is cut out, or without
-    `resize` the whole is stretched. `size` is [height, width] of what the model sees.
+    First the shorter side is scaled to `resize` pixels and the middle is cut out. Without `resize`,
+    the whole image is stretched. `size` is the [height, width] of the model's input.
     """
 
     size: Annotated[list[_Side], Field(min_length=2, max_length=2)]
@@ -97,10 +97,10 @@ class Input(StrictModel):
 
 
 class Output(StrictModel):
-    """The output of an ONNX graph that answers.
+    """The output of an ONNX graph that holds the answer.
 
-    `values` are numbers, one a row; `probabilities` are [rows, labels], and `logits` become that by
-    a softmax.
+    `values` are numbers, one per row. `probabilities` are [rows, labels]. `logits` are [rows,
+    labels], too; a softmax turns them into probabilities.
     """
 
     name: Column
@@ -108,7 +108,7 @@ class Output(StrictModel):
 
 
 class OnnxManifest(StrictModel):
-    """An uploaded ONNX model in words: what its graph takes, and what its answer means."""
+    """The description of an uploaded ONNX model: the inputs of its graph and its output."""
 
     kind: Literal["onnx"] = "onnx"
     inputs: Annotated[list[Input], Field(min_length=1, max_length=100)]

@@ -20,7 +20,7 @@ _IS_TRAINED = models_table.c.trained_at.is_not(None)
 def insert_model(
     engine: sa.Engine, model_id: str, spec: OnnxManifest | EndpointSpec, file: StoredFile | None
 ) -> bool:
-    """Write a model that was not trained here; False when a model or a job has its id."""
+    """Insert a model that was not trained here; return False if a model or a job has its id."""
     row = {
         "model_id": model_id,
         "kind": ModelKind(spec.kind),
@@ -38,7 +38,7 @@ def insert_model(
 
 
 def read_model(engine: sa.Engine, model_id: str) -> ModelRecord | None:
-    """Return a model."""
+    """Return a model, or None if there is none."""
     return _read_first(engine, sa.select(models_table).where(models_table.c.model_id == model_id))
 
 
@@ -86,7 +86,7 @@ def read_newest(engine: sa.Engine, limit: int) -> list[ModelSummary]:
 def model_of_training(job: Job) -> ModelRecord:
     """Return the model of a completed training by its job row.
 
-    A consumer of before there was a table of models wrote no other row.
+    Consumers of versions without a table of models write no other row.
     """
     return ModelRecord(
         model_id=job.id,

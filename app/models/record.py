@@ -1,4 +1,4 @@
-"""A model record: what is known of a model, whoever made it."""
+"""A model record: all that is known of a model without its file."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from app.protocol.types import ModelKind
 
 
 class TrainedSpec(BaseModel):
-    """What readers need of the request that a trained model answers; the manifest has the rest."""
+    """The part of a training's request that readers need; the manifest has the rest."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,7 +54,7 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A model that can answer. Its fields never change; `file` is None of an endpoint."""
+    """A model that can answer. Its fields never change; `file` is None for an endpoint."""
 
     model_id: str
     kind: ModelKind

@@ -23,16 +23,16 @@ from app.models.record import ModelRecord, ModelSummary, StoredFile
 from app.protocol.types import LATEST, JobKind, JobStatus
 
 CACHE_BYTES = 64_000_000  # of records, as JSON
-RECORD_BYTES = 1000  # what each record takes beside its spec
-LATEST_SECONDS = 1.0  # how long the answer to "which is the latest?" is believed
-MAX_RESOLVED = 1024  # data sets whose latest model is remembered
+RECORD_BYTES = 1000  # of each record, beside its spec
+LATEST_SECONDS = 1.0  # how long the id of the latest model is cached
+MAX_RESOLVED = 1024  # data sets whose latest model is cached
 
 
 class CachedModelRegistry:
     """The models, for any number of threads and event loops.
 
-    Records are kept, the ones used last, because a model never changes. Callers that wait for the
-    same record share one query; a query that fails is not kept. Methods raise
+    The records used last are cached, because a model never changes. Callers that wait for the same
+    record share one query; a query that fails is not cached. Methods raise
     `errors.DatabaseUnavailable`.
     """
 
@@ -43,7 +43,7 @@ class CachedModelRegistry:
         latest_seconds: float = LATEST_SECONDS,
         timer: Callable[[], float] = monotonic,
     ) -> None:
-        """Keep records of `cache_bytes`, and believe which is the latest for so many seconds."""
+        """Cache records of `cache_bytes`, and the id of the latest for `latest_seconds`."""
         self._jobs = jobs
         self._lock = threading.Lock()
         self._known: LRUCache[str, ModelRecord] = LRUCache(cache_bytes, _size)
@@ -56,7 +56,7 @@ class CachedModelRegistry:
     def get(self, model_id: str, dataset_id: str | None = None) -> ModelRecord:
         """Return a model; `latest` is the one that was trained last, on one data set or on any.
 
-        `latest` is always asked of the database. Raises `errors.NotFound`, or `NotReady` when its
+        `latest` always queries the database. Raises `errors.NotFound`, or `NotReady` when its
         training has no result.
         """
         if model_id == LATEST:
@@ -67,7 +67,7 @@ class CachedModelRegistry:
         return lookup.result()
 
     async def find(self, model_id: str, dataset_id: str | None = None) -> ModelRecord:
-        """Return what `get` does without blocking the event loop; `latest` is `resolve`d."""
+        """Return what `get` does without blocking the event loop, but `resolve` finds `latest`."""
         if model_id == LATEST:
             model_id = await asyncio.to_thread(self.resolve, model_id, dataset_id)
         lookup, mine = self._begin(model_id)
@@ -79,9 +79,9 @@ class CachedModelRegistry:
         return await asyncio.shield(asyncio.wrap_future(lookup))
 
     def resolve(self, model_id: str, dataset_id: str | None = None) -> str:
-        """Return the id that a name stands for: of `latest` the model's, as of a moment ago.
+        """Return the id that a name stands for; that of `latest` may be `latest_seconds` old.
 
-        Raises `errors.NotFound`, which is not remembered, and `errors.Unavailable`, which is.
+        Raises `errors.NotFound`, which is not cached, and `errors.Unavailable`, which is.
         """
         if model_id != LATEST:
             return model_id
@@ -93,7 +93,7 @@ class CachedModelRegistry:
     def register(
         self, model_id: str, spec: OnnxManifest | EndpointSpec, file: StoredFile | None = None
     ) -> bool:
-        """Write a model that was not trained here; False when a model or a job has its id."""
+        """Insert a model that was not trained here; return False if a model or a job has its id."""
         return insert_model(self._jobs.engine, model_id, spec, file)
 
     def newest(self, limit: int) -> list[ModelSummary]:
@@ -117,7 +117,7 @@ class CachedModelRegistry:
         failure: BaseException | None = None
         try:
             record = self._read(model_id)
-        except BaseException as error:  # noqa: BLE001  all callers that wait are told
+        except BaseException as error:  # noqa: BLE001  all waiting callers get it
             failure = error
         with self._lock:
             del self._lookups[model_id]
@@ -152,7 +152,7 @@ class CachedModelRegistry:
     def _find_latest(self, dataset_id: str | None) -> str | errors.Unavailable:
         try:
             return self._read_latest(dataset_id).model_id
-        except errors.Unavailable as error:  # kept, so that a database that is away is left alone
+        except errors.Unavailable as error:  # cached, to spare an unavailable database
             return error
 
 

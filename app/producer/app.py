@@ -42,7 +42,7 @@ from app.storage.models import ModelStore
 _STATIC_URL = "/static"
 _RELAY_SECONDS = 5.0
 _UPLOADS = 8  # at a time; each occupies a thread while its client sends
-# Or FastAPI records every request, and the text of errors, for any global OpenTelemetry provider.
+# Otherwise FastAPI records each request and its error for any global OpenTelemetry provider.
 _NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
     "metrics": False,

@@ -1,7 +1,7 @@
 """The table of estimators: one row for each name that a training may ask for.
 
-The producer validates names with it, so it imports nothing of scikit-learn; `training/` imports
-the classes that the rows name.
+This module does not import scikit-learn, because the producer validates names with it. `training/`
+imports the classes that the rows name.
 """
 
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ Task = Literal["regression", "classification"]
 class EstimatorSpec:
     """Describe how to build an estimator and how to export it to ONNX.
 
-    `path` is `module:Class`. `defaults` are parameters that a request may override. `casts` are the
-    number types, by numpy's names, through which the ONNX graph leads the inputs of the estimator:
+    `path` is `module:Class`. `defaults` are parameters that a request may override. The ONNX graph
+    casts the inputs of the estimator to each type of `casts` in turn, by numpy's names, because
     scikit-learn's trees compare float32 inputs with float64 thresholds, and onnxruntime computes
-    support vector machines in float32 only. `onnx_options` go to skl2onnx's converter.
-    `calibrated` classifiers have no probabilities of their own, so cross-validation adds Platt's.
+    support vector machines in float32 only. `onnx_options` go to skl2onnx's converter. A
+    `calibrated` classifier has no probabilities of its own, so cross-validation adds Platt's.
     A fit fails if its parity, a relative difference, exceeds `max_parity`, unless that is None.
     """
 

@@ -7,7 +7,7 @@ from app import errors, strict_json
 from app.protocol.types import JobStatus
 
 ErrorBody = dict[str, Any]  # {"type", "detail", ...}, as `WarrenError.to_wire` returns it
-ABSENT: Any = object()  # a member that a reply does not have, whereas None becomes null
+ABSENT: Any = object()  # marks a member that a reply lacks, because None becomes null
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Predicted(Reply):
 class Cancelled(Reply):
     """`{"status", "model_id", "error"}`: the job was cancelled.
 
-    `error` is that of an attempt which failed before, and is left out if there was none.
+    `error` is the error of an earlier failed attempt. It is left out if no attempt failed.
     """
 
     status: JobStatus = field(default=JobStatus.CANCELLED, init=False)
@@ -95,7 +95,7 @@ class Failed(Reply):
 def parse_reply(body: bytes) -> Reply:
     """Parse a reply strictly. Raises `errors.Malformed`.
 
-    A success that is only passed on needs no parsing: its body may be megabytes.
+    Callers do not parse a success that they only pass on, because its body may be megabytes.
     """
     wire = strict_json.loads(body)
     if not isinstance(wire, dict) or wire.get("status") not in list(JobStatus):

@@ -18,11 +18,11 @@ from app.protocol.estimators import EstimatorName
 from app.protocol.types import LATEST, Column, Id, Images, Row, Rows
 from app.settings import MIN_FIT_MEMORY
 
-MAX_TRAINING_BYTES = 4_000_000  # what a broker accepts, less room for the relay to write it out
+MAX_TRAINING_BYTES = 4_000_000  # the broker's limit, less room for the relay's encoding
 
 
 class RequestBody(BaseModel):
-    """The body of a request. A consumer ignores unknown keys, which newer producers may send."""
+    """The body of a request. Consumers ignore unknown keys of newer producers."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
@@ -32,7 +32,7 @@ class RequestBody(BaseModel):
 
 
 class TrainingSpec(RequestBody):
-    """What to train on which data set, with limits on the time in seconds and memory in bytes."""
+    """A model to train on a data set, with limits on time in seconds and memory in bytes."""
 
     dataset_id: Id
     features: Annotated[list[Column], Field(min_length=1, max_length=10_000)]
@@ -41,10 +41,12 @@ class TrainingSpec(RequestBody):
     params: dict[str, JsonValue] = Field(default_factory=dict, max_length=100)
     test_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
     max_seconds: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="How long the fit may take, at most as long as the consumer allows."
+        None, description="Seconds that the fit may take, at most as many as the consumer allows."
     )
     max_memory: Annotated[int, Field(ge=MIN_FIT_MEMORY)] | None = Field(
-        None, description="Bytes it may take, beside what the libraries need; at most as above."
+        None,
+        description="Bytes of memory that the fit may take on top of the libraries, at most as "
+        "many as the consumer allows.",
     )
 
     @field_validator("features")
@@ -91,7 +93,7 @@ class TrainRequest(TrainingSpec):
 
 
 class PredictionInputs(RequestBody):
-    """What is asked of a model: rows, or images as base64 of JPEG or PNG; one of them or a list."""
+    """The inputs of a prediction: rows, or JPEG or PNG images as base64. Each may be a list."""
 
     image_data: Images | None = None
     input_data: Rows | None = Field(None, validate_default=True)
@@ -124,8 +126,8 @@ class PredictionInputs(RequestBody):
 class PredictRequest(PredictionInputs):
     """A prediction by one model.
 
-    The model may be called `latest`: the newest trained one, of `dataset_id` if that is given. Both
-    the producer and the consumer log the start and end of a request that has a `job_id`.
+    `model_id` may be `latest`, the newest trained model, of `dataset_id` if that is given. Both the
+    producer and the consumer log the start and end of a request that has a `job_id`.
     """
 
     model_id: Id
@@ -134,5 +136,5 @@ class PredictRequest(PredictionInputs):
 
 
 def job_notification(job_id: str) -> bytes:
-    """Return the message of a prediction job; it carries only the id, the inputs are in the row."""
+    """Return the message of a prediction job: only its id, because the row has the inputs."""
     return json.dumps({"job_id": job_id}).encode()

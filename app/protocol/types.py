@@ -34,12 +34,12 @@ class ModelKind(StrEnum):
     ENDPOINT = "endpoint"
 
 
-EXPLAINED = "explained"  # the type of such an error
+EXPLAINED = "explained"  # the type of the errors that `Explained` raises
 
 
 @dataclass(frozen=True)
 class Explained:
-    """Annotation of a type: `message` says what is allowed, to a user who sent something else.
+    """Annotate a type with the `message` to a user who sends another value: what is allowed.
 
     Use it beside a pattern, because a user never sees a regular expression.
     """
@@ -68,7 +68,7 @@ JSON_MEDIA_TYPE = "application/json"
 # One request a line; the reply has one line for each, in the same order.
 NDJSON_MEDIA_TYPE = "application/x-ndjson"
 MAX_ROWS = 10_000
-LATEST = "latest"  # instead of a model's id: the newest model that was trained
+LATEST = "latest"  # the alias of the newest trained model
 Row = dict[str, JsonValue]  # only the model knows which type a value must have
 ROW_TAG, ROWS_TAG = "<row>", "<rows>"  # pydantic puts these tags into an error's location
 _ONE_OR_MANY = Discriminator(lambda value: ROWS_TAG if isinstance(value, list) else ROW_TAG)

@@ -78,9 +78,9 @@ class RemoteModelClient:
     ) -> dict[str, Any]:
         """Return `{"prediction", "pred_proba"?}`, as lists if the inputs are a list.
 
-        `size` is the size of the inputs as JSON, in bytes. The call takes at most `seconds`, with
-        the wait for a slot unless `patient`. Raises `errors.Invalid` if the model refuses the
-        inputs, `EndpointUnavailable`, `EndpointFailed`, `DeadlineExceeded`, `Overloaded` if too
+        `size` is the size of the inputs as JSON, in bytes. The call takes at most `seconds`, which
+        include the wait for a slot unless `patient`. Raises `errors.Invalid` if the model refuses
+        the inputs, `EndpointUnavailable`, `EndpointFailed`, `DeadlineExceeded`, `Overloaded` if too
         many wait and not `patient`, and `ShuttingDown` after `stop`.
         """
         target, limiter = self._resolved(model_id, spec)

@@ -7,11 +7,11 @@ from app import strict_json
 from app.settings import Settings
 
 MAX_QUOTED = 200  # characters of a response that an error may quote
-MIN_CERTAIN = 12  # characters of a secret that no answer has by chance
+MIN_CERTAIN = 12  # characters; no answer has a secret of this length by chance
 
 
 class SecretRedactor:
-    """Find the secrets of the settings in responses, in all the forms they may be written in."""
+    """Find the secrets of the settings in responses, in every form that they may have."""
 
     def __init__(self, settings: Settings) -> None:
         """Collect the secrets; the second part of `KEY_ID:SECRET_KEY` is one, too."""

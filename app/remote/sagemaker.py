@@ -79,7 +79,7 @@ class SageMakerSigner:
     async def headers(
         self, url: URL, region: str, keys: Keys | None, body: bytes
     ) -> dict[str, str]:
-        """Return the headers of a POST of JSON that are signed, with the signature.
+        """Return the signed headers of a POST of JSON, with the signature.
 
         Raises `errors.EndpointFailed` if credentials cannot be found, read or refreshed.
         """
@@ -103,7 +103,7 @@ class SageMakerSigner:
 
 
 def _signed(url: URL, region: str, credentials: ReadOnlyCredentials, body: bytes) -> dict[str, str]:
-    # The same headers that AWS's client signs; proxies may change others, as Accept-Encoding.
+    # Sign only the headers that AWS's client signs, because proxies may change others.
     headers = {
         "Host": url.host_port_subcomponent,
         "Content-Type": JSON_MEDIA_TYPE,

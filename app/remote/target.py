@@ -17,7 +17,7 @@ from app.settings import Settings
 
 @dataclass(frozen=True)
 class Target:
-    """Where the calls of a checked endpoint go, and what they carry beside the body."""
+    """The URL, the headers and the AWS keys for the calls of a checked endpoint."""
 
     url: URL
     headers: CIMultiDict[str]

@@ -19,11 +19,11 @@ DEFAULT_CONFIG = Config(
     s3={"addressing_style": "path"},
     max_pool_connections=32,
 )
-# For calls that a client waits for: a silent server costs six seconds at most.
+# For calls that a client waits for: a server that does not respond costs six seconds at most.
 LOW_LATENCY_CONFIG = DEFAULT_CONFIG.merge(
     Config(read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
 )
-# Parts are sent by the calling thread, one after another: memory stays at two parts of 8 MiB.
+# The calling thread sends one part after another, so memory stays at two parts of 8 MiB.
 SEQUENTIAL_TRANSFER = TransferConfig(use_threads=False)
 
 
@@ -51,7 +51,7 @@ class S3Client:
 
 @contextmanager
 def map_s3_errors(what: str) -> Iterator[None]:
-    """Turn boto's errors into `errors.NotFound` or `StorageUnavailable`; `what` was asked for."""
+    """Turn boto's errors into `errors.NotFound` or `StorageUnavailable` about `what`."""
     try:
         yield
     except ClientError as error:

@@ -47,7 +47,7 @@ class DatasetStore:
     ) -> None:
         """Download a CSV into a file; call `on_bytes` with the size of each part.
 
-        Raises `errors.NotFound`, and whatever `on_bytes` raises.
+        Raises `errors.NotFound` and the errors of `on_bytes`.
         """
         with map_s3_errors(f"data set {dataset_id}"):
             self._client.boto.download_file(

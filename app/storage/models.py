@@ -52,13 +52,13 @@ class ModelStore:
         return StoredFile(key, sha256)
 
     def delete(self, key: str) -> None:
-        """Delete a model's file and manifest, as far as they exist."""
+        """Delete a model's file and manifest, if they exist."""
         with map_s3_errors(f"model {key}"):
             for name in (_ONNX, _MANIFEST):
                 self._client.boto.delete_object(Bucket=self._client.bucket, Key=key + name)
 
     def delete_attempt(self, model_id: str, attempt: int) -> None:
-        """Delete what an attempt of a training has stored, if anything."""
+        """Delete the files that an attempt of a training has stored, if any."""
         self.delete(self._folder(model_id, attempt))
 
     def get(self, file: StoredFile) -> bytes:
@@ -73,7 +73,7 @@ class ModelStore:
         try:
             return TrainedManifest.model_validate_json(self._get(key, _MANIFEST))
         except ValidationError as error:
-            raise errors.Corrupt(f"{key}{_MANIFEST} is no manifest") from error
+            raise errors.Corrupt(f"{key}{_MANIFEST} is not a manifest") from error
 
     def _put(self, key: str, body: bytes) -> None:
         self._client.boto.put_object(Bucket=self._client.bucket, Key=key, Body=body)

@@ -12,8 +12,8 @@ from app.protocol.requests import TrainingSpec
 def read_dataset(path: str, request: TrainingSpec) -> pd.DataFrame:
     """Read the columns that `request` names from a CSV file: [rows, features and target].
 
-    NA, NaN, None, null and the like are missing values, as empty fields are, except in features of
-    text. Raises `errors.BadData` for a missing column and for a file that is not readable CSV.
+    NA, NaN, None, null and the like are missing values, as empty fields are, except in text
+    features. Raises `errors.BadData` for a missing column and for a file that is not readable CSV.
     """
     try:
         header = [str(column) for column in pd.read_csv(path, nrows=0).columns]
@@ -30,7 +30,7 @@ def read_dataset(path: str, request: TrainingSpec) -> pd.DataFrame:
             frame = pd.read_csv(path, index_col=False, low_memory=False)
         frame = frame[[*request.features, request.target]]
         if texts := [n for n in request.features if is_text(frame[n]) and frame[n].hasnans]:
-            # Only now is it known which are text: read these again, NA and the like as texts.
+            # Read text features again, with NA and the like as texts. Types are known now.
             plain: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""]}
             frame[texts] = pd.read_csv(path, index_col=False, usecols=texts, **plain)[texts]
         return frame

@@ -13,7 +13,7 @@ from app.protocol.estimators import ESTIMATORS, EstimatorSpec
 
 
 def build_estimator(name: str, params: dict[str, Any]) -> BaseEstimator:
-    """Return the estimator, its parameters checked by scikit-learn's own validation.
+    """Build an estimator; scikit-learn's own validation checks its parameters.
 
     Raises `errors.Invalid` that names the parameter and says what is allowed.
     """

@@ -70,7 +70,7 @@ def preprocessing_steps(
     """Return the step that imputes numbers and encodes texts; none if no column needs it."""
     if all(f.type != "text" and not f.nullable for f in features):
         return []
-    # onnxruntime imputes float32 only; the parity of the test rows shows what that costs.
+    # onnxruntime imputes float32 only; the parity of the test rows shows the loss of precision.
     impute = Pipeline(
         [
             ("cast", CastTransformer(np.float32)),

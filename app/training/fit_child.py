@@ -25,7 +25,7 @@ from app.training.evaluation import measure_parity
 from app.training.memory import memory_of, out_of_memory
 from app.training.pipeline import fit_pipeline
 
-NICENESS = 10  # predictions come first: their clients wait
+NICENESS = 10  # predictions have priority, because their clients wait
 
 
 def main(
@@ -36,7 +36,7 @@ def main(
     `csv` and `onnx` are paths of the input and the output. `memory` is the limit in bytes, on top
     of what the libraries have taken.
     """
-    # Both may be sent to the whole process group, but the parent decides whether the fit goes on.
+    # Ignore both, because they reach the whole process group, but the parent decides about the fit.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(NICENESS)
@@ -62,7 +62,7 @@ def main(
         if max_parity is not None and not parity <= max_parity:
             raise errors.BadData(
                 "params",
-                f"the ONNX model would predict otherwise than scikit-learn (parity {parity:.2g}), "
+                f"the ONNX model would not predict the same as scikit-learn (parity {parity:.2g}), "
                 "so it cannot be served",
             )
         file, manifest = fitted.encode(parity)
@@ -75,7 +75,7 @@ def main(
     except MemoryError:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))  # the report needs memory, too
         pipe.send(("error", out_of_memory(memory).to_wire()))
-    except Exception as error:  # noqa: BLE001  the libraries raise anything; the job shows it
+    except Exception as error:  # noqa: BLE001  the libraries raise any error; the job shows it
         traceback.print_exc()
         detail = f"{request.estimator} cannot be fitted or exported with these params"
         detail = f"{detail}: {error}" if str(error) else detail

@@ -27,7 +27,7 @@ from app.training.memory import memory_of, out_of_memory
 CHECK_SECONDS = 60.0  # how long a child may take to start and to check the parameters
 GRACE_SECONDS = 0.5  # how long a child may take to exit when its work is done
 BEAT_SECONDS = 0.2  # how often the parent looks at its child
-MEMORY_SHARE = 0.95  # of the limit; near it Python retries failing allocations for a long time
+MEMORY_SHARE = 0.95  # of the limit, because near it Python retries allocations for a long time
 
 # A name, because importing it would load scikit-learn into the parent.
 CHILD_MODULE = "app.training.fit_child"
@@ -35,7 +35,7 @@ CHILD_MODULE = "app.training.fit_child"
 
 @dataclass(frozen=True)
 class FitLimits:
-    """What a fit may take: seconds, and bytes of memory on top of the libraries."""
+    """The limits of a fit: seconds, and bytes of memory on top of the libraries."""
 
     seconds: float
     memory: int
@@ -66,7 +66,7 @@ class FitRunner:
         module imports, because each child imports the main module again. `child` is what a child
         runs, called with the pipe to the parent and the arguments of `fit_child.main`.
         """
-        # The threads of two fits that boost would else spin, each waiting for the other's core.
+        # Otherwise the threads of two boosters would spin, each waiting for the other's core.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([CHILD_MODULE, *preload])
@@ -74,7 +74,7 @@ class FitRunner:
         self._check_seconds = check_seconds
         self._grace_seconds = grace_seconds
         self._beat_seconds = beat_seconds
-        self._lock = threading.Lock()  # multiprocessing polls all children in each start and join
+        self._lock = threading.Lock()  # because each start and join polls all children
         self._stop_reader, self._stop_writer = self._context.Pipe(duplex=False)
 
     def warm(self) -> None:
@@ -96,7 +96,7 @@ class FitRunner:
         """Check the request, `fetch` the CSV into a file of `folder`, fit; return the ONNX file.
 
         `on_checked` is called when scikit-learn has accepted the parameters; `on_beat` several
-        times a second, with the progress from 0 to 1 or None where it is unchanged. An error that
+        times a second, with the progress from 0 to 1, or None if it is unchanged. An error that
         a callback raises ends the fit and is raised here. Raises `errors.Invalid` or `BadData` for
         a wrong request, `FitTimeout`, `FitOutOfMemory`, `FitFailed`, `ChildKilled`, and
         `ShuttingDown` after `stop`.
@@ -130,7 +130,7 @@ class FitRunner:
         try:
             with theirs, self._lock:
                 child.start()
-        except (EOFError, OSError) as error:  # the server died, or the system is out of something
+        except (EOFError, OSError) as error:  # the server died, or the system lacks a resource
             ours.close()
             cause = getattr(error, "strerror", None) or "the fork server has ended"
             raise errors.ChildKilled(f"no process could be started to fit: {cause}") from error

@@ -99,8 +99,8 @@ def to_onnx(
 ) -> bytes:
     """Return the ONNX file of a fitted pipeline whose estimator has the name `estimator`.
 
-    Its inputs are `number` (float64) and `text`, matrices of so many columns; an input without
-    columns is left out. `converters` take the place of skl2onnx's own.
+    Its inputs are `number` (float64) and `text`, matrices of `numbers` and `texts` columns. An
+    input without columns is left out. `converters` replace those of skl2onnx.
     """
     spec = ESTIMATORS[estimator]
     casts = [

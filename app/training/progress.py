@@ -25,10 +25,11 @@ from sklearn.ensemble import (
 )
 
 Report = Callable[[float], None]
-Clock = Callable[[], float]  # seconds, as `time.monotonic` has them
+Clock = Callable[[], float]  # seconds, as `time.monotonic` returns them
 
 # The share of a job that is done when its CSV has been read, its model fitted, and exported; the
-# parity check is the rest. Rough values: only a fit can take hours, so it has the largest share.
+# parity check is the rest. The values are rough. The fit has the largest share, because only it can
+# take hours.
 READ, FITTED, EXPORTED = 0.05, 0.9, 0.95
 
 
@@ -91,8 +92,8 @@ def _fit_forest(
     """Fit a forest a few trees at a time.
 
     Each step draws the seeds of the existing trees again before those of new ones. A
-    `random_state` of None means numpy's global generator, so each step must find it in the state
-    it had before the first.
+    `random_state` of None means numpy's global generator, so its state is restored before each
+    step.
     """
     params = forest.get_params()
     total, grown = params["n_estimators"], 0
@@ -106,7 +107,7 @@ def _fit_forest(
         while grown < total:
             target = min(grown + step, total)
             # Each score costs all trees, so only the last step computes it. Without a bootstrap
-            # the first step asks for it, and is rejected at once.
+            # the first step sets it, so that scikit-learn rejects it at once.
             score = params["oob_score"] and (target == total or not params["bootstrap"])
             forest.set_params(n_estimators=target, oob_score=score)
             np.random.set_state(drawn)
@@ -130,9 +131,10 @@ def _fit_booster(
     intervals: ReportIntervals,
     clock: Clock,
 ) -> None:
-    """Fit a booster and parse its verbose output. Each step would predict with all its trees.
+    """Fit a booster and parse its verbose output.
 
-    If a later scikit-learn prints another format, the model is the same without progress.
+    It is not fitted in steps, because each step would predict with all its trees. If a later
+    scikit-learn prints another format, the model is the same without progress.
     """
     verbose = booster.verbose
     try:

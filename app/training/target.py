@@ -22,7 +22,7 @@ def numeric_target(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
 def encode_classes(column: "pd.Series[Any]") -> tuple[list[Any], npt.NDArray[Any]]:
     """Return the classes in ascending order, and the index of each row's class [rows].
 
-    Raises `errors.BadData` for fractions, numbers too large to be kept, and a single class.
+    Raises `errors.BadData` for fractions, numbers too large to be exact, and a single class.
     """
     name, numeric = column.name, _is_numeric(column)
     if numeric and not (column % 1 == 0).all():

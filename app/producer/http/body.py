@@ -23,7 +23,7 @@ def media_type(request: Request) -> str:
 
 
 async def read_json_body(request: Request, take: Callable[[int], None], seconds: float) -> bytes:
-    """Return the JSON body of a request. Raises what `read_body` does, or `errors.Invalid`."""
+    """Return the JSON body of a request. Raises the errors of `read_body`, or `errors.Invalid`."""
     if media_type(request) != JSON_MEDIA_TYPE:
         raise errors.Invalid("body", SEND_JSON)
     return await read_body(request, take, seconds)
@@ -57,7 +57,8 @@ def encode_message(inputs: bytes, **head: str | None) -> bytes:
 def check_message_size(whole: bytes) -> bytes:
     """Return a message unchanged. Raises `errors.TooLarge` if the broker would refuse it.
 
-    A message may be longer than its request: numbers are written out, images encoded in base64.
+    A message may be longer than its request, because numbers are written out and images are encoded
+    in base64.
     """
     if len(whole) > MAX_MESSAGE_BYTES:
         raise errors.TooLarge(

@@ -24,7 +24,7 @@ class CsvScan:
         self._quoted = False
 
     def feed(self, chunk: bytes, last: bool = False) -> None:
-        """Check the next bytes. Raises `errors.Invalid` if they are no CSV."""
+        """Check the next bytes. Raises `errors.Invalid` if they are not CSV."""
         try:
             self._utf8.decode(chunk, last)
         except UnicodeDecodeError as error:
@@ -56,7 +56,7 @@ class CsvScan:
                 self.columns = _columns(b"\n".join(self._head))
 
 
-# A quote opens a quoted field only at its beginning: 5" is five inches.
+# A quote opens a quoted field only at the beginning of the field, so 5" (five inches) opens none.
 _QUOTED = re.compile(rb'(^|,)"(?:[^"]|"")*+"')
 _OPENED = re.compile(rb'(?:^|,)"')
 

@@ -12,7 +12,7 @@ from app.protocol.types import Explained
 
 _NAME, _PATTERN = "Idempotency-Key", r"^[!-~]{1,255}$"
 _ALLOWED = "use 1 to 255 printable ASCII characters and no spaces"
-_DESCRIPTION = "The same key with the same body is the same job, with another body a 422."
+_DESCRIPTION = "The same key with the same body returns the same job, with another body a 422."
 
 IdempotencyKey = Annotated[
     Annotated[str, Field(pattern=_PATTERN), Explained(_ALLOWED)] | None,

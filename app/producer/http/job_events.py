@@ -16,7 +16,7 @@ from app.jobs.store import JobStore
 from app.producer.schemas.responses import JobSummary, JobView
 from app.protocol.types import JobStatus
 
-LOOK_SECONDS = 0.5  # between two looks at the row
+LOOK_SECONDS = 0.5  # between two reads of the row
 CLOSE_SECONDS = 2.0  # how long a stream may take to end at shutdown
 HIDDEN = ("sha256",)  # internal keys of a request
 
@@ -41,7 +41,7 @@ async def changes(
             if seen is None:
                 return
             version, ended = seen
-            if version > known:  # otherwise the row is not read: its result may be long
+            if version > known:  # only then read the whole row, because its result may be long
                 view = await look(jobs, job_id)
                 known, ended = view.version, view.ended_at is not None
                 yield ServerSentEvent(view.model_dump_json(), event="job", id=str(known))

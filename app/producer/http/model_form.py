@@ -41,8 +41,8 @@ async def read_form(request: Request, limit: int) -> AsyncIterator[FormData]:
 def check_charset(content_type: str) -> None:
     """Raise `errors.Invalid` unless the charset is UTF-8.
 
-    Other codecs may block the event loop for a minute. The header is parsed as for the form, which
-    ignores the charset of a part.
+    Other codecs may block the event loop for a minute. The header is parsed as for the
+    form. The form's parser ignores the charset of a part.
     """
     _, options = parse_options_header(content_type)
     charset = options.get(b"charset", b"utf-8").decode("latin-1")

@@ -85,7 +85,7 @@ def problem(status: int, detail: str, kind: str = "about:blank", /, **extra: Any
 
 def _warren(error: errors.WarrenError) -> Response:
     status = next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
-    if status >= 500 and not isinstance(error, errors.Overloaded):  # of which there may be many
+    if status >= 500 and not isinstance(error, errors.Overloaded):  # there may be many
         log.warning("%d: %s", status, error.detail)
     return problem(status, error.detail, error.type, **error.extra)
 

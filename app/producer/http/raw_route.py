@@ -13,7 +13,7 @@ class RawRoute(APIRoute):
     """A route whose endpoint takes the request and nothing else.
 
     For other endpoints FastAPI solves dependencies and opens exit stacks. That takes longer than
-    the way through the broker and back. `refuse_dependencies` makes sure that none is declared.
+    the round trip through the broker. `refuse_dependencies` makes sure that none is declared.
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +51,7 @@ def document_body(*kinds: tuple[str, dict[str, Any]]) -> dict[str, Any]:
 def body_schema(body: type[RequestBody]) -> dict[str, Any]:
     """Return the schema of a JSON body.
 
-    The schemas it refers to are among the components, because trainings have them, too.
+    The schemas that it refers to are among the components, because trainings use them, too.
     """
     schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)

@@ -9,8 +9,8 @@ from app import errors
 class AdmissionControl:
     """Limits how many requests are in flight at a time, and the bytes of all their bodies.
 
-    Endpoints that wait for a model call it; it is no middleware, because other requests (of health,
-    of jobs) have to pass while predictions are refused.
+    Endpoints that wait for a model call it. It is not a middleware, because other requests (for
+    health, for jobs) must be served while predictions are refused.
     """
 
     def __init__(self, requests: int, size: int) -> None:

@@ -11,8 +11,9 @@ class BodyLimit:
     """ASGI middleware: reading a body beyond its limit raises HTTP's 413.
 
     The limit is `limit` bytes, for bodies that announce their length and for chunked ones. Paths
-    that begin with a key of `special` have its value as their limit instead. Uploads go there, so
-    reading raises HTTP's 408 if nothing arrives for `stall_seconds` before the body is complete.
+    that begin with a key of `special` have its value as their limit instead. They take
+    uploads, so reading raises HTTP's 408 if nothing arrives for `stall_seconds` before the body is
+    complete.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ from app.producer.http.problems import EXPECTED_ERRORS, respond
 
 
 class ErrorResponses:
-    """ASGI middleware that answers what the middlewares inside it raise.
+    """ASGI middleware that answers the errors of the middlewares inside it.
 
     The application answers the errors of routes before they come here, by the same function. Bugs
     pass through: the application answers them with a 500, outside of all middlewares.

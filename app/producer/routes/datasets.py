@@ -34,7 +34,7 @@ router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
 async def put_dataset(
     dataset_id: Annotated[Id, Path(examples=["colours"])], request: Request, services: ServicesDep
 ) -> Stored:
-    """Store a data set: a CSV with a header, in UTF-8. One of the same name is replaced."""
+    """Store a data set: a CSV with a header, in UTF-8. It replaces one of the same id."""
     chunks = request.stream()
 
     async def following() -> bytes:

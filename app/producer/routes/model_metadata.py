@@ -33,7 +33,7 @@ _ModelId = Annotated[Id, Query(examples=[LATEST])]
 async def metadata(model_id: _ModelId, services: ServicesDep) -> Metadata:
     """Describe what a model takes and answers.
 
-    `sample` can be sent to `POST /predict` beside the `model_id`; it is null of an endpoint that
+    `sample` can be sent to `POST /predict` together with the `model_id`. It is null if an endpoint
     was registered without one.
     """
     return await _described(services, model_id)

@@ -45,8 +45,8 @@ async def put_model(
     """Register a model that was not trained here: an ONNX file, or an endpoint to be called.
 
     An ONNX file comes as `multipart/form-data` with its `manifest`; it is loaded and tried before
-    it is taken. An endpoint is described by JSON; its host has to be among `INVOKE_HOSTS`. A model
-    never changes: the same again is a 200, another by the same id a 409.
+    it is accepted. An endpoint is described by JSON; its host has to be among `INVOKE_HOSTS`. A
+    model never changes. The same model again gets a 200, another one with the same id a 409.
     """
     if model_id == LATEST:
         raise errors.Invalid("model_id", f"{LATEST} always means the newest model")
@@ -59,7 +59,9 @@ async def put_model(
         known = await _put_endpoint(services, model_id, request)
         kind = ModelKind.ENDPOINT
     else:
-        raise errors.Invalid("body", f"send {FORM} or {JSON_MEDIA_TYPE}, and say which")
+        raise errors.Invalid(
+            "body", f"send {FORM} or {JSON_MEDIA_TYPE}, and name it in Content-Type"
+        )
     return JSONResponse(
         {"model_id": model_id, "kind": kind},
         200 if known else 201,
@@ -90,7 +92,7 @@ async def _put_onnx(services: Services, model_id: str, form: FormData) -> bool:
     try:
         return not await _register(services, model_id, spec, stored)
     except errors.Conflict:
-        with suppress(errors.Unavailable):  # then files stay that no row names
+        with suppress(errors.Unavailable):  # then the files stay without a row
             await run_in_thread(services.model_files.delete, stored.key)
         raise
 
@@ -101,7 +103,7 @@ async def _register(
     spec: OnnxManifest | EndpointSpec,
     file: StoredFile | None = None,
 ) -> bool:
-    """Write the row; False if it exists. Raises `errors.Conflict` if another model has the id."""
+    """Insert the row, or return False. Raises `errors.Conflict` if another model has the id."""
     if await run_in_thread(services.models.register, model_id, spec, file):
         return True
     await _is_registered(services, model_id, spec, file and file.sha256)
@@ -137,7 +139,7 @@ def _canonical(spec: Spec) -> str:
 
 
 async def read_spec_body(request: Request, settings: Settings) -> bytes:
-    """Return a JSON body. Raises `errors.TooLarge`, and HTTP's 408 when it takes too long."""
+    """Return a JSON body. Raises `errors.TooLarge`, and HTTP's 408 if it takes too long."""
     left = settings.max_body
 
     def take(size: int) -> None:

@@ -30,7 +30,7 @@ async def models(
 async def model(
     model_id: Annotated[Id, Path(examples=[LATEST])], services: ServicesDep
 ) -> dict[str, Any]:
-    """Describe a model: what made it and how good it is, or what it was registered with."""
+    """Describe a model: its training and its metrics, or its registration."""
     record = await run_in_thread(services.models.get, model_id)
     if isinstance(record.spec, TrainedSpec):
         key = record.require_file().key

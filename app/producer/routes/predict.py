@@ -15,7 +15,7 @@ from app.producer.services import Services
 from app.protocol.types import JSON_MEDIA_TYPE
 from app.protocol.validation import parse_request
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 router = APIRouter(route_class=RawRoute)
 
@@ -37,9 +37,7 @@ async def predict(request: Request) -> Response:
         body = await read_json_body(request, take, services.settings.predict_timeout)
         checked = parse_request(PredictBody, body)
         model, job_id = (checked.model_id, checked.dataset_id), checked.job_id
-        del checked  # while the body waits for its answer: parsed, it is ten times as large
-        with (
-            logs.log_task(logger, job_id, f"predict model={model[0]}") if job_id else nullcontext()
-        ):
+        del checked  # because it is ten times as large as the body, and the call may take long
+        with logs.log_task(log, job_id, f"predict model={model[0]}") if job_id else nullcontext():
             answer = await services.predictions.predict(model, body)
     return Response(b'{"message":' + answer + b"}", media_type=JSON_MEDIA_TYPE)

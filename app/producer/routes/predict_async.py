@@ -31,7 +31,7 @@ from app.protocol.requests import PredictionInputs, job_notification
 from app.protocol.types import JSON_MEDIA_TYPE, JobKind, JobStatus
 from app.protocol.validation import parse_request
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 # Errors of the request. With any other error of the fast model, the job is created all the same.
 _REFUSED = (errors.Invalid, errors.NotFound, errors.NotReady, errors.TooLarge)
@@ -90,7 +90,7 @@ async def predict_async(request: Request) -> Response:
     """Predict in the background; the result will be at `Location`, `/jobs/{id}`.
 
     An accepted job survives the loss of any process. The same `Idempotency-Key` with the same body
-    is the same job.
+    returns the same job.
     """
     services: Services = request.app.state.services
     key = idempotency_key(request)
@@ -101,7 +101,7 @@ async def predict_async(request: Request) -> Response:
             return _queued(known.state, known.id, known.request["model_id"])
         model = await run_in_thread(services.models.get, body.model_id, body.dataset_id)
         job_id = uuid.uuid4().hex
-        with logs.log_task(logger, job_id, f"async model={model.model_id}") as task:
+        with logs.log_task(log, job_id, f"async model={model.model_id}") as task:
             row = {"model_id": model.model_id, "sha256": digest}
             if taken := await _accept(services, job_id, row, inputs, key):
                 return _queued(taken.state, taken.id, taken.request["model_id"])
@@ -135,7 +135,7 @@ async def predict_sync_async(request: Request) -> Response:
             raise _about("async_model_id", error) from None
         job_id = uuid.uuid4().hex
         what = f"sync_async model={body.sync_model_id} async_model={model.model_id}"
-        with logs.log_task(logger, job_id, what) as task:
+        with logs.log_task(log, job_id, what) as task:
             sync = await _sync(services, body.sync_model_id, job_id, inputs)
             row = {
                 "model_id": model.model_id,
@@ -170,7 +170,7 @@ async def _sync(services: Services, model_id: str, job_id: str, inputs: str) -> 
 
 
 async def _known(services: Services, key: str | None, digest: str) -> Job | None:
-    """Return the job of an idempotency key. Raises `errors.Invalid` if its body was another one."""
+    """Return the job of an idempotency key. Raises `errors.Invalid` if its body differs."""
     job = await run_in_thread(services.jobs.of_key, key) if key else None
     if job and (job.kind is not JobKind.PREDICT or job.request.get("sha256") != digest):
         raise key_conflict(job)

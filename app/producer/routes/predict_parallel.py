@@ -26,7 +26,7 @@ from app.producer.services import Services
 from app.protocol.types import JSON_MEDIA_TYPE, JobStatus
 from app.protocol.validation import parse_request
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 router = APIRouter(route_class=RawRoute, tags=["predictions"])
 
@@ -84,7 +84,7 @@ async def parallel(request: Request) -> Response:
     A model that fails or is too slow has an `error` among the `answers`. If all models fail, the
     response is the problem of the first one. `combine` uses the successful answers: `mean` of
     numbers or probabilities, `vote` of labels, `max_proba` for the most certain answer. An uploaded
-    model with more than 100 labels reports its five likeliest; the others count as 0.
+    model with more than 100 labels reports only the five most probable ones; the others count as 0.
     """
     services: Services = request.app.state.services
     began = perf_counter()
@@ -96,7 +96,7 @@ async def parallel(request: Request) -> Response:
         take(sum(map(len, call.bodies.values())))
         for _ in range(1, len(call.bodies)):
             held.enter_context(services.in_flight.admit())
-        with logs.log_task(logger, call.job_id, f"parallel models={len(call.bodies)}"):
+        with logs.log_task(log, call.job_id, f"parallel models={len(call.bodies)}"):
             async with asyncio.TaskGroup() as group:
                 tasks = {
                     name: group.create_task(_ask(services, call, name)) for name in call.bodies
@@ -166,10 +166,10 @@ async def _ask(services: Services, call: _Call, name: str) -> _Branch:
         model = (name, call.dataset_id)
         reply = await services.predictions.predict(model, call.bodies[name], call.seconds)
     except errors.WarrenError as error:
-        logger.info("model %s: %s: %s", name, error.type, error.detail)
+        log.info("model %s: %s: %s", name, error.type, error.detail)
         reply = error
     except Exception:
-        logger.exception("model %s", name)
+        log.exception("model %s", name)
         reply = errors.WarrenError()
     return _Branch(name, round((perf_counter() - began) * 1000, 1), reply)
 

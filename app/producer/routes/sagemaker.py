@@ -19,7 +19,7 @@ from app.producer.services import Services
 from app.protocol.types import JSON_MEDIA_TYPE
 from app.protocol.validation import validate
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 IMAGES = ("image/jpeg", "image/png", "application/x-image")
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
@@ -81,9 +81,7 @@ async def invocations(request: Request) -> Response:
         whole = check_message_size(asked.encode())
         take(max(0, len(whole) - len(body)))
         del asked, wire, body
-        with (
-            logs.log_task(logger, job_id, f"predict model={model[0]}") if job_id else nullcontext()
-        ):
+        with logs.log_task(log, job_id, f"predict model={model[0]}") if job_id else nullcontext():
             answer = await services.predictions.predict(model, whole)
     return Response(answer, media_type=JSON_MEDIA_TYPE)
 

@@ -19,7 +19,7 @@ from app.producer.services import ServicesDep
 from app.protocol.requests import TrainRequest
 from app.protocol.types import JobKind
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 router = APIRouter(route_class=StrictRoute, tags=["jobs"])
 
@@ -36,7 +36,7 @@ async def train(
     """Train a model on a data set.
 
     `Location` is the job's path. TASK_QUEUED means that no consumer took the job within a second;
-    it runs when one is free. The same `Idempotency-Key` with the same body is the same job.
+    it runs when one is free. The same `Idempotency-Key` with the same body returns the same job.
     """
     jobs = services.jobs
     if idempotency_key and (known := await run_in_thread(jobs.of_key, idempotency_key)):
@@ -51,7 +51,7 @@ async def train(
         known = await run_in_thread(jobs.of_key, idempotency_key or "")
         assert known is not None
         return _again(known, body)
-    with logs.log_task(logger, job_id, f"train model={job_id}") as task:
+    with logs.log_task(log, job_id, f"train model={job_id}") as task:
         task.status = await services.publish_job(TRAIN_QUEUE, message, job_id)
     return _accepted(task.status, job_id)
 

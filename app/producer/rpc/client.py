@@ -28,7 +28,7 @@ _Reply = asyncio.Future[bytes]
 class RpcClient:
     """Calls the consumers; belongs to one event loop, where `start` is called.
 
-    While the broker is away, its methods raise `errors.BrokerUnavailable` at once.
+    While the broker cannot be reached, its methods raise `errors.BrokerUnavailable` at once.
     """
 
     def __init__(self, parameters: ConnectionParameters) -> None:
@@ -39,8 +39,8 @@ class RpcClient:
         self._supervisor: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Connect, again after each loss, in a task of its own."""
-        never = asyncio.Event()  # `stop` cancels the task, because it must not wait for an open
+        """Start a task that connects, and connects again after each loss."""
+        never = asyncio.Event()  # `stop` cancels the task, because opening may take long
         supervise = run_with_reconnect("the RPC client", self._open, self._serve, never)
         self._supervisor = asyncio.create_task(supervise, name="rpc")
 
@@ -52,7 +52,7 @@ class RpcClient:
 
     @property
     def in_flight(self) -> int:
-        """How many calls and jobs wait for a reply."""
+        """The number of calls and jobs that wait for a reply."""
         return len(self._replies)
 
     def check(self) -> RpcConnection:
@@ -87,7 +87,7 @@ class RpcClient:
         """Publish a job, durably; return its first reply if one comes within `wait` seconds.
 
         Unless `replied`, return None once the broker has confirmed the job. Raises
-        `errors.BrokerUnavailable` if it has not in that time, or the error in the reply.
+        `errors.BrokerUnavailable` if it did not confirm in time, or the error in the reply.
         """
         connection = self.check()
         with self._expecting() as (correlation_id, reply):

@@ -39,7 +39,7 @@ class Coalescer:
     async def call(self, model: Hashable, body: bytes) -> bytes:
         """Return the reply to a JSON request, unparsed; only calls of one `model` are coalesced.
 
-        Raises what `RpcClient.call` does, or the error that the reply tells of.
+        Raises the errors of `RpcClient.call`, or the error in the reply.
         """
         self._rpc.check()
         reply = await (self._coalesced(model, body) if self._in_flight else self._send(body))

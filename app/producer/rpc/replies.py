@@ -1,4 +1,4 @@
-"""Read the replies of consumers, as far as that is needed."""
+"""Read the replies of consumers; parse a reply only if necessary."""
 
 from app import errors
 from app.protocol.replies import Failed, Predicted, Reply, parse_reply
@@ -17,7 +17,7 @@ def ensure_success(body: bytes) -> bytes:
 def read_reply(body: bytes) -> Reply:
     """Parse a reply.
 
-    Raises the error that the reply tells of, or `errors.WarrenError` if it is no reply.
+    Raises the error in the reply, or `errors.WarrenError` if the body is not a reply.
     """
     try:
         reply = parse_reply(body)

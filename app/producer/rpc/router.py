@@ -55,8 +55,8 @@ class PredictionRouter:
     ) -> bytes:
         """Return the reply to a JSON request, unparsed. `model` is its id and data set.
 
-        The caller waits `seconds` if that is less than the model's own deadline. Raises what
-        `RpcClient.call` does, or the error that the reply tells of.
+        The caller waits `seconds` if that is less than the model's own deadline. Raises the
+        errors of `RpcClient.call`, or the error in the reply.
         """
         name = model[0]
         began = self._clock()
@@ -100,7 +100,7 @@ class PredictionRouter:
 
 
 def _checked_seconds(error: errors.WrongQueue) -> float:
-    """Return the model's deadline. Raises `errors.WarrenError` for another queue, or nonsense."""
+    """Return the model's deadline. Raises `errors.WarrenError` for another queue or no number."""
     queue, seconds = error.extra.get("queue"), error.extra.get("seconds")
     # A consumer must not choose the queue that clients write to.
     if queue != INVOKE_QUEUE or not isinstance(seconds, int | float):

@@ -7,7 +7,7 @@ from time import monotonic
 from app import errors
 
 MOST_MODELS = 1000
-SECONDS = 900.0  # a model that gets no call for so long is no longer in use
+SECONDS = 900.0  # after so long without a call, a model is not in use
 
 # Errors that say nothing about the model: the request was wrong, or never reached it.
 _NO_ANSWER = (errors.Invalid, errors.TooLarge, errors.Overloaded, errors.BrokerUnavailable)
@@ -51,8 +51,8 @@ class ModelUsageTracker:
     ) -> None:
         """Count a call that failed now; only a failure of the model counts among its errors.
 
-        A missed deadline is none if the caller was `hurried`: it gave the model less time than the
-        model has.
+        A missed deadline does not count if the caller was `hurried`, because it gave the model less
+        time than the model's own deadline.
         """
         if isinstance(error, _NO_MODEL):
             return

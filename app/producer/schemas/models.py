@@ -15,7 +15,7 @@ Kind = Literal["trained", "onnx", "endpoint"]
 
 
 class ModelView(BaseModel):
-    """A model in short. What only a trained one has is null of the others."""
+    """A model in short. Fields that only trained models have are null for the others."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -41,14 +41,14 @@ class TrainedModel(TrainedManifest):
 
 
 class OnnxModel(OnnxManifest):
-    """An ONNX file that was uploaded, by its manifest."""
+    """An uploaded ONNX model: its manifest."""
 
     model_id: str
     registered_at: datetime
 
 
 class EndpointModel(EndpointSpec):
-    """A model that is called elsewhere. Secrets are named, and never told."""
+    """A remote model. Only the names of its secrets are shown."""
 
     model_id: str
     registered_at: datetime
@@ -73,7 +73,7 @@ class TakenFeature(BaseModel):
 
 
 class TakenImage(BaseModel):
-    """A JPEG or PNG in base64; `size` is the [height, width] that it is brought to."""
+    """A JPEG or PNG in base64; Warren scales it to `size`, [height, width]."""
 
     name: Literal["image_data"] = "image_data"
     type: Literal["image"] = "image"
@@ -81,7 +81,7 @@ class TakenImage(BaseModel):
 
 
 class Metadata(BaseModel):
-    """What a model takes and answers; `inputs` are null where nobody has told.
+    """What a model takes and answers; `inputs` are null if they are unknown.
 
     `sample` holds `input_data` or `image_data`, and with the `model_id` is a body of /predict.
     """

@@ -51,8 +51,9 @@ class PredictBody(PredictRequest):
 class ParallelBody(PredictionInputs):
     """The body of `POST /predict/parallel`. Unknown keys are errors.
 
-    A model that stands several times in `model_ids` is called once, and its answer counts several
-    times. `seconds` limits the time of each model, which is never longer than its own deadline.
+    A model that is listed several times in `model_ids` is called once, and its answer counts
+    several times. `seconds` limits the time of each model, which is never longer than its own
+    deadline.
     """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PARALLEL_EXAMPLE]})
@@ -65,7 +66,7 @@ class ParallelBody(PredictionInputs):
 
 
 class AsyncBody(PredictionInputs):
-    """The body of `POST /predict/async`. Unknown keys are refused."""
+    """The body of `POST /predict/async`. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PREDICT_EXAMPLE]})
 
@@ -74,7 +75,7 @@ class AsyncBody(PredictionInputs):
 
 
 class SyncAsyncBody(PredictionInputs):
-    """The body of `POST /predict/sync_async`. Unknown keys are refused.
+    """The body of `POST /predict/sync_async`. Unknown keys are errors.
 
     Numbers disagree when they differ by more than `tolerance`, relative to the larger.
     """

@@ -167,10 +167,10 @@ class PredictionResult(BaseModel):
 
 
 class JobView(JobSummary):
-    """A job. `result` is the answer of a prediction job, null until it is there.
+    """A job. `result` is the answer of a prediction job, null until there is one.
 
-    `sync` is the answer of the fast model. `disagree` tells whether the two answers differ, and is
-    null unless both are there.
+    `sync` is the answer of the fast model. `disagree` tells whether the two answers differ. It is
+    null until there are both.
     """
 
     result: PredictionResult | None = None
@@ -201,7 +201,7 @@ class Check(BaseModel):
 class ModelHealth(BaseModel):
     """How a model answered the calls of this producer.
 
-    `state` is `ok` or `ng` by its last answer, which took `elapsed_ms` and came `seconds_ago`;
+    `state` is `ok` or `ng` after its last answer, which took `elapsed_ms` and came `seconds_ago`;
     `error` is its last error. Mistakes of a caller count as `calls`, not as `errors`.
     """
 
