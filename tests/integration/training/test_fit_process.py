@@ -93,6 +93,21 @@ def test_refused_parameters_are_refused_before_anything_is_fetched(fit):
     assert children() == []
 
 
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [({"metric_params": {"a": 1}}, "argument 'a'"), ({"leaf_size": 2**70}, "too large")],
+)
+def test_what_the_libraries_raise_is_told_in_their_words(fit, params, says):
+    asked = frames.reference(estimator="knn_regressor", params=params)
+
+    with pytest.raises(errors.FitFailed, match="cannot be fitted or exported with these") as caught:
+        fit(asked)
+
+    assert says in caught.value.detail
+    assert "Error" not in caught.value.detail
+    assert children() == []
+
+
 def test_bad_data_are_told_with_what_there_is(fit):
     with pytest.raises(errors.BadData, match="no column nothing") as caught:
         fit(frames.request(["nothing"]))
