@@ -16,7 +16,7 @@ from app.jobs.store import JobStore
 from app.settings import Settings
 from app.storage.client import S3Client
 from app.storage.datasets import DatasetStore
-from app.storage.models import ModelStore
+from app.storage.model_files import ModelStore
 from devstack import buckets
 from devstack.program import ProgramError
 from devstack.rabbitmq import Broker

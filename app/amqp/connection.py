@@ -13,7 +13,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPConnectionError, AMQPError
 
 from app import errors
-from app.amqp.decoding import install_lenient_pika_decoding
+from app.amqp.pika_decoding import install_lenient_pika_decoding
 from app.backoff import ReconnectBackoff
 from app.settings import Settings
 

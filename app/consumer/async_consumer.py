@@ -66,7 +66,7 @@ class AsyncConsumer(threading.Thread):
         return self.is_alive()
 
     @property
-    def in_hand(self) -> int:
+    def in_flight(self) -> int:
         """How many messages are being handled."""
         return len(self._tasks)
 

@@ -22,7 +22,7 @@ from app.amqp.connection import connection_parameters
 from app.backoff import RetryUntilAvailable
 from app.consumer.async_consumer import AsyncConsumer
 from app.consumer.handlers import AsyncHandler, Handler
-from app.consumer.handlers.async_prediction import AsyncPrediction
+from app.consumer.handlers.job_prediction import JobPrediction
 from app.consumer.handlers.predict import PredictHandler
 from app.consumer.handlers.predict_async import AsyncPredictHandler
 from app.consumer.handlers.predict_remote import RemotePredictHandler
@@ -42,7 +42,7 @@ from app.runtime import collect_garbage_rarely, raise_open_file_limit
 from app.settings import Settings
 from app.storage.client import LOW_LATENCY_CONFIG, S3Client
 from app.storage.datasets import DatasetStore
-from app.storage.models import ModelStore
+from app.storage.model_files import ModelStore
 from app.training.fit_process import FitLimits, FitRunner
 
 log = logging.getLogger("app.consumer")
@@ -100,7 +100,7 @@ def main(num_threads: int, invoke: int) -> None:
             store, attempts, leases, datasets, models, trainer, limits, retry
         )
     # These share an async consumer:
-    prediction = AsyncPrediction(store, registry.get, cache, endpoints, retry, num_threads)
+    prediction = JobPrediction(store, registry.get, cache, endpoints, retry, num_threads)
     async_handlers: list[AsyncHandler] = [
         RemotePredictHandler(registry, endpoints, invoke),
         AsyncPredictHandler(JobAttempts(store, f"{host}:answer", retry), leases, prediction),

@@ -8,7 +8,7 @@ from app.inference.predictor import Predictor
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
 from app.models.record import ModelRecord
-from app.storage.models import ModelStore
+from app.storage.model_files import ModelStore
 
 log = logging.getLogger(__name__)
 

@@ -46,7 +46,7 @@ class RunsElsewhere:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingDone:
     """A training is done: the key of the model's folder, its file's sha256, and the metrics."""
 
     key: str
@@ -55,7 +55,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Predicted:
+class PredictionDone:
     """A prediction is done."""
 
     result: dict[str, Any]
@@ -69,7 +69,7 @@ class Retryable:
 
 
 @dataclass(frozen=True)
-class Failed:
+class AttemptFailed:
     """The attempt failed, and the next one would fail in the same way."""
 
     error: errors.WarrenError
@@ -90,7 +90,7 @@ class Lost:
     """The attempt has lost its job."""
 
 
-Outcome = Trained | Predicted | Retryable | Failed | Released | Lost
+Outcome = TrainingDone | PredictionDone | Retryable | AttemptFailed | Released | Lost
 
 
 def outcome_of(error: Exception, *, may_have_run: bool = False) -> Outcome:
@@ -106,13 +106,13 @@ def outcome_of(error: Exception, *, may_have_run: bool = False) -> Outcome:
         case errors.Unavailable() if not may_have_run:
             return Retryable(error)
         case errors.WarrenError():
-            return Failed(error)
+            return AttemptFailed(error)
         case OSError() if (
             not may_have_run
         ):  # a full disk, say: the next attempt may run on another machine
             refused = f"the consumer's system refused: {error.strerror}"
             return Retryable(errors.Unavailable(refused))
-    return Failed(errors.WarrenError())  # a bug
+    return AttemptFailed(errors.WarrenError())  # a bug
 
 
 class JobAttempts:
@@ -180,17 +180,17 @@ class JobAttempts:
         """Write the outcome into the row; return False if the attempt has lost its job."""
         of = (claimed.job.id, claimed.attempt)
         match outcome:
-            case Trained(key, sha256, metrics):
+            case TrainingDone(key, sha256, metrics):
                 applied = self._retry(
                     lambda: self._jobs.complete_training(*of, key, sha256, metrics)
                 )
                 if applied:
                     log.info("attempt %d: published as %s", claimed.attempt, key)
-            case Predicted(result):
+            case PredictionDone(result):
                 applied = self._retry(lambda: self._jobs.complete_prediction(*of, result))
             case Retryable(error):
                 applied = self._conclude_retryable(*of, error)
-            case Failed(error):
+            case AttemptFailed(error):
                 log.warning("attempt %d failed: %s", claimed.attempt, error)
                 applied = self._retry(lambda: self._jobs.fail(*of, error.to_wire()))
             case Released(message_lost):

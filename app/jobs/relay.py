@@ -18,7 +18,7 @@ from app import errors
 from app.amqp.connection import run_with_reconnect, with_short_blocked_timeout
 from app.amqp.topology import PREDICT_ASYNC_QUEUE, QUEUES_BY_JOB_KIND, TRAIN_QUEUE, declare_topology
 from app.jobs import outbox, retry_policy
-from app.jobs.publication import publish_missing_models
+from app.jobs.model_publication import publish_missing_models
 from app.jobs.store import JobStore
 from app.protocol.requests import TrainRequest, job_notification
 from app.protocol.types import JSON_MEDIA_TYPE, JobKind

@@ -1,4 +1,7 @@
-"""The retry delay of a failed job, and the queue in which it waits."""
+"""The retry delay of a failed job, and the queue in which it waits.
+
+The seconds are in `RETRY_QUEUES` of `amqp/topology.py`, beside the queues that have them as TTLs.
+"""
 
 import random
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from app import errors
 from app.database.engine import connect, database_now, insert_unless, transaction
 from app.database.tables import jobs_table, models_table
-from app.jobs.publication import insert_trained_models
+from app.jobs.model_publication import insert_trained_models
 from app.jobs.reader import IS_QUEUED, JobReader
 from app.protocol.types import JobKind, JobStatus, ModelKind
 from app.settings import Settings

@@ -37,7 +37,7 @@ from app.producer.services import Services
 from app.settings import Settings
 from app.storage.client import S3Client
 from app.storage.datasets import DatasetStore
-from app.storage.models import ModelStore
+from app.storage.model_files import ModelStore
 
 _STATIC_URL = "/static"
 _RELAY_SECONDS = 5.0

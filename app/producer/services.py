@@ -19,7 +19,7 @@ from app.protocol.types import JobStatus
 from app.settings import Settings
 from app.storage.client import S3Client
 from app.storage.datasets import DatasetStore
-from app.storage.models import ModelStore
+from app.storage.model_files import ModelStore
 
 log = logging.getLogger(__name__)
 

@@ -72,7 +72,7 @@ async def post(
             "the model's endpoint ended the connection without a complete answer"
         ) from None
     except (aiohttp.ClientError, ValueError):  # invalid HTTP, or a URL that aiohttp refuses
-        raise errors.EndpointFailed("the model's endpoint does not keep to HTTP") from None
+        raise errors.EndpointFailed("the model's endpoint does not speak HTTP correctly") from None
 
 
 async def _read(response: aiohttp.ClientResponse) -> HttpResponse:

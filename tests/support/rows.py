@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.database.engine import database_now
 from app.database.tables import jobs_table
-from app.jobs.publication import publish_missing_models
+from app.jobs.model_publication import publish_missing_models
 from app.models.endpoint import EndpointSpec
 from app.models.record import SPECS, ModelRecord
 from app.models.registry import CachedModelRegistry

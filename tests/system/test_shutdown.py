@@ -38,14 +38,14 @@ def test_a_consumer_told_to_end_finishes_what_it_has_in_hand(
 ) -> None:
     _, consumer, http = stack.pair()
     upload(http)
-    in_hand = begin(consumer, http, **LONG)
+    in_flight = begin(consumer, http, **LONG)
     end(consumer)
     assert consumer.wait() == 0
     assert consumer.output().rstrip().endswith("drained")  # no warning of what was left
-    assert job(http, in_hand)["state"] == "TASK_COMPLETED"
+    assert job(http, in_flight)["state"] == "TASK_COMPLETED"
     draining, after = consumer.output().split("draining")
-    assert f"[{in_hand}]" in draining
-    assert f"[{in_hand}] attempt 1: TASK_COMPLETED" in after
+    assert f"[{in_flight}]" in draining
+    assert f"[{in_flight}] attempt 1: TASK_COMPLETED" in after
     assert stack.waiting(TRAIN_QUEUE) == 0
     left_alone(consumer)
 

@@ -18,13 +18,13 @@ from app import errors
 from app.amqp.message import IncomingMessage, reject_with_error
 from app.amqp.topology import PREDICT_ASYNC_QUEUE
 from app.concurrency import run_in_pool
-from app.consumer.handlers.async_prediction import AsyncPrediction, HeldJob
+from app.consumer.handlers.job_prediction import HeldJob, JobPrediction
 from app.jobs.attempt import (
+    AttemptFailed,
     Claimed,
-    Failed,
     JobAttempts,
     Outcome,
-    Predicted,
+    PredictionDone,
     Released,
     Retryable,
     outcome_of,
@@ -52,7 +52,7 @@ class AsyncPredictHandler:
     prefetch: ClassVar[int] = 100  # jobs in flight
 
     def __init__(
-        self, attempts: JobAttempts, leases: LeaseKeeper, prediction: AsyncPrediction
+        self, attempts: JobAttempts, leases: LeaseKeeper, prediction: JobPrediction
     ) -> None:
         """Create the handler without any job."""
         self._attempts = attempts
@@ -123,7 +123,7 @@ class AsyncPredictHandler:
                 fields = await self._predict(held, claimed.job.id, model_id)
                 elapsed = round((perf_counter() - begun) * 1000, 1)
                 told = {"pred_proba": None, **fields, "model_id": model_id, "elapsed_ms": elapsed}
-                outcome, reply = Predicted(told), replies.Predicted(model_id, **fields)
+                outcome, reply = PredictionDone(told), replies.Predicted(model_id, **fields)
             except errors.ShuttingDown:
                 await self._uninterrupted(
                     held, partial(self._attempts.conclude, claimed, Released())
@@ -179,7 +179,7 @@ class AsyncPredictHandler:
 def _reply_about(outcome: Outcome, model_id: str) -> Reply:
     """Return the reply about an attempt that did not succeed."""
     match outcome:
-        case Failed(error):
+        case AttemptFailed(error):
             return replies.Failed.of(error, model_id)
         case Retryable():
             return Reply(JobStatus.QUEUED, model_id)

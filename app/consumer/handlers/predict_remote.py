@@ -35,12 +35,12 @@ class RemotePredictHandler:
         self.prefetch = prefetch
         self._registry = registry
         self._endpoints = endpoints
-        self._in_hand: dict[tuple[str, str], IncomingMessage] = {}
+        self._in_flight: dict[tuple[str, str], IncomingMessage] = {}
 
     @property
-    def in_hand(self) -> list[IncomingMessage]:
+    def in_flight(self) -> list[IncomingMessage]:
         """The messages in flight whose redeliveries are recognized."""
-        return list(self._in_hand.values())
+        return list(self._in_flight.values())
 
     async def __call__(self, message: IncomingMessage) -> None:
         """Call the model and reply, unless the sender has stopped waiting."""
@@ -56,16 +56,16 @@ class RemotePredictHandler:
             await self._handle(message)
             return
         key = message.reply_to, message.correlation_id
-        before = self._in_hand.get(key)
+        before = self._in_flight.get(key)
         if before and message.redelivered and before.body == message.body:
             before.continue_as(message)  # its connection was lost, but the call continues
             return
-        self._in_hand[key] = message
+        self._in_flight[key] = message
         try:
             await self._handle(message)
         finally:
-            if self._in_hand.get(key) is message:
-                del self._in_hand[key]
+            if self._in_flight.get(key) is message:
+                del self._in_flight[key]
 
     async def _handle(self, message: IncomingMessage) -> None:
         try:

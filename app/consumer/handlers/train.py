@@ -11,7 +11,7 @@ from app import errors
 from app.amqp.message import IncomingMessage, parse_or_reject, reject_with_error
 from app.amqp.topology import TRAIN_QUEUE
 from app.backoff import RetryUntilAvailable
-from app.jobs.attempt import Claimed, JobAttempts, Released, Trained, outcome_of
+from app.jobs.attempt import Claimed, JobAttempts, Released, TrainingDone, outcome_of
 from app.jobs.lease import HeldLease, LeaseKeeper
 from app.jobs.record import Job
 from app.jobs.store import JobStore
@@ -21,7 +21,7 @@ from app.protocol.requests import TrainRequest
 from app.protocol.types import JobKind, JobStatus
 from app.protocol.validation import validate
 from app.storage.datasets import DatasetStore
-from app.storage.models import ModelStore
+from app.storage.model_files import ModelStore
 from app.training.fit_process import FitLimits, FitRunner
 
 log = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ class TrainHandler:
 
     def _train(
         self, message: IncomingMessage, claimed: Claimed, request: TrainRequest, lease: HeldLease
-    ) -> Trained:
+    ) -> TrainingDone:
         """Fit a model and store its files."""
         job_id, attempt = claimed.job.id, claimed.attempt
 
@@ -177,7 +177,7 @@ class TrainHandler:
         key, sha256 = self.retry(
             lambda: self.models.put_trained(attempt, manifest, onnx), self.keep_seconds
         )
-        return Trained(key, sha256, manifest.metrics)
+        return TrainingDone(key, sha256, manifest.metrics)
 
     def _delete_unpublished(
         self, job_id: str, attempt: int, job: Job | None, *, applied: bool

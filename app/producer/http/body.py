@@ -12,7 +12,7 @@ from app.amqp.topology import MAX_MESSAGE_BYTES
 from app.producer.http.problems import SEND_JSON
 from app.protocol.types import JSON_MEDIA_TYPE
 
-MAX_MESSAGE_BYTES = MAX_MESSAGE_BYTES - 100_000  # room for what consumers and the relay add
+MAX_REQUEST_BYTES = MAX_MESSAGE_BYTES - 100_000  # room for what consumers and the relay add
 
 
 def media_type(request: Request) -> str:
@@ -60,10 +60,10 @@ def check_message_size(whole: bytes) -> bytes:
     A message may be longer than its request, because numbers are written out and images are encoded
     in base64.
     """
-    if len(whole) > MAX_MESSAGE_BYTES:
+    if len(whole) > MAX_REQUEST_BYTES:
         raise errors.TooLarge(
             "body",
-            f"it becomes a message of {len(whole)} bytes; at most {MAX_MESSAGE_BYTES} fit",
-            limit=MAX_MESSAGE_BYTES,
+            f"it becomes a message of {len(whole)} bytes; at most {MAX_REQUEST_BYTES} fit",
+            limit=MAX_REQUEST_BYTES,
         )
     return whole

@@ -18,7 +18,7 @@ from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
 
 log = logging.getLogger(__name__)
 
-MAX_LINES = 64  # more of them in one message would leave the other consumers idle
+MAX_CALLS = 64  # more of them in one message would leave the other consumers idle
 MAX_BYTES = 100_000
 
 _Call = tuple[bytes, asyncio.Future[bytes]]
@@ -101,7 +101,7 @@ def _chunks(waiting: list[_Call]) -> Iterator[list[_Call]]:
     calls: list[_Call] = []
     size = 0
     for call in waiting:
-        if calls and (len(calls) == MAX_LINES or size + len(call[0]) > MAX_BYTES):
+        if calls and (len(calls) == MAX_CALLS or size + len(call[0]) > MAX_BYTES):
             yield calls
             calls, size = [], 0
         calls.append(call)

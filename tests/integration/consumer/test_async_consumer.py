@@ -172,7 +172,7 @@ def test_what_is_done_while_there_is_no_connection_is_answered_later(start, clie
         lost = connected(invoker)
     until(lambda: not lost.alive, "the connection is lost")
     handler.gate.set()
-    until(lambda: not invoker.in_hand, "it is done")
+    until(lambda: not invoker.in_flight, "it is done")
     with Wire(settings.rabbitmq_port, listen=first.port):
         assert client.reply()[0] == "1"
         invoker.stop()
@@ -431,8 +431,8 @@ def test_a_call_under_way_is_not_made_again_when_its_connection_is_lost(
     lost = connected(invoker)
     wire.cut()
     connected(invoker, lost)
-    in_hand = handlers["invoker"].in_hand
-    until(lambda: all(each.redelivered for each in in_hand), "it has come again")
+    in_flight = handlers["invoker"].in_flight
+    until(lambda: all(each.redelivered for each in in_flight), "it has come again")
     peer.released.set()
     assert client.reply()[1]["prediction"] == 0.5
     invoker.stop()
@@ -472,7 +472,7 @@ def test_stop_hands_back_what_waits_for_its_turn_as_if_it_had_never_come(
     ask_model(client, "m", "first")
     until(lambda: peer.calls["held"] == 1, "the first is under way")
     ask_model(client, "m", "second", expiration="60000")
-    until(lambda: len(handlers["invoker"].in_hand) == 2, "the second waits")
+    until(lambda: len(handlers["invoker"].in_flight) == 2, "the second waits")
     invoker.stop()
     until(lambda: client.depth(Q) == 1, "the second is in its queue")
     start(peer=peer, models=models, name="next")
@@ -526,7 +526,7 @@ def test_what_is_answered_while_the_broker_takes_nothing_arrives_when_it_does_ag
     broker.ctl("set_vm_memory_high_watermark", "0.000001")
     try:
         handler.gate.set()
-        until(lambda: not invoker.in_hand, "they are answered")
+        until(lambda: not invoker.in_flight, "they are answered")
     finally:
         broker.ctl("set_vm_memory_high_watermark", "0.4")
     assert len(client.replies(20)) == 20

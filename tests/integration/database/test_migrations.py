@@ -6,7 +6,7 @@ from alembic.config import Config
 from app.database.engine import create_engine, database_now
 from app.database.tables import jobs_table, models_table
 from app.jobs import outbox
-from app.jobs.publication import publish_missing_models
+from app.jobs.model_publication import publish_missing_models
 from app.jobs.store import JobStore
 from app.models.manifest import OnnxManifest
 from app.models.record import StoredFile

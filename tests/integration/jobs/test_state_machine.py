@@ -297,11 +297,11 @@ class Machine(RuleBasedStateMachine):
 
     def release(self, which, how):
         held = self.attempt(which)
-        known, in_hand = self.known[held.job], held in self.busy
+        known, in_flight = self.known[held.job], held in self.busy
         if self.left(held, self.store.release(held.job, held.attempt)):
             known.state, known.worker = QUEUED, None
             known.published, known.settled = True, False
-        if in_hand:
+        if in_flight:
             self.queue.append(Message(held.job, redelivered=True))
 
     def complete(self, which, how):

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from app import errors
-from app.jobs.publication import publish_missing_models
+from app.jobs.model_publication import publish_missing_models
 from app.jobs.store import JobStore
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest

@@ -9,7 +9,7 @@ from app.models.record import StoredFile
 from app.settings import Settings
 from app.storage.client import S3Client
 from app.storage.datasets import DatasetStore
-from app.storage.models import ModelStore
+from app.storage.model_files import ModelStore
 from tests.support.files import CSV, MIB, put_trained, put_uploaded, stream
 
 

@@ -60,7 +60,7 @@ if __name__ == "__mp_main__":
 
 if __name__ == "__main__":
     from app.consumer import consumer
-    from app.storage.models import ModelStore
+    from app.storage.model_files import ModelStore
 
     ModelStore.put_trained = gated_put(ModelStore.put_trained)  # type: ignore[method-assign]
     consumer.main()

@@ -6,15 +6,15 @@ from app import errors
 from app.backoff import RetryUntilAvailable
 from app.jobs.attempt import (
     AlreadyEnded,
+    AttemptFailed,
     Claimed,
-    Failed,
     JobAttempts,
     Lost,
-    Predicted,
+    PredictionDone,
     Released,
     Retryable,
     RunsElsewhere,
-    Trained,
+    TrainingDone,
     outcome_of,
 )
 from app.protocol.types import JobKind, JobStatus
@@ -32,12 +32,12 @@ NO_SPACE = OSError(28, "No space left")
         (errors.Fenced(), True, Lost),
         (errors.StorageUnavailable(), False, Retryable),
         (errors.ChildKilled(), False, Retryable),
-        (errors.EndpointUnavailable(), True, Failed),
-        (errors.BadData(None, "x"), False, Failed),
-        (errors.EndpointFailed("x"), True, Failed),
+        (errors.EndpointUnavailable(), True, AttemptFailed),
+        (errors.BadData(None, "x"), False, AttemptFailed),
+        (errors.EndpointFailed("x"), True, AttemptFailed),
         (NO_SPACE, False, Retryable),
-        (NO_SPACE, True, Failed),
-        (KeyError("secret"), False, Failed),
+        (NO_SPACE, True, AttemptFailed),
+        (KeyError("secret"), False, AttemptFailed),
     ],
 )
 def test_an_error_decides_the_outcome(error, may_have_run, outcome):
@@ -47,7 +47,7 @@ def test_an_error_decides_the_outcome(error, may_have_run, outcome):
 def test_a_bug_is_not_told():
     outcome = outcome_of(KeyError("secret"))
 
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, AttemptFailed)
     assert outcome.error.type == "internal"
     assert "secret" not in outcome.error.detail
 
@@ -98,10 +98,10 @@ def test_a_job_is_claimed_once(jobs):
 
 
 OUTCOMES = {
-    "trained": (Trained("models/m/1/", "a" * 64, {"rmse": 1.0}), JobStatus.COMPLETED),
-    "predicted": (Predicted({"prediction": 1.0}), JobStatus.COMPLETED),
+    "trained": (TrainingDone("models/m/1/", "a" * 64, {"rmse": 1.0}), JobStatus.COMPLETED),
+    "predicted": (PredictionDone({"prediction": 1.0}), JobStatus.COMPLETED),
     "retryable": (Retryable(errors.ChildKilled("x")), JobStatus.QUEUED),
-    "failed": (Failed(errors.BadData(None, "x")), JobStatus.ERROR),
+    "failed": (AttemptFailed(errors.BadData(None, "x")), JobStatus.ERROR),
     "released": (Released(), JobStatus.QUEUED),
 }
 

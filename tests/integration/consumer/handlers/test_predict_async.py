@@ -10,7 +10,7 @@ import pytest
 from app import errors
 from app.amqp.message import Disposition
 from app.backoff import RetryUntilAvailable
-from app.consumer.handlers.async_prediction import AsyncPrediction
+from app.consumer.handlers.job_prediction import JobPrediction
 from app.consumer.handlers.predict_async import AsyncPredictHandler
 from app.inference.cache import ModelCache
 from app.jobs.attempt import JobAttempts
@@ -139,7 +139,7 @@ class Warren:
         retry = RetryUntilAvailable(self.ending)
         leases = LeaseKeeper(self.store, renew_seconds=0.02)
         leases.start()
-        prediction = AsyncPrediction(self.store, self.find, cache, self.far, retry)
+        prediction = JobPrediction(self.store, self.find, cache, self.far, retry)
         attempts = JobAttempts(self.store, WORKER, retry)
         async with AsyncPredictHandler(attempts, leases, prediction) as made:
             self.handler = made

@@ -15,7 +15,7 @@ from app.consumer.handlers.predict import PredictHandler
 from app.consumer.ndjson_batch import split_requests
 from app.consumer.threaded_consumer import ThreadedConsumer
 from app.producer.rpc.client import RpcClient
-from app.producer.rpc.coalescer import MAX_LINES, Coalescer
+from app.producer.rpc.coalescer import MAX_CALLS, Coalescer
 from app.producer.rpc.replies import read_prediction
 from tests.support import frames
 from tests.support.fakes import HandlerOf, at_once, delivery
@@ -117,7 +117,7 @@ async def test_two_hundred_who_ask_at_once_share_a_few_messages(settings, handle
         assert read_prediction(answer).model_id == f"numeric-{name}"
         assert read_prediction(answer).prediction == predicted(number, name)
     # The first one waits for nobody; the others share by model.
-    assert len(handler.lines) == 1 + 2 * ceil(100 / MAX_LINES)
+    assert len(handler.lines) == 1 + 2 * ceil(100 / MAX_CALLS)
     assert sum(handler.lines) == 200
 
 

@@ -109,9 +109,9 @@ async def test_what_is_no_request_is_refused_whatever_its_size(invoke, size):
     (sent,) = made.channel.published
     assert json.loads(sent.body)["error"]["type"] == "malformed"
     assert made.disposition is Disposition.REJECT
-    assert invoke.in_hand == []
+    assert invoke.in_flight == []
 
 
 async def test_nothing_is_kept_of_a_call_that_is_done(invoke):
     await invoke(call())
-    assert invoke.in_hand == []
+    assert invoke.in_flight == []

@@ -6,7 +6,7 @@ import weakref
 import pytest
 
 from app import errors
-from app.producer.rpc.coalescer import MAX_BYTES, MAX_LINES, Coalescer
+from app.producer.rpc.coalescer import MAX_BYTES, MAX_CALLS, Coalescer
 from app.protocol.replies import Failed, Predicted
 from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
 
@@ -166,11 +166,11 @@ async def test_a_body_of_many_lines_is_one_line(rpc, coalescer):
 
 
 async def test_a_message_has_only_so_many_lines(rpc, coalescer):
-    count = 2 * MAX_LINES + 1
+    count = 2 * MAX_CALLS + 1
 
     answers = await asked(coalescer, numbers(count))
 
-    assert [len(body.split(b"\n")) for body in rpc.bodies] == [MAX_LINES, MAX_LINES, 1]
+    assert [len(body.split(b"\n")) for body in rpc.bodies] == [MAX_CALLS, MAX_CALLS, 1]
     assert rpc.kinds == [NDJSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, JSON_MEDIA_TYPE]
     assert answers == [answered(body) for body in numbers(count)]
 

@@ -6,7 +6,7 @@ import pytest
 from pika import data, spec
 
 from app.amqp.connection import connection_parameters
-from app.amqp.decoding import install_lenient_pika_decoding, strict_decode_table
+from app.amqp.pika_decoding import install_lenient_pika_decoding, strict_decode_table
 from app.settings import Settings
 from tests.fuzz.properties import entry, nested, table
 

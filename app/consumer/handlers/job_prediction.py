@@ -40,7 +40,7 @@ class HeldJob:
             self.work.cancel()
 
 
-class AsyncPrediction:
+class JobPrediction:
     """Calls models of every kind; at most `threads` models run in this process at a time."""
 
     def __init__(
