@@ -104,9 +104,16 @@ async def test_nobody_there_is_unavailable(session, scheme):
     assert "Error" not in caught.value.detail
 
 
-async def test_a_server_without_tls_is_unavailable(session, peer):
-    with pytest.raises(errors.EndpointUnavailable, match="cannot be reached: ") as caught:
-        await post(session, URL(f"https://{peer.host}/ok"), b"", IDENTITY)
+async def test_a_server_without_tls_is_unavailable(session):
+    async def refuse(reader, writer):
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(errors.EndpointUnavailable, match="cannot be reached: ") as caught:
+            await post(session, URL(f"https://127.0.0.1:{port}/ok"), b"", IDENTITY)
     assert "Error" not in caught.value.detail
 
 
