@@ -107,9 +107,8 @@ def outcome_of(error: Exception, *, may_have_run: bool = False) -> Outcome:
             return Retryable(error)
         case errors.WarrenError():
             return AttemptFailed(error)
-        case OSError() if (
-            not may_have_run
-        ):  # a full disk, say: the next attempt may run on another machine
+        case OSError() if error.strerror and not may_have_run:
+            # A full disk, say: the next attempt may run on another machine.
             refused = f"the consumer's system refused: {error.strerror}"
             return Retryable(errors.Unavailable(refused))
     return AttemptFailed(errors.WarrenError())  # a bug

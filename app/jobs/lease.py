@@ -32,7 +32,7 @@ class HeldLease:
             raise errors.Fenced
 
     def lose(self) -> None:
-        """Record that the attempt has lost its job."""
+        """Note that the job is no longer this attempt's, and call `on_lost` the first time."""
         if not self._lost:
             self._lost = True
             self._on_lost()
@@ -105,5 +105,4 @@ class LeaseKeeper(threading.Thread):
                 if lease.progress == progress[key]:  # otherwise there is newer progress to write
                     lease.progress = None
             elif key in self._held:
-                log.warning("job %s: attempt %d has lost its lease", *key)
                 lease.lose()

@@ -10,6 +10,7 @@ from app.database.engine import connect
 from app.database.tables import jobs_table
 from app.protocol.types import JobKind, JobStatus
 
+_KINDS = {kind.value for kind in JobKind}
 # The columns to read, which are the fields of a Job.
 JOB_COLUMNS = [column for column in jobs_table.c if column.name != "inputs"]
 
@@ -56,9 +57,13 @@ class Job:
 
 
 def read_jobs(engine: sa.Engine, query: sa.Select[Any]) -> list[Job]:
-    """Return the rows of a query."""
+    """Return the jobs of a query.
+
+    Older producers write their registered models into this table, too; these rows are left out.
+    """
     with connect(engine) as connection:
-        return [job_from_row(row) for row in connection.execute(query).mappings()]
+        rows = connection.execute(query).mappings()
+        return [job_from_row(row) for row in rows if row["kind"] in _KINDS]
 
 
 def job_from_row(row: sa.RowMapping) -> Job:

@@ -130,21 +130,22 @@ class JobStore(JobReader):
 
         The values are the progress to write, a fraction, or None if it has not changed.
         """
-        progress = {job_id: value for (job_id, _), value in held.items() if value is not None}
+        columns = jobs_table.c
+        this = {key: sa.and_(columns.id == key[0], columns.attempt == key[1]) for key in held}
+        progress = [(this[key], value) for key, value in held.items() if value is not None]
         values: dict[str, Any] = {"lease_until": database_now(self._lease)}
         if progress:
-            columns = jobs_table.c
-            values["progress"] = sa.case(progress, value=columns.id, else_=columns.progress)
-            seen = sa.case((columns.id.in_(progress), 1), else_=0)
-            values["version"] = columns.version + seen
+            values["progress"] = sa.case(*progress, else_=columns.progress)
+            changed = sa.or_(*(which for which, _ in progress))
+            values["version"] = columns.version + sa.case((changed, 1), else_=0)
         update = (
             sa.update(jobs_table)
-            .where(sa.tuple_(jobs_table.c.id, jobs_table.c.attempt).in_(list(held)), _IS_RUNNING)
+            .where(sa.tuple_(columns.id, columns.attempt).in_(list(held)), _IS_RUNNING)
             .values(**values)
-            .returning(jobs_table.c.id, jobs_table.c.attempt)
+            .returning(columns.id, columns.attempt)
         )
         with connect(self.engine) as connection:
-            return {(row.id, row.attempt) for row in connection.execute(update)}
+            return {(job_id, attempt) for job_id, attempt in connection.execute(update)}
 
     def complete_training(
         self, job_id: str, attempt: int, key: str, sha256: str, metrics: dict[str, float]
@@ -234,9 +235,8 @@ class JobStore(JobReader):
 
     def _from(self, job_id: str, attempt: int, **values: Any) -> bool:
         """Change the row if this attempt still holds the job."""
-        return self._write(
-            sa.update(jobs_table).where(*self._running(job_id, attempt)).values(**values)
-        )
+        running = self._running(job_id, attempt)
+        return self._write(sa.update(jobs_table).where(*running).values(**values))
 
     def _write(self, statement: sa.Update) -> bool:
         with connect(self.engine) as connection:

@@ -134,16 +134,18 @@ class TrainHandler:
         with self.leases.hold(claimed.job.id, claimed.attempt) as lease:
             try:
                 trained = self._train(message, claimed, request, lease)
+                return self.attempts.conclude(claimed, trained)
             except errors.ShuttingDown:
                 # The broker may have dropped the message of a lost connection as a duplicate.
                 self.attempts.conclude(claimed, Released(message_lost=not message.alive))
                 raise
             except (errors.WarrenError, OSError) as error:
+                if isinstance(error, OSError):  # perhaps a bug, so where it came from is logged
+                    log.exception("attempt %d failed", claimed.attempt)
                 return self.attempts.conclude(claimed, outcome_of(error))
             except Exception as error:
                 self.attempts.conclude(claimed, outcome_of(error))
                 raise
-            return self.attempts.conclude(claimed, trained)
 
     def _train(
         self, message: IncomingMessage, claimed: Claimed, request: TrainRequest, lease: HeldLease

@@ -237,6 +237,16 @@ def test_the_progress_of_each_job_is_its_own(store):
     assert grown == [1, 0, 1]
 
 
+def test_a_stale_attempt_writes_no_progress(store):
+    run(store, "m")
+    version = store.get("m").version
+
+    assert store.renew({("m", 1): None, ("m", 7): 0.5}) == {("m", 1)}
+
+    assert store.get("m").progress is None
+    assert store.get("m").version == version
+
+
 def test_what_is_lost_is_not_renewed(store):
     run(store, "mine")
     run(store, "cancelled")

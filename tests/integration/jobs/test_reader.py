@@ -111,3 +111,12 @@ def test_only_who_waits_is_counted(store):
     store.cancel("cancelled")
 
     assert positions(store, "waiting", "last") == [1, 2]
+
+
+def test_a_model_that_an_older_producer_registered_is_no_job(store):
+    accept(store, "m")
+    accept(store, "model")
+    put(store, "model", kind="onnx", state=JobStatus.COMPLETED)
+
+    assert [job.id for job in store.newest(10)] == ["m"]
+    assert store.get("model") is None

@@ -37,6 +37,7 @@ NO_SPACE = OSError(28, "No space left")
         (errors.EndpointFailed("x"), True, AttemptFailed),
         (NO_SPACE, False, Retryable),
         (NO_SPACE, True, AttemptFailed),
+        (TimeoutError(), False, AttemptFailed),  # an OSError without a reason is a bug
         (KeyError("secret"), False, AttemptFailed),
     ],
 )

@@ -784,6 +784,36 @@ def test_a_consumer_that_stops_does_not_wait_for_the_database_and_loses_nothing(
     assert ("m", bench.row.attempt) not in bench.models.deleted
 
 
+def test_a_consumer_that_stops_while_it_publishes_releases_the_job(bench):
+    bench.jobs.before["complete_training"] = [AWAY()]
+    bench.stopping.meanwhile = bench.stopping.set
+
+    message = bench.handle()
+
+    assert message.disposition is Disposition.REQUEUE
+    assert (bench.row.state, bench.row.failures, bench.row.worker) == (JobStatus.QUEUED, 0, None)
+
+
+def test_a_bug_while_the_model_is_published_fails_the_job(bench):
+    bench.jobs.before["complete_training"] = [ValueError("a bug")]
+
+    with pytest.raises(ValueError, match="a bug"):
+        bench.handle()
+
+    assert bench.row.state is JobStatus.ERROR
+    assert bench.row.error["type"] == "internal"
+
+
+def test_a_value_that_the_database_refuses_fails_the_job(bench):
+    bench.jobs.before["complete_training"] = [errors.Invalid(None, "a value is refused")]
+
+    message = bench.handle()
+
+    assert message.disposition is Disposition.ACK
+    assert statuses(message) == ["TASK_RECEIVED", "TASK_ERROR"]
+    assert bench.row.state is JobStatus.ERROR
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_row_is_written_when_the_database_is_back(bench, when):
     getattr(bench.jobs, when)["create"] = [AWAY(), AWAY()]
