@@ -28,7 +28,7 @@ CHEAP = {"estimator": "ridge"}
 
 # A fit that a library gives up prints why; it does so in the child, which is the last to be named.
 TRACEBACK = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)*[^ \n].*")
-DELIBERATE = re.compile(r'consumer/fitting\.py", line \d+, in run\n')
+DELIBERATE = re.compile(r'training/fit_child\.py", line \d+, in main\n')
 
 
 class Warren:

@@ -189,7 +189,7 @@ def test_one_case_or_a_span_can_be_repeated(text, numbers):
 
 LOG = """INFO all is well
 Traceback (most recent call last):
-  File "/warren/app/consumer/{}.py", line 150, in run
+  File "/warren/app/training/{}.py", line 150, in main
     fitted = fit()
 
 ValueError: too many
@@ -197,7 +197,7 @@ INFO all is well
 """
 
 
-@pytest.mark.parametrize(("module", "deliberate"), [("fitting", True), ("worker", False)])
+@pytest.mark.parametrize(("module", "deliberate"), [("fit_child", True), ("fit_process", False)])
 def test_a_traceback_is_deliberate_when_a_fit_gave_up(module, deliberate):
     (found,) = TRACEBACK.findall(LOG.format(module))
 
