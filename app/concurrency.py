@@ -52,9 +52,9 @@ async def offload_if_large(size: int, call: Callable[[], T]) -> T:
 class ConcurrencyLimiter:
     """Limits how many callers hold a slot at a time. It belongs to one event loop.
 
-    As many ordinary callers as there are slots may wait for one. Any number of patient callers may
-    wait, but they get a slot after the ordinary ones. Within each kind, callers are served in the
-    order of their arrival.
+    As many ordinary callers as there are slots may wait for one. Any number of background callers
+    may wait, but they get a slot after the ordinary ones. Within each kind, callers are served in
+    the order of their arrival.
     """
 
     def __init__(self, limit: int) -> None:
@@ -62,17 +62,17 @@ class ConcurrencyLimiter:
         self._limit = limit
         self._held = 0
         self._callers: deque[asyncio.Future[None]] = deque()
-        self._patient: deque[asyncio.Future[None]] = deque()
+        self._background: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
     @asynccontextmanager
-    async def slot(self, *, patient: bool = False) -> AsyncIterator[None]:
+    async def slot(self, *, background: bool = False) -> AsyncIterator[None]:
         """Wait for a slot, and hold it for the block.
 
-        Raises `errors.Overloaded` if too many callers wait and this one is not `patient`, and
+        Raises `errors.Overloaded` if too many callers wait and this one is not `background`, and
         `errors.ShuttingDown` after `close`.
         """
-        await self._acquire(patient=patient)
+        await self._acquire(background=background)
         try:
             yield
         finally:
@@ -81,25 +81,25 @@ class ConcurrencyLimiter:
     def close(self) -> None:
         """Grant no more slots; raise `errors.ShuttingDown` in waiting and later callers."""
         self._closed = True
-        for queue in (self._callers, self._patient):
+        for queue in (self._callers, self._background):
             for waiter in queue:
                 if not waiter.done():
                     waiter.set_exception(errors.ShuttingDown())
             queue.clear()
 
-    async def _acquire(self, *, patient: bool) -> None:
+    async def _acquire(self, *, background: bool) -> None:
         if self._closed:
             raise errors.ShuttingDown
         if self._held < self._limit:
             self._held += 1
             return
-        if len(self._callers) >= self._limit and not patient:
+        if len(self._callers) >= self._limit and not background:
             raise errors.Overloaded(
                 f"{self._limit} calls of this model are running and as many are waiting: "
                 "ask again in a moment"
             )
         waiter = asyncio.get_running_loop().create_future()
-        queue = self._patient if patient else self._callers
+        queue = self._background if background else self._callers
         queue.append(waiter)
         try:
             await waiter
@@ -112,7 +112,7 @@ class ConcurrencyLimiter:
 
     def _release(self) -> None:
         """Pass the slot on to the next caller, or free it."""
-        for queue in (self._callers, self._patient):
+        for queue in (self._callers, self._background):
             while queue:
                 if not (waiter := queue.popleft()).done():
                     waiter.set_result(None)

@@ -70,10 +70,8 @@ def connect(parameters: pika.ConnectionParameters) -> pika.BlockingConnection:
     """Connect. Raises an `AMQPError`, or `OSError` for a name that does not resolve."""
     try:
         return pika.BlockingConnection(parameters, _impl_class=SelectConnection)  # type: ignore[arg-type]
-    except (
-        AMQPConnectorException,
-        ValueError,
-    ) as error:  # the peer is silent or closes the connection
+    except (AMQPConnectorException, ValueError) as error:
+        # The peer is silent or closes the connection.
         raise AMQPConnectionError(str(error)) from error
 
 

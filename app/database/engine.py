@@ -11,13 +11,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from app import errors
-from app.database.tables import UTC_DATETIME
+from app.database.tables import UtcDateTime
 
 
 class database_now(FunctionElement[datetime]):  # noqa: N801  because it is used as a function
     """The database's time plus `seconds`, in milliseconds on SQLite, else in microseconds."""
 
-    type = UTC_DATETIME
+    type = UtcDateTime()
     inherit_cache = True
 
     def __init__(self, seconds: float = 0.0) -> None:

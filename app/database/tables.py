@@ -1,8 +1,21 @@
 """The tables of the database."""
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 
-UTC_DATETIME = sa.DateTime(timezone=True)
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """A time with its zone. SQLite keeps none, so UTC is added to the times read from it."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
+        """Return a time as it is read."""
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
 _Json = sa.JSON(none_as_null=True)
 metadata = sa.MetaData()
 jobs_table = sa.Table(
@@ -28,12 +41,12 @@ jobs_table = sa.Table(
     sa.Column("idempotency_key", sa.String(255), unique=True),
     sa.Column("reply_to", sa.String(255)),
     sa.Column("correlation_id", sa.String(255)),
-    sa.Column("created_at", UTC_DATETIME, nullable=False),
-    sa.Column("published_at", UTC_DATETIME),  # null in a queued job: its message is unpublished
-    sa.Column("run_after", UTC_DATETIME),
-    sa.Column("started_at", UTC_DATETIME),
-    sa.Column("lease_until", UTC_DATETIME),
-    sa.Column("ended_at", UTC_DATETIME),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("published_at", UtcDateTime),  # null in a queued job: its message is unpublished
+    sa.Column("run_after", UtcDateTime),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("ended_at", UtcDateTime),
     sa.Index("ix_jobs_created_at", "created_at", "id"),
     sa.Index("ix_jobs_state_dataset", "state", "dataset_id", "ended_at"),
     sa.Index("ix_jobs_kind_state_published", "kind", "state", "published_at"),
@@ -50,8 +63,8 @@ models_table = sa.Table(
     sa.Column("file_key", sa.String(1024)),
     sa.Column("file_sha256", sa.String(64)),
     sa.Column("metrics", _Json),
-    sa.Column("created_at", UTC_DATETIME, nullable=False),  # the training's, or the registration's
-    sa.Column("trained_at", UTC_DATETIME),  # null for models that were not trained here
+    sa.Column("created_at", UtcDateTime, nullable=False),  # the training's, or the registration's
+    sa.Column("trained_at", UtcDateTime),  # null for models that were not trained here
     sa.Index("ix_models_created_at", "created_at", "model_id"),
     sa.Index("ix_models_trained_at", "trained_at"),
     sa.Index("ix_models_dataset_trained_at", "dataset_id", "trained_at"),

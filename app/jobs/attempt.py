@@ -15,7 +15,7 @@ from app import errors
 from app.backoff import RetryUntilAvailable
 from app.jobs import retry_policy
 from app.jobs.record import Job
-from app.jobs.store import SUSPECT_SECONDS, JobStore
+from app.jobs.store import JobStore
 from app.protocol.types import JobStatus
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class JobAttempts:
         self._retry = retry
         self._watch_seconds = watch_seconds
         self._retry_delay = retry_delay
-        self._looks = round(SUSPECT_SECONDS / watch_seconds)
+        self._looks = round(jobs.suspect_seconds / watch_seconds)
 
     def claim(
         self, job_id: str, check: Callable[[Job], None], *, redelivered: bool = False
@@ -153,7 +153,7 @@ class JobAttempts:
         seen: Job | None = None
         looks = 0
         while True:
-            job = self._retry(lambda: self._jobs.get(job_id))
+            job = self.job(job_id)
             if job is None:
                 return None
             check(job)

@@ -1,7 +1,7 @@
 """A row of the job table."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,11 +67,5 @@ def read_jobs(engine: sa.Engine, query: sa.Select[Any]) -> list[Job]:
 
 
 def job_from_row(row: sa.RowMapping) -> Job:
-    """Return a row as a job, with UTC added to its times, because SQLite keeps no time zone."""
-    values: dict[str, Any] = {
-        name: value.replace(tzinfo=UTC)
-        if isinstance(value, datetime) and value.tzinfo is None
-        else value
-        for name, value in row.items()
-    }
-    return Job(**{**values, "kind": JobKind(row["kind"]), "state": JobStatus(row["state"])})
+    """Return a row as a job."""
+    return Job(**{**row, "kind": JobKind(row["kind"]), "state": JobStatus(row["state"])})

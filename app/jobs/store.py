@@ -47,7 +47,7 @@ class JobStore(JobReader):
         super().__init__(url)
         self._lease = lease
         self._max_attempts = max_attempts
-        self._suspect = suspect
+        self.suspect_seconds = suspect
 
     def create(
         self,
@@ -98,9 +98,9 @@ class JobStore(JobReader):
         renewal. The same `worker` may always claim again. It never claims a job that it knows to
         hold, so the answer to its first claim was lost.
         """
-        patience = self._lease - self._suspect if redelivered else 0.0
+        margin = self._lease - self.suspect_seconds if redelivered else 0.0
         mine = jobs_table.c.worker == worker
-        dead = (jobs_table.c.lease_until < database_now(patience)) & (
+        dead = (jobs_table.c.lease_until < database_now(margin)) & (
             jobs_table.c.failures + 1 < self._max_attempts
         )
         taken_over = _IS_RUNNING & ~mine

@@ -1,6 +1,5 @@
 """Reads and writes of the table of models."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -76,8 +75,8 @@ def read_newest(engine: sa.Engine, limit: int) -> list[ModelSummary]:
                 dataset_id=row.dataset_id,
                 estimator=row.estimator,
                 metrics=row.metrics,
-                created_at=_in_utc(row.created_at),
-                trained_at=row.trained_at and _in_utc(row.trained_at),
+                created_at=row.created_at,
+                trained_at=row.trained_at,
             )
             for row in connection.execute(query)
         ]
@@ -113,11 +112,6 @@ def _read_first(engine: sa.Engine, query: sa.Select[Any]) -> ModelRecord | None:
         file=row.file_key and StoredFile(row.file_key, row.file_sha256),
         dataset_id=row.dataset_id,
         metrics=row.metrics,
-        created_at=_in_utc(row.created_at),
-        trained_at=row.trained_at and _in_utc(row.trained_at),
+        created_at=row.created_at,
+        trained_at=row.trained_at,
     )
-
-
-def _in_utc(time: datetime) -> datetime:
-    """Return a time of the database with its zone, which SQLite does not keep."""
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -74,20 +74,20 @@ class RemoteModelClient:
         seconds: float,
         *,
         size: int = 0,
-        patient: bool = False,
+        background: bool = False,
     ) -> dict[str, Any]:
         """Return `{"prediction", "pred_proba"?}`, as lists if the inputs are a list.
 
         `size` is the size of the inputs as JSON, in bytes. The call takes at most `seconds`, which
-        include the wait for a slot unless `patient`. Raises `errors.Invalid` if the model refuses
-        the inputs, `EndpointUnavailable`, `EndpointFailed`, `DeadlineExceeded`, `Overloaded` if too
-        many wait and not `patient`, and `ShuttingDown` after `stop`.
+        include the wait for a slot unless `background`. Raises `errors.Invalid` if the model
+        refuses the inputs, `EndpointUnavailable`, `EndpointFailed`, `DeadlineExceeded`,
+        `Overloaded` if too many wait and not `background`, and `ShuttingDown` after `stop`.
         """
         target, limiter = self._resolved(model_id, spec)
         body = await offload_if_large(size, lambda: encode_request(spec, inputs))
         try:
-            if patient:
-                async with limiter.slot(patient=True), asyncio.timeout(seconds):
+            if background:
+                async with limiter.slot(background=True), asyncio.timeout(seconds):
                     answer = await self._call_with_retries(spec, target, body)
             else:
                 async with asyncio.timeout(seconds), limiter.slot():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from app.database.engine import database_now
-from app.database.tables import jobs_table
+from app.database.tables import UtcDateTime, jobs_table
 from app.jobs.model_publication import publish_missing_models
 from app.models.endpoint import EndpointSpec
 from app.models.record import SPECS, ModelRecord
@@ -70,7 +70,7 @@ def model_record(model_id, spec, file=None):
 
 def put(store, job_id=None, **values):
     """Write columns of a job, or of all, past every rule; a number is seconds from now."""
-    times = {name for name in values if isinstance(jobs_table.c[name].type, sa.DateTime)}
+    times = {name for name in values if isinstance(jobs_table.c[name].type, UtcDateTime)}
     update = sa.update(jobs_table).values(
         {
             name: database_now(value) if name in times and value is not None else value

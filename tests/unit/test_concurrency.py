@@ -63,14 +63,14 @@ class Callers:
         self.leave: dict[str, asyncio.Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def come(self, *names: str, patient: bool = False) -> None:
+    async def come(self, *names: str, background: bool = False) -> None:
         for name in names:
             self.leave[name] = asyncio.Event()
-            self.tasks[name] = asyncio.create_task(self._hold(name, patient=patient))
+            self.tasks[name] = asyncio.create_task(self._hold(name, background=background))
         await asyncio.sleep(0)
 
-    async def _hold(self, name: str, *, patient: bool) -> None:
-        async with self.limiter.slot(patient=patient):
+    async def _hold(self, name: str, *, background: bool) -> None:
+        async with self.limiter.slot(background=background):
             self.running.append(name)
             await self.leave[name].wait()
             self.running.remove(name)
@@ -101,7 +101,7 @@ async def test_so_many_hold_a_slot_as_many_wait_and_one_more_is_refused(callers:
 
 async def test_who_waits_is_served_in_order_and_patient_callers_last(callers: Callers) -> None:
     await callers.come("a", "b")
-    await callers.come("p", "q", "r", patient=True)
+    await callers.come("p", "q", "r", background=True)
     await callers.come("c", "d")
 
     for gone, running in (("a", "bc"), ("b", "cd"), ("c", "dp"), ("d", "pq"), ("p", "qr")):
@@ -109,12 +109,12 @@ async def test_who_waits_is_served_in_order_and_patient_callers_last(callers: Ca
         assert callers.running == list(running)
 
 
-@pytest.mark.parametrize("patient", [False, True])
+@pytest.mark.parametrize("background", [False, True])
 async def test_a_caller_that_gives_up_waiting_leaves_its_place(
-    callers: Callers, patient: bool
+    callers: Callers, background: bool
 ) -> None:
     await callers.come("a", "b")
-    await callers.come("c", "d", patient=patient)
+    await callers.come("c", "d", background=background)
     callers.tasks["c"].cancel()
     await asyncio.wait([callers.tasks["c"]])
 
@@ -146,7 +146,7 @@ async def test_a_slot_is_free_again_after_an_error(callers: Callers) -> None:
 
 async def test_closing_tells_all_who_wait_or_come_and_leaves_the_others(callers: Callers) -> None:
     await callers.come("a", "b", "c")
-    await callers.come("p", patient=True)
+    await callers.come("p", background=True)
 
     callers.limiter.close()
     await callers.come("later")

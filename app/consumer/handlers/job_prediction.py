@@ -82,7 +82,7 @@ class JobPrediction:
                 )
             held.sent = not spec.idempotent
             return await self._remote.predict(
-                model_id, spec, inputs, spec.seconds, size=size, patient=True
+                model_id, spec, inputs, spec.seconds, size=size, background=True
             )
         # Shielded, because other callers may wait for the same load.
         found = await asyncio.shield(asyncio.wrap_future(self._cache.get(model_id)))

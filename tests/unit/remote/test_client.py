@@ -155,8 +155,8 @@ async def test_calls_beyond_the_limit_wait_and_more_are_refused(endpoints, peer)
     asked = [asyncio.create_task(endpoints.predict("m", spec, ONE, 20)) for _ in range(5)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(each) for each in answers] == [dict] * 4 + [errors.Overloaded]
-    patient = [endpoints.predict("m", spec, ONE, 20, patient=True) for _ in range(7)]
-    assert await asyncio.gather(*patient) == [{"prediction": 1.5}] * 7
+    background = [endpoints.predict("m", spec, ONE, 20, background=True) for _ in range(7)]
+    assert await asyncio.gather(*background) == [{"prediction": 1.5}] * 7
 
 
 async def test_patient_ones_take_nothing_from_callers(endpoints, peer):
@@ -167,7 +167,7 @@ async def test_patient_ones_take_nothing_from_callers(endpoints, peer):
         assert await endpoints.predict("m", spec, ONE, 20, **patience)
         order.append(name)
 
-    asked = [asyncio.create_task(ask("job", patient=True)) for _ in range(3)]
+    asked = [asyncio.create_task(ask("job", background=True)) for _ in range(3)]
     await asyncio.to_thread(until, lambda: peer.calls["held"], "the first call is there")
     asked.append(asyncio.create_task(ask("caller")))
     await asyncio.sleep(0)

@@ -82,8 +82,8 @@ class Far:
     def hold(self):
         self.gate = asyncio.Event()
 
-    async def predict(self, model_id, spec, inputs, seconds, *, size, patient):
-        assert patient
+    async def predict(self, model_id, spec, inputs, seconds, *, size, background):
+        assert background
         self.asked.append((model_id, inputs.input_data, seconds))
         if self.gate:
             await self.gate.wait()
