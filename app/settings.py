@@ -1,12 +1,15 @@
 """Settings: the only reader of the environment. Mains build one `Settings` and pass it down."""
 
+import re
 from typing import Annotated
 
 from annotated_types import Unit
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIN_FIT_MEMORY = 50_000_000  # no fit runs in less
+
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s*A-Z]+")
 
 Seconds = Annotated[float, Unit("seconds")]
 Bytes = Annotated[int, Unit("bytes")]
@@ -27,6 +30,11 @@ class Settings(BaseSettings):
     port: int = Field(5000, description="The port that the producer listens on.")
     log_level: str = Field(
         "INFO", description="The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR`."
+    )
+    cors_origins: str = Field(
+        "",
+        description="The origins whose pages may call the producer from a browser (CORS), as "
+        "`https://app.example.com` or `*` for all, separated by commas.",
     )
 
     rabbitmq_host: str = Field("127.0.0.1", description="The broker's host.")
@@ -141,3 +149,14 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="A secret that an endpoint may name. Only consumers need it.",
     )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: str) -> str:
+        for each in filter(None, map(str.strip, origins.split(","))):
+            if not _ORIGIN.fullmatch(each):
+                raise ValueError(
+                    f"{each} is no origin; write https://app.example.com, in lower case and "
+                    "without a path or slash behind it, or * for all"
+                )
+        return origins

@@ -14,6 +14,7 @@ from app.jobs.relay import OutboxRelay
 from app.jobs.store import open_store
 from app.models.registry import CachedModelRegistry
 from app.producer.http import problems
+from app.producer.http.fallback import Fallback
 from app.producer.http.raw_route import refuse_dependencies
 from app.producer.middleware.admission import AdmissionControl
 from app.producer.middleware.stack import middlewares
@@ -103,7 +104,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Warren",
         description=_DESCRIPTION,
         lifespan=lifespan,
-        redirect_slashes=False,
+        redirect_slashes=False,  # because many clients follow no redirect with a body
         redoc_url=None,
         static_url=_STATIC_URL,
         telemetry=_NO_TELEMETRY,
@@ -112,6 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
     docs.install(app, _STATIC_URL)
     for each in ROUTES:
         app.include_router(each.router)
+    app.router.routes.append(Fallback(app.router))
     refuse_dependencies(app)
     problems.install(app)
     return app

@@ -11,13 +11,14 @@ from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest, TrainedManifest
 from app.models.record import ModelRecord
 from app.producer.http.body import encode_message
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.http.conditional_route import ConditionalRoute
+from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.models import Metadata, TakenFeature, TakenImage
 from app.producer.schemas.responses import PredictionAnswer
 from app.producer.services import Services, ServicesDep
 from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id
 
-router = APIRouter(route_class=StrictRoute, tags=["predictions"])
+router = APIRouter(route_class=ConditionalRoute, tags=["predictions"])
 
 # A PNG of 32 by 32 grey pixels.
 GREY = (

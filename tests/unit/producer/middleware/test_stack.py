@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+from starlette.middleware.cors import CORSMiddleware
 
 from app.producer.app import create_app
 from app.producer.middleware.admission import AdmissionControl
@@ -24,6 +25,12 @@ def settings() -> Settings:
 
 def test_the_chain_is_in_order(settings: Settings) -> None:
     assert [each.cls for each in middlewares(settings)] == [ErrorResponses, BodyLimit]
+
+
+@pytest.mark.parametrize("origins", ["*", "https://a.example.com, http://localhost:3000"])
+def test_origins_put_cors_before_what_refuses_requests(origins: str) -> None:
+    chain = [each.cls for each in middlewares(Settings(_env_file=None, cors_origins=origins))]
+    assert chain == [CORSMiddleware, ErrorResponses, BodyLimit]
 
 
 async def chunks() -> AsyncIterator[bytes]:
