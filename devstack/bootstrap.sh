@@ -2,7 +2,7 @@
 # Install what is missing on this machine. A second run finds everything installed.
 #   devstack/bootstrap.sh python  only the Python packages, into .venv
 #   devstack/bootstrap.sh         also RabbitMQ, for `make up`
-#   devstack/bootstrap.sh dev     also Chromium, for all tests
+#   devstack/bootstrap.sh dev     also Chromium, curl and Node, for all tests
 #   devstack/bootstrap.sh bench   RabbitMQ, hey and .venv-bench, for the benchmark
 #   VENV=.venv-3.13 PYTHON=python3.13 devstack/bootstrap.sh dev  an environment beside the first
 set -euo pipefail
@@ -108,7 +108,11 @@ If there is a newer one, name it:
     if [ "${1:-}" != python ] && ! has_rabbitmq; then
         if has apt-get; then packages="$packages rabbitmq-server"; else packages="$packages rabbitmq"; fi
     fi
-    if [ "${1:-}" = dev ] && has apt-get && ! has_chromium; then packages="$packages chromium"; fi
+    if [ "${1:-}" = dev ] && has apt-get; then
+        if ! has_chromium; then packages="$packages chromium"; fi
+        if ! has curl; then packages="$packages curl"; fi
+        if ! has node; then packages="$packages nodejs"; fi
+    fi
     if [ "${1:-}" = bench ] && ! has hey; then packages="$packages hey"; fi
     # shellcheck disable=SC2086 # words on purpose
     if [ -n "$packages" ]; then install_packages $packages; fi

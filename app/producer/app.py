@@ -104,7 +104,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Warren",
         description=_DESCRIPTION,
         lifespan=lifespan,
-        redirect_slashes=False,  # because many clients follow no redirect with a body
+        redirect_slashes=False,  # `Fallback` serves these paths
         redoc_url=None,
         static_url=_STATIC_URL,
         telemetry=_NO_TELEMETRY,

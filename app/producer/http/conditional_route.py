@@ -10,6 +10,11 @@ from starlette.staticfiles import NotModifiedResponse
 
 from app.producer.http.strict_route import StrictRoute
 
+# OpenAPI's description of the answer without a body.
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The answer is still that of the `ETag` in `If-None-Match`"}
+}
+
 
 class ConditionalRoute(StrictRoute):
     """A strict route that gives each answer to a GET an `ETag`, made of its bytes.

@@ -30,7 +30,9 @@ class Fallback(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Raises HTTP's 404 and 405."""
         method = scope["method"]
-        path = scope["path"].rstrip("/") or "/"
+        path = scope["path"].rstrip("/")
+        if path == scope.get("root_path", ""):  # where a proxy's prefix ends, or there is none
+            path += "/"
         if path != scope["path"]:
             await self._router({**scope, "path": path}, receive, send)
             return

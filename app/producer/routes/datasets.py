@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 from starlette.exceptions import HTTPException
 
 from app.concurrency import run_in_thread
-from app.producer.http.conditional_route import ConditionalRoute
+from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
 from app.producer.http.csv_stream import CsvBody
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.requests import CSV_EXAMPLE
@@ -73,7 +73,7 @@ async def _check_absent(services: Services, dataset_id: str) -> None:
         )
 
 
-@router.get("/datasets", response_model=Datasets)
+@router.get("/datasets", response_model=Datasets, responses=NOT_MODIFIED)
 async def datasets(services: ServicesDep) -> dict[str, Any]:
     """List the data sets."""
     return {"datasets": await run_in_thread(services.datasets.list)}

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from app.concurrency import run_in_thread
 from app.models.record import TrainedSpec
-from app.producer.http.conditional_route import ConditionalRoute
+from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.models import ModelDetail, Models
 from app.producer.services import ServicesDep
@@ -16,7 +16,7 @@ from app.protocol.types import LATEST, Id
 router = APIRouter(route_class=ConditionalRoute, tags=["catalogue"])
 
 
-@router.get("/models", response_model=Models)
+@router.get("/models", response_model=Models, responses=NOT_MODIFIED)
 async def models(
     services: ServicesDep, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> dict[str, Any]:
@@ -27,7 +27,7 @@ async def models(
 @router.get(
     "/models/{model_id}",
     response_model=ModelDetail,
-    responses=problem_responses(404, 409, 422, 503),
+    responses=NOT_MODIFIED | problem_responses(404, 409, 422, 503),
 )
 async def model(
     model_id: Annotated[Id, Path(examples=[LATEST])], services: ServicesDep, response: Response
