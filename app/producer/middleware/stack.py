@@ -4,7 +4,8 @@ from starlette.middleware import Middleware
 
 from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.error_responses import ErrorResponses
-from app.settings import Settings
+from app.producer.middleware.forwarded import Forwarded
+from app.settings import Settings, networks
 
 _STALL_SECONDS = 30.0  # an upload that sends nothing for so long gets a 408
 
@@ -17,8 +18,11 @@ def middlewares(settings: Settings) -> tuple[Middleware, ...]:
     do not run on raw routes.
     """
     limits = {"/datasets/": settings.max_dataset, "/models/": settings.max_model}
+    trusted, root_path = networks(settings.forwarded_allow_ips), settings.root_path
+    forwarded = Middleware(Forwarded, trusted=trusted, root_path=root_path)
     return (
-        # Here: forwarded addresses, then allowed hosts.
+        *([forwarded] if trusted or root_path else []),
+        # Here: allowed hosts.
         # Here: request context, metrics, tracing, CORS, security headers. They stand outside of
         # ErrorResponses because they have to see the responses to refused requests, too.
         Middleware(ErrorResponses),
