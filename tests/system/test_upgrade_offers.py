@@ -43,9 +43,7 @@ def test_a_body_is_read_as_a_body(running: Running, offer: bytes, body: bytes) -
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     framing = b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
 
-    plain, offering = (
-        said(running, [head + each + framing, body]) for each in (b"", offer)
-    )
+    plain, offering = (said(running, [head + each + framing, body]) for each in (b"", offer))
 
     assert plain.startswith(b"HTTP/1.1 422 ")
     assert plain.count(b"HTTP/1.1 ") == 1
