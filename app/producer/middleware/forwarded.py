@@ -8,9 +8,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.settings import PATH_PREFIX, Networks
 
+_FOR, _HOST = b"x-forwarded-for", b"x-forwarded-host"
+_PREFIX, _PROTO = b"x-forwarded-prefix", b"x-forwarded-proto"
+_NAMES = {_FOR, _HOST, _PREFIX, _PROTO}
 _MAX_HOPS = 20  # of X-Forwarded-For; more would only cost time
 _PORT = r"(?::([0-9]{1,5}))?"
-_HOST = re.compile(rf"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\]){_PORT}")
+_AUTHORITY = re.compile(rf"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\]){_PORT}")
 _ADDRESS = re.compile(rf"([0-9.]+){_PORT}|\[([0-9A-Fa-f:.]+)\]{_PORT}|([0-9A-Fa-f:.]+)")
 
 
@@ -50,7 +53,7 @@ class Forwarded:
 
     def _replace_client(self, scope: Scope, said: dict[bytes, str]) -> None:
         """Set `client` to the last address that is not a trusted proxy's."""
-        for hop in reversed(said.get(b"x-forwarded-for", "").split(",")[-_MAX_HOPS:]):
+        for hop in reversed(said.get(_FOR, "").split(",")[-_MAX_HOPS:]):
             match = _ADDRESS.fullmatch(hop.strip())
             if not match or not _address(host := match[1] or match[3] or match[5]):
                 return
@@ -63,7 +66,7 @@ def _forwarded(scope: Scope) -> dict[bytes, str]:
     """Return the header fields that a proxy wrote; repeated ones are one list."""
     said: dict[bytes, str] = {}
     for name, value in scope["headers"]:
-        if name.startswith(b"x-forwarded-"):
+        if name in _NAMES:
             text = value.decode("latin-1")
             said[name] = f"{said[name]},{text}" if name in said else text
     return said
@@ -74,19 +77,19 @@ def _last(said: dict[bytes, str], name: bytes) -> str:
 
 
 def _prefix(said: dict[bytes, str]) -> str:
-    prefix = _last(said, b"x-forwarded-prefix")
+    prefix = _last(said, _PREFIX)
     return prefix.rstrip("/") if re.fullmatch(PATH_PREFIX, prefix) else ""
 
 
 def _replace_scheme(scope: Scope, said: dict[bytes, str]) -> None:
-    scheme = _last(said, b"x-forwarded-proto").lower()
+    scheme = _last(said, _PROTO).lower()
     if scheme in ("http", "https"):
         scope["scheme"] = scheme
 
 
 def _replace_host(scope: Scope, said: dict[bytes, str]) -> None:
-    host = _last(said, b"x-forwarded-host")
-    if _HOST.fullmatch(host):
+    host = _last(said, _HOST)
+    if _AUTHORITY.fullmatch(host):
         others = [field for field in scope["headers"] if field[0] != b"host"]
         scope["headers"] = [(b"host", host.encode()), *others]
 
