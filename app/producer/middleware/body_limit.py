@@ -30,7 +30,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
         special = next((n for prefix, n in self._special.items() if path.startswith(prefix)), None)
         limit = self._limit
         if special is not None:

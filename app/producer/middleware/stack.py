@@ -5,15 +5,12 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.error_responses import ErrorResponses
-from app.settings import Settings
+from app.producer.middleware.forwarded import Forwarded
+from app.settings import Settings, networks
 
 _STALL_SECONDS = 30.0  # an upload that sends nothing for so long gets a 408
-_EXPOSED = (
-    "Allow",
-    "ETag",
-    "Location",
-    "Retry-After",
-)  # headers that pages of the origins may read
+# The headers that pages of other origins may read, besides those that CORS always lets them read.
+_EXPOSED = ("Allow", "ETag", "Location", "Retry-After")
 
 
 def middlewares(settings: Settings) -> tuple[Middleware, ...]:
@@ -24,8 +21,11 @@ def middlewares(settings: Settings) -> tuple[Middleware, ...]:
     do not run on raw routes.
     """
     limits = {"/datasets/": settings.max_dataset, "/models/": settings.max_model}
+    trusted, root_path = networks(settings.forwarded_allow_ips), settings.root_path
+    forwarded = Middleware(Forwarded, trusted=trusted, root_path=root_path)
     return (
-        # Here: forwarded addresses, then allowed hosts.
+        *([forwarded] if trusted or root_path else []),
+        # Here: allowed hosts.
         # Here: request context, metrics, tracing, security headers. They and CORS stand outside of
         # ErrorResponses because they have to see the responses to refused requests, too.
         *_cors(settings.cors_origins),

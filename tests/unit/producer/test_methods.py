@@ -182,8 +182,8 @@ def test_the_whole_server_has_every_method(app: FastAPI) -> None:
         sent.append(message)
 
     for method in ("OPTIONS", "GET"):
-        scope = {"type": "http", "method": method, "path": "*", "headers": [], "query_string": b""}
-        asyncio.run(app(scope, receive, send))
+        scope = {"type": "http", "method": method, "path": "*", "query_string": b""}
+        asyncio.run(app({**scope, "headers": [], "client": None}, receive, send))
 
     assert [each["status"] for each in sent if "status" in each] == [204, 404]
     every = ", ".join(sorted(set.union(*PATHS.values())))

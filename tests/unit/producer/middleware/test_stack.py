@@ -11,6 +11,7 @@ from app.producer.app import create_app
 from app.producer.middleware.admission import AdmissionControl
 from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.error_responses import ErrorResponses
+from app.producer.middleware.forwarded import Forwarded
 from app.producer.middleware.stack import middlewares
 from app.producer.services import Services
 from app.settings import Settings
@@ -24,13 +25,19 @@ def settings() -> Settings:
 
 
 def test_the_chain_is_in_order(settings: Settings) -> None:
-    assert [each.cls for each in middlewares(settings)] == [ErrorResponses, BodyLimit]
+    assert [each.cls for each in middlewares(settings)] == [Forwarded, ErrorResponses, BodyLimit]
+
+
+@pytest.mark.parametrize(("root_path", "is_there"), [("", False), ("/warren", True)])
+def test_without_proxies_and_prefix_nothing_looks_for_them(root_path: str, is_there: bool) -> None:
+    settings = Settings(_env_file=None, forwarded_allow_ips="", root_path=root_path)
+    assert (Forwarded in [each.cls for each in middlewares(settings)]) is is_there
 
 
 @pytest.mark.parametrize("origins", ["*", "https://a.example.com, http://localhost:3000"])
 def test_origins_put_cors_before_what_refuses_requests(origins: str) -> None:
     chain = [each.cls for each in middlewares(Settings(_env_file=None, cors_origins=origins))]
-    assert chain == [CORSMiddleware, ErrorResponses, BodyLimit]
+    assert chain == [Forwarded, CORSMiddleware, ErrorResponses, BodyLimit]
 
 
 async def chunks() -> AsyncIterator[bytes]:
