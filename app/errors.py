@@ -64,6 +64,12 @@ class Malformed(Invalid):
     type = "malformed"
 
 
+class Unsupported(Invalid):
+    """The body has a form that is not read here: its media type, its charset or its encoding."""
+
+    type = "unsupported"
+
+
 class BadData(Invalid):
     """The data set does not fit the training request."""
 
