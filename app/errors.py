@@ -59,7 +59,7 @@ class Invalid(FieldError):
 
 
 class Malformed(Invalid):
-    """The body is not valid JSON (RFC 8259)."""
+    """The body is not valid JSON (RFC 8259), or its compressed data are damaged."""
 
     type = "malformed"
 

@@ -81,7 +81,7 @@ class Decoder:
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield what the next bytes decode to, in pieces of at most `PIECE` bytes; some are empty.
 
-        Raises `errors.TooLarge`, or `errors.Invalid` if the bytes are damaged.
+        Raises `errors.TooLarge`, or `errors.Malformed` if the bytes are damaged.
         """
         self._size += len(chunk)
         if self._size > self._limit:
@@ -92,7 +92,7 @@ class Decoder:
         return pieces
 
     def end(self) -> None:
-        """Raise `errors.Invalid` if the body was cut off. An empty body is complete."""
+        """Raise `errors.Malformed` if the body was cut off. An empty body is complete."""
         if self._size:
             for stage in self._stages:
                 stage.end()
@@ -116,7 +116,7 @@ class _Stage:
                 yield from self._decode(piece[begin : begin + _SLICE])
 
     def end(self) -> None:
-        """Raise `errors.Invalid` if the stream is incomplete."""
+        """Raise `errors.Malformed` if the stream is incomplete."""
         if self._stream is None or not self._stream.eof:
             raise self._damaged("they end too early, the body was cut off")
 
@@ -148,11 +148,11 @@ class _Stage:
             raise self._damaged("")
         self._stream = _CODINGS[self._name](data[0])
 
-    def _damaged(self, reason: str) -> errors.Invalid:
+    def _damaged(self, reason: str) -> errors.Malformed:
         name = self._name
         if self._blank and self._follows:
-            return errors.Invalid("body", f"bytes that are not {name} follow its {name} data")
-        return errors.Invalid("body", f"the {name} data cannot be decoded: {reason}")
+            return errors.Malformed("body", f"bytes that are not {name} follow its {name} data")
+        return errors.Malformed("body", f"the {name} data cannot be decoded: {reason}")
 
 
 def _unsupported(reason: str) -> errors.Unsupported:
