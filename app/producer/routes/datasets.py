@@ -50,8 +50,13 @@ async def put_dataset(
         BufferedReader(body, _READ_BYTES),
         limiter=services.uploads,
     )
+    scan = body.scan
     return Stored(
-        dataset_id=dataset_id, columns=body.scan.columns, rows=body.scan.rows, size=body.size
+        dataset_id=dataset_id,
+        columns=scan.columns,
+        rows=scan.rows,
+        size=body.size,
+        warnings=scan.warnings,
     )
 
 
