@@ -146,7 +146,8 @@ class CsvScan:
         if not self.columns:
             raise errors.Invalid("body", "empty; expected a CSV with a header")
         if not self.rows:
-            raise errors.Invalid("body", "no row below the header")
+            problem = "no row below the header; curl -d removes line breaks, use curl -T"
+            raise errors.Invalid("body", problem)
         like = csv_header.is_count_line(self.columns, len(self.columns))
         if like and self.rows == int(self.columns[0]):
             raise errors.Invalid("body", csv_header.count_line(self.columns))
