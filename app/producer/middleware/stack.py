@@ -4,13 +4,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from app.producer.middleware.body_limit import BodyLimit
+from app.producer.middleware.content_decoding import ContentDecoding
 from app.producer.middleware.error_responses import ErrorResponses
 from app.producer.middleware.forwarded import Forwarded
 from app.settings import Settings, networks
 
 _STALL_SECONDS = 30.0  # an upload that sends nothing for so long gets a 408
 # The headers that pages of other origins may read, besides those that CORS always lets them read.
-_EXPOSED = ("Allow", "ETag", "Location", "Retry-After")
+_EXPOSED = ("Accept-Encoding", "Allow", "ETag", "Location", "Retry-After")
 
 
 def middlewares(settings: Settings) -> tuple[Middleware, ...]:
@@ -34,7 +35,8 @@ def middlewares(settings: Settings) -> tuple[Middleware, ...]:
         Middleware(
             BodyLimit, limit=settings.max_body, special=limits, stall_seconds=_STALL_SECONDS
         ),
-        # Here: content decoding. BodyLimit counts the bytes before they are decoded.
+        # BodyLimit counts the bytes before they are decoded.
+        Middleware(ContentDecoding, limit=settings.max_body, special=limits),
     )
 
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from app.concurrency import run_in_thread
 from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
 from app.producer.http.csv_stream import CsvBody
+from app.producer.http.csv_type import CSV, check_csv_type
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.requests import CSV_EXAMPLE
 from app.producer.schemas.responses import Datasets, Stored
@@ -30,19 +31,22 @@ router = APIRouter(route_class=ConditionalRoute, tags=["catalogue"])
 @router.put(
     "/datasets/{dataset_id:path}",
     response_model=Stored,
-    responses=problem_responses(408, 412, 413, 422, 503),
+    responses=problem_responses(408, 412, 413, 415, 422, 503),
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE}},
+            "content": {CSV: {"schema": {"type": "string"}, "example": CSV_EXAMPLE}},
         }
     },
 )
 async def put_dataset(dataset_id: _DatasetId, request: Request, services: ServicesDep) -> Stored:
     """Store a data set: a CSV with a header, in UTF-8. It replaces one of the same id.
 
-    With `If-None-Match: *` it replaces none: the answer is 412 if there is one.
+    Its fields are separated by commas. A CSV that a training could not read is refused, and the
+    data set stays as it was. With `If-None-Match: *` it replaces none: the answer is 412 if there
+    is one.
     """
+    check_csv_type(request)
     if request.headers.get("if-none-match") == "*":
         await _check_absent(services, dataset_id)
     chunks = request.stream()
@@ -60,8 +64,13 @@ async def put_dataset(dataset_id: _DatasetId, request: Request, services: Servic
         BufferedReader(body, _READ_BYTES),
         limiter=services.uploads,
     )
+    scan = body.scan
     return Stored(
-        dataset_id=dataset_id, columns=body.scan.columns, rows=body.scan.rows, size=body.size
+        dataset_id=dataset_id,
+        columns=scan.columns,
+        rows=scan.rows,
+        size=body.size,
+        warnings=scan.warnings,
     )
 
 
