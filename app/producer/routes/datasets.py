@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Request
 
 from app.concurrency import run_in_thread
 from app.producer.http.csv_stream import CsvBody
+from app.producer.http.examples import example
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.requests import CSV_EXAMPLE
 from app.producer.schemas.responses import Datasets, Stored
@@ -32,7 +33,9 @@ router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
     },
 )
 async def put_dataset(
-    dataset_id: Annotated[Id, Path(examples=["colours"])], request: Request, services: ServicesDep
+    dataset_id: Annotated[Id, Path(openapi_examples=example("colours"))],
+    request: Request,
+    services: ServicesDep,
 ) -> Stored:
     """Store a data set: a CSV with a header, in UTF-8. It replaces one of the same id."""
     chunks = request.stream()

@@ -11,6 +11,7 @@ from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest, TrainedManifest
 from app.models.record import ModelRecord
 from app.producer.http.body import encode_message
+from app.producer.http.examples import example
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.models import Metadata, TakenFeature, TakenImage
 from app.producer.schemas.responses import PredictionAnswer
@@ -26,7 +27,7 @@ GREY = (
 )
 _ZEROS: dict[str, Any] = {"number": 0, "boolean": False, "text": ""}
 
-_ModelId = Annotated[Id, Query(examples=[LATEST])]
+_ModelId = Annotated[Id, Query(openapi_examples=example(LATEST))]
 
 
 @router.get("/metadata", response_model=Metadata, responses=problem_responses(404, 409, 422, 503))
