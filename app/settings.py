@@ -186,6 +186,12 @@ class Settings(BaseSettings):
         30.0, description="How long a consumer may finish its work after SIGTERM."
     )
 
+    health_file: str | None = Field(
+        None,
+        description="A file that the consumer touches twice a second while it serves all its "
+        "connections to the broker, for a health check.",
+    )
+
     invoke_hosts: str = Field(
         "",
         description="The hosts whose endpoints may be registered and called, as `host` or "

@@ -51,23 +51,24 @@ _NO_TELEMETRY: TelemetryConfig = {
     "operation_spans": False,
     "auto_configure": False,
 }
-# The pages /docs and /redoc show them in this order.
+# The pages /docs and /redoc show them in this order, in which the examples run one after another.
 ROUTES = (
+    train,
+    jobs,
     predict,
     predict_parallel,
     predict_async,
     sagemaker,
     model_metadata,
-    train,
-    jobs,
-    health,
     model_registration,
     datasets,
     models,
+    health,
 )
 _DESCRIPTION = (
     "Machine-learning jobs over RabbitMQ. Open POST /train, *Try it out*, *Execute*; then "
-    "POST /predict: the examples below run as they are."
+    "POST /predict. With the example data, all examples below run as they are, from top to bottom; "
+    "PUT /models also needs a file."
 )
 
 

@@ -13,6 +13,7 @@ from app.concurrency import run_in_thread
 from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
 from app.producer.http.csv_stream import CsvBody
 from app.producer.http.csv_type import CSV, check_csv_type
+from app.producer.http.examples import example
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.requests import CSV_EXAMPLE
 from app.producer.schemas.responses import Datasets, Stored
@@ -22,7 +23,7 @@ from app.protocol.types import Id
 _READ_BYTES = 1_000_000
 # The path has the rest of the URL, so that an id with a slash in it is named as the error.
 _DatasetId = Annotated[
-    Id, BeforeValidator(lambda path: path.rstrip("/")), Path(examples=["colours"])
+    Id, BeforeValidator(lambda path: path.rstrip("/")), Path(openapi_examples=example("colours"))
 ]
 
 router = APIRouter(route_class=ConditionalRoute, tags=["catalogue"])

@@ -12,6 +12,7 @@ from app.models.manifest import OnnxManifest, TrainedManifest
 from app.models.record import ModelRecord
 from app.producer.http.body import encode_message
 from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
+from app.producer.http.examples import example
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.models import Metadata, TakenFeature, TakenImage
 from app.producer.schemas.responses import PredictionAnswer
@@ -27,7 +28,7 @@ GREY = (
 )
 _ZEROS: dict[str, Any] = {"number": 0, "boolean": False, "text": ""}
 
-_ModelId = Annotated[Id, Query(examples=[LATEST])]
+_ModelId = Annotated[Id, Query(openapi_examples=example(LATEST))]
 
 
 @router.get(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from app.concurrency import run_in_thread
 from app.models.record import TrainedSpec
 from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
+from app.producer.http.examples import example
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.models import ModelDetail, Models
 from app.producer.services import ServicesDep
@@ -30,7 +31,9 @@ async def models(
     responses=NOT_MODIFIED | problem_responses(404, 409, 422, 503),
 )
 async def model(
-    model_id: Annotated[Id, Path(examples=[LATEST])], services: ServicesDep, response: Response
+    model_id: Annotated[Id, Path(openapi_examples=example(LATEST))],
+    services: ServicesDep,
+    response: Response,
 ) -> dict[str, Any]:
     """Describe a model: its training and its metrics, or its registration."""
     record = await run_in_thread(services.models.get, model_id)
