@@ -103,7 +103,7 @@ class CsvScan:
             self._check_row(outside)
 
     def _check_header(self, line: bytes, outside: bytes) -> None:
-        if not self._header and not line.strip():
+        if not self._header and not line.removeprefix(codecs.BOM_UTF8).strip():
             return
         if b"\r" in outside.strip(b"\r"):
             raise self._invalid(_CR_ONLY)
