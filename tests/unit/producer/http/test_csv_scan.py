@@ -3,7 +3,6 @@ import gzip
 import io
 import warnings
 
-import hypothesis
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -144,9 +143,6 @@ def read(content):
 def test_what_a_training_can_read_is_accepted_and_nothing_else(header, lines, end, last, places):
     content = end.join([header, *lines]) + last
     frame = read(content)
-    # Such a column beyond the header is empty but for quotes, which nobody writes.
-    hypothesis.assume(not (frame is None and b'""' in content))
-
     if frame is None or not len(frame):
         with pytest.raises(errors.Invalid):
             scanned(*cut(content, places))
