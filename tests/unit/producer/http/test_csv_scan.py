@@ -159,6 +159,7 @@ REFUSED = [
     (b"a,b\r\n\r\n", "no row"),
     (b"a,a\n1,2\n", "named twice: a"),
     (b"a,b,a,b,c\n", "named twice: a, b"),
+    (b"0,0,1\n2,3,4\n", "named twice: 0; the first line has to be a header with the names"),
     (b"a,,b\n1,2,3\n", "column 2 of the header has no name"),
     (b",\n1,2\n", "no name"),
     (b",a,b\n0,1,2\n", "the first column has no name; if it holds row names, write it with"),
