@@ -55,8 +55,8 @@ class CsvScan:
         if self._short_rows:
             line, count = self._short_rows
             found.append(
-                f"{count} rows have fewer fields than the header, the first in line {line}; the "
-                "rest of such a row counts as missing"
+                f"rows with fewer fields than the header: {count}, the first in line {line}; what "
+                "they lack counts as missing"
             )
         return found
 
@@ -103,7 +103,7 @@ class CsvScan:
             self._check_row(outside)
 
     def _check_header(self, line: bytes, outside: bytes) -> None:
-        if not self._header and not line.strip():
+        if not self._header and not line.removeprefix(codecs.BOM_UTF8).strip():
             return
         if b"\r" in outside.strip(b"\r"):
             raise self._invalid(_CR_ONLY)
