@@ -80,6 +80,13 @@ def _wrong_features(row: Row, names: Collection[str], model_id: str) -> errors.I
     return errors.Invalid(field, said)
 
 
+def describe_number(value: JsonValue, largest: float) -> str:
+    """Describe the number that is wanted in place of a value; `largest` is that of the model."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "a number"
+    return f"a number from {-largest:.2g} to {largest:.2g}"
+
+
 def describe_value(value: JsonValue) -> str:
     """Describe a value in at most 80 characters, for an error."""
     match value:

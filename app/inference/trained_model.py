@@ -1,5 +1,6 @@
 """Predict with a trained model: check rows, run its ONNX graph, read the outputs."""
 
+import logging
 from math import isfinite
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.inference.onnx_session import load_session
 from app.inference.predictor import (
     Prediction,
     Tensors,
+    describe_number,
     describe_value,
     fit_names,
     refuse_images,
@@ -19,6 +21,8 @@ from app.inference.predictor import (
 from app.models.manifest import METADATA_KEY, Feature, TrainedManifest
 from app.protocol.requests import PredictionInputs
 from app.protocol.types import Row
+
+log = logging.getLogger(__name__)
 
 
 class TrainedModel:
@@ -31,7 +35,8 @@ class TrainedModel:
         try:
             self.manifest = TrainedManifest.model_validate_json(properties[METADATA_KEY])
         except (KeyError, ValueError) as error:
-            raise errors.Corrupt(f"the stored model has no manifest: {error}") from error
+            log.error("a stored model's manifest cannot be read: %s", error)
+            raise errors.Corrupt("the stored model has no manifest; train it again") from error
         self.bytes = len(onnx)
         self._names = {feature.name for feature in self.manifest.features}
         self._numbers = [f for f in self.manifest.features if f.type != "text"]
@@ -57,9 +62,12 @@ class TrainedModel:
         for feature in self.manifest.features:
             if not _fits(row[feature.name], feature):
                 field = f"input_data.{feature.name}"
-                wanted = f"a {feature.type}{' or null' if feature.nullable else ''}"
+                wanted = _WANTED[feature.type]
+                if feature.type == "number":
+                    wanted = describe_number(row[feature.name], _LARGEST)
                 given = describe_value(row[feature.name])
-                raise errors.Invalid(field, f"expected {wanted}, not {given}")
+                either = ", or null" if feature.nullable else ""
+                raise errors.Invalid(field, f"expected {wanted}{either}, not {given}")
         return row
 
     def predict(self, rows: list[Row]) -> list[Prediction | None]:
@@ -110,3 +118,4 @@ def _fits(value: JsonValue, feature: Feature) -> bool:
 
 
 _LARGEST = float(np.finfo(np.float32).max)  # because scikit-learn's trees compare in float32
+_WANTED = {"number": "a number", "boolean": "true or false", "text": "a string"}

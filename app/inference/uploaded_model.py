@@ -15,6 +15,7 @@ from app.inference.onnx_session import load_session, run_options
 from app.inference.predictor import (
     Prediction,
     Tensors,
+    describe_number,
     describe_value,
     fit_names,
     refuse_images,
@@ -186,7 +187,9 @@ class UploadedModel:
         for name, dtype in self._dtypes.items():
             if not _fits(row[name], dtype):
                 field = f"input_data.{name}"
-                wanted = "a whole number" if dtype is np.int64 else "a number"
+                largest = np.finfo(np.float64 if dtype is np.float64 else np.float32).max
+                wanted = describe_number(row[name], float(largest))
+                wanted = "a whole number of 64 bits" if dtype is np.int64 else wanted
                 given = describe_value(row[name])
                 raise errors.Invalid(field, f"expected {wanted}, not {given}")
         return row

@@ -1,3 +1,4 @@
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -47,26 +48,26 @@ def test_a_row_that_fits_is_answered(model, changes):
 @pytest.mark.parametrize(
     ("changes", "field", "wanted"),
     [
-        ({"a": "0.5"}, "a", "a number or null"),
-        ({"a": True}, "a", "a number or null"),
-        ({"a": [0.5]}, "a", "a number or null"),
-        ({"a": {"x": 1}}, "a", "a number or null"),
+        ({"a": "0.5"}, "a", "a number, or null"),
+        ({"a": True}, "a", "a number, or null"),
+        ({"a": [0.5]}, "a", "a number, or null"),
+        ({"a": {"x": 1}}, "a", "a number, or null"),
         ({"b": None}, "b", "a number"),
-        ({"b": LARGEST * 2}, "b", "a number"),
-        ({"b": -LARGEST * 2}, "b", "a number"),
-        ({"b": 10**4000}, "b", "a number"),
-        ({"colour": 1}, "colour", "a text or null"),
-        ({"colour": False}, "colour", "a text or null"),
-        ({"colour": ["red"]}, "colour", "a text or null"),
-        ({"flag": 1}, "flag", "a boolean or null"),
-        ({"flag": "true"}, "flag", "a boolean or null"),
-        ({"flag": 0.0}, "flag", "a boolean or null"),
+        ({"b": LARGEST * 2}, "b", "a number from -3.4e+38 to 3.4e+38"),
+        ({"b": -LARGEST * 2}, "b", "a number from -3.4e+38 to 3.4e+38"),
+        ({"b": 10**4000}, "b", "a number from -3.4e+38 to 3.4e+38"),
+        ({"colour": 1}, "colour", "a string, or null"),
+        ({"colour": False}, "colour", "a string, or null"),
+        ({"colour": ["red"]}, "colour", "a string, or null"),
+        ({"flag": 1}, "flag", "true or false, or null"),
+        ({"flag": "true"}, "flag", "true or false, or null"),
+        ({"flag": 0.0}, "flag", "true or false, or null"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_by_the_name_of_its_feature(
     model, changes, field, wanted
 ):
-    with pytest.raises(errors.Invalid, match=f"expected {wanted}, not") as caught:
+    with pytest.raises(errors.Invalid, match=re.escape(f"expected {wanted}, not")) as caught:
         model.check({**GOOD, **changes})
 
     assert caught.value.extra["field"] == f"input_data.{field}"

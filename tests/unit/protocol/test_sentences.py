@@ -24,14 +24,9 @@ ERRORS = {
     "enum": ["enum"],
     "float": ["float_", "finite_number", "greater_than", "less_than", "multiple_of"],
     "function-after": ["value_error"],
-    "function-before": ["value_error"],
-    "function-wrap": ["value_error"],
-    "function-plain": ["value_error"],
     "json-or-python": [],
     "no-info": [],
     "with-info": [],
-    "lax-or-strict": [],
-    "is-instance": [],
     "int": ["int_", "finite_number", "greater_than", "less_than", "multiple_of"],
     "list": ["list_", "too_", "recursion_"],
     "literal": ["literal_error"],
@@ -46,9 +41,19 @@ ERRORS = {
 }
 NOT_JSON = ("missing_", "string_not_ascii")  # of functions' arguments; of a constraint not used
 CONTEXT = {
-    "min_length": 2, "max_length": 3, "gt": 0, "ge": 0, "lt": 1, "le": 1, "multiple_of": 2,
-    "expected": "'a' or 'b'", "pattern": "^a$", "class_name": "X", "error": "NoneType",
-    "field_type": "List", "actual_length": 1,
+    "min_length": 2,
+    "max_length": 3,
+    "gt": 0,
+    "ge": 0,
+    "lt": 1,
+    "le": 1,
+    "multiple_of": 2,
+    "expected": "'a' or 'b'",
+    "pattern": "^a$",
+    "class_name": "X",
+    "error": "NoneType",
+    "field_type": "List",
+    "actual_length": 1,
 }
 
 
