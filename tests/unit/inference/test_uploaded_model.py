@@ -55,9 +55,15 @@ def test_features_may_come_by_inputs_of_their_own():
         ({"a": None, "b": 1}, "input_data.a", "expected a number, not null"),
         ({"a": True, "b": 1}, "input_data.a", "expected a number, not true"),
         ({"a": [1], "b": 1}, "input_data.a", "expected a number, not a list"),
-        ({"a": 1e39, "b": 1}, "input_data.a", "expected a number from -3.4e+38 to 3.4e+38"),
+        ({"a": 1e39, "b": 1}, "input_data.a", r"expected a number from -3\.4e\+38 to 3\.4e\+38"),
         ({"a": 1, "b": 10**400}, "input_data.b", "expected a number"),
         ({}, "input_data.a", "missing a, b"),
+        ({"A": 1, "b": 1}, "input_data.a", r'missing a \(you sent "A"\); model m takes a, b'),
+        (
+            {"columns": ["a", "b"], "data": [[1, 2]]},
+            "input_data.a",
+            r"you sent \{columns, data\}, but a row holds a value for each feature",
+        ),
     ],
 )
 def test_a_row_that_does_not_fit_is_refused_by_its_field(row, field, says):

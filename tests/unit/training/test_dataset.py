@@ -1,3 +1,5 @@
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,67 @@ def test_a_missing_target_is_bad_data_that_names_it(tmp_path):
         read_dataset(path, frames.request(["a"]))
 
     assert caught.value.extra["field"] == "target"
+
+
+COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "größe") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize("written", [COMPOSED, DECOMPOSED])
+@pytest.mark.parametrize("asked", [COMPOSED, DECOMPOSED])
+@pytest.mark.parametrize("values", ["1\n2", "a\n\nNA"])
+def test_a_name_is_the_same_in_every_form_of_unicode(written, asked, values, tmp_path):
+    rows = [f"{value},{n}" for n, value in enumerate(values.split("\n"))]
+    path = frames.write_csv(tmp_path, "\n".join([f"{written},target", *rows]).encode())
+
+    request = frames.request([asked])
+
+    assert request.features == [COMPOSED]
+    assert list(read_dataset(path, request).columns) == [COMPOSED, "target"]
+
+
+@pytest.mark.parametrize("field", ["features", "target"])
+def test_a_column_that_the_header_has_in_two_forms_is_refused(field, tmp_path):
+    path = frames.write_csv(tmp_path, f"a,{COMPOSED},{DECOMPOSED}\n1,2,3\n".encode())
+    asked = {"features": {"features": [COMPOSED], "target": "a"}, "target": {"target": COMPOSED}}
+    request = frames.request(**{"features": ["a"], **asked[field]})
+
+    with pytest.raises(errors.BadData, match="has two columns größe, written in two forms") as it:
+        read_dataset(path, request)
+
+    assert it.value.extra == {"field": field}
+
+
+def test_a_header_may_have_other_columns_in_two_forms(tmp_path):
+    path = frames.write_csv(tmp_path, f"a,{COMPOSED},{DECOMPOSED},target\n1,2,3,4\n".encode())
+
+    assert list(read_dataset(path, frames.request(["a"])).columns) == ["a", "target"]
+
+
+@pytest.mark.parametrize(
+    ("header", "asked", "said"),
+    [
+        ("BMI,target", "bmi", 'has no column bmi (did you mean "BMI"?); it has BMI, target'),
+        (" age,target", "age", 'has no column age (did you mean " age"?); it has  age, target'),
+        ("price,target", "bmi", "has no column bmi; it has price, target"),
+    ],
+)
+def test_the_nearest_column_is_named(header, asked, said, tmp_path):
+    path = frames.write_csv(tmp_path, f"{header}\n1,2\n".encode())
+
+    with pytest.raises(errors.BadData) as caught:
+        read_dataset(path, frames.request([asked]))
+
+    assert said in caught.value.detail
+
+
+def test_an_error_lists_a_part_of_many_columns(tmp_path):
+    header = ",".join([f"column_{n}" for n in range(10_000)])
+    path = frames.write_csv(tmp_path, f"{header}\n".encode())
+
+    with pytest.raises(errors.BadData, match=r"and 9,\d{3} more$") as caught:
+        read_dataset(path, frames.request(["other"]))
+
+    assert len(caught.value.detail) < 1200
 
 
 def test_columns_that_nobody_asked_for_are_not_kept(tmp_path):
