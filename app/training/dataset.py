@@ -1,5 +1,6 @@
 """Read the data set of a training, a CSV file, into a data frame."""
 
+import re
 import warnings
 from collections import Counter
 from typing import Any
@@ -45,8 +46,22 @@ def read_dataset(path: str, request: TrainingSpec) -> pd.DataFrame:
             raise MemoryError from None
         raise errors.BadData(
             "dataset_id",
-            f"data set {request.dataset_id} is not readable as CSV: {str(error).strip()}",
+            f"data set {request.dataset_id} is not readable as CSV: {_describe_fault(error)}",
         ) from None
+
+
+def _describe_fault(error: Exception) -> str:
+    """Return in plain words what keeps pandas from reading a file."""
+    text = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not in UTF-8"
+    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", text):
+        return f"line {found[2]} has {found[3]} fields, and the lines above {found[1]}"
+    if "Length of header" in text:
+        return "its rows have more fields than its header"
+    if "inside string" in text:
+        return "a quoted field is never closed"
+    return "it is empty" if "No columns" in text else "it is not a table"
 
 
 def _check_header(header: list[str], request: TrainingSpec) -> None:

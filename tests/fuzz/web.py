@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tests.fuzz.calls import Call
+from tests.support.words import foreign_words
 
 CONNECTIONS = 24
 PIPELINED = 4
@@ -186,6 +187,8 @@ def check(call: Call, answer: Answer) -> None:
         raise Failed(f"an error as {kind or 'nothing'}")
     if not parsed.get("detail") or parsed.get("status") != answer.status:
         raise Failed("a problem that does not tell")
+    if words := foreign_words(parsed["detail"], call.raw.decode("latin-1")):
+        raise Failed(f"the detail holds {words}")
 
 
 def _refuse(constant: str) -> None:

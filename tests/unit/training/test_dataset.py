@@ -12,22 +12,26 @@ from tests.support import frames
 
 
 @pytest.mark.parametrize(
-    "content",
-    {
-        "nothing": b"",
-        "newlines": b"\n\n\n",
-        "too many fields": b"a,b,target\n1,2,3\n1,2,3,4\n",
-        "too many fields in every row": b"a,b,target\n1,2,3,4\n1,2,3,4\n",
-        "an open quote": b'a,b,target\n1,"2,3\n4,5,6\n',
-        "Latin-1": "a,b,target\nä,ö,1\n".encode("latin-1"),
-        "UTF-16": "a,b,target\n1,2,3\n".encode("utf-16"),
-        "a picture": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
-    }.items(),
-    ids=lambda item: item[0],
+    ("content", "said"),
+    [
+        (b"", "it is empty"),
+        (b"\n\n\n", "it is empty"),
+        (b"a,b,target\n1,2,3\n1,2,3,4\n", "line 3 has 4 fields, and the lines above 3"),
+        (
+            b"a,b,target\n1,2,3,4\n1,2,3,4\n",
+            "its rows have more fields than its header",
+        ),
+        (b'a,b,target\n1,"2,3\n4,5,6\n', "a quoted field is never closed"),
+        ("a,b,target\nä,ö,1\n".encode("latin-1"), "it is not in UTF-8"),
+        ("a,b,target\n1,2,3\n".encode("utf-16"), "it is not in UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "it is not in UTF-8"),
+    ],
 )
-def test_a_broken_csv_is_bad_data(content, tmp_path):
-    with pytest.raises(errors.BadData):
-        read_dataset(frames.write_csv(tmp_path, content[1]), frames.request(["a", "b"]))
+def test_a_broken_csv_is_bad_data(content, said, tmp_path):
+    with pytest.raises(errors.BadData) as caught:
+        read_dataset(frames.write_csv(tmp_path, content), frames.request(["a", "b"]))
+
+    assert caught.value.message == f"data set data is not readable as CSV: {said}"
 
 
 def test_a_csv_without_rows_is_bad_data(tmp_path):
