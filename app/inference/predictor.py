@@ -7,7 +7,7 @@ import numpy.typing as npt
 from pydantic import JsonValue
 
 from app import errors
-from app.protocol.requests import PredictionInputs
+from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
 
 Prediction = dict[str, Any]
@@ -34,8 +34,8 @@ class Predictor(Protocol):
 
         `prepared` may join the lists of many requests. A regressor predicts `{"prediction": number,
         "pred_proba": number}`, twice the same number because `pred_proba` is the older name. A
-        classifier predicts `{"prediction": label, "pred_proba": {label: probability}}`. A
-        prediction that would not be finite is None.
+        classifier predicts `{"prediction": label, "pred_proba": {key: probability}}`, with the keys
+        of `label_keys`. A prediction that would not be finite is None.
         """
 
 
@@ -45,13 +45,20 @@ def refuse_images(inputs: PredictionInputs, model_id: str) -> None:
         raise errors.Invalid("image_data", f"model {model_id} takes rows, in input_data")
 
 
-def wrong_features(row: Row, names: list[str], model_id: str) -> errors.Invalid:
-    """Return the error of a row whose keys differ from the features `names`."""
-    missing = [name for name in names if name not in row]
-    extra = sorted(row.keys() - set(names))
-    field = f"input_data.{(missing or extra)[0]}"
-    said = f"missing {', '.join(missing)}" if missing else f"unknown {', '.join(extra)}"
-    return errors.Invalid(field, f"{said}; model {model_id} takes {', '.join(names)}")
+def check_features(row: Row, names: list[str], model_id: str, extra: Extra | None) -> None:
+    """Raise `errors.Invalid` unless a row has the features `names`, and no others.
+
+    With `extra` "ignore" it may have others.
+    """
+    if missing := [name for name in names if name not in row]:
+        field, said = missing[0], f"missing {', '.join(missing)}"
+    elif (unknown := sorted(row.keys() - set(names))) and extra != "ignore":
+        field = unknown[0]
+        said = f'unknown {", ".join(unknown)} (send "extra": "ignore" to have it ignored)'
+    else:
+        return
+    takes = f"model {model_id} takes {', '.join(names)}"
+    raise errors.Invalid(f"input_data.{field}", f"{said}; {takes}")
 
 
 def describe_value(value: JsonValue) -> str:

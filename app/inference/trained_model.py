@@ -12,12 +12,12 @@ from app.inference.onnx_session import load_session
 from app.inference.predictor import (
     Prediction,
     Tensors,
+    check_features,
     describe_value,
     refuse_images,
-    wrong_features,
 )
-from app.models.manifest import METADATA_KEY, Feature, TrainedManifest
-from app.protocol.requests import PredictionInputs
+from app.models.manifest import METADATA_KEY, Feature, TrainedManifest, label_keys
+from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
 
 
@@ -33,6 +33,7 @@ class TrainedModel:
         except (KeyError, ValueError) as error:
             raise errors.Corrupt(f"the stored model has no manifest: {error}") from error
         self.bytes = len(onnx)
+        self._label_keys = label_keys(self.manifest.labels or [])
         self._names = {feature.name for feature in self.manifest.features}
         self._numbers = [f for f in self.manifest.features if f.type != "text"]
         self._texts = [f for f in self.manifest.features if f.type == "text"]
@@ -46,13 +47,17 @@ class TrainedModel:
         """Check the rows and return them. Raises `errors.Invalid`."""
         refuse_images(inputs, self.model_id)
         for row in inputs.rows:
-            self.check(row)
+            self.check(row, inputs.extra)
         return inputs.rows
 
-    def check(self, row: Row) -> None:
-        """Raise `errors.Invalid` for a feature that is missing, unknown or of a wrong type."""
+    def check(self, row: Row, extra: Extra | None = None) -> None:
+        """Raise `errors.Invalid` for a feature that is missing, unknown or of a wrong type.
+
+        With `extra` "ignore", a row may hold more than the features.
+        """
         if row.keys() != self._names:
-            raise wrong_features(row, [f.name for f in self.manifest.features], self.model_id)
+            names = [feature.name for feature in self.manifest.features]
+            check_features(row, names, self.model_id, extra)
         for feature in self.manifest.features:
             if not _fits(row[feature.name], feature):
                 field = f"input_data.{feature.name}"
@@ -76,9 +81,11 @@ class TrainedModel:
                 {"prediction": value, "pred_proba": value} if isfinite(value) else None
                 for value in values.tolist()
             ]
-        keys = [str(label) for label in labels]
         return [
-            {"prediction": labels[best], "pred_proba": dict(zip(keys, row, strict=True))}
+            {
+                "prediction": labels[best],
+                "pred_proba": dict(zip(self._label_keys, row, strict=True)),
+            }
             if all(map(isfinite, row))
             else None
             for best, row in zip(values.argmax(axis=1).tolist(), values.tolist(), strict=True)
