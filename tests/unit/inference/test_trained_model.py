@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app import errors
 from app.inference import trained_model
+from app.protocol.requests import PredictionInputs
 from app.training.evaluation import measure_parity
 from tests.support import frames
 
@@ -87,6 +88,16 @@ def test_an_unknown_feature_is_refused_by_its_name(model):
         model.check({**GOOD, "size": 1})
 
     assert caught.value.extra["field"] == "input_data.size"
+
+
+def test_unknown_features_are_ignored_on_request(model):
+    asked = PredictionInputs(input_data=[{**GOOD, "size": 1, "": None}, GOOD], extra="ignore")
+
+    ignoring, plain = model.predict(model.prepare(asked))
+
+    assert ignoring == plain
+    with pytest.raises(errors.Invalid, match="missing a, b, c, colour, flag"):
+        model.prepare(PredictionInputs(input_data={"size": 1}, extra="ignore"))
 
 
 def test_a_missing_and_an_unknown_feature_are_refused(model):
