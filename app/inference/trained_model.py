@@ -18,8 +18,8 @@ from app.inference.predictor import (
     fit_names,
     refuse_images,
 )
-from app.models.manifest import METADATA_KEY, Feature, TrainedManifest
-from app.protocol.requests import PredictionInputs
+from app.models.manifest import METADATA_KEY, Feature, TrainedManifest, label_keys
+from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class TrainedModel:
             log.error("a stored model's manifest cannot be read: %s", error)
             raise errors.Corrupt("the stored model has no manifest; train it again") from error
         self.bytes = len(onnx)
+        self._label_keys = label_keys(self.manifest.labels or [])
         self._names = {feature.name for feature in self.manifest.features}
         self._numbers = [f for f in self.manifest.features if f.type != "text"]
         self._texts = [f for f in self.manifest.features if f.type == "text"]
@@ -50,15 +51,18 @@ class TrainedModel:
     def prepare(self, inputs: PredictionInputs) -> list[Row]:
         """Check the rows and return them. Raises `errors.Invalid`."""
         refuse_images(inputs, self.model_id)
-        return [self.check(row) for row in inputs.rows]
+        extra = inputs.extra
+        return [self.check(row, extra) for row in inputs.rows]
 
-    def check(self, row: Row) -> Row:
+    def check(self, row: Row, extra: Extra | None = None) -> Row:
         """Return a row with the names of the features.
 
-        Raises `errors.Invalid` for a feature that is missing, unknown or of a wrong type.
+        Raises `errors.Invalid` for a feature that is missing, unknown or of a wrong type. With
+        `extra` "ignore", a row may hold more than the features.
         """
         if row.keys() != self._names:
-            row = fit_names(row, [f.name for f in self.manifest.features], self.model_id)
+            names = [feature.name for feature in self.manifest.features]
+            row = fit_names(row, names, self.model_id, extra)
         for feature in self.manifest.features:
             if not _fits(row[feature.name], feature):
                 field = f"input_data.{feature.name}"
@@ -86,9 +90,11 @@ class TrainedModel:
                 {"prediction": value, "pred_proba": value} if isfinite(value) else None
                 for value in values.tolist()
             ]
-        keys = [str(label) for label in labels]
         return [
-            {"prediction": labels[best], "pred_proba": dict(zip(keys, row, strict=True))}
+            {
+                "prediction": labels[best],
+                "pred_proba": dict(zip(self._label_keys, row, strict=True)),
+            }
             if all(map(isfinite, row))
             else None
             for best, row in zip(values.argmax(axis=1).tolist(), values.tolist(), strict=True)

@@ -21,7 +21,7 @@ from app.protocol.validation import validate
 
 log = logging.getLogger(__name__)
 
-IMAGES = ("image/jpeg", "image/png", "application/x-image")
+IMAGES = ("image/jpeg", "image/png", "image/webp", "application/x-image")
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 _NAMES = ("model_id", "dataset_id", "job_id")
 

@@ -94,6 +94,16 @@ def test_an_unknown_feature_is_refused_by_its_name(model):
     assert caught.value.extra["field"] == "input_data.size"
 
 
+def test_unknown_features_are_ignored_on_request(model):
+    asked = PredictionInputs(input_data=[{**GOOD, "size": 1, "": None}, GOOD], extra="ignore")
+
+    ignoring, plain = model.predict(model.prepare(asked))
+
+    assert ignoring == plain
+    with pytest.raises(errors.Invalid, match="missing a, b, c, colour, flag"):
+        model.prepare(PredictionInputs(input_data={"size": 1}, extra="ignore"))
+
+
 def test_a_missing_and_an_unknown_feature_are_refused(model):
     row = {**GOOD, "colur": "red"}
     del row["colour"]
@@ -148,7 +158,7 @@ def test_an_older_model_may_have_a_name_in_both_forms():
         ({"a ": 1, "b": 1, "c": 1}, 'missing a (you sent "a "); model '),
         ({"x" * 10**6: 1}, "missing a, b, c; model "),
         ({f"c{n}": 1 for n in range(10_000)}, "missing a, b, c"),
-        ({"a": 1, "b": 1, "c": 1, "x" * 10**6: 1}, f"unknown {'x' * 256}…; model "),
+        ({"a": 1, "b": 1, "c": 1, "x" * 10**6: 1}, f"unknown {'x' * 256}… (send "),
         (
             {"columns": ["a", "b", "c"], "data": [[1, 2, 3]]},
             "; you sent {columns, data}, but a row holds a value for each feature",

@@ -225,7 +225,7 @@ def test_too_many_rows_are_too_large() -> None:
         (
             OnnxManifest,
             {"labels": [1.5, "a"]},
-            "labels.0: a label is a string, a whole number, or true or false",
+            "labels.0: a label is text, a whole number without a decimal point, true or false",
         ),
         (
             OnnxManifest,
