@@ -233,6 +233,11 @@ def test_what_is_no_csv_is_refused_with_its_remedy(content, said, size):
         (b"a,b\n1,2\n3\n\n4\n", ["a", "b"], ["2 rows have fewer fields than the header"]),
         (b"a,b\n1\n" + b"1,2\n" * 5000, ["a", "b"], ["1 rows have fewer fields"]),
         (b"2,1,a\n", ["2", "1", "a"], ["names '2', '1'"]),
+        (
+            "ä,a\u0308\n1,2\n".encode(),
+            ["ä", "a\u0308"],
+            ["the same in two forms of Unicode, and cannot be used: 'ä'"],
+        ),
     ],
 )
 def test_what_a_training_can_use_is_accepted_with_a_warning(content, columns, said):
