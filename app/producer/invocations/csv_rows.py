@@ -1,0 +1,162 @@
+"""Read the rows of a CSV (RFC 4180), with or without a header.
+
+Without a header the columns stand in the model's order, as in SageMaker's own containers. A cell
+means what it means in a data set of a training.
+"""
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from math import isfinite
+from typing import Literal
+
+from app import errors
+from app.producer.invocations.model_inputs import ColumnType, ModelInputs, listed
+from app.producer.invocations.rows import InputRows, check_count, in_line
+
+Header = Literal["present", "absent"]
+
+_Record = tuple[int, list[str]]  # the number of its first line, and its cells
+
+# pandas reads these as missing in columns of numbers and booleans; in texts, only the empty one.
+_MISSING = {
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+}  # fmt: skip
+# A number that is JSON as it stands, and finite.
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,199})(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
+
+
+def read_csv(body: bytes, header: Header | None, model: ModelInputs) -> InputRows:
+    """Return the rows of a CSV. Raises `errors.Invalid`, which names the line.
+
+    If `header` is None, the first line is a header when it names a column of the model.
+    """
+    records = _records(body)
+    if not records:
+        raise errors.Invalid("body", "empty; expected CSV")
+    first_line, first = records[0]
+    if header is None and _names_columns(first, model):
+        header = "present"
+    if header == "present":
+        names = _header(first, first_line, model)
+        del records[0]
+        if not records:
+            raise errors.Invalid("body", "no row below the header")
+    else:
+        names = model.in_order()
+    columns = model.columns or {}
+    keys = [f"{json.dumps(name, ensure_ascii=False)}:" for name in names]
+    cells = [_CELLS[columns.get(name, "any")] for name in names]
+    rows = []
+    for line, record in records:
+        if len(record) != len(names):
+            raise _wrong_count(line, record, names, model, header)
+        pairs = zip(keys, cells, record, strict=True)
+        rows.append("{" + ",".join([key + encode(cell) for key, encode, cell in pairs]) + "}")
+    return InputRows(rows, "body", lines=[line for line, _ in records])
+
+
+def _records(body: bytes) -> list[_Record]:
+    """Parse a CSV; an empty line is a record with one empty cell, but none at the end."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise errors.Invalid("body", f"the byte at position {error.start} is not UTF-8") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    records, line = [], 1
+    try:
+        for cells in reader:
+            records.append((line, cells or [""]))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise errors.Invalid("body", f"line {line}: not CSV: {error}", line=line) from None
+    while records and not any(cell.strip() for cell in records[-1][1]):
+        if len(records[-1][1]) > 1:
+            break
+        records.pop()
+    return records
+
+
+def _names_columns(cells: list[str], model: ModelInputs) -> bool:
+    """Tell whether a first line is a header. Numbers may name columns, too, but all in order."""
+    names, stripped = model.in_order(), [cell.strip() for cell in cells]
+    known = set(names)
+    return stripped == names or any(
+        cell in known and not _JSON_NUMBER.fullmatch(cell) for cell in stripped
+    )
+
+
+def _header(cells: list[str], line: int, model: ModelInputs) -> list[str]:
+    """Return the names of the columns. Raises `errors.Invalid` if they are not the model's."""
+    names = [cell.strip() for cell in cells]
+    if "" in names:
+        place = names.index("") + 1
+        reason = f"column {place} has no name; leave out the index of a data frame"
+        raise in_line(errors.Invalid(None, reason), line)
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise in_line(errors.Invalid(None, f"names columns twice: {listed(twice)}"), line)
+    if model.columns is None:
+        return names
+    missing = [name for name in model.columns if name not in names]
+    unknown = [name for name in names if name not in model.columns]
+    if missing or unknown:
+        said = "; ".join(
+            f"{word} {listed(some)}" for word, some in (("unknown", unknown), ("missing", missing))
+            if some
+        )  # fmt: skip
+        reason = f"{said}; model {model.model_id} takes {listed(list(model.columns))}"
+        raise in_line(errors.Invalid(None, reason), line, (unknown or missing)[0])
+    return names
+
+
+def _wrong_count(
+    line: int, record: list[str], names: list[str], model: ModelInputs, header: Header | None
+) -> errors.FieldError:
+    if header != "present":
+        try:
+            check_count(len(record), model)
+        except errors.Invalid as error:
+            return in_line(error, line)
+    reason = f"has {len(record)} values, but the header names {len(names)} columns"
+    return in_line(errors.Invalid(None, reason), line)
+
+
+def _number(cell: str) -> str:
+    cell = cell.strip()
+    if _JSON_NUMBER.fullmatch(cell):
+        return cell
+    if cell in _MISSING:
+        return "null"
+    try:
+        value = float(cell) if cell.isascii() and "_" not in cell else float("nan")
+    except ValueError:
+        return _text(cell)
+    return repr(value) if isfinite(value) else _text(cell)
+
+
+def _boolean(cell: str) -> str:
+    cell = cell.strip()
+    if cell in ("true", "True", "TRUE", "false", "False", "FALSE"):
+        return cell.lower()
+    return "null" if cell in _MISSING else _text(cell)
+
+
+def _text(cell: str) -> str:
+    return json.dumps(cell, ensure_ascii=False) if cell else "null"
+
+
+def _any(cell: str) -> str:
+    """Encode a cell of a column whose type is not known."""
+    return cell if _JSON_NUMBER.fullmatch(cell) or cell in ("true", "false") else _text(cell)
+
+
+_CELLS: dict[ColumnType, Callable[[str], str]] = {
+    "number": _number,
+    "boolean": _boolean,
+    "text": _text,
+    "any": _any,
+}

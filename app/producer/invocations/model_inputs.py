@@ -1,0 +1,61 @@
+"""What a model takes, for requests that name no columns."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from app import errors
+from app.concurrency import run_in_thread
+from app.models.endpoint import EndpointSpec
+from app.models.manifest import OnnxManifest
+from app.producer.services import Services
+
+ColumnType = Literal["number", "boolean", "text", "any"]
+
+_SHOWN = 20  # names of columns in an error
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """The inputs of a model: images, or columns with their types, in the model's order.
+
+    `columns` is None if they are not known, which only happens with a remote model.
+    """
+
+    model_id: str
+    columns: dict[str, ColumnType] | None
+    images: bool = False
+
+    def in_order(self) -> list[str]:
+        """Return the names of the columns. Raises `errors.Invalid` if they are not known."""
+        if self.images:
+            raise errors.Invalid("body", f"model {self.model_id} takes images, not rows")
+        if self.columns is None:
+            raise errors.Invalid(
+                "body",
+                f"the order of the columns of model {self.model_id} is not known: name them in "
+                "each row, or in a first line of CSV with `Content-Type: text/csv; header=present`",
+            )
+        return list(self.columns)
+
+
+async def inputs_of(services: Services, model_id: str, dataset_id: str | None) -> ModelInputs:
+    """Return the inputs of a model, whose id may be `latest`. Raises what the registry does."""
+    record = await run_in_thread(services.models.get, model_id, dataset_id)
+    match record.spec:
+        case OnnxManifest() as spec:
+            return ModelInputs(
+                record.model_id, dict.fromkeys(spec.features, "number"), images=bool(spec.image)
+            )
+        case EndpointSpec() as spec:
+            sample = None if spec.sample is None else dict.fromkeys(spec.sample, _ANY)
+            return ModelInputs(record.model_id, sample, images=spec.image_sample is not None)
+    manifest = await run_in_thread(services.model_files.get_manifest, record.require_file().key)
+    return ModelInputs(record.model_id, {each.name: each.type for each in manifest.features})
+
+
+def listed(names: list[str]) -> str:
+    """Return names for an error, the first of many."""
+    return ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
+
+
+_ANY: ColumnType = "any"

@@ -1,0 +1,115 @@
+"""The rows of a request, encoded for messages, and where each of them stands in the request."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from app import errors
+from app.producer.invocations.model_inputs import ModelInputs, listed
+from app.protocol.types import MAX_IMAGES, MAX_ROWS
+
+PIECE_BYTES = 1_000_000  # of rows in a message, so that a consumer answers others in between
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True)
+class InputRows:
+    """Rows or images, each encoded as JSON. `many` tells whether they came as a list.
+
+    `field` is their name in the request. `lines` are the numbers of their lines, if they came in
+    lines.
+    """
+
+    rows: list[str]
+    field: str
+    many: bool = True
+    images: bool = False
+    lines: Sequence[int] | None = None
+
+    @property
+    def size(self) -> int:
+        """Return the characters of all rows."""
+        return sum(map(len, self.rows))
+
+    def pieces(self) -> Iterator[range]:
+        """Yield the places of the rows that go into one message."""
+        most = MAX_IMAGES if self.images else MAX_ROWS
+        begin = size = 0
+        for place, row in enumerate(self.rows):
+            if place > begin and (place - begin == most or size + len(row) > PIECE_BYTES):
+                yield range(begin, place)
+                begin, size = place, 0
+            size += len(row)
+        yield range(begin, len(self.rows))
+
+    def message(self, places: range) -> bytes:
+        """Return the inputs of a message with some of the rows."""
+        name = "image_data" if self.images else "input_data"
+        some = ",".join(islice(self.rows, places.start, places.stop))
+        return f'{{"{name}":{f"[{some}]" if self.many else some}}}'.encode()
+
+    def located(self, error: errors.FieldError, first: int) -> errors.FieldError:
+        """Return the error of a message, whose rows begin with row `first`, for the request.
+
+        Its field is `input_data.0.age`, for example: a row counted from 0 and a column.
+        """
+        name, _, rest = str(error.extra.get("field")).partition(".")
+        if name not in ("input_data", "image_data"):
+            return error
+        number, _, column = rest.partition(".") if self.many else ("0", "", rest)
+        if not number.isdecimal():
+            return error.renamed(self.field)
+        place = first + int(number)
+        if self.lines:
+            return in_line(error, self.lines[place], column)
+        path = (self.field, *((str(place),) if self.many else ()), *((column,) if column else ()))
+        return error.renamed(".".join(path))
+
+
+def in_line(error: errors.FieldError, line: int, column: str = "") -> errors.FieldError:
+    """Return the same error about a line of the body, and one of its columns."""
+    extra = {name: value for name, value in error.extra.items() if name != "field"}
+    extra |= {"line": line, **({"column": column} if column else {})}
+    place = f"line {line}, column {column}" if column else f"line {line}"
+    return type(error)("body", f"{place}: {error.message}", **extra)
+
+
+def encode_row(value: Any, model: ModelInputs) -> str:
+    """Encode a row or an image of parsed JSON: an object, a list in the model's order, or base64.
+
+    SageMaker's `{"features": [...]}` and `{"data": {"features": {"values": [...]}}}` are lists in
+    the model's order, too. A single value is a row of a model with one column. Raises
+    `errors.Invalid`.
+    """
+    match value:
+        case str(image) | {"b64": str(image)} | {"image_data": str(image)} if model.images:
+            return _encode(image)
+        case {"features": [*values], **rest} if not rest:
+            return _in_order(values, model)
+        case {"data": {"features": {"values": [*values]}}, **rest} if not rest:
+            return _in_order(values, model)
+        case dict():
+            return _encode(value)
+        case list():
+            return _in_order(value, model)
+    if model.columns is not None and len(model.columns) == 1:
+        return _in_order([value], model)
+    raise errors.Invalid(None, "must be an object or a list of values")
+
+
+def check_count(count: int, model: ModelInputs) -> None:
+    """Raise `errors.Invalid` unless a row has as many values as the model has columns."""
+    names = model.in_order()
+    if count != len(names):
+        raise errors.Invalid(
+            None,
+            f"has {count} values, but model {model.model_id} takes {len(names)}: {listed(names)}",
+        )
+
+
+def _in_order(values: list[Any], model: ModelInputs) -> str:
+    check_count(len(values), model)
+    return _encode(dict(zip(model.in_order(), values, strict=True)))
