@@ -1,14 +1,18 @@
 """The interface of loaded models, and the checks of rows that they share."""
 
 import json
+from collections import Counter
+from collections.abc import Collection
 from typing import Any, Protocol
 
 import numpy.typing as npt
 from pydantic import JsonValue
 
 from app import errors
+from app.protocol.hints import shape
 from app.protocol.requests import PredictionInputs
 from app.protocol.types import Row
+from app.wording import cut, listed, nearest, nfc, quoted
 
 Prediction = dict[str, Any]
 Tensors = dict[str, npt.NDArray[Any]]
@@ -45,13 +49,35 @@ def refuse_images(inputs: PredictionInputs, model_id: str) -> None:
         raise errors.Invalid("image_data", f"model {model_id} takes rows, in input_data")
 
 
-def wrong_features(row: Row, names: list[str], model_id: str) -> errors.Invalid:
+def fit_names(row: Row, names: Collection[str], model_id: str) -> Row:
+    """Return a row whose keys are not the features `names`, with those keys if they are the same.
+
+    Names are the same in any form of Unicode; macOS writes "ü" as two characters. Raises
+    `errors.Invalid`.
+    """
+    forms = {nfc(name): name for name in names}
+    fitted = {forms.get(nfc(key), key): value for key, value in row.items()}
+    if len(fitted) < len(row):
+        twice = [n for n, count in Counter(map(nfc, row)).items() if count > 1]
+        field = f"input_data.{cut(twice[0])}"
+        raise errors.Invalid(field, f"given twice, in two forms of Unicode: {listed(twice)}")
+    if fitted.keys() != set(names):
+        raise _wrong_features(fitted, names, model_id)
+    return fitted
+
+
+def _wrong_features(row: Row, names: Collection[str], model_id: str) -> errors.Invalid:
     """Return the error of a row whose keys differ from the features `names`."""
     missing = [name for name in names if name not in row]
     extra = sorted(row.keys() - set(names))
-    field = f"input_data.{(missing or extra)[0]}"
-    said = f"missing {', '.join(missing)}" if missing else f"unknown {', '.join(extra)}"
-    return errors.Invalid(field, f"{said}; model {model_id} takes {', '.join(names)}")
+    field = f"input_data.{cut((missing or extra)[0])}"
+    said = f"missing {listed(missing)}" if missing else f"unknown {listed(extra)}"
+    if missing and (found := nearest(missing[0], extra)) is not None:
+        said += f" (you sent {quoted(found)})"
+    said = f"{said}; model {model_id} takes {listed(names)}"
+    if len(missing) == len(names) and any(isinstance(each, list | dict) for each in row.values()):
+        said += f"; you sent {shape(row)}, but a row holds a value for each feature"
+    return errors.Invalid(field, said)
 
 
 def describe_value(value: JsonValue) -> str:

@@ -13,8 +13,8 @@ from app.inference.predictor import (
     Prediction,
     Tensors,
     describe_value,
+    fit_names,
     refuse_images,
-    wrong_features,
 )
 from app.models.manifest import METADATA_KEY, Feature, TrainedManifest
 from app.protocol.requests import PredictionInputs
@@ -45,20 +45,22 @@ class TrainedModel:
     def prepare(self, inputs: PredictionInputs) -> list[Row]:
         """Check the rows and return them. Raises `errors.Invalid`."""
         refuse_images(inputs, self.model_id)
-        for row in inputs.rows:
-            self.check(row)
-        return inputs.rows
+        return [self.check(row) for row in inputs.rows]
 
-    def check(self, row: Row) -> None:
-        """Raise `errors.Invalid` for a feature that is missing, unknown or of a wrong type."""
+    def check(self, row: Row) -> Row:
+        """Return a row with the names of the features.
+
+        Raises `errors.Invalid` for a feature that is missing, unknown or of a wrong type.
+        """
         if row.keys() != self._names:
-            raise wrong_features(row, [f.name for f in self.manifest.features], self.model_id)
+            row = fit_names(row, [f.name for f in self.manifest.features], self.model_id)
         for feature in self.manifest.features:
             if not _fits(row[feature.name], feature):
                 field = f"input_data.{feature.name}"
                 wanted = f"a {feature.type}{' or null' if feature.nullable else ''}"
                 given = describe_value(row[feature.name])
                 raise errors.Invalid(field, f"expected {wanted}, not {given}")
+        return row
 
     def predict(self, rows: list[Row]) -> list[Prediction | None]:
         """Predict for rows that `prepare` returned, in one run; see `Predictor`."""

@@ -16,8 +16,8 @@ from app.inference.predictor import (
     Prediction,
     Tensors,
     describe_value,
+    fit_names,
     refuse_images,
-    wrong_features,
 )
 from app.inference.run_deadline import watchdog
 from app.models.manifest import Label, OnnxManifest
@@ -82,9 +82,7 @@ class UploadedModel:
         """
         if self._image is None:
             refuse_images(inputs, self.model_id)
-            for row in inputs.rows:
-                self._check(row)
-            return inputs.rows
+            return [self._check(row) for row in inputs.rows]
         if inputs.image_data is None:
             raise errors.Invalid("input_data", f"model {self.model_id} takes images, in image_data")
         height, width = self._image.size
@@ -178,16 +176,20 @@ class UploadedModel:
         shown = len(labels) if len(labels) <= MAX_LABELS else TOP_LABELS
         return [_classified(row, labels, shown) for row in values]
 
-    def _check(self, row: Row) -> None:
-        """Raise `errors.Invalid` for a feature that is missing, unknown or not a number."""
+    def _check(self, row: Row) -> Row:
+        """Return a row with the names of the features.
+
+        Raises `errors.Invalid` for a feature that is missing, unknown or not a number.
+        """
         if row.keys() != self._dtypes.keys():
-            raise wrong_features(row, list(self._dtypes), self.model_id)
+            row = fit_names(row, list(self._dtypes), self.model_id)
         for name, dtype in self._dtypes.items():
             if not _fits(row[name], dtype):
                 field = f"input_data.{name}"
                 wanted = "a whole number" if dtype is np.int64 else "a number"
                 given = describe_value(row[name])
                 raise errors.Invalid(field, f"expected {wanted}, not {given}")
+        return row
 
 
 def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

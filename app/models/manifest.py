@@ -4,11 +4,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.protocol.types import Column, Row
+from app.protocol.types import Column, Explained, Row
+from app.wording import nfc
 
 METADATA_KEY = "warren"  # the manifest's key among the ONNX file's metadata properties
 
 Label = bool | int | str
+_Label = Annotated[Label, Explained("a label is a string, a whole number, or true or false")]
 
 
 class Feature(BaseModel):
@@ -113,7 +115,7 @@ class OnnxManifest(StrictModel):
     kind: Literal["onnx"] = "onnx"
     inputs: Annotated[list[Input], Field(min_length=1, max_length=100)]
     output: Output
-    labels: Annotated[list[Label], Field(min_length=2, max_length=100_000)] | None = None
+    labels: Annotated[list[_Label], Field(min_length=2, max_length=100_000)] | None = None
     sample: Row | None = None
 
     @property
@@ -138,6 +140,6 @@ class OnnxManifest(StrictModel):
             raise ValueError("labels: probabilities and logits need them, values have none")
         if len({str(label) for label in self.labels or ()}) < len(self.labels or ()):
             raise ValueError("labels: one is given twice")
-        if self.sample is not None and set(self.sample) != set(self.features):
+        if self.sample is not None and set(map(nfc, self.sample)) != set(map(nfc, self.features)):
             raise ValueError("sample: it has to hold each feature, and no more")
         return self

@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -17,13 +18,19 @@ from app import errors
 from app.protocol.estimators import EstimatorName
 from app.protocol.types import LATEST, Column, Id, Images, Row, Rows
 from app.settings import MIN_FIT_MEMORY
+from app.wording import cut, listed, nfc
 
+_Column = Annotated[Column, AfterValidator(nfc)]  # data sets are read in the same form
 MAX_TRAINING_BYTES = 4_000_000  # the broker's limit, less room for the relay's encoding
 
 
 class RequestBody(BaseModel):
-    """The body of a request. Consumers ignore unknown keys of newer producers."""
+    """The body of a request. Consumers ignore unknown keys of newer producers.
 
+    `EXAMPLE` is a small body, which errors show.
+    """
+
+    EXAMPLE: ClassVar[str]
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
     def encode(self) -> bytes:
@@ -34,9 +41,11 @@ class RequestBody(BaseModel):
 class TrainingSpec(RequestBody):
     """A model to train on a data set, with limits on time in seconds and memory in bytes."""
 
+    EXAMPLE = '{"dataset_id": "diabetes", "features": ["age", "bmi"], "target": "target"}'
+
     dataset_id: Id
-    features: Annotated[list[Column], Field(min_length=1, max_length=10_000)]
-    target: Column
+    features: Annotated[list[_Column], Field(min_length=1, max_length=10_000)]
+    target: _Column
     estimator: EstimatorName = "random_forest_regressor"
     params: dict[str, JsonValue] = Field(default_factory=dict, max_length=100)
     test_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
@@ -53,14 +62,15 @@ class TrainingSpec(RequestBody):
     @classmethod
     def _distinct(cls, features: list[str]) -> list[str]:
         if twice := [name for name, count in Counter(features).items() if count > 1]:
-            raise ValueError(f"given more than once: {', '.join(twice)}")
+            forms = "" if all(map(str.isascii, twice)) else ", perhaps in two forms of Unicode"
+            raise ValueError(f"given more than once: {listed(twice)}{forms}")
         return features
 
     @field_validator("target")
     @classmethod
     def _not_a_feature(cls, target: str, info: ValidationInfo) -> str:
         if target in info.data.get("features", ()):
-            raise ValueError(f"{target} is also among the features")
+            raise ValueError(f"{cut(target)} is also among the features")
         return target
 
 
@@ -94,6 +104,8 @@ class TrainRequest(TrainingSpec):
 
 class PredictionInputs(RequestBody):
     """The inputs of a prediction: rows, or JPEG or PNG images as base64. Each may be a list."""
+
+    EXAMPLE = '{"input_data": {"age": 0.04, "bmi": 0.06}}'
 
     image_data: Images | None = None
     input_data: Rows | None = Field(None, validate_default=True)
@@ -129,6 +141,8 @@ class PredictRequest(PredictionInputs):
     `model_id` may be `latest`, the newest trained model, of `dataset_id` if that is given. Both the
     producer and the consumer log the start and end of a request that has a `job_id`.
     """
+
+    EXAMPLE = '{"model_id": "latest", "input_data": {"age": 0.04, "bmi": 0.06}}'
 
     model_id: Id
     dataset_id: Id | None = None

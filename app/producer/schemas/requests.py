@@ -56,6 +56,7 @@ class ParallelBody(PredictionInputs):
     deadline.
     """
 
+    EXAMPLE = '{"model_ids": ["latest"], "input_data": {"age": 0.04, "bmi": 0.06}}'
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PARALLEL_EXAMPLE]})
 
     model_ids: Annotated[list[Id], Field(min_length=1, max_length=32)]
@@ -68,6 +69,7 @@ class ParallelBody(PredictionInputs):
 class AsyncBody(PredictionInputs):
     """The body of `POST /predict/async`. Unknown keys are errors."""
 
+    EXAMPLE = PredictRequest.EXAMPLE
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PREDICT_EXAMPLE]})
 
     model_id: Id
@@ -80,6 +82,10 @@ class SyncAsyncBody(PredictionInputs):
     Numbers disagree when they differ by more than `tolerance`, relative to the larger.
     """
 
+    EXAMPLE = (
+        '{"sync_model_id": "latest", "async_model_id": "latest", '
+        '"input_data": {"age": 0.04, "bmi": 0.06}}'
+    )
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [SYNC_ASYNC_EXAMPLE]})
 
     sync_model_id: Id

@@ -19,8 +19,9 @@ from app.producer.schemas.requests import (
     SyncAsyncBody,
     TrainBody,
 )
+from app.protocol.sentences import explain
 from app.protocol.types import MAX_ROWS
-from app.protocol.validation import explain, validate
+from app.protocol.validation import validate
 
 ROW = {"a": 1.5}
 BODIES: list[tuple[type[BaseModel], dict[str, Any]]] = [
@@ -142,8 +143,12 @@ def test_a_key_that_is_not_known_is_named(
         (TrainBody, {"test_size": 0}, "test_size: must be greater than 0"),
         (TrainBody, {"max_memory": 1.5}, "max_memory: must be a whole number"),
         (TrainBody, {"params": []}, "params: must be an object"),
-        (TrainBody, {"model_id": "m"}, "model_id: this key is not known"),
-        (PredictBody, {"input_data": [1]}, "input_data.0: must be an object"),
+        (
+            PredictBody,
+            {"input_data": [1]},
+            "input_data.0: must be an object that names each feature, such as "
+            '{"age": 0.04, "bmi": 0.06}',
+        ),
         (PredictBody, {"image_data": "x"}, "input_data: give either this or image_data"),
         (ParallelBody, {"combine": "sum"}, "combine: must be 'mean', 'vote' or 'max_proba'"),
         (ParallelBody, {"seconds": 4000}, "seconds: must be at most 3600"),
