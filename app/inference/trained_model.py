@@ -12,6 +12,7 @@ from app.inference.onnx_session import load_session
 from app.inference.predictor import (
     Prediction,
     Tensors,
+    check_rows,
     describe_value,
     fit_names,
     refuse_images,
@@ -45,7 +46,7 @@ class TrainedModel:
     def prepare(self, inputs: PredictionInputs) -> list[Row]:
         """Check the rows and return them. Raises `errors.Invalid`."""
         refuse_images(inputs, self.model_id)
-        return [self.check(row) for row in inputs.rows]
+        return check_rows(inputs, self.check)
 
     def check(self, row: Row) -> Row:
         """Return a row with the names of the features.

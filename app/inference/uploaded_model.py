@@ -15,6 +15,7 @@ from app.inference.onnx_session import load_session, run_options
 from app.inference.predictor import (
     Prediction,
     Tensors,
+    check_rows,
     describe_value,
     fit_names,
     refuse_images,
@@ -82,7 +83,7 @@ class UploadedModel:
         """
         if self._image is None:
             refuse_images(inputs, self.model_id)
-            return [self._check(row) for row in inputs.rows]
+            return check_rows(inputs, self._check)
         if inputs.image_data is None:
             raise errors.Invalid("input_data", f"model {self.model_id} takes images, in image_data")
         height, width = self._image.size

@@ -1,7 +1,7 @@
 """Ask a model about any number of rows: in several messages, one after the other."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from app import errors
@@ -10,51 +10,37 @@ from app.producer.http.body import encode_message
 from app.producer.invocations.answers import Answers
 from app.producer.invocations.rows import InputRows
 from app.producer.rpc.replies import read_prediction
-from app.producer.services import Services
-from app.protocol.replies import Predicted
 
 
 async def predict_rows(
-    services: Services,
-    model_id: str,
+    ask: Callable[[bytes], Awaitable[bytes]],
     rows: InputRows,
-    job_id: str | None,
     take: Callable[[int], None],
+    **head: str | None,
 ) -> Answers:
     """Return the answers to all rows, in their order; the first error ends the call.
 
-    One message at a time is in flight, and `take` counts its bytes. Rows whose reply does not fit
-    into a message are asked about again in halves. Raises the errors of `PredictionRouter.predict`,
-    located in the request.
+    `ask` returns the reply to a message, which has the keys of `head`. One message at a time is in
+    flight, and `take` counts its bytes. Rows whose reply does not fit into a message are asked
+    about again in halves. Raises the errors of `ask`, located in the request.
     """
-    replies = [reply async for reply in _replies(services, model_id, rows, job_id, take)]
-    return Answers.of(replies, many=rows.many)
-
-
-async def _replies(
-    services: Services,
-    model_id: str,
-    rows: InputRows,
-    job_id: str | None,
-    take: Callable[[int], None],
-) -> AsyncIterator[Predicted]:
+    replies = []
     waiting = deque(rows.pieces())
     while waiting:
         piece = waiting.popleft()
         taken = 0
         try:
-            message = encode_message(rows.message(piece), model_id=model_id, job_id=job_id)
+            message = encode_message(rows.message(piece), **head)
             take(len(message))
             taken = len(message)
-            reply = await services.predictions.predict((model_id, None), message)
-        except errors.TooLarge as error:
-            if len(piece) == 1:
+            reply = await ask(message)
+        except errors.FieldError as error:
+            if len(piece) == 1 or not isinstance(error, errors.TooLarge):
                 raise rows.located(error, piece.start) from None
             middle = piece.start + len(piece) // 2
             waiting.extendleft((range(middle, piece.stop), range(piece.start, middle)))
-        except errors.FieldError as error:
-            raise rows.located(error, piece.start) from None
-        else:
-            yield await offload_if_large(len(reply), partial(read_prediction, reply))
+            continue
         finally:
             take(-taken)
+        replies.append(await offload_if_large(len(reply), partial(read_prediction, reply)))
+    return Answers.of(replies, many=rows.many)

@@ -14,8 +14,9 @@ from math import isfinite
 from typing import Literal
 
 from app import errors
-from app.producer.invocations.model_inputs import ColumnType, ModelInputs, listed
-from app.producer.invocations.rows import InputRows, check_count, in_line
+from app.producer.invocations.model_inputs import ColumnType, ModelInputs
+from app.producer.invocations.rows import InputRows, in_line, wrong_count
+from app.wording import cut, did_you_mean, listed, nfc, quoted
 
 Header = Literal["present", "absent"]
 
@@ -35,6 +36,8 @@ def read_csv(body: bytes, header: Header | None, model: ModelInputs) -> InputRow
 
     If `header` is None, the first line is a header when it names a column of the model.
     """
+    if model.images:
+        raise model.takes_images()
     records = _records(body)
     if not records:
         raise errors.Invalid("body", "empty; expected CSV")
@@ -54,7 +57,8 @@ def read_csv(body: bytes, header: Header | None, model: ModelInputs) -> InputRow
     rows = []
     for line, record in records:
         if len(record) != len(names):
-            raise _wrong_count(line, record, names, model, header)
+            wanted = "the header names" if header == "present" else f"model {model.model_id} takes"
+            raise in_line(wrong_count(len(record), wanted, names), line)
         pairs = zip(keys, cells, record, strict=True)
         rows.append("{" + ",".join([key + encode(cell) for key, encode, cell in pairs]) + "}")
     return InputRows(rows, "body", lines=[line for line, _ in records])
@@ -74,16 +78,15 @@ def _records(body: bytes) -> list[_Record]:
             line = reader.line_num + 1
     except csv.Error as error:
         raise errors.Invalid("body", f"line {line}: not CSV: {error}", line=line) from None
-    while records and not any(cell.strip() for cell in records[-1][1]):
-        if len(records[-1][1]) > 1:
-            break
+    while records and not "".join(records[-1][1]).strip() and len(records[-1][1]) == 1:
         records.pop()
     return records
 
 
 def _names_columns(cells: list[str], model: ModelInputs) -> bool:
     """Tell whether a first line is a header. Numbers may name columns, too, but all in order."""
-    names, stripped = model.in_order(), [cell.strip() for cell in cells]
+    names = [nfc(name) for name in model.in_order()]
+    stripped = [nfc(cell.strip()) for cell in cells]
     known = set(names)
     return stripped == names or any(
         cell in known and not _JSON_NUMBER.fullmatch(cell) for cell in stripped
@@ -92,37 +95,28 @@ def _names_columns(cells: list[str], model: ModelInputs) -> bool:
 
 def _header(cells: list[str], line: int, model: ModelInputs) -> list[str]:
     """Return the names of the columns. Raises `errors.Invalid` if they are not the model's."""
-    names = [cell.strip() for cell in cells]
+    known = {nfc(name): name for name in model.columns or ()}
+    names = [known.get(nfc(cell.strip()), cell.strip()) for cell in cells]
     if "" in names:
         place = names.index("") + 1
         reason = f"column {place} has no name; leave out the index of a data frame"
         raise in_line(errors.Invalid(None, reason), line)
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise in_line(errors.Invalid(None, f"names columns twice: {listed(twice)}"), line)
+        raise in_line(errors.Invalid(None, f"names a column twice: {listed(twice)}"), line)
     if model.columns is None:
         return names
-    missing = [name for name in model.columns if name not in names]
-    unknown = [name for name in names if name not in model.columns]
-    if missing or unknown:
-        said = "; ".join(
-            f"{word} {listed(some)}" for word, some in (("unknown", unknown), ("missing", missing))
-            if some
-        )  # fmt: skip
-        reason = f"{said}; model {model.model_id} takes {listed(list(model.columns))}"
-        raise in_line(errors.Invalid(None, reason), line, (unknown or missing)[0])
+    given = set(names)
+    missing = [name for name in model.columns if name not in given]
+    takes = f"model {model.model_id} takes {listed(model.columns)}"
+    for name in names:
+        if name not in model.columns:
+            hint = did_you_mean(name, missing)
+            reason = f"the model has no column {quoted(name)}{hint}; {takes}"
+            raise in_line(errors.Invalid(None, reason), line, cut(name))
+    if missing:
+        reason = f"the header lacks {listed(missing)}; {takes}"
+        raise in_line(errors.Invalid(None, reason), line)
     return names
-
-
-def _wrong_count(
-    line: int, record: list[str], names: list[str], model: ModelInputs, header: Header | None
-) -> errors.FieldError:
-    if header != "present":
-        try:
-            check_count(len(record), model)
-        except errors.Invalid as error:
-            return in_line(error, line)
-    reason = f"has {len(record)} values, but the header names {len(names)} columns"
-    return in_line(errors.Invalid(None, reason), line)
 
 
 def _number(cell: str) -> str:

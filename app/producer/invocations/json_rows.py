@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from app import errors
 from app.producer.invocations.model_inputs import ModelInputs
-from app.producer.invocations.rows import InputRows, encode_row
+from app.producer.invocations.rows import InputRows, encode_row, wrong_count
 
 INPUTS = "input_data"  # the field of Warren's own form, and of rows without a wrapper
 
@@ -61,8 +61,9 @@ def read_rows(field: str, rows: Any, model: ModelInputs) -> InputRows:
     """
     path, many = field, True
     if field in ("dataframe_split", "data"):
-        path = "dataframe_split.data" if field == "dataframe_split" else "data"
-        rows = _of_split(path, rows)
+        parent = "" if field == "data" else f"{field}."
+        path = f"{parent}data"
+        rows = _of_split(parent, rows)
     elif field == "inputs" and isinstance(rows, dict) and list in map(type, rows.values()):
         rows = _of_columns(rows)
     elif isinstance(rows, dict) or _is_one_row(field, rows, model):
@@ -85,9 +86,13 @@ def _is_one_row(field: str, rows: list[Any], model: ModelInputs) -> bool:
     return not model.images and len(model.columns or ()) != 1
 
 
-def _of_split(path: str, split: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of `{"columns", "data", "index"?}`, as pandas writes a frame."""
-    parent = path.rpartition("data")[0]
+def _of_split(parent: str, split: Any) -> list[dict[str, Any]]:
+    """Return the rows of `{"columns", "data", "index"?}`, as pandas writes a frame.
+
+    `parent` is what stands before these names in the fields of errors.
+    """
+    if not isinstance(split, dict):
+        raise errors.Invalid(parent[:-1], "must be an object")
     for name in ("columns", "data"):
         if not isinstance(split.get(name), list):
             said = "must be a list" if name in split else "is missing"
@@ -100,10 +105,10 @@ def _of_split(path: str, split: dict[str, Any]) -> list[dict[str, Any]]:
     rows = split["data"]
     for number, row in enumerate(rows):
         if not isinstance(row, list):
-            raise errors.Invalid(f"{path}.{number}", "must be a list of values")
+            raise errors.Invalid(f"{parent}data.{number}", "must be a list of values")
         if len(row) != len(names):
-            reason = f"has {len(row)} values, but there are {len(names)} columns"
-            raise errors.Invalid(f"{path}.{number}", reason)
+            error = wrong_count(len(row), f"{parent}columns has", names)
+            raise error.renamed(f"{parent}data.{number}")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
@@ -123,6 +128,6 @@ def _of_columns(columns: dict[str, Any]) -> list[dict[str, Any]]:
         if not first:
             first, count = name, len(values)
         elif len(values) != count:
-            reason = f"has {len(values)} values, but inputs.{first} has {count}"
+            reason = f"has {len(values)}, but inputs.{first} has {count} values"
             raise errors.Invalid(f"inputs.{name}", reason)
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

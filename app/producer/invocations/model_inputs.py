@@ -11,7 +11,7 @@ from app.producer.services import Services
 
 ColumnType = Literal["number", "boolean", "text", "any"]
 
-_SHOWN = 20  # names of columns in an error
+_ANY: ColumnType = "any"
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,14 @@ class ModelInputs:
     columns: dict[str, ColumnType] | None
     images: bool = False
 
+    def takes_images(self) -> errors.Invalid:
+        """Return the error of rows for a model of images."""
+        return errors.Invalid("body", f"model {self.model_id} takes images, not rows")
+
     def in_order(self) -> list[str]:
         """Return the names of the columns. Raises `errors.Invalid` if they are not known."""
         if self.images:
-            raise errors.Invalid("body", f"model {self.model_id} takes images, not rows")
+            raise self.takes_images()
         if self.columns is None:
             raise errors.Invalid(
                 "body",
@@ -51,11 +55,3 @@ async def inputs_of(services: Services, model_id: str, dataset_id: str | None) -
             return ModelInputs(record.model_id, sample, images=spec.image_sample is not None)
     manifest = await run_in_thread(services.model_files.get_manifest, record.require_file().key)
     return ModelInputs(record.model_id, {each.name: each.type for each in manifest.features})
-
-
-def listed(names: list[str]) -> str:
-    """Return names for an error, the first of many."""
-    return ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
-
-
-_ANY: ColumnType = "any"

@@ -7,8 +7,9 @@ from itertools import islice
 from typing import Any
 
 from app import errors
-from app.producer.invocations.model_inputs import ModelInputs, listed
+from app.producer.invocations.model_inputs import ModelInputs
 from app.protocol.types import MAX_IMAGES, MAX_ROWS
+from app.wording import listed
 
 PIECE_BYTES = 1_000_000  # of rows in a message, so that a consumer answers others in between
 
@@ -100,16 +101,14 @@ def encode_row(value: Any, model: ModelInputs) -> str:
     raise errors.Invalid(None, "must be an object or a list of values")
 
 
-def check_count(count: int, model: ModelInputs) -> None:
-    """Raise `errors.Invalid` unless a row has as many values as the model has columns."""
-    names = model.in_order()
-    if count != len(names):
-        raise errors.Invalid(
-            None,
-            f"has {count} values, but model {model.model_id} takes {len(names)}: {listed(names)}",
-        )
+def wrong_count(count: int, wanted: str, names: list[str]) -> errors.Invalid:
+    """Return the error of a row of `count` values. `wanted` says what wants another number."""
+    has = "1 value" if count == 1 else f"{count} values"
+    return errors.Invalid(None, f"has {has}, but {wanted} {len(names)}: {listed(names)}")
 
 
 def _in_order(values: list[Any], model: ModelInputs) -> str:
-    check_count(len(values), model)
-    return _encode(dict(zip(model.in_order(), values, strict=True)))
+    names = model.in_order()
+    if len(values) != len(names):
+        raise wrong_count(len(values), f"model {model.model_id} takes", names)
+    return _encode(dict(zip(names, values, strict=True)))

@@ -97,7 +97,9 @@ async def invocations(request: Request) -> Response:
             take(max(0, rows.size - size))
             del call, body
             with _logged(target.job_id, target.model_id):
-                answers = await predict_rows(services, inputs.model_id, rows, target.job_id, take)
+                ask = partial(services.predictions.predict, (inputs.model_id, None))
+                head = {"model_id": inputs.model_id, "job_id": target.job_id}
+                answers = await predict_rows(ask, rows, take, **head)
     content = await offload_if_large(
         size, partial(answers.encode, form, wrapped=wrapped, many=many)
     )

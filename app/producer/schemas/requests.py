@@ -104,4 +104,6 @@ class InvocationTarget(RequestBody):
 
 
 class InvocationBody(InvocationTarget, PredictionInputs):
-    """The body of `POST /invocations` in the form of `/predict`."""
+    """The body of `POST /invocations` in the form of `/predict`. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid")

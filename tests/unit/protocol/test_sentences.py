@@ -46,9 +46,19 @@ ERRORS = {
 }
 NOT_JSON = ("missing_", "string_not_ascii")  # of functions' arguments; of a constraint not used
 CONTEXT = {
-    "min_length": 2, "max_length": 3, "gt": 0, "ge": 0, "lt": 1, "le": 1, "multiple_of": 2,
-    "expected": "'a' or 'b'", "pattern": "^a$", "class_name": "X", "error": "NoneType",
-    "field_type": "List", "actual_length": 1,
+    "min_length": 2,
+    "max_length": 3,
+    "gt": 0,
+    "ge": 0,
+    "lt": 1,
+    "le": 1,
+    "multiple_of": 2,
+    "expected": "'a' or 'b'",
+    "pattern": "^a$",
+    "class_name": "X",
+    "error": "NoneType",
+    "field_type": "List",
+    "actual_length": 1,
 }
 
 
