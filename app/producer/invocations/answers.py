@@ -10,6 +10,8 @@ from app import strict_json
 from app.producer.invocations import media
 from app.protocol.replies import ABSENT, Predicted
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -63,7 +65,7 @@ class Answers:
         else:
             pairs = zip(self.predictions, self.pred_proba, strict=True)
             objects = [{"prediction": value, "pred_proba": proba} for value, proba in pairs]
-        return b"".join(strict_json.dumps(each) + b"\n" for each in objects)
+        return "".join(f"{_encode(each)}\n" for each in objects).encode()
 
 
 def _joined(parts: list[Any], many: bool) -> list[Any]:
@@ -71,4 +73,4 @@ def _joined(parts: list[Any], many: bool) -> list[Any]:
 
 
 def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else _encode(value)

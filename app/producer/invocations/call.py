@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from app import strict_json
+from app import errors, strict_json
 from app.producer.invocations import media
 from app.producer.invocations.csv_rows import Header, read_csv
 from app.producer.invocations.json_lines import read_json_lines
@@ -32,7 +32,7 @@ class Call:
 
 
 def parse_call(kind: str, header: Header | None, body: bytes) -> Call:
-    """Return the call in a body of the media type `kind`. Raises `errors.Malformed`."""
+    """Return the call in a body of the media type `kind`. Raises `errors.Invalid`."""
     if kind == media.CSV:
         return Call({}, partial(read_csv, body, header))
     if media.is_lines(kind):
@@ -47,4 +47,7 @@ def parse_call(kind: str, header: Header | None, body: bytes) -> Call:
         return Call(beside, read)
     if too_many or has_lists(rows):
         return Call(beside, read, wrapped=False)
-    return Call(beside, read, wrapped=False, plain={INPUTS: rows, **beside})
+    plain = {INPUTS: rows, **beside}
+    if strict_json.is_deeper(plain, strict_json.MAX_DEPTH):  # a row may be, as a part of a message
+        raise errors.Invalid(INPUTS, f"is nested deeper than {strict_json.MAX_DEPTH - 1} levels")
+    return Call(beside, read, wrapped=False, plain=plain)

@@ -51,7 +51,9 @@ async def inputs_of(services: Services, model_id: str, dataset_id: str | None) -
                 record.model_id, dict.fromkeys(spec.features, "number"), images=bool(spec.image)
             )
         case EndpointSpec() as spec:
-            sample = None if spec.sample is None else dict.fromkeys(spec.sample, _ANY)
-            return ModelInputs(record.model_id, sample, images=spec.image_sample is not None)
+            if spec.sample is None:
+                images = spec.image_sample is not None
+                return ModelInputs(record.model_id, None, images=images)
+            return ModelInputs(record.model_id, dict.fromkeys(spec.sample, _ANY))
     manifest = await run_in_thread(services.model_files.get_manifest, record.require_file().key)
     return ModelInputs(record.model_id, {each.name: each.type for each in manifest.features})

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from app import errors
+from app import errors, strict_json
 from app.producer.invocations.model_inputs import ModelInputs
 from app.protocol.types import MAX_IMAGES, MAX_ROWS
 from app.wording import listed
 
 PIECE_BYTES = 1_000_000  # of rows in a message, so that a consumer answers others in between
+_DEPTH = strict_json.MAX_DEPTH - 2  # the message is an object with a list of rows
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -85,20 +86,30 @@ def encode_row(value: Any, model: ModelInputs) -> str:
     the model's order, too. A single value is a row of a model with one column. Raises
     `errors.Invalid`.
     """
+    if model.images:
+        return _encode_image(value)
     match value:
-        case str(image) | {"b64": str(image)} | {"image_data": str(image)} if model.images:
-            return _encode(image)
         case {"features": [*values], **rest} if not rest:
             return _in_order(values, model)
         case {"data": {"features": {"values": [*values]}}, **rest} if not rest:
             return _in_order(values, model)
         case dict():
-            return _encode(value)
+            return _encode_object(value)
         case list():
             return _in_order(value, model)
     if model.columns is not None and len(model.columns) == 1:
         return _in_order([value], model)
     raise errors.Invalid(None, "must be an object or a list of values")
+
+
+def _encode_image(value: Any) -> str:
+    if isinstance(value, dict) and len(value) == 1:
+        value = value.get("b64", value.get("image_data"))
+    if not isinstance(value, str):
+        raise errors.Invalid(None, 'must be an image in base64, or {"b64"} with one')
+    if not value:
+        raise errors.Invalid(None, "must not be empty")
+    return _encode(value)
 
 
 def wrong_count(count: int, wanted: str, names: list[str]) -> errors.Invalid:
@@ -111,4 +122,10 @@ def _in_order(values: list[Any], model: ModelInputs) -> str:
     names = model.in_order()
     if len(values) != len(names):
         raise wrong_count(len(values), f"model {model.model_id} takes", names)
-    return _encode(dict(zip(names, values, strict=True)))
+    return _encode_object(dict(zip(names, values, strict=True)))
+
+
+def _encode_object(row: dict[str, Any]) -> str:
+    if strict_json.is_deeper(row, _DEPTH):
+        raise errors.Invalid(None, f"is nested deeper than {_DEPTH} levels")
+    return _encode(row)

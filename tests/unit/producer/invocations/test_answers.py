@@ -38,7 +38,7 @@ def test_json(answers: Answers, form: str, wrapped: bool, expected: Any) -> None
         (Answers("m", [True, False], None), CSV, b"true\nfalse\n"),
         (Answers("m", ["a,b", "", 'say "hi"', "größe"], None), CSV,
          '"a,b"\n""\n"say ""hi"""\ngröße\n'.encode()),
-        (BARE, CSV, b'"{""x"": [1]}"\nnull\n'),
+        (BARE, CSV, b'"{""x"":[1]}"\nnull\n'),
         (TEXTS, LINES, b'{"prediction":"b","pred_proba":{"a":0.25,"b":0.75}}\n'
                        b'{"prediction":"a","pred_proba":{"a":1.0,"b":0.0}}\n'),
         (BARE, "application/x-ndjson", b'{"prediction":{"x":[1]}}\n{"prediction":null}\n'),

@@ -15,6 +15,7 @@ ONE = ModelInputs("m", {"a": "number"})
 IMAGES = ModelInputs("m", {}, images=True)
 UNKNOWN = ModelInputs("m", None)
 X, Y = {"a": 1, "b": "x"}, {"a": 2, "b": None}
+DEEP = json.loads("[" * 62 + "1" + "]" * 62)
 SPLIT = {"columns": ["a", "b"], "data": [[1, "x"], [2, None]]}
 
 
@@ -115,7 +116,11 @@ def test_lists_in_the_order_of_the_model(rows: Any, expected: bool) -> None:
         ({"instances": [X, [1, 2, 3]]}, MODEL, "instances.1", "has 3 values, but model m takes 2"),
         ([1, 2, 3], MODEL, "input_data", "has 3 values, but model m takes 2: a, b"),
         ([[1, 2]], UNKNOWN, "input_data.0", "the order of the columns of model m is not known"),
-        ([[1, 2]], IMAGES, "input_data.0", "model m takes images, not rows"),
+        ([[1, 2]], IMAGES, "input_data.0", "must be an image in base64"),
+        ({"instances": ["/9j/", ""]}, IMAGES, "instances.1", "must not be empty"),
+        ({"instances": [{"b64": "/9j/", "a": 1}]}, IMAGES, "instances.0", "must be an image"),
+        ({"instances": [{"a": DEEP}]}, MODEL, "instances.0", "is nested deeper than 62 levels"),
+        ([[1, DEEP]], MODEL, "input_data.0", "is nested deeper than 62 levels"),
         ({"inputs": {"a": [1, 2], "b": [1]}}, MODEL, "inputs.b", "has 1, but inputs.a has 2"),
         ({"inputs": {"a": [1, 2], "b": 1}}, MODEL, "inputs.b", "must be a list"),
         ({"dataframe_split": {"columns": ["a"], "data": [[1], [1, 2]]}}, MODEL,
