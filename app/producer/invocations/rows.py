@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from app import errors, strict_json
@@ -50,7 +49,7 @@ class InputRows:
     def message(self, places: range) -> bytes:
         """Return the inputs of a message with some of the rows."""
         name = "image_data" if self.images else "input_data"
-        some = ",".join(islice(self.rows, places.start, places.stop))
+        some = ",".join(self.rows[places.start : places.stop])
         return f'{{"{name}":{f"[{some}]" if self.many else some}}}'.encode()
 
     def located(self, error: errors.FieldError, first: int) -> errors.FieldError:
@@ -61,14 +60,12 @@ class InputRows:
         name, _, rest = str(error.extra.get("field")).partition(".")
         if name not in ("input_data", "image_data"):
             return error
-        number, _, column = rest.partition(".") if self.many else ("0", "", rest)
-        if not number.isdecimal():
-            return error.renamed(self.field)
-        place = first + int(number)
-        if self.lines:
-            return in_line(error, self.lines[place], column)
-        path = (self.field, *((str(place),) if self.many else ()), *((column,) if column else ()))
-        return error.renamed(".".join(path))
+        number, _, column = rest.partition(".") if self.many else ("", "", rest)
+        if number.isdecimal() and (place := first + int(number)) < len(self.rows):
+            if self.lines:
+                return in_line(error, self.lines[place], column)
+            rest = f"{place}.{column}" if column else str(place)
+        return error.renamed(f"{self.field}.{rest}" if rest else self.field)
 
 
 def in_line(error: errors.FieldError, line: int, column: str = "") -> errors.FieldError:

@@ -47,6 +47,9 @@ LINES = InputRows(["{}"] * 5, "body", lines=[2, 3, 7, 8, 9])
         (LISTED, "input_data.1.a.b", 0, "instances.1.a.b", "instances.1.a.b: expected x"),
         (LISTED, "input_data.1", 2, "instances.3", "instances.3: expected x"),
         (LISTED, "input_data", 2, "instances", "instances: expected x"),
+        # Consumers of an older version name no row.
+        (LISTED, "input_data.age", 2, "instances.age", "instances.age: expected x"),
+        (LINES, "input_data.9", 0, "body.9", "body.9: expected x"),
         (LISTED, "model_id", 2, "model_id", "model_id: expected x"),
         (SINGLE, "input_data.age", 0, "inputs.age", "inputs.age: expected x"),
         (SINGLE, "input_data", 0, "inputs", "inputs: expected x"),
