@@ -13,7 +13,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Literal
 
-from app import errors
+from app import content_sniffing, errors
 from app.producer.invocations.model_inputs import ColumnType, ModelInputs
 from app.producer.invocations.rows import InputRows, in_line, wrong_count
 from app.wording import cut, did_you_mean, listed, nfc, quoted
@@ -66,10 +66,13 @@ def read_csv(body: bytes, header: Header | None, model: ModelInputs) -> InputRow
 
 def _records(body: bytes) -> list[_Record]:
     """Parse a CSV; an empty line is a record with one empty cell, but none at the end."""
+    if reason := content_sniffing.describe(body, "CSV"):
+        raise errors.Invalid("body", f"not CSV: {reason}")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise errors.Invalid("body", f"the byte at position {error.start} is not UTF-8") from None
+        reason = content_sniffing.describe_undecodable(error)
+        raise errors.Invalid("body", f"not CSV: {reason}") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     records, line = [], 1
     try:

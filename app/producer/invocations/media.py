@@ -3,16 +3,16 @@
 from typing import Final, cast
 
 from fastapi import Request
-from python_multipart.multipart import parse_options_header
 
 from app import errors
+from app.producer.http import csv_type
 from app.producer.http.accept import choose
 from app.producer.http.body import media_type
 from app.producer.invocations.csv_rows import Header
 from app.protocol.media_types import media_type as meaning
 from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
 
-CSV: Final = "text/csv"
+CSV: Final = csv_type.CSV
 LINES: Final = "application/jsonlines"  # the name that SageMaker uses
 IMAGES: Final = ("image/jpeg", "image/png", "application/x-image")
 READS: Final = (JSON_MEDIA_TYPE, CSV, LINES, *IMAGES)
@@ -52,13 +52,9 @@ def is_lines(kind: str) -> bool:
 def csv_header(request: Request) -> Header | None:
     """Return what Content-Type says about the header of a CSV (RFC 4180 section 3), if anything.
 
-    Raises `errors.Invalid`, and `errors.Unsupported` for another charset than UTF-8.
+    Raises `errors.Invalid`, and what `header_parameter` does.
     """
-    _, options = parse_options_header(request.headers["content-type"])
-    charset = options.get(b"charset", b"utf-8").decode("latin-1")
-    if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise errors.Unsupported("body", f"CSV has to be UTF-8, not {charset[:80]}")
-    header = options.get(b"header", b"").decode("latin-1").lower()
+    header = csv_type.header_parameter(request)
     if header and header not in _HEADERS:
         raise errors.Invalid("Content-Type", f"header must be {' or '.join(_HEADERS)}")
     return cast(Header, header) if header else None

@@ -89,7 +89,7 @@ def test_a_number(cell: str, value: Any) -> None:
         ("1", "1", "1"),
         ('say ""hi""', 'say "hi"', 'say "hi"'),
         ("two\r\nlines", "two\r\nlines", "two\r\nlines"),
-        ("a,b\0", "a,b\0", "a,b\0"),
+        ("a,b", "a,b", "a,b"),
     ],
 )
 def test_a_text_and_a_boolean(cell: str, colour: Any, new: Any) -> None:
@@ -102,7 +102,9 @@ def test_a_text_and_a_boolean(cell: str, colour: Any, new: Any) -> None:
         (b"", None, MIXED, "body: empty; expected CSV"),
         (b"\r\n\n", None, MIXED, "body: empty; expected CSV"),
         (b"size,colour,new\n", None, MIXED, "body: no row below the header"),
-        (b"\xff\n", None, MIXED, "body: the byte at position 0 is not UTF-8"),
+        (b"1,gr\xfc\xdf\n", None, MIXED, "body: not CSV: line 1 has the byte FC"),
+        ("1,red".encode("utf-16"), None, MIXED, "body: not CSV: its text is UTF-16"),
+        (b"\x1f\x8b\x08", None, MIXED, "body: not CSV: it is compressed by gzip"),
         (b"1,red\n", None, MIXED,
          "body: line 1: has 2 values, but model m takes 3: size, colour, new"),
         (b"1,red,true\n\n2,red,true\n", None, MIXED,
