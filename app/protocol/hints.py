@@ -34,8 +34,10 @@ def describe_body(kind: type[BaseModel], body: object) -> str | None:
             sent = "a string that holds JSON, encoded twice"
         case str():
             sent = "a string"
-        case bool() | None:
-            sent = {True: "true", False: "false", None: "null"}[body]
+        case None:  # FastAPI takes an empty body for null
+            sent = "nothing, or null"
+        case bool():
+            sent = "true" if body else "false"
         case _:
             sent = "a number"
     return f"must be an object, but you sent {sent}; send an object like {example}"

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -21,6 +21,8 @@ from app.settings import MIN_FIT_MEMORY
 from app.wording import cut, listed, nfc
 
 _Column = Annotated[Column, AfterValidator(nfc)]  # data sets are read in the same form
+Extra = Literal["ignore"]  # what to do with fields of a row that the model does not know
+
 MAX_TRAINING_BYTES = 4_000_000  # the broker's limit, less room for the relay's encoding
 
 
@@ -103,12 +105,18 @@ class TrainRequest(TrainingSpec):
 
 
 class PredictionInputs(RequestBody):
-    """The inputs of a prediction: rows, or JPEG or PNG images as base64. Each may be a list."""
+    """The inputs of a prediction: rows, or images as base64. Each may be a list.
+
+    Images are JPEG, PNG or WebP.
+    """
 
     EXAMPLE = '{"input_data": {"age": 0.04, "bmi": 0.06}}'
 
     image_data: Images | None = None
     input_data: Rows | None = Field(None, validate_default=True)
+    extra: Extra | None = Field(
+        None, description="With `ignore`, a row may have fields that the model does not know."
+    )
 
     @field_validator("input_data")
     @classmethod
@@ -116,6 +124,10 @@ class PredictionInputs(RequestBody):
         if "image_data" in info.data and (rows is None) == (info.data["image_data"] is None):
             raise ValueError("give either this or image_data")
         return rows
+
+    def encode_inputs(self) -> str:
+        """Return the JSON of these fields, without those that subclasses add or that are null."""
+        return self.model_dump_json(include=set(PredictionInputs.model_fields), exclude_none=True)
 
     @property
     def many(self) -> bool:

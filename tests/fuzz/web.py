@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fuzz.calls import Call
+from tests.support.words import foreign_words
 
 CONNECTIONS = 24
 PIPELINED = 4
@@ -180,8 +181,15 @@ def check(call: Call, answer: Answer) -> None:
         return
     if kind != "application/problem+json":
         raise Failed(f"an error as {kind or 'nothing'}")
-    if not parsed.get("detail") or parsed.get("status") != answer.status:
+    _check_problem(call, answer, parsed)
+
+
+def _check_problem(call: Call, answer: Answer, problem: dict[str, Any]) -> None:
+    """Raise unless a problem tells what is wrong, without words of Python."""
+    if not problem.get("detail") or problem.get("status") != answer.status:
         raise Failed("a problem that does not tell")
+    if words := foreign_words(problem["detail"], call.raw.decode("latin-1")):
+        raise Failed(f"the detail holds {words}")
 
 
 def _parse(kind: str, body: bytes) -> Any:

@@ -268,6 +268,14 @@ def test_only_who_gives_models_no_time_may_be_told_that_it_was_short():
         web.check(GET, late)
 
 
+def test_a_detail_with_a_word_of_python_is_a_failure_unless_the_client_sent_it():
+    answer = Answer(422, PROBLEM, b'{"detail": "a: not a valid dict", "status": 422}')
+
+    web.check(Call("predict", b"POST / HTTP/1.1\r\n\r\ndict"), answer)
+    with pytest.raises(Failed, match="dict"):
+        web.check(GET, answer)
+
+
 def test_the_remote_model_answers_as_many_as_it_is_asked():
     with echo.served() as address:
         for asked, answer in (({}, 1.0), ([{}, {}], [1.0, 1.0]), (["a"], [1.0])):

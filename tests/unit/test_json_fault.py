@@ -37,7 +37,7 @@ from app.strict_json import loads
         ('{"a": +5}', "line 1, column 7: a number begins with a digit or a minus sign"),
         ('{"zip": 01234}', "line 1, column 10: a number does not begin with zero"),
         ("[10 5]", 'line 1, column 5: found "5" where a comma or the end of the list'),
-        ("<html>", 'line 1, column 1: found "<" where a value has to stand'),
+        ("%PDF", 'line 1, column 1: found "%" where a value has to stand'),
         ("x" * 10**6, 'line 1, column 1: found "xxxxxxxxxxxxxxxxxxxx" where a value'),
     ],
 )

@@ -22,6 +22,7 @@ from app.strict_json import CHUNK, dumps, loads
         (gzip.compress(b"{}"), "it is compressed by gzip; name that as its content encoding, or"),
         (b"PAR1\x15\x04\x15", "it is a Parquet file; send JSON"),
         (b"<!DOCTYPE html>\n<title>", "it is an HTML page; send JSON"),
+        (b"a\xef\xbb\xbf", 'line 1, column 1: found "a" where a value has to stand'),
         (b'"\\ud800"', "half of a surrogate pair"),
         (b"[" * 65 + b"1" + b"]" * 65, "nested deeper than 64 levels"),
         (b"[" * 100_000, "nested deeper than 64 levels"),

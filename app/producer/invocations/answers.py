@@ -8,28 +8,30 @@ from typing import Any
 
 from app import strict_json
 from app.producer.invocations import media
-from app.protocol.replies import ABSENT, Predicted
+from app.protocol.replies import Predicted
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The predictions for the rows of a request, and their `pred_proba` if the model gives it."""
+    """The answers to the rows of a request: a list for `prediction` and each further member."""
 
     model_id: str | None
-    predictions: list[Any]
-    pred_proba: list[Any] | None
+    members: dict[str, list[Any]]
 
     @classmethod
     def of(cls, replies: list[Predicted], *, many: bool) -> "Answers":
-        """Return the answers of the replies to a request, whose rows are lists if `many`."""
-        given = all(reply.pred_proba is not ABSENT for reply in replies)
-        return cls(
-            replies[0].model_id,
-            _joined([reply.prediction for reply in replies], many),
-            _joined([reply.pred_proba for reply in replies], many) if given else None,
-        )
+        """Return the answers of the replies to a request, whose members are lists if `many`."""
+        given = [reply.members() for reply in replies]
+        names = [name for name in given[0] if all(name in each for each in given)]
+        joined = {name: _joined([each[name] for each in given], many) for name in names}
+        return cls(replies[0].model_id, joined)
+
+    @property
+    def predictions(self) -> list[Any]:
+        """Return the prediction for each row."""
+        return self.members["prediction"]
 
     def encode(self, media_type: str, *, wrapped: bool, many: bool) -> bytes:
         """Return the body of a response: CSV, JSON lines or JSON.
@@ -43,13 +45,8 @@ class Answers:
             return self._lines()
         if wrapped:
             return strict_json.dumps({"predictions": self.predictions})
-        proba = ABSENT if self.pred_proba is None else self.pred_proba
-        if many:
-            whole = Predicted(self.model_id, prediction=self.predictions, pred_proba=proba)
-        else:
-            one = proba if proba is ABSENT else proba[0]
-            whole = Predicted(self.model_id, prediction=self.predictions[0], pred_proba=one)
-        return whole.encode()
+        members = {name: each if many else each[0] for name, each in self.members.items()}
+        return Predicted(self.model_id, **members).encode()
 
     def _csv(self) -> bytes:
         """Write a prediction in each line: texts as they are, other values as JSON."""
@@ -59,12 +56,9 @@ class Answers:
         return written.getvalue().encode()
 
     def _lines(self) -> bytes:
-        """Write `{"prediction", "pred_proba"?}` in each line."""
-        if self.pred_proba is None:
-            objects = [{"prediction": each} for each in self.predictions]
-        else:
-            pairs = zip(self.predictions, self.pred_proba, strict=True)
-            objects = [{"prediction": value, "pred_proba": proba} for value, proba in pairs]
+        """Write an object with all members in each line."""
+        rows = zip(*self.members.values(), strict=True)
+        objects = (dict(zip(self.members, row, strict=True)) for row in rows)
         return "".join(f"{_encode(each)}\n" for each in objects).encode()
 
 

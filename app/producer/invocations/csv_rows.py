@@ -112,7 +112,7 @@ def _header(cells: list[str], line: int, model: ModelInputs) -> list[str]:
     missing = [name for name in model.columns if name not in given]
     takes = f"model {model.model_id} takes {listed(model.columns)}"
     for name in names:
-        if name not in model.columns:
+        if name not in model.columns and model.extra != "ignore":
             hint = did_you_mean(name, missing)
             reason = f"the model has no column {quoted(name)}{hint}; {takes}"
             raise in_line(errors.Invalid(None, reason), line, cut(name))

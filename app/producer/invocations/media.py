@@ -14,7 +14,7 @@ from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
 
 CSV: Final = csv_type.CSV
 LINES: Final = "application/jsonlines"  # the name that SageMaker uses
-IMAGES: Final = ("image/jpeg", "image/png", "application/x-image")
+IMAGES: Final = ("image/jpeg", "image/png", "image/webp", "application/x-image")
 READS: Final = (JSON_MEDIA_TYPE, CSV, LINES, *IMAGES)
 WRITES: Final = (JSON_MEDIA_TYPE, CSV, LINES, "application/jsonl", NDJSON_MEDIA_TYPE)
 

@@ -27,7 +27,7 @@ from app.protocol.validation import validate
 
 log = logging.getLogger(__name__)
 
-_NAMES = ("model_id", "dataset_id", "job_id")
+_NAMES = ("model_id", "dataset_id", "job_id", "extra")
 _MEGABYTE = 2**20  # as SageMaker counts
 _GROWTH = 4  # rows repeat the names of their columns, so they are larger than the body
 
@@ -91,14 +91,18 @@ async def invocations(request: Request) -> Response:
             answers = Answers.of([read_prediction(reply)], many=many)
         else:
             target = validate(InvocationTarget, call.beside | chosen)
-            inputs = await inputs_of(services, target.model_id, target.dataset_id)
+            inputs = await inputs_of(services, target)
             rows = await offload_if_large(size, partial(call.read, inputs))
             many = rows.many
             take(max(0, rows.size - size))
             del call, body
             with _logged(target.job_id, target.model_id):
                 ask = partial(services.predictions.predict, (inputs.model_id, None))
-                head = {"model_id": inputs.model_id, "job_id": target.job_id}
+                head = {
+                    "model_id": inputs.model_id,
+                    "job_id": target.job_id,
+                    "extra": target.extra,
+                }
                 answers = await predict_rows(ask, rows, take, **head)
     content = await offload_if_large(
         size, partial(answers.encode, form, wrapped=wrapped, many=many)

@@ -6,7 +6,13 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.inference.ensemble import CombineMethod
-from app.protocol.requests import PredictionInputs, PredictRequest, RequestBody, TrainingSpec
+from app.protocol.requests import (
+    Extra,
+    PredictionInputs,
+    PredictRequest,
+    RequestBody,
+    TrainingSpec,
+)
 from app.protocol.types import LATEST, Id
 
 _ROW: JsonDict = {
@@ -101,6 +107,7 @@ class InvocationTarget(RequestBody):
     model_id: Id = LATEST
     dataset_id: Id | None = None
     job_id: Id | None = None
+    extra: Extra | None = None
 
 
 class InvocationBody(InvocationTarget, PredictionInputs):

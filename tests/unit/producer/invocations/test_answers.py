@@ -10,9 +10,9 @@ from app.protocol.replies import Predicted
 
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
 LABELS = [{"a": 0.25, "b": 0.75}, {"a": 1.0, "b": 0.0}]
-NUMBERS = Answers("m", [1.5, 2], [1.5, 2])
-TEXTS = Answers("m", ["b", "a"], LABELS)
-BARE = Answers("m", [{"x": [1]}, None], None)
+NUMBERS = Answers("m", {"prediction": [1.5, 2], "pred_proba": [1.5, 2]})
+TEXTS = Answers("m", {"prediction": ["b", "a"], "pred_proba": LABELS})
+BARE = Answers("m", {"prediction": [{"x": [1]}, None]})
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_json(answers: Answers, form: str, wrapped: bool, expected: Any) -> None
     [
         (NUMBERS, CSV, b"1.5\n2\n"),
         (TEXTS, CSV, b"b\na\n"),
-        (Answers("m", [True, False], None), CSV, b"true\nfalse\n"),
-        (Answers("m", ["a,b", "", 'say "hi"', "größe"], None), CSV,
+        (Answers("m", {"prediction": [True, False]}), CSV, b"true\nfalse\n"),
+        (Answers("m", {"prediction": ["a,b", "", 'say "hi"', "größe"]}), CSV,
          '"a,b"\n""\n"say ""hi"""\ngröße\n'.encode()),
         (BARE, CSV, b'"{""x"":[1]}"\nnull\n'),
         (TEXTS, LINES, b'{"prediction":"b","pred_proba":{"a":0.25,"b":0.75}}\n'
@@ -58,9 +58,16 @@ def test_a_single_prediction_is_no_list_without_a_wrapper() -> None:
 
 def test_the_replies_to_several_messages_are_joined() -> None:
     replies = [
-        Predicted("m", prediction=[1, 2], pred_proba=[1, 2]),
-        Predicted("m", prediction=[3], pred_proba=[3]),
+        Predicted("m", prediction=[1, 2], pred_proba=[1, 2], outputs=[{"y": 1}, {"y": 2}]),
+        Predicted("m", prediction=[3], pred_proba=[3], outputs=[{"y": 3}]),
     ]
-    assert Answers.of(replies, many=True) == Answers("m", [1, 2, 3], [1, 2, 3])
+    joined = Answers.of(replies, many=True)
+    assert joined.members == {
+        "prediction": [1, 2, 3],
+        "pred_proba": [1, 2, 3],
+        "outputs": [{"y": 1}, {"y": 2}, {"y": 3}],
+    }
+    last = joined.encode(LINES, wrapped=True, many=True).splitlines()[-1]
+    assert json.loads(last) == {"prediction": 3, "pred_proba": 3, "outputs": {"y": 3}}
     without = [*replies, Predicted("m", prediction=[4])]
-    assert Answers.of(without, many=True) == Answers("m", [1, 2, 3, 4], None)
+    assert Answers.of(without, many=True).members == {"prediction": [1, 2, 3, 4]}

@@ -42,7 +42,7 @@ def predicted(consumer: Consumer, count: int) -> list[Any]:
     rows = InputRows([str(n) for n in range(count)], "instances")
     ask: Callable[[bytes], Awaitable[bytes]] = consumer.ask
     answers = asyncio.run(predict_rows(ask, rows, consumer.take, model_id="m", job_id="j"))
-    assert answers.pred_proba == answers.predictions
+    assert answers.members["pred_proba"] == answers.predictions
     return answers.predictions
 
 
