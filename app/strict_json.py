@@ -26,7 +26,7 @@ def loads(body: bytes) -> Any:
     try:
         text = body.removeprefix(codecs.BOM_UTF8).decode()
         value = _decoder.decode(text)
-        if _is_deeper(value, MAX_DEPTH):
+        if is_deeper(value, MAX_DEPTH):
             raise _malformed(_TOO_DEEP)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # fails at a lone surrogate
@@ -58,7 +58,7 @@ def _encode_in_chunks(value: object) -> str:
     return f"[{','.join(_encode(value[each : each + CHUNK])[1:-1] for each in begins)}]"
 
 
-def _is_deeper(value: object, levels: int) -> bool:
+def is_deeper(value: object, levels: int) -> bool:
     """Tell whether lists and objects are nested deeper than `levels`."""
     level = _containers([value])
     for _ in range(levels):

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -47,6 +47,23 @@ def refuse_images(inputs: PredictionInputs, model_id: str) -> None:
     """Raise `errors.Invalid` if the inputs of a model that takes rows are images."""
     if inputs.image_data is not None:
         raise errors.Invalid("image_data", f"model {model_id} takes rows, in input_data")
+
+
+def check_rows(inputs: PredictionInputs, check: Callable[[Row, Extra | None], Row]) -> list[Row]:
+    """Return the rows as `check` returns them; its errors name the row if there is a list.
+
+    The field of an error is `input_data.age`, and becomes `input_data.3.age`.
+    """
+    checked = []
+    for number, row in enumerate(inputs.rows):
+        try:
+            checked.append(check(row, inputs.extra))
+        except errors.Invalid as error:
+            if not inputs.many:
+                raise
+            column = error.extra["field"].removeprefix("input_data")
+            raise error.renamed(f"input_data.{number}{column}") from None
+    return checked
 
 
 def fit_names(row: Row, names: Collection[str], model_id: str, extra: Extra | None = None) -> Row:

@@ -13,6 +13,7 @@ from app.inference.onnx_session import load_session
 from app.inference.predictor import (
     Prediction,
     Tensors,
+    check_rows,
     describe_number,
     describe_value,
     fit_names,
@@ -51,8 +52,7 @@ class TrainedModel:
     def prepare(self, inputs: PredictionInputs) -> list[Row]:
         """Check the rows and return them. Raises `errors.Invalid`."""
         refuse_images(inputs, self.model_id)
-        extra = inputs.extra
-        return [self.check(row, extra) for row in inputs.rows]
+        return check_rows(inputs, self.check)
 
     def check(self, row: Row, extra: Extra | None = None) -> Row:
         """Return a row with the names of the features.

@@ -14,6 +14,7 @@ from app.inference.output_reading import read_outputs
 from app.inference.predictor import (
     Prediction,
     Tensors,
+    check_rows,
     describe_number,
     describe_value,
     fit_names,
@@ -77,8 +78,7 @@ class UploadedModel:
         """
         if self._image is None:
             refuse_images(inputs, self.model_id)
-            extra = inputs.extra
-            return [self._check(row, extra) for row in inputs.rows]
+            return check_rows(inputs, self._check)
         if inputs.image_data is None:
             raise errors.Invalid("input_data", f"model {self.model_id} takes images, in image_data")
         height, width = self._image.size

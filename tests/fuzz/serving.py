@@ -110,16 +110,6 @@ def one(rng: Random) -> bytes:
     return body(rng, {"model_id": rng.choice(known), **asked}, 0.5)
 
 
-def invocation(rng: Random) -> tuple[bytes, bytes]:
-    """Return the body of a call as SageMaker makes it, and its type."""
-    kind = rng.random()
-    if kind < 0.3:
-        return image(rng), rng.choice((b"image/png", b"image/jpeg", b"application/x-image"))
-    if kind < 0.6:
-        return body(rng, rng.choice((ROW, [ROW, ROW], {"a": 1, "b": 2})), 0.4), b"application/json"
-    return one(rng), b"application/json"
-
-
 def doorbell(rng: Random) -> bytes:
     """Return the message of a prediction that is a job: of one that is none, mostly."""
     return body(rng, {"job_id": job(rng)}, 0.3)

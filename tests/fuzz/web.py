@@ -174,12 +174,7 @@ def check(call: Call, answer: Answer) -> None:
         if word in answer.body:
             raise Failed(f"the answer holds {word!r}")
     kind = answer.headers.get("content-type", "")
-    parsed = None
-    if answer.body and kind.partition(";")[0] in ("application/json", "application/problem+json"):
-        try:
-            parsed = json.loads(answer.body, parse_constant=_refuse)
-        except ValueError as error:
-            raise Failed(f"no JSON ({error})") from None
+    parsed = _parse(kind, answer.body)
     if answer.status < 400 or call.head:
         return
     if answer.status == 400 and answer.body == NO_HTTP:
@@ -195,6 +190,21 @@ def _check_problem(call: Call, answer: Answer, problem: dict[str, Any]) -> None:
         raise Failed("a problem that does not tell")
     if words := foreign_words(problem["detail"], call.raw.decode("latin-1")):
         raise Failed(f"the detail holds {words}")
+
+
+def _parse(kind: str, body: bytes) -> Any:
+    """Return what JSON says, or None. Raise unless JSON, and each of JSON lines, is JSON."""
+    try:
+        if body and kind.partition(";")[0] in ("application/json", "application/problem+json"):
+            return json.loads(body, parse_constant=_refuse)
+        if body and kind == "application/jsonlines":
+            *whole, rest = body.split(b"\n")
+            if rest:
+                raise Failed("the last line does not end")
+            return [json.loads(line, parse_constant=_refuse) for line in whole]
+    except ValueError as error:
+        raise Failed(f"no JSON ({error})") from None
+    return None
 
 
 def _refuse(constant: str) -> None:

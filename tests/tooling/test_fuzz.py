@@ -147,6 +147,8 @@ def test_no_message_is_larger_than_a_frame():
         Answer(200, {}, b"Traceback (most recent call last)"),
         Answer(200, {"content-type": "application/json"}, b'{"a": NaN}'),
         Answer(200, {"content-type": "application/json"}, b'{"a"'),
+        Answer(200, {"content-type": "application/jsonlines"}, b'{"a": 1}\n{"a"}\n'),
+        Answer(200, {"content-type": "application/jsonlines"}, b'{"a": 1}\n{"a": 1}'),
         Answer(200, {}, b"root:x:0:0"),
         Answer(404, {"content-type": "text/plain"}, b"Not Found"),
         Answer(404, PROBLEM, b'{"status": 404}'),
@@ -163,6 +165,7 @@ def test_an_answer_that_must_not_be_fails(answer):
     "answer",
     [
         Answer(200, {"content-type": "application/json"}, b'{"a": 1}'),
+        Answer(200, {"content-type": "application/jsonlines"}, b'{"a": 1}\n{"a": 1}\n'),
         Answer(404, PROBLEM, b'{"detail": "a", "status": 404}'),
         Answer(400, {"content-type": "text/plain"}, web.NO_HTTP),
     ],

@@ -6,7 +6,13 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.inference.ensemble import CombineMethod
-from app.protocol.requests import PredictionInputs, PredictRequest, TrainingSpec
+from app.protocol.requests import (
+    Extra,
+    PredictionInputs,
+    PredictRequest,
+    RequestBody,
+    TrainingSpec,
+)
 from app.protocol.types import LATEST, Id
 
 _ROW: JsonDict = {
@@ -93,13 +99,18 @@ class SyncAsyncBody(PredictionInputs):
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
 
 
-class InvocationBody(PredictionInputs):
-    """The JSON body of `POST /invocations`, unless it is a bare row or a list of rows."""
+class InvocationTarget(RequestBody):
+    """The keys beside the rows of `POST /invocations`. Unknown keys are errors."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"input_data": _ROW}]}
-    )
+    model_config = ConfigDict(extra="forbid")
 
     model_id: Id = LATEST
     dataset_id: Id | None = None
     job_id: Id | None = None
+    extra: Extra | None = None
+
+
+class InvocationBody(InvocationTarget, PredictionInputs):
+    """The body of `POST /invocations` in the form of `/predict`. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid")

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.inference.ensemble import CombineMethod
 from app.protocol.types import JobStatus
@@ -45,6 +45,24 @@ class Prediction(BaseModel):
     prediction: Any
     pred_proba: Any
     outputs: Any = None
+
+
+class Predictions(BaseModel):
+    """The predictions for rows in a wrapper, in their order."""
+
+    predictions: list[Any]
+
+
+class Invocation(RootModel[Prediction | Predictions]):
+    """`{"predictions"}` for rows in a wrapper, else the answer of `/predict` without `message`."""
+
+
+class ExecutionParameters(BaseModel):
+    """What SageMaker's batch transform asks of a container; a MB has 2^20 bytes."""
+
+    MaxConcurrentTransforms: int
+    BatchStrategy: str
+    MaxPayloadInMB: int
 
 
 class BranchError(BaseModel):

@@ -70,9 +70,11 @@ def test_a_row_that_does_not_fit_is_refused_by_its_field(row, field, says):
     linear = model(graphs.linear(), graphs.LINEAR)
 
     with pytest.raises(errors.Invalid, match=says) as caught:
-        linear.prepare(PredictionInputs(input_data=[{"a": 1, "b": 1}, row]))
-
+        linear.prepare(PredictionInputs(input_data=row))
     assert caught.value.extra["field"] == field
+    with pytest.raises(errors.Invalid, match=says) as caught:
+        linear.prepare(PredictionInputs(input_data=[{"a": 1, "b": 1}, row]))
+    assert caught.value.extra["field"] == field.replace(".", ".1.")
 
 
 @pytest.mark.parametrize("value", [0.5, 2**63, -(2**63) - 1, 1e300, 10**400])
