@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from app import content_sniffing, errors
+from app.json_fault import describe_fault
+from app.wording import quoted
 
 MAX_DEPTH = 64  # because pydantic and Python can read deeper nesting, but not always write it
 CHUNK = 100  # elements of a list encoded at a time, because no other thread runs meanwhile
@@ -24,18 +26,20 @@ def loads(body: bytes) -> Any:
     try:
         text = body.removeprefix(codecs.BOM_UTF8).decode()
         value = _decoder.decode(text)
-        if _is_deeper(value, MAX_DEPTH):
+        if is_deeper(value, MAX_DEPTH):
             raise _malformed(_TOO_DEEP)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # fails at a lone surrogate
     except UnicodeDecodeError as error:
         raise _malformed(_named(body) or content_sniffing.describe_undecodable(error)) from None
     except UnicodeEncodeError:
-        raise _malformed("a text has half of a surrogate pair") from None
+        raise _malformed(
+            "a string has half of a surrogate pair; write the whole character"
+        ) from None
     except RecursionError:
         raise _malformed(_TOO_DEEP) from None
     except json.JSONDecodeError as error:
-        raise _malformed(_named(body) or str(error)) from None
+        raise _malformed(_named(body) or describe_fault(error)) from None
     except ValueError:  # from int()
         raise _malformed("a number has too many digits") from None
     return value
@@ -54,7 +58,7 @@ def _encode_in_chunks(value: object) -> str:
     return f"[{','.join(_encode(value[each : each + CHUNK])[1:-1] for each in begins)}]"
 
 
-def _is_deeper(value: object, levels: int) -> bool:
+def is_deeper(value: object, levels: int) -> bool:
     """Tell whether lists and objects are nested deeper than `levels`."""
     level = _containers([value])
     for _ in range(levels):
@@ -77,19 +81,21 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise _malformed(f"the key {json.dumps(twice)} stands twice in one object")
+        raise _malformed(f"the key {quoted(twice)} stands twice in one object")
     return value
 
 
 def _finite(number: str) -> float:
     value = float(number)
     if math.isinf(value):
-        raise _malformed(f"{number:.40} is too large for a number")
+        raise _malformed(
+            f"{number:.40} is too large for a number; JSON readers take up to about 1.8e308"
+        )
     return value
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise _malformed(f"{constant} is not a JSON number")
+    raise _malformed(f"{constant} is not a JSON number; send null for a missing value")
 
 
 def _named(body: bytes) -> str | None:

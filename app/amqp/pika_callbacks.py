@@ -1,6 +1,7 @@
 """pika's callbacks as awaitables."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ from pika.exceptions import AMQPError
 from app import errors
 from app.amqp.connection import PikaConnection
 from app.concurrency import succeed
+
+log = logging.getLogger(__name__)
 
 Lost = asyncio.Future[str]  # done with the reason when a connection or a channel is lost
 
@@ -23,7 +26,8 @@ async def wait_for_callback(start: Callable[[Callable[[Any], None]], object], lo
     try:
         start(lambda result: succeed(done, result))
     except AMQPError as error:
-        raise errors.BrokerUnavailable(f"RabbitMQ cannot be reached: {error!r}") from error
+        log.warning("pika refused a call: %r", error)
+        raise errors.BrokerUnavailable("RabbitMQ cannot be reached; trying again") from error
     await asyncio.wait({done, lost}, return_when=asyncio.FIRST_COMPLETED)
     if lost.done():
         raise errors.BrokerUnavailable(f"RabbitMQ cannot be reached: {lost.result()}")

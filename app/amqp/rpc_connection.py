@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,8 @@ from app.amqp.connection import PikaConnection
 from app.amqp.pika_callbacks import open_channel, wait_for_callback
 from app.concurrency import fail, succeed
 from app.protocol.types import JSON_MEDIA_TYPE
+
+log = logging.getLogger(__name__)
 
 BLOCKED_DETAIL = "RabbitMQ is out of memory or disk, and accepts no messages"
 CLOSE_SECONDS = 2.0  # for the broker to answer the close
@@ -141,7 +144,8 @@ class RpcConnection:
         try:
             channel.basic_publish("", queue, body, properties, mandatory=True)
         except AMQPError as error:
-            raise errors.BrokerUnavailable(f"RabbitMQ cannot be reached: {error!r}") from error
+            log.warning("pika refused a call: %r", error)
+            raise errors.BrokerUnavailable("RabbitMQ cannot be reached; trying again") from error
 
     def _confirmed(self, frame: Any) -> None:
         """Settle the futures of the deliveries that a Basic.Ack or Basic.Nack covers."""

@@ -1,17 +1,21 @@
 """Combine the predictions of several models for the same inputs.
 
-Probabilities are keyed by `str(label)`, because JSON keys are text.
+Probabilities are keyed by `label_key`, because JSON keys are text.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from itertools import combinations, islice
 from math import fsum
 from sys import float_info
 from typing import Any, Literal, NamedTuple
 
 from app import errors
+from app.models.manifest import label_key
 
 CombineMethod = Literal["mean", "vote", "max_proba"]
+NAMED = 3  # labels of a model, in an error
+_OLDER_KEYS = {"True": "true", "False": "false"}
 
 
 class BranchAnswer(NamedTuple):
@@ -34,6 +38,34 @@ def combine(how: CombineMethod, answers: list[dict[str, Any]], count: int | None
     rows = zip(*(_rows(answer, count) for answer in answers), strict=True)
     combined = [_COMBINE[how](list(row)) for row in rows]
     return {name: [each[name] for each in combined] for name in combined[0]}
+
+
+def named_labels(answer: dict[str, Any]) -> list[str]:
+    """Return the keys of the labels that an answer names, for its first row if it has many."""
+    first = {
+        name: each[0] if isinstance(each, list) and each else each for name, each in answer.items()
+    }
+    branch = _whole(first)
+    return list(branch.pred_proba) if _has_labels(branch) else []
+
+
+def check_labels(labels: Mapping[str, Collection[str]]) -> None:
+    """Raise `errors.Invalid` if two models have no label in common.
+
+    `labels` are the keys of the labels by model. Models whose labels are not known are left out.
+    """
+    for (one, its), (other, theirs) in combinations(labels.items(), 2):
+        if set(its).isdisjoint(theirs):
+            raise errors.Invalid(
+                "combine",
+                f"models {one} and {other} have no label in common: {one} has {_few(its)}, "
+                f"{other} has {_few(theirs)}",
+            )
+
+
+def _few(labels: Collection[str]) -> str:
+    more = ["..."] if len(labels) > NAMED else []
+    return ", ".join([*islice(labels, NAMED), *more])
 
 
 def mean(answers: list[BranchAnswer]) -> dict[str, Any]:
@@ -65,10 +97,10 @@ def vote(answers: list[BranchAnswer]) -> dict[str, Any]:
     known = [each.pred_proba for each in answers if _has_labels(each)]
 
     def weight(answer: BranchAnswer) -> tuple[int, float]:
-        shares = [each.get(str(answer.prediction), 0.0) for each in known]
+        shares = [each.get(label_key(answer.prediction), 0.0) for each in known]
         return votes[_key(answer.prediction)], _mean(shares or [0.0])
 
-    named = {str(each.prediction): votes[_key(each.prediction)] for each in answers}
+    named = {label_key(each.prediction): votes[_key(each.prediction)] for each in answers}
     return {"prediction": max(answers, key=weight).prediction, "votes": named}
 
 
@@ -91,7 +123,14 @@ _COMBINE: dict[CombineMethod, Callable[[list[BranchAnswer]], dict[str, Any]]] = 
 
 
 def _whole(answer: dict[str, Any]) -> BranchAnswer:
-    return BranchAnswer(answer["model_id"], answer.get("prediction"), answer.get("pred_proba"))
+    return _branch(answer["model_id"], answer.get("prediction"), answer.get("pred_proba"))
+
+
+def _branch(model_id: str, prediction: Any, pred_proba: Any) -> BranchAnswer:
+    """Return an answer; true and false have the keys of JSON, also those of an older consumer."""
+    if isinstance(prediction, bool) and isinstance(pred_proba, dict):
+        pred_proba = {_OLDER_KEYS.get(key, key): each for key, each in pred_proba.items()}
+    return BranchAnswer(model_id, prediction, pred_proba)
 
 
 def _rows(answer: dict[str, Any], count: int) -> list[BranchAnswer]:
@@ -101,7 +140,7 @@ def _rows(answer: dict[str, Any], count: int) -> list[BranchAnswer]:
     lists = [answer.get("prediction"), [None] * count if shares is None else shares]
     if any(not isinstance(each, list) or len(each) != count for each in lists):
         raise errors.Invalid("combine", f"model {model_id} did not return {count} predictions")
-    return [BranchAnswer(model_id, *each) for each in zip(*lists, strict=True)]
+    return [_branch(model_id, *each) for each in zip(*lists, strict=True)]
 
 
 def _probabilities(how: CombineMethod, answers: list[BranchAnswer]) -> list[dict[str, float]]:
@@ -147,11 +186,11 @@ def _mean(values: list[float]) -> float:
 def _label(name: str, answers: list[BranchAnswer]) -> Any:
     """Return the label with the text `name`, in the type of the models' predictions."""
     for each in answers:
-        if str(each.prediction) == name:
+        if label_key(each.prediction) == name:
             return each.prediction
     kinds = {type(each.prediction) for each in answers}
     if kinds == {bool}:
-        return name == "True"
+        return name == "true"
     if kinds == {int} and name.removeprefix("-").isdecimal():
         return int(name)
     return name

@@ -1,10 +1,13 @@
-"""Check that an ONNX graph has the inputs and the output of a manifest, in the right shapes."""
+"""Check that an ONNX graph has the inputs and outputs of a manifest, in the right shapes."""
 
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from app import errors
-from app.inference.uploaded_model import DTYPES
+from app.inference.tensor_types import IMAGE_TYPES, TENSOR_TYPES
+from app.inference.uploaded_model import MAX_BYTES, fixed_batch
 from app.models.manifest import Input, OnnxManifest, Preprocessing
 
 NO_ZIPMAP = "export it without ZipMap (skl2onnx: options={'zipmap': False})"
@@ -18,6 +21,24 @@ def check_inputs(spec: OnnxManifest, known: Known) -> None:
         _check_input(each, known, f"manifest.inputs.{n}")
     if more := sorted(known.keys() - {each.name for each in spec.inputs}):
         raise errors.Invalid("manifest.inputs", f"the graph also needs {', '.join(more)}")
+    _check_batch(spec, known)
+
+
+def _check_batch(spec: OnnxManifest, known: Known) -> None:
+    """Check that all inputs have the same fixed batch size, if any, and that it fits memory."""
+    sizes = {each.shape[0] for each in known.values() if isinstance(each.shape[0], int)}
+    if len(sizes) > 1:
+        raise errors.Invalid(
+            "model", f"its inputs take batches of different sizes, {', '.join(map(str, sizes))}"
+        )
+    size = fixed_batch(known.values()) or 1
+    pixels = [int(np.prod(each.image.size)) for each in spec.inputs if each.image]
+    if size < 1 or size * (12 * sum(pixels) + 8 * len(spec.features)) > MAX_BYTES:
+        raise errors.Invalid(
+            "model",
+            f"its batches of {size} take more than {MAX_BYTES:,} bytes; make the batch dimension "
+            "smaller, or leave it free",
+        )
 
 
 def _check_input(wanted: Input, known_inputs: Known, field: str) -> None:
@@ -26,17 +47,23 @@ def _check_input(wanted: Input, known_inputs: Known, field: str) -> None:
         raise errors.Invalid(
             f"{field}.name", f"the graph has no input {wanted.name}; {_has(known_inputs)}"
         )
-    if known.type not in DTYPES or (wanted.image and known.type == "tensor(int64)"):
+    if known.type not in (taken := IMAGE_TYPES if wanted.image else tuple(TENSOR_TYPES)):
         raise errors.Invalid(
             f"{field}.name",
-            f"the graph's input {wanted.name} is a {known.type}; it may be a tensor of float or "
-            "double, and for features also of int64",
+            f"the graph's input {wanted.name} is a {known.type}; it may be one of "
+            f"{', '.join(taken)}",
         )
-    if known.shape and isinstance(known.shape[0], int) and known.shape[0] != 1:
+    kind = TENSOR_TYPES[known.type]
+    if wanted.type != kind.holds:
         raise errors.Invalid(
-            f"{field}.name",
-            f"the graph takes only batches of {known.shape[0]}; leave the first dimension free, or "
-            "make it 1",
+            f"{field}.type",
+            f'the graph\'s input {wanted.name} is a {known.type}; its "type" is "{kind.holds}"',
+        )
+    if wanted.nullable and not kind.is_float:
+        raise errors.Invalid(
+            f"{field}.nullable",
+            f"the graph's input {wanted.name} is a {known.type}; only tensors of float, double and "
+            "float16 can hold missing values",
         )
     if wanted.image:
         _check_image(wanted.image, known, f"{field}.image")
@@ -61,21 +88,42 @@ def _check_image(wanted: Preprocessing, known: Any, field: str) -> None:
             f"{wanted.size[0]} x {wanted.size[1]} pixels of 3 channels as {wanted.layout} do not "
             f"fit the graph's input, {_shape(known)}",
         )
+    plain = Preprocessing(size=wanted.size)
+    if known.type == "tensor(uint8)" and (wanted.mean, wanted.std) != (plain.mean, plain.std):
+        raise errors.Invalid(
+            field,
+            f"the graph's input is a {known.type}, which gets the pixels as they are, from 0 to "
+            "255; leave out mean and std",
+        )
 
 
-def check_output(spec: OnnxManifest, outputs: Known) -> None:
-    """Raise `errors.Invalid` unless the graph has the output of `spec`: numbers, one per label."""
+def check_outputs(spec: OnnxManifest, outputs: Known) -> None:
+    """Raise `errors.Invalid` unless the graph has the outputs of `spec`."""
+    _check_output(spec, outputs)
+    for n, name in enumerate(spec.outputs):
+        field = f"manifest.outputs.{n}"
+        if name not in outputs:
+            raise errors.Invalid(field, f"the graph has no output {name}; {_has(outputs)}")
+        if (kind := outputs[name].type) not in TENSOR_TYPES:
+            raise errors.Invalid(
+                field, f"the output {name} is a {kind}; it may be one of {', '.join(TENSOR_TYPES)}"
+            )
+
+
+def _check_output(spec: OnnxManifest, outputs: Known) -> None:
+    """Check the output of the prediction: numbers, one per label."""
     field = "manifest.output.name"
     known = outputs.get(spec.output.name)
     if known is None:
         raise errors.Invalid(field, f"the graph has no output {spec.output.name}; {_has(outputs)}")
     if "map(" in known.type:
         raise errors.Invalid(field, f"the output {known.name} is a {known.type}; {NO_ZIPMAP}")
-    if known.type not in (*DTYPES, "tensor(int32)", "tensor(float16)"):
+    if known.type not in TENSOR_TYPES or TENSOR_TYPES[known.type].holds != "number":
         raise errors.Invalid(
             field, f"the output {known.name} is a {known.type}, which is not of numbers"
         )
-    if spec.labels and len(known.shape) == 2 and _differ(known.shape[1:], [len(spec.labels)]):
+    matrix = len(known.shape) == 2
+    if spec.labels and matrix and all(_differ(known.shape[1:], [each]) for each in spec.widths):
         raise errors.Invalid(
             "manifest.labels",
             f"there are {len(spec.labels)}, and the graph's output is {_shape(known)}",

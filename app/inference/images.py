@@ -1,22 +1,27 @@
-"""Decode images, base64 of JPEG or PNG, to pixels and tensors; only this module imports Pillow.
+"""Decode images, base64 of JPEG, PNG or WebP, to pixels and tensors.
+
+Only this module imports Pillow.
 
 The format, the size and the pixel mode are checked in the header, before any pixel is decoded.
 """
 
-import base64
-import binascii
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError, features
 
 from app import errors
+from app.inference.base64_text import decode_base64
 from app.models.manifest import Preprocessing
+
+log = logging.getLogger(__name__)
 
 MAX_SIDE = 20_000  # pixels, because scaling a long and narrow image takes much memory
 Pixels = npt.NDArray[np.uint8]
@@ -24,7 +29,7 @@ Pixels = npt.NDArray[np.uint8]
 Image.MAX_IMAGE_PIXELS = None  # only warns; `decode` has a limit of its own
 PngImagePlugin.MAX_TEXT_MEMORY = 4_000_000  # bytes of text and profiles, decompressed
 
-_FORMATS = ("JPEG", "PNG")
+_FORMATS = ("JPEG", "PNG", "WEBP") if features.check("webp") else ("JPEG", "PNG")
 _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}
 _FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -50,28 +55,31 @@ def decode(image: str, wanted: Preprocessing, max_pixels: int, field: str = "ima
     Transparent pixels become white, grey ones RGB, and an EXIF orientation is applied. Raises
     `errors.Invalid`, and `TooLarge` for more than `max_pixels`, both for the field `field`.
     """
-    try:
-        file = base64.b64decode(image, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise errors.Invalid(field, f"not base64: {error}") from None
+    file = decode_base64(image, field)
     if not file:
         raise errors.Invalid(field, "empty")
     opened, turn = _open(file, max_pixels, field)
     try:
         return _resized(_rgb(opened), turn, wanted)
     except Exception as error:  # noqa: BLE001  Pillow's errors have no common base class
-        raise errors.Invalid(field, f"the image is broken: {error}") from None
+        log.debug("%s is a broken image: %r", field, error)
+        raise errors.Invalid(field, "the image is broken, or it was cut off") from None
 
 
-def tensor(pixels: Pixels, wanted: Preprocessing) -> npt.NDArray[np.float32]:
-    """Return RGB images [images, height, width, 3] as the model's float32 input tensor.
+def tensor(
+    pixels: Pixels, wanted: Preprocessing, dtype: type[np.generic] = np.float32
+) -> npt.NDArray[Any]:
+    """Return RGB images [images, height, width, 3] as the model's input tensor.
 
-    It has 4 dimensions, in the layout that `wanted` names.
+    It has 4 dimensions, in the layout that `wanted` names. A tensor of uint8 holds the pixels as
+    they are, from 0 to 255.
     """
     if wanted.channels == "BGR":  # before `mean` and `std`, which follow the order of the channels
         pixels = pixels[..., ::-1]
-    mean, std = np.array(wanted.mean, np.float32), np.array(wanted.std, np.float32)
-    values = (pixels / np.float32(255) - mean) / std
+    values: npt.NDArray[Any] = pixels
+    if dtype is not np.uint8:
+        mean, std = np.array(wanted.mean, np.float32), np.array(wanted.std, np.float32)
+        values = ((pixels / np.float32(255) - mean) / std).astype(dtype, copy=False)
     return np.ascontiguousarray(values.transpose(0, 3, 1, 2) if wanted.layout == "NCHW" else values)
 
 
@@ -83,10 +91,11 @@ def _open(file: bytes, max_pixels: int, field: str) -> tuple[Image.Image, int]:
             turn = _orientation(opened) if "exif" in opened.info else 1
         except UnidentifiedImageError:
             raise errors.Invalid(
-                field, "neither a JPEG nor a PNG, or its header is broken"
+                field, f"none of {', '.join(_FORMATS)}, or its header is broken"
             ) from None
         except Exception as error:  # noqa: BLE001  see `decode`
-            raise errors.Invalid(field, f"its header is broken: {error}") from None
+            log.debug("%s has a broken header: %r", field, error)
+            raise errors.Invalid(field, "its header is broken") from None
     width, height = opened.size
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise errors.TooLarge(
@@ -94,7 +103,7 @@ def _open(file: bytes, max_pixels: int, field: str) -> tuple[Image.Image, int]:
             f"{width} x {height} pixels are more than {max_pixels:,}, or {MAX_SIDE:,} a side",
             limit=max_pixels,
         )
-    if opened.format == "PNG" and getattr(opened, "is_animated", False):
+    if opened.format != "JPEG" and getattr(opened, "is_animated", False):
         raise errors.Invalid(field, "the image is animated")
     if opened.mode not in _MODES or (opened.format == "PNG" and file[_PNG_DEPTH] == 16):
         mode = "16 bits a channel" if opened.format == "PNG" else opened.mode

@@ -7,6 +7,7 @@ neither files nor sockets.
 
 import json
 import os
+import re
 import resource
 import sys
 import traceback
@@ -37,6 +38,7 @@ LOADED_COPIES = 3
 NICENESS = 10
 ROWS = 2  # of the trial run, because one row shows nothing about batches
 
+_ORT_PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _NEEDS_MEMORY = f"it needs more than {MEMORY / 1e6:,.0f} MB of memory"
 
 
@@ -52,11 +54,9 @@ def main(path: str) -> None:
         verdict = {"error": error.to_wire()}
     except MemoryError:
         verdict = {"error": errors.Invalid("model", _NEEDS_MEMORY).to_wire()}
-    except Exception as error:  # noqa: BLE001  a malicious file may cause an error of any kind
+    except Exception:  # noqa: BLE001  a malicious file may cause an error of any kind
         traceback.print_exc()
-        detail = (
-            f"it cannot be inspected: {short(error)}" if str(error) else "it cannot be inspected"
-        )
+        detail = "it cannot be inspected; the log of the producer has the cause"
         verdict = {"error": errors.Invalid("model", detail).to_wire()}
     sys.stdout.write(json.dumps(verdict))
 
@@ -94,7 +94,7 @@ def check(
             f"{most / 1e6:,.0f} MB are allowed; perhaps it builds large constants",
         )
     graph_check.check_inputs(spec, {each.name: each for each in session.get_inputs()})
-    graph_check.check_output(spec, {each.name: each for each in session.get_outputs()})
+    graph_check.check_outputs(spec, {each.name: each for each in session.get_outputs()})
     del session
     _try(load("it", file, spec, max_pixels=1), spec)
 
@@ -147,7 +147,7 @@ def _try(model: UploadedModel, spec: OnnxManifest) -> None:
         height, width = spec.image.image.size
         sample: list[Any] = [np.full((height, width, 3), 128, np.uint8)]
     else:
-        sample = [spec.sample or dict.fromkeys(spec.features, 0)]
+        sample = [spec.sample_or_zeros]
         try:
             model.prepare(PredictionInputs(input_data=sample))
         except errors.Invalid as error:
@@ -155,18 +155,42 @@ def _try(model: UploadedModel, spec: OnnxManifest) -> None:
             raise errors.Invalid("manifest.sample", detail) from None
     for count in sorted({1, model.batch(MAX_IMAGES_PER_RUN if spec.image else ROWS)}):
         try:
-            output = model.run(sample * count)
+            outputs = model.run(sample * count)
         except errors.DeadlineExceeded as error:
             raise errors.Invalid("model", error.detail) from None
         except Exception as error:  # noqa: BLE001  onnxruntime's errors have no common base class
-            what = "its sample" if count == 1 else f"{count} at a time (make its batch dimension 1)"
+            what = (
+                "its sample"
+                if count == 1
+                else f"{count} at a time (give its batch dimension a size)"
+            )
             raise errors.Invalid("model", f"it fails at {what}: {_cause(error)}") from None
-        _check_raw_output(output, count, spec)
+        _check_raw_output(outputs[spec.output.name], count, spec)
+        for n, name in enumerate(spec.outputs):
+            if (shape := np.shape(outputs[name]))[:1] != (count,):
+                raise errors.Invalid(
+                    f"manifest.outputs.{n}",
+                    f"for {count} at a time the output {name} has shape {list(shape)}; its first "
+                    f"dimension has to be {count}",
+                )
     if None in model.predict(sample):
         raise errors.Invalid(
             "manifest.sample",
             "the model has no finite prediction for it (without a sample: for zeros)",
         )
+    _try_missing(model, spec, sample)
+
+
+def _try_missing(model: UploadedModel, spec: OnnxManifest, sample: list[Any]) -> None:
+    """Run the model on its sample with null in place of the features of each nullable input."""
+    for n, each in enumerate(spec.inputs):
+        if each.nullable and None in model.predict(
+            [{**sample[0], **dict.fromkeys(each.features or ())}]
+        ):
+            raise errors.Invalid(
+                f"manifest.inputs.{n}.nullable",
+                "the model has no finite prediction for missing values",
+            )
 
 
 def _check_raw_output(output: Any, count: int, spec: OnnxManifest) -> None:
@@ -175,7 +199,7 @@ def _check_raw_output(output: Any, count: int, spec: OnnxManifest) -> None:
             "manifest.output.name", f"the output is not a tensor; {graph_check.NO_ZIPMAP}"
         )
     wanted = [count] if spec.labels is None else [count, len(spec.labels)]
-    if output.size != np.prod(wanted) or output.shape[:1] != (count,):
+    if output.size not in [count * each for each in spec.widths] or output.shape[:1] != (count,):
         field = "manifest.output.name" if spec.labels is None else "manifest.labels"
         raise errors.Invalid(
             field,
@@ -198,7 +222,7 @@ def _cause(error: Exception) -> str:
     message = str(error.__cause__ or error)
     if "allocat" in message.lower() or "bad_alloc" in message:
         return _NEEDS_MEMORY
-    return short(message)
+    return short(_ORT_PREFIX.sub("", message))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
 """The interface of loaded models, and the checks of rows that they share."""
 
 import json
+from collections import Counter
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 import numpy.typing as npt
 from pydantic import JsonValue
 
 from app import errors
-from app.protocol.requests import PredictionInputs
+from app.protocol.hints import shape
+from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
+from app.wording import cut, listed, nearest, nfc, quoted
 
 Prediction = dict[str, Any]
 Tensors = dict[str, npt.NDArray[Any]]
@@ -34,8 +38,8 @@ class Predictor(Protocol):
 
         `prepared` may join the lists of many requests. A regressor predicts `{"prediction": number,
         "pred_proba": number}`, twice the same number because `pred_proba` is the older name. A
-        classifier predicts `{"prediction": label, "pred_proba": {label: probability}}`. A
-        prediction that would not be finite is None.
+        classifier predicts `{"prediction": label, "pred_proba": {key: probability}}`, with the keys
+        of `label_keys`. A prediction that would not be finite is None.
         """
 
 
@@ -45,13 +49,64 @@ def refuse_images(inputs: PredictionInputs, model_id: str) -> None:
         raise errors.Invalid("image_data", f"model {model_id} takes rows, in input_data")
 
 
-def wrong_features(row: Row, names: list[str], model_id: str) -> errors.Invalid:
-    """Return the error of a row whose keys differ from the features `names`."""
-    missing = [name for name in names if name not in row]
-    extra = sorted(row.keys() - set(names))
-    field = f"input_data.{(missing or extra)[0]}"
-    said = f"missing {', '.join(missing)}" if missing else f"unknown {', '.join(extra)}"
-    return errors.Invalid(field, f"{said}; model {model_id} takes {', '.join(names)}")
+def check_rows(inputs: PredictionInputs, check: Callable[[Row, Extra | None], Row]) -> list[Row]:
+    """Return the rows as `check` returns them; its errors name the row if there is a list.
+
+    The field of an error is `input_data.age`, and becomes `input_data.3.age`.
+    """
+    checked = []
+    for number, row in enumerate(inputs.rows):
+        try:
+            checked.append(check(row, inputs.extra))
+        except errors.Invalid as error:
+            if not inputs.many:
+                raise
+            column = error.extra["field"].removeprefix("input_data")
+            raise error.renamed(f"input_data.{number}{column}") from None
+    return checked
+
+
+def fit_names(row: Row, names: Collection[str], model_id: str, extra: Extra | None = None) -> Row:
+    """Return a row whose keys are not the features `names`, with those keys if they are the same.
+
+    Names are the same in any form of Unicode; macOS writes "ü" as two characters. Raises
+    `errors.Invalid` for a row that has not the features, or others; with `extra` "ignore", it may
+    have others.
+    """
+    forms = {nfc(name): name for name in names}
+    fitted = {forms.get(nfc(key), key): value for key, value in row.items()}
+    if len(fitted) < len(row):
+        twice = [n for n, count in Counter(map(nfc, row)).items() if count > 1]
+        field = f"input_data.{cut(twice[0])}"
+        raise errors.Invalid(field, f"given twice, in two forms of Unicode: {listed(twice)}")
+    missing = [name for name in names if name not in fitted]
+    unknown = sorted(fitted.keys() - set(names))
+    if missing or (unknown and extra != "ignore"):
+        raise _wrong_features(fitted, names, model_id, missing, unknown)
+    return fitted
+
+
+def _wrong_features(
+    row: Row, names: Collection[str], model_id: str, missing: list[str], unknown: list[str]
+) -> errors.Invalid:
+    """Return the error of a row that misses features, or has others."""
+    takes = f"model {model_id} takes {listed(names)}"
+    if not missing:
+        said = f'unknown {listed(unknown)} (send "extra": "ignore" to have it ignored)'
+        return errors.Invalid(f"input_data.{cut(unknown[0])}", f"{said}; {takes}")
+    said = f"missing {listed(missing)}"
+    if (found := nearest(missing[0], unknown)) is not None:
+        said += f" (you sent {quoted(found)})"
+    if len(missing) == len(names) and any(isinstance(each, list | dict) for each in row.values()):
+        takes += f"; you sent {shape(row)}, but a row holds a value for each feature"
+    return errors.Invalid(f"input_data.{cut(missing[0])}", f"{said}; {takes}")
+
+
+def describe_number(value: JsonValue, largest: float) -> str:
+    """Describe the number that is wanted in place of a value; `largest` is that of the model."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "a number"
+    return f"a number from {-largest:.2g} to {largest:.2g}"
 
 
 def describe_value(value: JsonValue) -> str:

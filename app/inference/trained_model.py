@@ -1,5 +1,6 @@
 """Predict with a trained model: check rows, run its ONNX graph, read the outputs."""
 
+import logging
 from math import isfinite
 from typing import Any
 
@@ -12,13 +13,17 @@ from app.inference.onnx_session import load_session
 from app.inference.predictor import (
     Prediction,
     Tensors,
+    check_rows,
+    describe_number,
     describe_value,
+    fit_names,
     refuse_images,
-    wrong_features,
 )
-from app.models.manifest import METADATA_KEY, Feature, TrainedManifest
-from app.protocol.requests import PredictionInputs
+from app.models.manifest import METADATA_KEY, Feature, TrainedManifest, label_keys
+from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
+
+log = logging.getLogger(__name__)
 
 
 class TrainedModel:
@@ -31,8 +36,10 @@ class TrainedModel:
         try:
             self.manifest = TrainedManifest.model_validate_json(properties[METADATA_KEY])
         except (KeyError, ValueError) as error:
-            raise errors.Corrupt(f"the stored model has no manifest: {error}") from error
+            log.error("a stored model's manifest cannot be read: %s", error)
+            raise errors.Corrupt("the stored model has no manifest; train it again") from error
         self.bytes = len(onnx)
+        self._label_keys = label_keys(self.manifest.labels or [])
         self._names = {feature.name for feature in self.manifest.features}
         self._numbers = [f for f in self.manifest.features if f.type != "text"]
         self._texts = [f for f in self.manifest.features if f.type == "text"]
@@ -45,20 +52,27 @@ class TrainedModel:
     def prepare(self, inputs: PredictionInputs) -> list[Row]:
         """Check the rows and return them. Raises `errors.Invalid`."""
         refuse_images(inputs, self.model_id)
-        for row in inputs.rows:
-            self.check(row)
-        return inputs.rows
+        return check_rows(inputs, self.check)
 
-    def check(self, row: Row) -> None:
-        """Raise `errors.Invalid` for a feature that is missing, unknown or of a wrong type."""
+    def check(self, row: Row, extra: Extra | None = None) -> Row:
+        """Return a row with the names of the features.
+
+        Raises `errors.Invalid` for a feature that is missing, unknown or of a wrong type. With
+        `extra` "ignore", a row may hold more than the features.
+        """
         if row.keys() != self._names:
-            raise wrong_features(row, [f.name for f in self.manifest.features], self.model_id)
+            names = [feature.name for feature in self.manifest.features]
+            row = fit_names(row, names, self.model_id, extra)
         for feature in self.manifest.features:
             if not _fits(row[feature.name], feature):
                 field = f"input_data.{feature.name}"
-                wanted = f"a {feature.type}{' or null' if feature.nullable else ''}"
+                wanted = _WANTED[feature.type]
+                if feature.type == "number":
+                    wanted = describe_number(row[feature.name], _LARGEST)
                 given = describe_value(row[feature.name])
-                raise errors.Invalid(field, f"expected {wanted}, not {given}")
+                either = ", or null" if feature.nullable else ""
+                raise errors.Invalid(field, f"expected {wanted}{either}, not {given}")
+        return row
 
     def predict(self, rows: list[Row]) -> list[Prediction | None]:
         """Predict for rows that `prepare` returned, in one run; see `Predictor`."""
@@ -76,9 +90,11 @@ class TrainedModel:
                 {"prediction": value, "pred_proba": value} if isfinite(value) else None
                 for value in values.tolist()
             ]
-        keys = [str(label) for label in labels]
         return [
-            {"prediction": labels[best], "pred_proba": dict(zip(keys, row, strict=True))}
+            {
+                "prediction": labels[best],
+                "pred_proba": dict(zip(self._label_keys, row, strict=True)),
+            }
             if all(map(isfinite, row))
             else None
             for best, row in zip(values.argmax(axis=1).tolist(), values.tolist(), strict=True)
@@ -108,3 +124,4 @@ def _fits(value: JsonValue, feature: Feature) -> bool:
 
 
 _LARGEST = float(np.finfo(np.float32).max)  # because scikit-learn's trees compare in float32
+_WANTED = {"number": "a number", "boolean": "true or false", "text": "a string"}

@@ -7,14 +7,43 @@ from pydantic import Field, field_validator, model_validator
 
 from app import errors
 from app.models.manifest import StrictModel
-from app.protocol.types import Image, Row
+from app.protocol.types import Explained, Image, Row
 
 # Headers that belong to HTTP itself.
 _RESERVED = {
     "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect",
     "host", "te", "trailer", "transfer-encoding", "upgrade",
 }  # fmt: skip
-_SecretName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+_SecretName = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9_]{0,63}$"),
+    Explained(
+        "use small letters, digits and underscores, at most 64 characters; begin with a letter"
+    ),
+]
+_EndpointName = Annotated[
+    str,
+    Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"),
+    Explained(
+        "use letters, digits and dashes, at most 63 characters; begin and end with a letter or "
+        "digit"
+    ),
+]
+_Region = Annotated[
+    str,
+    Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$"),
+    Explained("must be the name of an AWS region, such as us-east-1"),
+]
+_HeaderName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9-]{1,64}$"),
+    Explained("use letters, digits and dashes, 1 to 64 characters"),
+]
+_Prefix = Annotated[
+    str,
+    Field(pattern=r"^[!-~ ]{0,32}$"),
+    Explained("use printable ASCII characters and spaces, at most 32"),
+]
 
 
 class SageMaker(StrictModel):
@@ -24,8 +53,8 @@ class SageMaker(StrictModel):
     is the address of the runtime, for services that imitate AWS.
     """
 
-    endpoint_name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
-    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "us-east-1"
+    endpoint_name: _EndpointName
+    region: _Region = "us-east-1"
     endpoint_url: str | None = None
     credentials: _SecretName | None = None
 
@@ -34,8 +63,8 @@ class Secret(StrictModel):
     """A header that carries a secret: `prefix` and the value of INVOKE_SECRETS__NAME."""
 
     name: _SecretName
-    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "Authorization"
-    prefix: Annotated[str, Field(pattern=r"^[!-~ ]{0,32}$")] = "Bearer "
+    header: _HeaderName = "Authorization"
+    prefix: _Prefix = "Bearer "
 
     @field_validator("header")
     @classmethod
@@ -71,9 +100,7 @@ class EndpointSpec(StrictModel):
             raise ValueError("give either url or sagemaker")
         if self.sagemaker and self.secret:
             raise ValueError("secret: SageMaker takes credentials")
-        parts = urlsplit(self.address)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        if not known or parts.username is not None:
+        if not _is_address(self.address):
             raise ValueError("the address has to be http:// or https:// and a host, with no user")
         return self
 
@@ -97,3 +124,13 @@ class EndpointSpec(StrictModel):
                 field,
                 f"{host}:{port} may not be called; INVOKE_HOSTS lists the hosts that may",
             )
+
+
+def _is_address(text: str) -> bool:
+    """Tell whether a text is an HTTP URL with a host, without a user."""
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return False
+    return bool(known) and parts.username is None

@@ -1,14 +1,47 @@
 """Manifests: the descriptions of models, stored inside their ONNX files and beside them."""
 
+import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 
-from app.protocol.types import Column, Row
+from app.protocol.types import Column, Explained, Row
+from app.wording import nfc
 
 METADATA_KEY = "warren"  # the manifest's key among the ONNX file's metadata properties
 
-Label = bool | int | str
+Label = Annotated[
+    StrictBool | StrictInt | StrictStr,
+    Explained("a label is text, a whole number without a decimal point, true or false"),
+]
+FeatureKind = Literal["number", "boolean", "text"]
+ZEROS: dict[FeatureKind, JsonValue] = {"number": 0, "boolean": False, "text": ""}
+
+
+def label_key(label: object) -> str:
+    """Return the key of a label in `pred_proba`: a text itself, else the label's JSON text."""
+    if isinstance(label, str):
+        return label
+    return str(label) if type(label) is int else json.dumps(label)  # `str` is ten times as fast
+
+
+def label_keys(labels: list[Label]) -> list[str]:
+    """Return the key of each label of a model.
+
+    Where true or false has the key of a text label, it keeps its older key, `True` or `False`.
+    """
+    texts = {label for label in labels if isinstance(label, str)}
+    keys = map(label_key, labels)
+    return [str(label) if key in texts else key for label, key in zip(labels, keys, strict=True)]
 
 
 class Feature(BaseModel):
@@ -17,7 +50,7 @@ class Feature(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    type: Literal["number", "boolean", "text"]
+    type: FeatureKind
     nullable: bool = False
 
 
@@ -83,16 +116,25 @@ class Preprocessing(StrictModel):
 
 
 class Input(StrictModel):
-    """An input of an ONNX graph: a matrix of `features`, or an `image`."""
+    """An input of an ONNX graph: a matrix of `features`, all of one `type`, or an `image`.
+
+    `nullable` features may be null. The graph, which has to be one of floats, gets NaN for null.
+    """
 
     name: Column
     features: Annotated[list[Column], Field(min_length=1, max_length=10_000)] | None = None
+    type: FeatureKind = "number"
+    nullable: bool = False
     image: Preprocessing | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.features is None) == (self.image is None):
             raise ValueError("give either features or image")
+        if self.image and (self.nullable or self.type != "number"):
+            raise ValueError("an image has no type and is not nullable")
+        if self.nullable and self.type != "number":
+            raise ValueError("nullable: only numbers may be missing")
         return self
 
 
@@ -100,7 +142,8 @@ class Output(StrictModel):
     """The output of an ONNX graph that holds the answer.
 
     `values` are numbers, one per row. `probabilities` are [rows, labels]. `logits` are [rows,
-    labels], too; a softmax turns them into probabilities.
+    labels], too; a softmax turns them into probabilities. Of two labels, [rows] or [rows, 1] is
+    the probability, or the logit, of the second one.
     """
 
     name: Column
@@ -108,11 +151,15 @@ class Output(StrictModel):
 
 
 class OnnxManifest(StrictModel):
-    """The description of an uploaded ONNX model: the inputs of its graph and its output."""
+    """The description of an uploaded ONNX model: the inputs of its graph and its output.
+
+    `output` becomes the prediction. `outputs` names further ones to return with it, as they are.
+    """
 
     kind: Literal["onnx"] = "onnx"
     inputs: Annotated[list[Input], Field(min_length=1, max_length=100)]
     output: Output
+    outputs: Annotated[list[Column], Field(max_length=100)] = []
     labels: Annotated[list[Label], Field(min_length=2, max_length=100_000)] | None = None
     sample: Row | None = None
 
@@ -126,6 +173,19 @@ class OnnxManifest(StrictModel):
         """Return the names of all features, in order."""
         return [name for each in self.inputs for name in each.features or ()]
 
+    @property
+    def widths(self) -> list[int]:
+        """Return how many numbers the output may have for each row."""
+        if self.labels is None:
+            return [1]
+        return [len(self.labels), 1] if len(self.labels) == 2 else [len(self.labels)]
+
+    @property
+    def sample_or_zeros(self) -> Row:
+        """Return a row to try the model with: the sample, or zeros, false and empty texts."""
+        zeros = {name: ZEROS[each.type] for each in self.inputs for name in each.features or ()}
+        return self.sample or zeros
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.image and len(self.inputs) > 1:
@@ -136,8 +196,10 @@ class OnnxManifest(StrictModel):
             raise ValueError("inputs: a feature is named twice")
         if (self.labels is None) != (self.output.holds == "values"):
             raise ValueError("labels: probabilities and logits need them, values have none")
-        if len({str(label) for label in self.labels or ()}) < len(self.labels or ()):
+        if len({self.output.name, *self.outputs}) <= len(self.outputs):
+            raise ValueError("outputs: one is named twice, or is the output")
+        if len(set(label_keys(self.labels or []))) < len(self.labels or ()):
             raise ValueError("labels: one is given twice")
-        if self.sample is not None and set(self.sample) != set(self.features):
+        if self.sample is not None and set(map(nfc, self.sample)) != set(map(nfc, self.features)):
             raise ValueError("sample: it has to hold each feature, and no more")
         return self

@@ -1,5 +1,6 @@
 """Reads and writes of the table of models."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -80,6 +81,15 @@ def read_newest(engine: sa.Engine, limit: int) -> list[ModelSummary]:
             )
             for row in connection.execute(query)
         ]
+
+
+def read_newest_ids(engine: sa.Engine, limit: int) -> Sequence[str]:
+    """Return the ids of the newest models."""
+    newest_first = sa.select(models_table.c.model_id).order_by(
+        models_table.c.created_at.desc(), models_table.c.model_id.desc()
+    )
+    with connect(engine) as connection:
+        return connection.scalars(newest_first.limit(limit)).all()
 
 
 def model_of_training(job: Job) -> ModelRecord:

@@ -18,14 +18,17 @@ from app.models.queries import (
     read_latest,
     read_model,
     read_newest,
+    read_newest_ids,
 )
 from app.models.record import ModelRecord, ModelSummary, StoredFile
 from app.protocol.types import LATEST, JobKind, JobStatus
+from app.wording import did_you_mean
 
 CACHE_BYTES = 64_000_000  # of records, as JSON
 RECORD_BYTES = 1000  # of each record, beside its spec
 LATEST_SECONDS = 1.0  # how long the id of the latest model is cached
 MAX_RESOLVED = 1024  # data sets whose latest model is cached
+NEAR = 200  # newest models with whose ids one that is not found is compared
 
 
 class CachedModelRegistry:
@@ -133,7 +136,9 @@ class CachedModelRegistry:
             return record
         job = self._jobs.get(model_id)
         if job is None or job.kind is not JobKind.TRAIN:
-            raise errors.NotFound("model_id", f"there is no model {model_id}")
+            known = [LATEST, *read_newest_ids(self._jobs.engine, NEAR)]
+            meant = did_you_mean(model_id, known)
+            raise errors.NotFound("model_id", f"there is no model {model_id}{meant}")
         if job.state is JobStatus.COMPLETED:
             return model_of_training(job)
         cause = f": {job.error['detail']}" if job.error else ""

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, WithJsonSchema
 
+from app.wording import did_you_mean
+
 Task = Literal["regression", "classification"]
 
 
@@ -81,7 +83,8 @@ ESTIMATORS: Mapping[str, EstimatorSpec] = {
 
 def _known(name: str) -> str:
     if name not in ESTIMATORS:
-        raise ValueError(f"no such estimator; choose one of {', '.join(ESTIMATORS)}")
+        meant = did_you_mean(name, ESTIMATORS)
+        raise ValueError(f"no such estimator{meant or ';'} choose one of {', '.join(ESTIMATORS)}")
     return name
 
 

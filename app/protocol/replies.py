@@ -42,18 +42,23 @@ class TrainCompleted(Reply):
 class Predicted(Reply):
     """`{"status", "model_id", "prediction", "pred_proba"}`, lists for a list of rows or images.
 
-    A remote model may leave out `pred_proba`.
+    A remote model may leave out `pred_proba`. An uploaded one may add `outputs`: further outputs of
+    its graph by name.
     """
 
     status: JobStatus = field(default=JobStatus.COMPLETED, init=False)
     prediction: Any
     pred_proba: Any = ABSENT
+    outputs: Any = ABSENT
 
     def members(self) -> dict[str, Any]:
         """Return what the model answered."""
-        if self.pred_proba is ABSENT:
-            return {"prediction": self.prediction}
-        return {"prediction": self.prediction, "pred_proba": self.pred_proba}
+        answered = {"prediction": self.prediction}
+        if self.pred_proba is not ABSENT:
+            answered["pred_proba"] = self.pred_proba
+        if self.outputs is not ABSENT:
+            answered["outputs"] = self.outputs
+        return answered
 
     def to_wire(self) -> dict[str, Any]:
         """Return the body as a dict."""
@@ -105,8 +110,12 @@ def parse_reply(body: bytes) -> Reply:
         raise errors.Malformed(None, "the model_id of a reply is a string or null")
     match status:
         case JobStatus.COMPLETED if "prediction" in wire:
-            pred_proba = wire.get("pred_proba", ABSENT)
-            return Predicted(model_id, prediction=wire["prediction"], pred_proba=pred_proba)
+            return Predicted(
+                model_id,
+                prediction=wire["prediction"],
+                pred_proba=wire.get("pred_proba", ABSENT),
+                outputs=wire.get("outputs", ABSENT),
+            )
         case JobStatus.COMPLETED:
             return TrainCompleted(model_id, metrics=_object(wire, "metrics"))
         case JobStatus.CANCELLED:

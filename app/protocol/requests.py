@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -17,13 +18,21 @@ from app import errors
 from app.protocol.estimators import EstimatorName
 from app.protocol.types import LATEST, Column, Id, Images, Row, Rows
 from app.settings import MIN_FIT_MEMORY
+from app.wording import cut, listed, nfc
+
+_Column = Annotated[Column, AfterValidator(nfc)]  # data sets are read in the same form
+Extra = Literal["ignore"]  # what to do with fields of a row that the model does not know
 
 MAX_TRAINING_BYTES = 4_000_000  # the broker's limit, less room for the relay's encoding
 
 
 class RequestBody(BaseModel):
-    """The body of a request. Consumers ignore unknown keys of newer producers."""
+    """The body of a request. Consumers ignore unknown keys of newer producers.
 
+    `EXAMPLE` is a small body, which errors show.
+    """
+
+    EXAMPLE: ClassVar[str]
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
     def encode(self) -> bytes:
@@ -34,9 +43,11 @@ class RequestBody(BaseModel):
 class TrainingSpec(RequestBody):
     """A model to train on a data set, with limits on time in seconds and memory in bytes."""
 
+    EXAMPLE = '{"dataset_id": "diabetes", "features": ["age", "bmi"], "target": "target"}'
+
     dataset_id: Id
-    features: Annotated[list[Column], Field(min_length=1, max_length=10_000)]
-    target: Column
+    features: Annotated[list[_Column], Field(min_length=1, max_length=10_000)]
+    target: _Column
     estimator: EstimatorName = "random_forest_regressor"
     params: dict[str, JsonValue] = Field(default_factory=dict, max_length=100)
     test_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
@@ -53,14 +64,15 @@ class TrainingSpec(RequestBody):
     @classmethod
     def _distinct(cls, features: list[str]) -> list[str]:
         if twice := [name for name, count in Counter(features).items() if count > 1]:
-            raise ValueError(f"given more than once: {', '.join(twice)}")
+            forms = "" if all(map(str.isascii, twice)) else ", perhaps in two forms of Unicode"
+            raise ValueError(f"given more than once: {listed(twice)}{forms}")
         return features
 
     @field_validator("target")
     @classmethod
     def _not_a_feature(cls, target: str, info: ValidationInfo) -> str:
         if target in info.data.get("features", ()):
-            raise ValueError(f"{target} is also among the features")
+            raise ValueError(f"{cut(target)} is also among the features")
         return target
 
 
@@ -93,10 +105,18 @@ class TrainRequest(TrainingSpec):
 
 
 class PredictionInputs(RequestBody):
-    """The inputs of a prediction: rows, or JPEG or PNG images as base64. Each may be a list."""
+    """The inputs of a prediction: rows, or images as base64. Each may be a list.
+
+    Images are JPEG, PNG or WebP.
+    """
+
+    EXAMPLE = '{"input_data": {"age": 0.04, "bmi": 0.06}}'
 
     image_data: Images | None = None
     input_data: Rows | None = Field(None, validate_default=True)
+    extra: Extra | None = Field(
+        None, description="With `ignore`, a row may have fields that the model does not know."
+    )
 
     @field_validator("input_data")
     @classmethod
@@ -104,6 +124,10 @@ class PredictionInputs(RequestBody):
         if "image_data" in info.data and (rows is None) == (info.data["image_data"] is None):
             raise ValueError("give either this or image_data")
         return rows
+
+    def encode_inputs(self) -> str:
+        """Return the JSON of these fields, without those that subclasses add or that are null."""
+        return self.model_dump_json(include=set(PredictionInputs.model_fields), exclude_none=True)
 
     @property
     def many(self) -> bool:
@@ -129,6 +153,8 @@ class PredictRequest(PredictionInputs):
     `model_id` may be `latest`, the newest trained model, of `dataset_id` if that is given. Both the
     producer and the consumer log the start and end of a request that has a `job_id`.
     """
+
+    EXAMPLE = '{"model_id": "latest", "input_data": {"age": 0.04, "bmi": 0.06}}'
 
     model_id: Id
     dataset_id: Id | None = None

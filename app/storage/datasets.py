@@ -1,12 +1,14 @@
 """Data sets in S3: CSV files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO
+from typing import IO, Any
 
 from app import errors
 from app.storage.client import SEQUENTIAL_TRANSFER, S3Client, map_s3_errors
+from app.wording import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,31 @@ class DatasetStore:
 
         Raises `errors.NotFound` and the errors of `on_bytes`.
         """
-        with map_s3_errors(f"data set {dataset_id}"):
-            self._client.boto.download_file(
-                self._client.bucket,
-                self._key(dataset_id),
-                path,
-                Config=SEQUENTIAL_TRANSFER,
-                Callback=on_bytes,
+        try:
+            with map_s3_errors(f"data set {dataset_id}"):
+                self._client.boto.download_file(
+                    self._client.bucket,
+                    self._key(dataset_id),
+                    path,
+                    Config=SEQUENTIAL_TRANSFER,
+                    Callback=on_bytes,
+                )
+        except errors.NotFound:
+            raise errors.NotFound(None, self.not_found(dataset_id).message) from None
+
+    def not_found(self, dataset_id: str) -> errors.NotFound:
+        """Return the error of a data set that is not stored; name the nearest of the first 1,000.
+
+        An error of S3 only leaves out the name.
+        """
+        known: Sequence[Dataset] = ()
+        with suppress(errors.WarrenError), map_s3_errors("the data sets"):
+            page = self._client.boto.list_objects_v2(
+                Bucket=self._client.bucket, Prefix=self._prefix
             )
+            known = self._read(page)
+        meant = did_you_mean(dataset_id, (each.id for each in known))
+        return errors.NotFound("dataset_id", f"there is no data set {dataset_id}{meant}")
 
     def list(self) -> Sequence[Dataset]:
         """List every data set by name."""
@@ -64,16 +83,19 @@ class DatasetStore:
             pages = self._client.boto.get_paginator("list_objects_v2").paginate(
                 Bucket=self._client.bucket, Prefix=self._prefix
             )
-            return [
-                Dataset(
-                    entry["Key"].removeprefix(self._prefix).removesuffix(".csv"),
-                    entry["Size"],
-                    entry["LastModified"],
-                )
-                for page in pages
-                for entry in page.get("Contents", ())
-                if entry["Key"].endswith(".csv")
-            ]
+            return [each for page in pages for each in self._read(page)]
+
+    def _read(self, page: Mapping[str, Any]) -> Sequence[Dataset]:
+        """Return the data sets of a page of S3's list."""
+        return [
+            Dataset(
+                entry["Key"].removeprefix(self._prefix).removesuffix(".csv"),
+                entry["Size"],
+                entry["LastModified"],
+            )
+            for entry in page.get("Contents", ())
+            if entry["Key"].endswith(".csv")
+        ]
 
     def _key(self, dataset_id: str) -> str:
         return f"{self._prefix}{dataset_id}.csv"

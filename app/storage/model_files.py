@@ -1,14 +1,18 @@
 """Models in S3: a folder each, with the ONNX file and the manifest."""
 
 import hashlib
+import threading
 from typing import IO
 
+from cachetools import LRUCache, cachedmethod
 from pydantic import ValidationError
 
 from app import errors
 from app.models.manifest import OnnxManifest, TrainedManifest
 from app.models.record import StoredFile
 from app.storage.client import SEQUENTIAL_TRANSFER, S3Client, map_s3_errors
+
+CACHE_BYTES = 8_000_000  # of manifests, as JSON
 
 _ONNX, _MANIFEST = "model.onnx", "metadata.json"
 
@@ -20,6 +24,8 @@ class ModelStore:
         """Keep the models below `prefix`, which ends with a slash or is empty."""
         self._client = client
         self._prefix = prefix
+        self._manifests: LRUCache[str, TrainedManifest] = LRUCache(CACHE_BYTES, _size)
+        self._lock = threading.Lock()
 
     def put_trained(self, attempt: int, manifest: TrainedManifest, onnx: bytes) -> StoredFile:
         """Store a trained model and its manifest.
@@ -68,8 +74,12 @@ class ModelStore:
             raise errors.Corrupt(f"{file.key}{_ONNX} is not the file that was published")
         return onnx
 
+    @cachedmethod(lambda self: self._manifests, lock=lambda self: self._lock)
     def get_manifest(self, key: str) -> TrainedManifest:
-        """Return a trained model's manifest. Raises `errors.NotFound` or `errors.Corrupt`."""
+        """Return a trained model's manifest; those used last are cached, because they never change.
+
+        Raises `errors.NotFound` or `errors.Corrupt`.
+        """
         try:
             return TrainedManifest.model_validate_json(self._get(key, _MANIFEST))
         except ValidationError as error:
@@ -85,3 +95,7 @@ class ModelStore:
 
     def _folder(self, model_id: str, attempt: int | str) -> str:
         return f"{self._prefix}{model_id}/{attempt}/"
+
+
+def _size(manifest: TrainedManifest) -> int:
+    return len(manifest.model_dump_json())

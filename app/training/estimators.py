@@ -9,7 +9,10 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils._param_validation import InvalidParameterError
 
 from app import errors
+from app.inference.predictor import describe_value
 from app.protocol.estimators import ESTIMATORS, EstimatorSpec
+from app.training.param_rules import describe_rule
+from app.wording import cut, did_you_mean
 
 
 def build_estimator(name: str, params: dict[str, Any]) -> BaseEstimator:
@@ -22,8 +25,9 @@ def build_estimator(name: str, params: dict[str, Any]) -> BaseEstimator:
     allowed = sorted(estimator.get_params())
     if unknown := sorted(set(params) - set(allowed)):
         raise errors.Invalid(
-            f"params.{unknown[0]}",
-            f"{name} has no such parameter; it has {', '.join(allowed)}",
+            f"params.{cut(unknown[0])}",
+            f"{name} has no such parameter{did_you_mean(unknown[0], allowed) or ';'} "
+            f"it has {', '.join(allowed)}",
             allowed=allowed,
         )
     try:
@@ -31,8 +35,12 @@ def build_estimator(name: str, params: dict[str, Any]) -> BaseEstimator:
         estimator._validate_params()
     except InvalidParameterError as error:
         found = re.match(r"The '(\w+)' parameter", str(error))
-        field = f"params.{found[1]}" if found else "params"
-        raise errors.Invalid(field, f"{error}") from None
+        wrong = found[1] if found else ""
+        if wrong not in params:
+            raise
+        given = describe_value(params[wrong])
+        rule = describe_rule(estimator, wrong)
+        raise errors.Invalid(f"params.{wrong}", f"{rule}, not {given}") from None
     return CalibratedClassifierCV(estimator, ensemble=False) if spec.calibrated else estimator
 
 

@@ -23,6 +23,7 @@ from app.protocol.requests import TrainRequest
 from app.training.dataset import read_dataset
 from app.training.estimators import build_estimator
 from app.training.evaluation import measure_parity
+from app.training.fit_messages import explain_fit
 from app.training.memory import memory_of, out_of_memory
 from app.training.pipeline import FittedModel, fit_pipeline
 
@@ -86,7 +87,7 @@ def main(
     except Exception as error:  # noqa: BLE001  the libraries raise any error; the job shows it
         traceback.print_exc()
         detail = f"{request.estimator} cannot be fitted or exported with these params"
-        detail = f"{detail}: {error}" if str(error) else detail
+        detail += f": {why}" if (why := explain_fit(error)) else "; change them, or leave them out"
         pipe.send(("error", errors.FitFailed(detail).to_wire()))
 
 

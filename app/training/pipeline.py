@@ -3,6 +3,7 @@
 This runs in the child process of a training, which `fit_process` starts.
 """
 
+import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,8 +31,11 @@ from app.training.features import (
     preprocessing_steps,
     typical_value,
 )
+from app.training.fit_messages import explain_fit
 from app.training.onnx_export import to_onnx
 from app.training.target import encode_classes, numeric_target
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,11 @@ def fit_pipeline(
             file = export(pipeline, request.estimator, numbers, x.shape[1] - numbers)
             on_progress(progress.EXPORTED)
     except ValueError as error:
-        raise errors.BadData(None, f"{request.estimator} cannot learn from this: {error}") from None
+        why = explain_fit(error)
+        if why is None:  # the job shows less than the log
+            log.warning("%s cannot learn: %s", request.estimator, error)
+            why = "the columns and the params do not fit together"
+        raise errors.BadData(None, f"{request.estimator} cannot learn from this: {why}") from None
     manifest = TrainedManifest(
         model_id=model_id,
         dataset_id=request.dataset_id,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from urllib.parse import quote
 
-from tests.fuzz import bodies, encodings, params, serving, uploads
+from tests.fuzz import bodies, encodings, invocations, params, serving, uploads
 from tests.fuzz.bodies import CANARY, IDS
 from tests.fuzz.oddities import BROKEN, CSV_TYPES, CSVS, HEADERS, METHODS, PATHS, QUERIES, TYPES
 
@@ -127,11 +127,11 @@ def sync_async(rng: Random) -> Call:
 
 def invoke(rng: Random) -> Call:
     """Return a call as SageMaker makes it."""
-    body, kind = serving.invocation(rng)
-    headers = []
+    body, kind, accept = invocations.invocation(rng)
+    headers = [(b"Accept", accept)] if accept else []
     if rng.random() < 0.7:
-        name = rng.choice((*serving.NAMES, *IDS))[:200].encode(errors="replace")
-        name = bytes(byte for byte in name if byte >= 32)
+        chosen = rng.choice(serving.NAMES if rng.random() < 0.8 else IDS)
+        name = bytes(each for each in chosen[:200].encode(errors="replace") if each >= 32)
         value = b"".join((rng.choice((b"", b"a=b,", b"=;,")), b"model_id=", name))
         headers.append((b"X-Amzn-SageMaker-Custom-Attributes", value))
     return framed(rng, "POST", "/invocations", body, kind, *headers)
@@ -192,7 +192,7 @@ MAKERS: dict[str, tuple[float, Callable[[Random], Call]]] = {
     "serve": (6, serve),
     "parallel": (5, parallel),
     "sync_async": (3, sync_async),
-    "invoke": (3, invoke),
+    "invoke": (6, invoke),
     "register": (2, register),
     "upload model": (0.5, upload_model),
     "describe": (2, describe),

@@ -34,7 +34,10 @@ def png(width: int, height: int, bits: int = 8, colour: int = 2, pixels: bytes =
     return start + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
 
 
-GOOD = [tiny.image(), tiny.image((0, 255, 0), "JPEG"), tiny.image((0, 0, 255), side=100)]
+GOOD = [
+    *(tiny.image(), tiny.image((0, 255, 0), "JPEG"), tiny.image((0, 0, 255), side=100)),
+    tiny.image((0, 255, 0), "WEBP"),
+]
 ODD = [
     *(png(1, 1), png(0, 0), png(2**31 - 1, 2**31 - 1), png(30_000, 1), png(5000, 5000)),
     *(png(4, 4, bits=16), png(4, 4, colour=3), png(4, 4, pixels=b"\0" * 10_000_000)),
@@ -58,8 +61,14 @@ def inputs(rng: Random) -> tuple[tuple[str, ...], dict[str, Json]]:
     if kind == "image":
         names: tuple[str, ...] = (COLOURS, ECHO)
         one: Json = base64_of(image(rng))
-        if rng.random() < 0.1:
-            one = rng.choice((one[:-1], one + "\n", " " + one, "data:image/png," + one, "", "*"))
+        if rng.random() < 0.2:
+            one = rng.choice(
+                (
+                    *(one[:-1], one + "\n", " " + one, "data:image/png," + one, "", "*", "data:,"),
+                    *("data:image/png;base64," + one, "\r\n".join(one), one.rstrip("=")),
+                    *(one.replace("+", "-").replace("/", "_"), "\u00a0" + one, one + "===="),
+                )
+            )
     elif kind == "sum":
         names = (SUMS, ECHO)
         one = {"a": 1.5, "b": rng.choice(PLAIN) if rng.random() < 0.5 else 2}
@@ -67,6 +76,10 @@ def inputs(rng: Random) -> tuple[tuple[str, ...], dict[str, Json]]:
         names, one = (CANARY, "latest", ECHO), ROW
     many = one if rng.random() < 0.7 else [one] * rng.choice((1, 2, 20, 64, 65))
     asked = {"image_data" if kind == "image" else "input_data": many}
+    if rng.random() < 0.15:
+        asked["extra"] = rng.choice(("ignore", "ignore", None, "allow", 1))
+    if kind == "sum" and rng.random() < 0.1:
+        one["more"] = rng.choice(PLAIN)
     return names if rng.random() < 0.8 else NAMES, asked
 
 
@@ -95,16 +108,6 @@ def one(rng: Random) -> bytes:
     """Return the body of a prediction of one model, of any kind."""
     known, asked = inputs(rng)
     return body(rng, {"model_id": rng.choice(known), **asked}, 0.5)
-
-
-def invocation(rng: Random) -> tuple[bytes, bytes]:
-    """Return the body of a call as SageMaker makes it, and its type."""
-    kind = rng.random()
-    if kind < 0.3:
-        return image(rng), rng.choice((b"image/png", b"image/jpeg", b"application/x-image"))
-    if kind < 0.6:
-        return body(rng, rng.choice((ROW, [ROW, ROW], {"a": 1, "b": 2})), 0.4), b"application/json"
-    return one(rng), b"application/json"
 
 
 def doorbell(rng: Random) -> bytes:

@@ -19,6 +19,7 @@ from tests.fuzz.calls import CSV, TINY
 from tests.fuzz.serving import COLOURS, ECHO, SUMS, base64_of
 from tests.support import tiny
 from tests.support.postgres import Postgres
+from tests.support.words import foreign_words
 from tests.system.support.client import predict, reached, train, upload
 from tests.system.support.processes import Process, Stack, until
 
@@ -97,7 +98,13 @@ class Warren:
                 wrong.append(f"the producer has had {process.peak() // 10**6} MB")
         for process in self._read:
             wrong += self._said(process)
-        return wrong
+        return wrong + self._failed_jobs()
+
+    def _failed_jobs(self) -> list[str]:
+        """Return the errors of jobs that hold words of Python."""
+        failed = self.http.get("/jobs", params={"state": "TASK_ERROR", "limit": 1000}).json()
+        details = [str(each["error"]["detail"]) for each in failed["jobs"] if each.get("error")]
+        return [f"the error of a job: {each}" for each in details if foreign_words(each)]
 
     def _said(self, process: Process) -> list[str]:
         with process.log.open("rb") as log:

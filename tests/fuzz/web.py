@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.fuzz.calls import Call
+from tests.support.words import foreign_words
 
 CONNECTIONS = 24
 PIPELINED = 4
@@ -172,20 +174,37 @@ def check(call: Call, answer: Answer) -> None:
         if word in answer.body:
             raise Failed(f"the answer holds {word!r}")
     kind = answer.headers.get("content-type", "")
-    parsed = None
-    if answer.body and kind.partition(";")[0] in ("application/json", "application/problem+json"):
-        try:
-            parsed = json.loads(answer.body, parse_constant=_refuse)
-        except ValueError as error:
-            raise Failed(f"no JSON ({error})") from None
+    parsed = _parse(kind, answer.body)
     if answer.status < 400 or call.head:
         return
     if answer.status == 400 and answer.body == NO_HTTP:
         return
     if kind != "application/problem+json":
         raise Failed(f"an error as {kind or 'nothing'}")
-    if not parsed.get("detail") or parsed.get("status") != answer.status:
+    _check_problem(call, answer, parsed)
+
+
+def _check_problem(call: Call, answer: Answer, problem: dict[str, Any]) -> None:
+    """Raise unless a problem tells what is wrong, without words of Python."""
+    if not problem.get("detail") or problem.get("status") != answer.status:
         raise Failed("a problem that does not tell")
+    if words := foreign_words(problem["detail"], call.raw.decode("latin-1")):
+        raise Failed(f"the detail holds {words}")
+
+
+def _parse(kind: str, body: bytes) -> Any:
+    """Return what JSON says, or None. Raise unless JSON, and each of JSON lines, is JSON."""
+    try:
+        if body and kind.partition(";")[0] in ("application/json", "application/problem+json"):
+            return json.loads(body, parse_constant=_refuse)
+        if body and kind == "application/jsonlines":
+            *whole, rest = body.split(b"\n")
+            if rest:
+                raise Failed("the last line does not end")
+            return [json.loads(line, parse_constant=_refuse) for line in whole]
+    except ValueError as error:
+        raise Failed(f"no JSON ({error})") from None
+    return None
 
 
 def _refuse(constant: str) -> None:

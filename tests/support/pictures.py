@@ -11,6 +11,11 @@ from PIL import Image
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
+WEBP_BOMB = bytes.fromhex(  # 16383 x 16383 pixels, all red
+    "524946461c000000574542505650384c0f0000002ffebfff0f0710fd8ffe0722a2ff0100"
+)
+
+
 def encode(file: bytes) -> str:
     return base64.b64encode(file).decode()
 
@@ -52,9 +57,9 @@ def bomb() -> str:
     return encode(png(30_000, 30_000, data=bytes(700_000)))
 
 
-def animated() -> str:
+def animated(kind: str = "PNG") -> str:
     frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, BLUE)]
-    return saved(frames[0], save_all=True, append_images=frames[1:])
+    return saved(frames[0], kind, save_all=True, append_images=frames[1:])
 
 
 def texts(count: int = 30) -> str:

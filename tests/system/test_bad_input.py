@@ -13,6 +13,7 @@ from app.settings import Settings
 from app.storage.client import S3Client
 from app.storage.datasets import DatasetStore
 from devstack.demo import ROW, TRAIN
+from tests.support.words import foreign_words
 from tests.system.conftest import Running
 from tests.system.support.client import (
     ENDLESS,
@@ -123,7 +124,12 @@ CASES = [
     training("unknown estimator", "estimator", "svm_regressor", estimator="magic"),
     training("params are a list", "params", params=[1]),
     training("unknown parameter", "params.trees", "n_estimators", params={"trees": 3}),
-    training("impossible parameter", "params.max_depth", "int", params={"max_depth": -1}),
+    training(
+        "impossible parameter",
+        "params.max_depth",
+        "a whole number of at least 1 or null, not -1",
+        params={"max_depth": -1},
+    ),
     training("parameter of a wrong type", "params.n_estimators", params={"n_estimators": "many"}),
     training("max_seconds is 0", "max_seconds", max_seconds=0),
     training("max_seconds is text", "max_seconds", max_seconds="10"),
@@ -146,7 +152,7 @@ CASES = [
     prediction("too large", "input_data.bmi", "a number", input_data={**ROW, "bmi": 1e300}),
     prediction("an integer too large", "input_data.bmi", input_data={**ROW, "bmi": 10**400}),
     prediction("a list in a row", "input_data.bmi", input_data={**ROW, "bmi": [1]}),
-    prediction("one bad row of two", "input_data.bmi", input_data=[ROW, without("bmi")]),
+    prediction("one bad row of two", "input_data.1.bmi", input_data=[ROW, without("bmi")]),
     prediction("no rows", "input_data", input_data=[]),
     prediction("rows are text", "input_data", input_data="bmi"),
     prediction("a row is a number", "input_data.1", input_data=[ROW, 1]),
@@ -222,6 +228,7 @@ def test_bad_input_gets_a_problem_that_names_the_field(
     problem = is_problem(answer, case.status)
     assert problem.get("field") == case.where
     assert case.says.lower() in problem["detail"].lower()
+    assert not foreign_words(problem["detail"], case.content.decode(errors="replace"))
     if case.where and case.status == 422:
         assert problem["detail"].startswith(f"{case.where}: ")
     assert "Traceback" not in running.stack.output()

@@ -1,6 +1,5 @@
 """What SageMaker asks of a container: `serve`, `/ping`, `/invocations`."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -101,14 +100,17 @@ def test_an_image_that_becomes_too_large_a_message_is_refused(http: httpx2.Clien
         (b"{", JSON, 422, "body"),
         (b"1", JSON, 422, "input_data"),
         (b"null", JSON, 422, "input_data"),
-        (b"[1]", JSON, 422, "input_data.0"),
+        (b"[{}, 1]", JSON, 422, "input_data.1"),
+        (b"[1]", JSON, 404, "model_id"),
         (b"{}", JSON, 404, "model_id"),
         (b'{"input_data": {}, "odd": 1}', JSON, 422, "odd"),
         (b'{"input_data": {}, "image_data": "x"}', JSON, 422, "input_data"),
-        (b"{}", {"Content-Type": "text/csv"}, 422, "body"),
-        (b"{}", {}, 422, "body"),
+        (b"1", {"Content-Type": "text/csv"}, 404, "model_id"),
+        (b"{}", {"Content-Type": "text/plain"}, 415, "body"),
+        (b"{}", {}, 415, "body"),
         (b"{}", {**JSON, ATTRIBUTES: "model_id=../x"}, 422, "model_id"),
-        (json.dumps([{}] * 10_001).encode(), JSON, 413, "input_data"),
+        (b'{"instances": [], "odd": 1}', JSON, 422, "odd"),
+        (b'{"instances": [], "inputs": []}', JSON, 422, "inputs"),
     ],
 )
 def test_a_bad_call_is_a_problem(

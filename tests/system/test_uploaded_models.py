@@ -85,10 +85,10 @@ BAD_IMAGES = {
     "a bomb": (pictures.bomb(), 413, "30000 x 30000"),
     "over the limit": (pictures.image(size=(1001, 1000)), 413, "1,000,000"),
     "cut": (pictures.image(size=(99, 99))[:100], 422, "broken"),
-    "a GIF": (pictures.image(kind="GIF"), 422, "neither a JPEG nor a PNG"),
+    "a GIF": (pictures.image(kind="GIF"), 422, "none of JPEG, PNG, WEBP"),
     "animated": (pictures.animated(), 422, "animated"),
     "no base64": ("red!", 422, "not base64"),
-    "no image": (pictures.encode(b"red"), 422, "neither a JPEG nor a PNG"),
+    "no image": (pictures.encode(b"red"), 422, "none of JPEG, PNG, WEBP"),
     "CMYK": (pictures.image(0, mode="CMYK", kind="JPEG"), 422, "CMYK"),
     "texts": (pictures.texts(), 422, "broken"),
 }

@@ -147,6 +147,8 @@ def test_no_message_is_larger_than_a_frame():
         Answer(200, {}, b"Traceback (most recent call last)"),
         Answer(200, {"content-type": "application/json"}, b'{"a": NaN}'),
         Answer(200, {"content-type": "application/json"}, b'{"a"'),
+        Answer(200, {"content-type": "application/jsonlines"}, b'{"a": 1}\n{"a"}\n'),
+        Answer(200, {"content-type": "application/jsonlines"}, b'{"a": 1}\n{"a": 1}'),
         Answer(200, {}, b"root:x:0:0"),
         Answer(404, {"content-type": "text/plain"}, b"Not Found"),
         Answer(404, PROBLEM, b'{"status": 404}'),
@@ -163,6 +165,7 @@ def test_an_answer_that_must_not_be_fails(answer):
     "answer",
     [
         Answer(200, {"content-type": "application/json"}, b'{"a": 1}'),
+        Answer(200, {"content-type": "application/jsonlines"}, b'{"a": 1}\n{"a": 1}\n'),
         Answer(404, PROBLEM, b'{"detail": "a", "status": 404}'),
         Answer(400, {"content-type": "text/plain"}, web.NO_HTTP),
     ],
@@ -263,6 +266,14 @@ def test_only_who_gives_models_no_time_may_be_told_that_it_was_short():
     web.check(Call("parallel", b"POST / HTTP/1.1\r\n\r\n"), late)
     with pytest.raises(Failed):
         web.check(GET, late)
+
+
+def test_a_detail_with_a_word_of_python_is_a_failure_unless_the_client_sent_it():
+    answer = Answer(422, PROBLEM, b'{"detail": "a: not a valid dict", "status": 422}')
+
+    web.check(Call("predict", b"POST / HTTP/1.1\r\n\r\ndict"), answer)
+    with pytest.raises(Failed, match="dict"):
+        web.check(GET, answer)
 
 
 def test_the_remote_model_answers_as_many_as_it_is_asked():

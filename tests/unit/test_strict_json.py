@@ -10,7 +10,7 @@ from app.strict_json import CHUNK, dumps, loads
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"{", "not valid JSON: Expecting property name"),
+        (b"{", "not valid JSON: line 1, column 2: the text ends before the JSON is complete"),
         (
             '"ä"'.encode("latin-1"),
             "line 1 has the byte E4, which is not UTF-8 there; the text seem",
@@ -22,7 +22,7 @@ from app.strict_json import CHUNK, dumps, loads
         (gzip.compress(b"{}"), "it is compressed by gzip; name that as its content encoding, or"),
         (b"PAR1\x15\x04\x15", "it is a Parquet file; send JSON"),
         (b"<!DOCTYPE html>\n<title>", "it is an HTML page; send JSON"),
-        (b"a\xef\xbb\xbf", "Expecting value"),
+        (b"a\xef\xbb\xbf", 'line 1, column 1: found "a" where a value has to stand'),
         (b'"\\ud800"', "half of a surrogate pair"),
         (b"[" * 65 + b"1" + b"]" * 65, "nested deeper than 64 levels"),
         (b"[" * 100_000, "nested deeper than 64 levels"),
@@ -30,6 +30,7 @@ from app.strict_json import CHUNK, dumps, loads
         (b"1" + b"0" * 400 + b".5", "is too large for a number"),
         (b"NaN", "NaN is not a JSON number"),
         (b'{"a\\"b": 1, "a\\"b": 1}', 'the key "a\\"b" stands twice in one object'),
+        (b'{"%b":1,"%b":2}' % (b"k" * 10**6, b"k" * 10**6), "stands twice in one object"),
     ],
 )
 def test_a_body_that_is_not_strict_is_refused_in_plain_words(body, says):

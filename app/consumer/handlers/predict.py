@@ -158,6 +158,8 @@ def prediction_reply(
     whole = [each for each in predictions if each is not None]
     if len(whole) < len(predictions):
         field = "input_data" if inputs.image_data is None else "image_data"
+        if inputs.many:
+            field = f"{field}.{predictions.index(None)}"
         return Failed.of(errors.Invalid(field, "has no finite answer"), model_id)
     fields = whole[0]
     if inputs.many:

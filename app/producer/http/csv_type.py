@@ -24,14 +24,22 @@ def check_csv_type(request: Request) -> None:
     if kind not in _TYPES:
         remedy = _REMEDIES.get(kind, f"send CSV, with the header Content-Type: {CSV}")
         raise _unsupported(f"it is {kind[:80]}, by its Content-Type; {remedy}")
+    if header_parameter(request) == "absent":
+        raise _unsupported(
+            "it has no header, by its Content-Type; add a first line with the names of the columns"
+        )
+
+
+def header_parameter(request: Request) -> str:
+    """Return the parameter `header` of a CSV's Content-Type, or an empty text.
+
+    Raises `errors.Unsupported` if the parameter `charset` says that the CSV is not UTF-8.
+    """
     _, options = parse_options_header(request.headers.get("content-type", ""))
     charset = options.get(b"charset", b"").decode("latin-1").lower()
     if charset not in _CHARSETS:
         raise _unsupported(f"its charset is {charset[:80]}, by its Content-Type; save it as UTF-8")
-    if options.get(b"header", b"").lower() == b"absent":
-        raise _unsupported(
-            "it has no header, by its Content-Type; add a first line with the names of the columns"
-        )
+    return options.get(b"header", b"").decode("latin-1").lower()
 
 
 def _unsupported(reason: str) -> errors.Unsupported:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from app import errors
 from app.models.manifest import OnnxManifest
 from app.protocol.validation import parse_request
+from app.wording import quoted
 
 FORM = "multipart/form-data"
 _PARTS = ("manifest", "model")
@@ -28,8 +29,10 @@ async def read_form(request: Request, limit: int) -> AsyncIterator[FormData]:
         if error.status_code != 400:
             raise
         raise errors.Invalid("body", error.detail) from None
-    except (ValueError, LookupError) as error:
-        raise errors.Invalid("body", f"not a readable form: {error}") from None
+    except (ValueError, LookupError):
+        raise errors.Invalid(
+            "body", f"not a readable form; send {FORM} with the parts {' and '.join(_PARTS)}"
+        ) from None
     except OSError as error:
         raise errors.Unavailable(f"the upload cannot be kept: {error.strerror}") from error
     try:
@@ -48,7 +51,7 @@ def check_charset(content_type: str) -> None:
     charset = options.get(b"charset", b"utf-8").decode("latin-1")
     if charset.lower() not in ("utf-8", "utf8"):
         raise errors.Invalid(
-            "body", f"the form must be in UTF-8, but its charset is {charset[:80]!r}"
+            "body", f"the form must be in UTF-8, but its charset is {quoted(charset)}"
         )
 
 
@@ -59,7 +62,7 @@ async def form_parts(form: FormData, limit: int) -> tuple[OnnxManifest, IO[bytes
         if name not in _PARTS or names.count(name) != 1:
             raise errors.Invalid(
                 "body",
-                f"{names.count(name)} parts are named {name[:80]!r}; send two, "
+                f"{names.count(name)} parts are named {quoted(name)}; send two, "
                 f"{' and '.join(_PARTS)}",
             )
     manifest, model = form["manifest"], form["model"]

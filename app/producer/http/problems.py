@@ -11,8 +11,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from app import errors
+from app.protocol.sentences import explain, field_name
 from app.protocol.types import JSON_MEDIA_TYPE
-from app.protocol.validation import explain, field_name
+from app.protocol.validation import refusal
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ async def respond(request: Request, error: Exception) -> Response:
         case errors.WarrenError():
             return _warren(error)
         case RequestValidationError():
-            return _validation(error)
+            return _validation(request, error)
         case HTTPException():
             return _http(error)
     log.info("%s %s: the client disconnected", request.method, request.url.path)
@@ -97,13 +98,17 @@ def _warren(error: errors.WarrenError) -> Response:
     return answer
 
 
-def _validation(error: RequestValidationError) -> Response:
+def _validation(request: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
-    field = field_name(first["loc"][1:]) or str(first["loc"][0])
-    message = explain(first)
+    origin, location = first["loc"][0], tuple(first["loc"][1:])
+    field = field_name(location) or str(origin)
     if field == "body" and isinstance(error.body, bytes):
-        message = SEND_JSON
-    return _warren(errors.Invalid(field, message))
+        return _warren(errors.Invalid(field, SEND_JSON))
+    declared = getattr(request.scope.get("route"), "body_field", None)
+    if origin == "body" and declared is not None:
+        kind = declared.field_info.annotation
+        return _warren(refusal(kind, error.body, first, location))
+    return _warren(errors.Invalid(field, explain(first)))
 
 
 def _http(error: HTTPException) -> Response:

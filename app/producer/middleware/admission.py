@@ -22,7 +22,7 @@ class AdmissionControl:
     def admit(self) -> Iterator[Callable[[int], None]]:
         """Count a request while the block runs; yield a function that counts its bytes.
 
-        Both raise `errors.Overloaded` at the limit.
+        It gives a negative number of bytes back. Both raise `errors.Overloaded` at the limit.
         """
         if not self._free_requests:
             raise errors.Overloaded

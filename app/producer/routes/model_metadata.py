@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from app import errors
 from app.concurrency import run_in_thread
 from app.models.endpoint import EndpointSpec
-from app.models.manifest import OnnxManifest, TrainedManifest
+from app.models.manifest import ZEROS, OnnxManifest, TrainedManifest
 from app.models.record import ModelRecord
 from app.producer.http.body import encode_message
 from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
@@ -26,7 +26,6 @@ GREY = (
     "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAAAAABWESUoAAAAGElEQVR42mNsYMAPmBhGFYwqGFUwQhUA"
     "AJe+AMD8WknZAAAAAElFTkSuQmCC"
 )
-_ZEROS: dict[str, Any] = {"number": 0, "boolean": False, "text": ""}
 
 _ModelId = Annotated[Id, Query(openapi_examples=example(LATEST))]
 
@@ -78,7 +77,7 @@ async def _described(services: Services, model_id: str) -> Metadata:
 
 
 def _of_trained(record: ModelRecord, manifest: TrainedManifest) -> Metadata:
-    sample = manifest.sample or {f.name: _ZEROS[f.type] for f in manifest.features}
+    sample = manifest.sample or {f.name: ZEROS[f.type] for f in manifest.features}
     return Metadata(
         model_id=record.model_id,
         kind=record.kind.value,
@@ -95,8 +94,12 @@ def _of_onnx(record: ModelRecord, spec: OnnxManifest) -> Metadata:
         inputs = [TakenImage(size=spec.image.image.size)]
         sample: dict[str, Any] = {"image_data": GREY}
     else:
-        inputs = [TakenFeature(name=name, type="number") for name in spec.features]
-        sample = {"input_data": spec.sample or dict.fromkeys(spec.features, 0)}
+        inputs = [
+            TakenFeature(name=name, type=each.type, nullable=each.nullable)
+            for each in spec.inputs
+            for name in each.features or ()
+        ]
+        sample = {"input_data": spec.sample_or_zeros}
     return Metadata(
         model_id=record.model_id,
         kind=record.kind.value,

@@ -68,6 +68,7 @@ class Both(BaseModel):
     model_id: str
     prediction: Any = None
     pred_proba: Any = None
+    outputs: Any = None
     error: dict[str, Any] | None = None
     elapsed_ms: float
     job_id: str
@@ -205,11 +206,10 @@ def _checked(kind: type[BodyT], sent: bytes) -> tuple[BodyT, str, str]:
     the same body. Raises `errors.Invalid` or `TooLarge`.
     """
     body = parse_request(kind, sent)
-    names = ("input_data", "image_data")
-    inputs = body.model_dump_json(include=set(names), exclude_none=True)
+    inputs = body.encode_inputs()
     digest = hashlib.sha256(body.encode()).hexdigest()
     # The parsed inputs are ten times as large, and are freed before the models are called.
-    return body.model_copy(update=dict.fromkeys(names)), inputs, digest
+    return body.model_copy(update={"input_data": None, "image_data": None}), inputs, digest
 
 
 def _about(field: str, error: errors.FieldError) -> errors.FieldError:

@@ -14,7 +14,9 @@ from fastapi import APIRouter, Request, Response
 from app import errors
 from app.concurrency import run_in_thread
 from app.inference import ensemble
-from app.inference.ensemble import combine
+from app.inference.ensemble import check_labels, combine, named_labels
+from app.models.manifest import OnnxManifest, label_keys
+from app.models.record import TrainedSpec
 from app.observability import logs
 from app.producer.http.body import encode_message, read_json_body
 from app.producer.http.raw_route import RawRoute, body_schema, document_body
@@ -83,8 +85,9 @@ async def parallel(request: Request) -> Response:
 
     A model that fails or is too slow has an `error` among the `answers`. If all models fail, the
     response is the problem of the first one. `combine` uses the successful answers: `mean` of
-    numbers or probabilities, `vote` of labels, `max_proba` for the most certain answer. An uploaded
-    model with more than 100 labels reports only the five most probable ones; the others count as 0.
+    numbers or probabilities, `vote` of labels, `max_proba` for the most certain answer. Models that
+    have no label in common are not combined. An uploaded model with more than 100 labels reports
+    only the five most probable ones; the others count as 0.
     """
     services: Services = request.app.state.services
     began = perf_counter()
@@ -105,7 +108,7 @@ async def parallel(request: Request) -> Response:
             good = [each.reply for each in branches if isinstance(each.reply, bytes)]
             if not good:
                 raise _all_failed(branches, call.job_id)
-            combined = await _combined(call.combine, good, call.count) if call.combine else b""
+            combined = await _combined(services, call, good) if call.combine else b""
     elapsed = (perf_counter() - began) * 1000
     return Response(
         b'{"message":{"status":"%s","job_id":"%s","elapsed_ms":%.1f,"answers":[%s]%s}}'
@@ -127,8 +130,7 @@ def _prepared(services: Services, body: bytes) -> _Call:
     """
     asked = parse_request(ParallelBody, body)
     names = list(dict.fromkeys(asked.model_ids))
-    inputs = {"input_data", "image_data"}
-    encoded = asked.model_dump_json(include=inputs, exclude_none=True).encode()
+    encoded = asked.encode_inputs().encode()
     _check_size(services, len(names), len(body) + len(names) * (len(encoded) + _HEAD))
     job_id = asked.job_id or uuid.uuid4().hex
     head = {"dataset_id": asked.dataset_id, "job_id": job_id}
@@ -181,16 +183,41 @@ def _all_failed(branches: list[_Branch], job_id: str) -> errors.WarrenError:
     return errors.from_wire({**first, "job_id": job_id, "answers": answers})
 
 
-async def _combined(how: ensemble.CombineMethod, replies: list[bytes], count: int | None) -> bytes:
+async def _combined(services: Services, call: _Call, replies: list[bytes]) -> bytes:
     """Return the combination of replies as JSON; it holds the error if they cannot be combined."""
+    assert call.combine is not None
+    how = call.combine
     head = {"status": JobStatus.COMPLETED, "combine": how, "of": len(replies)}
 
     def work() -> bytes:
         predicted = [read_prediction(reply) for reply in replies]
         answers = [{**each.members(), "model_id": each.model_id} for each in predicted]
-        return json.dumps({**head, **combine(how, answers, count)}, allow_nan=False).encode()
+        check_labels(_labels(services, answers))
+        whole = {**head, **combine(how, answers, call.count)}
+        return json.dumps(whole, allow_nan=False).encode()
 
     try:
         return await run_in_thread(work)  # megabytes of replies would block the event loop
     except errors.WarrenError as error:
         return json.dumps({**head, "status": JobStatus.ERROR, "error": error.to_wire()}).encode()
+
+
+def _labels(services: Services, answers: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the keys of the labels of each model that has labels, as far as they are known.
+
+    Those of an endpoint are not known, and those of no model while the database is away.
+    """
+    labels: dict[str, list[str]] = {}
+    for answer in answers:
+        model_id = answer["model_id"]
+        try:
+            spec = services.models.get(model_id).spec
+        except errors.WarrenError as error:
+            log.info("the labels of model %s are not known: %s", model_id, error)
+            continue
+        match spec:
+            case OnnxManifest() if spec.labels:
+                labels[model_id] = label_keys(spec.labels)
+            case TrainedSpec() if named := named_labels(answer):  # each answer names all of them
+                labels[model_id] = named
+    return labels

@@ -1,31 +1,35 @@
-"""SageMaker's two calls of a container: `GET /ping` and `POST /invocations`."""
+"""SageMaker's calls of a container: `/ping`, `/invocations` and `/execution-parameters`."""
 
-import base64
 import logging
 import re
-from contextlib import nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from app import errors, strict_json
+from app.concurrency import offload_if_large
 from app.observability import logs
-from app.producer.http.body import check_message_size, media_type, read_body
-from app.producer.http.raw_route import RawRoute, body_schema, document_body
+from app.producer.http.body import check_message_size, read_body
+from app.producer.http.raw_route import RawRoute
 from app.producer.http.strict_route import problem_responses
-from app.producer.schemas.requests import InvocationBody
-from app.producer.schemas.responses import Alive, Prediction
+from app.producer.invocations import media
+from app.producer.invocations.answers import Answers
+from app.producer.invocations.batches import predict_rows
+from app.producer.invocations.call import parse_call
+from app.producer.invocations.model_inputs import inputs_of
+from app.producer.rpc.replies import read_prediction
+from app.producer.schemas.invocations import ANSWERS, ATTRIBUTES, describe_invocation
+from app.producer.schemas.requests import InvocationBody, InvocationTarget
+from app.producer.schemas.responses import Alive, ExecutionParameters, Invocation
 from app.producer.services import Services
 from app.protocol.types import JSON_MEDIA_TYPE
 from app.protocol.validation import validate
 
 log = logging.getLogger(__name__)
 
-IMAGES = ("image/jpeg", "image/png", "application/x-image")
-ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-_NAMES = ("model_id", "dataset_id", "job_id")
-
-_BINARY = {"type": "string", "format": "binary"}
+_NAMES = ("model_id", "dataset_id", "job_id", "extra")
+_MEGABYTE = 2**20  # as SageMaker counts
+_GROWTH = 4  # rows repeat the names of their columns, so they are larger than the body
 
 router = APIRouter(route_class=RawRoute, tags=["predictions"])
 
@@ -38,60 +42,73 @@ async def ping(request: Request) -> Response:
     return Response(b'{"status":"ok"}', media_type=JSON_MEDIA_TYPE)
 
 
+@router.get("/execution-parameters", response_model=ExecutionParameters)
+async def execution_parameters(request: Request) -> Response:
+    """Tell SageMaker's batch transform how many calls to make at a time, and how large."""
+    services: Services = request.app.state.services
+    settings = services.settings
+    calls = settings.max_in_flight_bytes // (_GROWTH * settings.max_body)
+    answer = ExecutionParameters(
+        MaxConcurrentTransforms=max(1, min(calls, settings.max_in_flight)),
+        BatchStrategy="MULTI_RECORD",
+        MaxPayloadInMB=max(1, settings.max_body // _MEGABYTE),
+    )
+    return Response(answer.model_dump_json(), media_type=JSON_MEDIA_TYPE)
+
+
 @router.post(
     "/invocations",
-    response_model=Prediction,
-    responses=problem_responses(404, 408, 409, 413, 415, 422, 502, 503, 504),
-    openapi_extra=document_body(
-        (JSON_MEDIA_TYPE, body_schema(InvocationBody)), *((kind, _BINARY) for kind in IMAGES)
-    )
-    | {
-        "parameters": [
-            {
-                "name": ATTRIBUTES,
-                "in": "header",
-                "schema": {"type": "string"},
-                "description": "model_id=ID, perhaps with more attributes after commas",
-            }
-        ]
-    },
+    response_model=Invocation,
+    responses=ANSWERS | problem_responses(404, 406, 408, 409, 413, 415, 422, 502, 503, 504),
+    openapi_extra=describe_invocation(media.IMAGES),
 )
 async def invocations(request: Request) -> Response:
-    """Predict as a SageMaker container; the response is the prediction without `message`.
+    """Predict as a SageMaker container, and as MLflow's scoring server.
 
-    The body is `{"input_data"}` or `{"image_data"}`, a bare row, a list of rows, or the bytes of an
-    image. The model is the `model_id` of the header, else of the body, else `latest`.
+    The body holds any number of rows in any of the forms below, or the bytes of an image. The model
+    is the `model_id` of the header, else of the body, else `latest`. The answer has the form that
+    `Accept` names, else that of the body.
     """
     services: Services = request.app.state.services
     with services.in_flight.admit() as take:
-        kind = media_type(request)
-        if kind not in (JSON_MEDIA_TYPE, *IMAGES):
-            raise errors.Invalid(
-                "body",
-                f"send one of {JSON_MEDIA_TYPE}, {', '.join(IMAGES)}, and name it in Content-Type",
-            )
+        kind = media.form_of_request(request)
+        form = media.form_of_answer(request, kind)
+        header = media.csv_header(request) if kind == media.CSV else None
         body = await read_body(request, take, services.settings.predict_timeout)
-        wire = (
-            _wire(body)
-            if kind == JSON_MEDIA_TYPE
-            else {"image_data": base64.b64encode(body).decode()}
-        )
-        asked = validate(InvocationBody, wire | attributes(request.headers.get(ATTRIBUTES, "")))
-        model, job_id = (asked.model_id, asked.dataset_id), asked.job_id
-        whole = check_message_size(asked.encode())
-        take(max(0, len(whole) - len(body)))
-        del asked, wire, body
-        with logs.log_task(log, job_id, f"predict model={model[0]}") if job_id else nullcontext():
-            answer = await services.predictions.predict(model, whole)
-    return Response(answer, media_type=JSON_MEDIA_TYPE)
-
-
-def _wire(body: bytes) -> dict[str, Any]:
-    """Parse JSON; a bare row, or a list of rows, becomes `input_data`."""
-    wire = strict_json.loads(body)
-    if isinstance(wire, dict) and wire.keys() & {"input_data", "image_data"}:
-        return wire
-    return {"input_data": wire}
+        size, chosen = len(body), attributes(request.headers.get(ATTRIBUTES, ""))
+        call = await offload_if_large(size, partial(parse_call, kind, header, body))
+        wrapped = call.wrapped
+        if call.plain is not None:
+            plain = validate(InvocationBody, call.plain | chosen)
+            whole, many = check_message_size(plain.encode()), plain.many
+            take(max(0, len(whole) - size))
+            model, job_id = (plain.model_id, plain.dataset_id), plain.job_id
+            del plain, call, body
+            with _logged(job_id, model[0]):
+                reply = await services.predictions.predict(model, whole)
+            if form == JSON_MEDIA_TYPE:  # passed on unparsed, because it may be megabytes
+                return Response(reply, media_type=JSON_MEDIA_TYPE)
+            answers = Answers.of([read_prediction(reply)], many=many)
+        else:
+            target = validate(InvocationTarget, call.beside | chosen)
+            inputs = await inputs_of(services, target)
+            rows = await offload_if_large(size, partial(call.read, inputs))
+            many = rows.many
+            take(max(0, rows.size - size))
+            del call, body
+            with _logged(target.job_id, target.model_id):
+                ask = partial(services.predictions.predict, (inputs.model_id, None))
+                head = {
+                    "model_id": inputs.model_id,
+                    "job_id": target.job_id,
+                    "extra": target.extra,
+                }
+                answers = await predict_rows(ask, rows, take, **head)
+    content = await offload_if_large(
+        size, partial(answers.encode, form, wrapped=wrapped, many=many)
+    )
+    named = {ATTRIBUTES: f"model_id={answers.model_id}"}
+    return Response(content, media_type=form, headers=named)
 
 
 def attributes(header: str) -> dict[str, str]:
@@ -99,3 +116,7 @@ def attributes(header: str) -> dict[str, str]:
     pairs = (each.partition("=") for each in re.split("[,;]", header))
     found = {name.strip(): value.strip() for name, _, value in pairs}
     return {name: found[name] for name in _NAMES if found.get(name)}
+
+
+def _logged(job_id: str | None, model_id: str) -> AbstractContextManager[object]:
+    return logs.log_task(log, job_id, f"predict model={model_id}") if job_id else nullcontext()

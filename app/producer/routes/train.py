@@ -6,7 +6,6 @@ import uuid
 from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
-from app import errors
 from app.amqp.topology import TRAIN_QUEUE
 from app.concurrency import run_in_thread
 from app.jobs.record import Job
@@ -46,7 +45,7 @@ async def train(
     if idempotency_key and (known := await run_in_thread(jobs.of_key, idempotency_key)):
         return _again(known, body, request)
     if not await run_in_thread(services.datasets.exists, body.dataset_id):
-        raise errors.NotFound("dataset_id", f"there is no data set {body.dataset_id}")
+        raise await run_in_thread(services.datasets.not_found, body.dataset_id)
     job_id = uuid.uuid4().hex
     training = TrainRequest(**body.model_dump(), model_id=job_id)
     message = training.encode()

@@ -73,7 +73,7 @@ class TakenFeature(BaseModel):
 
 
 class TakenImage(BaseModel):
-    """A JPEG or PNG in base64; Warren scales it to `size`, [height, width]."""
+    """A JPEG, PNG or WebP in base64; Warren scales it to `size`, [height, width]."""
 
     name: Literal["image_data"] = "image_data"
     type: Literal["image"] = "image"

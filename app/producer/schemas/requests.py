@@ -7,7 +7,13 @@ from pydantic.config import JsonDict
 
 from app.inference.ensemble import CombineMethod
 from app.protocol.examples import DATASET_ID, ROW, TRAIN_EXAMPLE
-from app.protocol.requests import PredictionInputs, PredictRequest, TrainingSpec
+from app.protocol.requests import (
+    Extra,
+    PredictionInputs,
+    PredictRequest,
+    RequestBody,
+    TrainingSpec,
+)
 from app.protocol.types import LATEST, Id
 
 PREDICT_EXAMPLE: JsonDict = {"model_id": LATEST, "dataset_id": DATASET_ID, "input_data": ROW}
@@ -45,6 +51,7 @@ class ParallelBody(PredictionInputs):
     deadline.
     """
 
+    EXAMPLE = '{"model_ids": ["latest"], "input_data": {"age": 0.04, "bmi": 0.06}}'
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PARALLEL_EXAMPLE]})
 
     model_ids: Annotated[list[Id], Field(min_length=1, max_length=32)]
@@ -57,6 +64,7 @@ class ParallelBody(PredictionInputs):
 class AsyncBody(PredictionInputs):
     """The body of `POST /predict/async`. Unknown keys are errors."""
 
+    EXAMPLE = PredictRequest.EXAMPLE
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PREDICT_EXAMPLE]})
 
     model_id: Id
@@ -69,6 +77,10 @@ class SyncAsyncBody(PredictionInputs):
     Numbers disagree when they differ by more than `tolerance`, relative to the larger.
     """
 
+    EXAMPLE = (
+        '{"sync_model_id": "latest", "async_model_id": "latest", '
+        '"input_data": {"age": 0.04, "bmi": 0.06}}'
+    )
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [SYNC_ASYNC_EXAMPLE]})
 
     sync_model_id: Id
@@ -76,11 +88,18 @@ class SyncAsyncBody(PredictionInputs):
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
 
 
-class InvocationBody(PredictionInputs):
-    """The JSON body of `POST /invocations`, unless it is a bare row or a list of rows."""
+class InvocationTarget(RequestBody):
+    """The keys beside the rows of `POST /invocations`. Unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"input_data": ROW}]})
+    model_config = ConfigDict(extra="forbid")
 
     model_id: Id = LATEST
     dataset_id: Id | None = None
     job_id: Id | None = None
+    extra: Extra | None = None
+
+
+class InvocationBody(InvocationTarget, PredictionInputs):
+    """The body of `POST /invocations` in the form of `/predict`. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid")

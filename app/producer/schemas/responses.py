@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.inference.ensemble import CombineMethod
 from app.protocol.types import JobStatus
@@ -35,13 +35,34 @@ class AcceptedAnswer(BaseModel):
 class Prediction(BaseModel):
     """`prediction` is a number or a label; lists when a list of rows was sent.
 
-    `pred_proba` holds a classifier's probabilities by label, or a regressor's prediction again.
+    `pred_proba` holds a classifier's probabilities by label, or a regressor's prediction again. The
+    key of a label is its JSON text, that of a text label the text itself. `outputs` holds further
+    outputs by name, if the manifest of an uploaded model names some; else it is left out.
     """
 
     status: JobStatus
     model_id: str
     prediction: Any
     pred_proba: Any
+    outputs: Any = None
+
+
+class Predictions(BaseModel):
+    """The predictions for rows in a wrapper, in their order."""
+
+    predictions: list[Any]
+
+
+class Invocation(RootModel[Prediction | Predictions]):
+    """`{"predictions"}` for rows in a wrapper, else the answer of `/predict` without `message`."""
+
+
+class ExecutionParameters(BaseModel):
+    """What SageMaker's batch transform asks of a container; a MB has 2^20 bytes."""
+
+    MaxConcurrentTransforms: int
+    BatchStrategy: str
+    MaxPayloadInMB: int
 
 
 class BranchError(BaseModel):
@@ -61,11 +82,14 @@ class Branch(BaseModel):
     elapsed_ms: float
     prediction: Any = None
     pred_proba: Any = None
+    outputs: Any = None
     error: BranchError | None = None
 
 
 class Combined(BaseModel):
     """The combination of the answers, a list for lists. `of` is the number of answers.
+
+    It has an `error` if the method cannot combine them, or two models have no label in common.
 
     `votes` is the number of models that predict each label; `model_id` names the model whose
     answer is the most certain.
@@ -167,6 +191,7 @@ class PredictionResult(BaseModel):
     model_id: str
     prediction: Any
     pred_proba: Any
+    outputs: Any = Field(None, exclude_if=lambda value: value is None)
     elapsed_ms: float
 
 

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from warren_client.client import DEFAULT_URL
 from warren_client.image_requests import Call, Combine, Failed, ImageClient, Question
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 CONNECT_SECONDS = 10
 INTERRUPTED = 130
 

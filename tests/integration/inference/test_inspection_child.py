@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from app import errors
 from app.inference import inspection_child
@@ -14,7 +14,17 @@ from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
 from tests.conftest import ROOT
 from tests.support import graphs
-from tests.support.graphs import DOUBLE, FLOAT, IMAGES, INT64, LINEAR, STRING
+from tests.support.graphs import (
+    BOOL,
+    DOUBLE,
+    FLOAT,
+    FLOAT16,
+    IMAGES,
+    INT64,
+    LINEAR,
+    STRING,
+    UINT8,
+)
 
 
 def spec(base, **changes):
@@ -34,6 +44,19 @@ def probable(labels, **changes):
     }
 
 
+def typed(holds, **changes):
+    inputs = [{"name": "x", "features": ["a", "b"], "type": holds, **changes}]
+    return {**LINEAR, "inputs": inputs}
+
+
+WORDS = {
+    "inputs": [
+        {"name": "word", "features": ["word"], "type": "text"},
+        {"name": "a", "features": ["a"]},
+    ],
+    "output": {"name": "y", "holds": "values"},
+    "outputs": ["said"],
+}
 OWN_PARTS = {
     "inputs": [{"name": "a", "features": ["a"]}, {"name": "b", "features": ["b"]}],
     "output": {"name": "y", "holds": "values"},
@@ -54,6 +77,25 @@ OWN_PARTS = {
         "channels last": (graphs.colours(layout="NHWC"), image(layout="NHWC")),
         "any size": (graphs.colours(size=None), image(size=[5, 9])),
         "probabilities": (graphs.probabilities(4), probable(4)),
+        "a fixed batch": (graphs.linear(batch=4), LINEAR),
+        "images by the four": (graphs.colours(4), IMAGES),
+        "half floats": (graphs.cast_sum(FLOAT16), LINEAR),
+        "small numbers": (graphs.cast_sum(UINT8), LINEAR),
+        "true and false": (graphs.cast_sum(BOOL), typed("boolean")),
+        "text": (graphs.words(), WORDS),
+        "missing values": (graphs.known_or_zero(), typed("number", nullable=True)),
+        "pixels": (graphs.colours(kind=UINT8), IMAGES),
+        "half pixels": (graphs.colours(kind=FLOAT16), IMAGES),
+        "further outputs": (
+            graphs.several(),
+            {**LINEAR, "outputs": ["logs", "first"], "sample": {"a": 1, "b": 2}},
+        ),
+        "one sigmoid": (graphs.sigmoid([None, 1]), probable(2)),
+        "one flat sigmoid": (graphs.sigmoid([None]), probable(2)),
+        "one logit": (
+            graphs.sigmoid([None, 1], logits=True),
+            probable(2, output={"name": "p", "holds": "logits"}),
+        ),
     }.values(),
 )
 def test_what_can_serve_passes(file, described):
@@ -73,6 +115,14 @@ def own_domain():
 def texts():
     nodes = [helper.make_node("Cast", ["x"], ["y"], to=FLOAT)]
     return graphs.file(nodes, {"x": (STRING, [None, 2])}, {"y": (FLOAT, [None, 2])})
+
+
+def two_batches():
+    nodes = [
+        helper.make_node("ReduceSum", ["b"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["a", "sum"], ["y"]),
+    ]
+    return graphs.file(nodes, {"a": (FLOAT, [2]), "b": (FLOAT, [4])}, {"y": (FLOAT, [2])})
 
 
 def says_text():
@@ -161,10 +211,60 @@ BAD = {
         "manifest.inputs.0.features",
         "[?, 2]",
     ),
-    "an input of text": (texts(), LINEAR, "manifest.inputs.0.name", "tensor(string)"),
+    "an input of text": (texts(), LINEAR, "manifest.inputs.0.type", 'its "type" is "text"'),
+    "no input of text": (graphs.linear(), typed("text"), "manifest.inputs.0.type", '"number"'),
+    "an input of bfloat16": (
+        graphs.cast_sum(TensorProto.BFLOAT16),
+        LINEAR,
+        "manifest.inputs.0.name",
+        "tensor(bfloat16)",
+    ),
+    "an image of whole numbers": (
+        graphs.colours(kind=INT64),
+        IMAGES,
+        "manifest.inputs.0.name",
+        "tensor(int64)",
+    ),
+    "pixels with a mean": (
+        graphs.colours(kind=UINT8),
+        image(mean=[0.5, 0.5, 0.5]),
+        "manifest.inputs.0.image",
+        "leave out mean and std",
+    ),
+    "whole numbers that may be missing": (
+        graphs.linear(INT64),
+        typed("number", nullable=True),
+        "manifest.inputs.0.nullable",
+        "only tensors of float",
+    ),
+    "missing values that it does not know": (
+        graphs.linear(),
+        typed("number", nullable=True),
+        "manifest.inputs.0.nullable",
+        "no finite prediction for missing values",
+    ),
+    "no such further output": (
+        graphs.several(),
+        {**LINEAR, "outputs": ["logs", "z"]},
+        "manifest.outputs.1",
+        "it has y, logs, first, of_all",
+    ),
+    "a further output of all rows": (
+        graphs.several(),
+        {**LINEAR, "outputs": ["of_all"]},
+        "manifest.outputs.0",
+        "for 1 at a time the output of_all has shape []",
+    ),
+    "batches of two sizes": (two_batches(), OWN_PARTS, "model", "different sizes"),
+    "a huge batch": (graphs.linear(batch=20_000_000), LINEAR, "model", "256,000,000 bytes"),
+    "a sigmoid for three labels": (
+        graphs.sigmoid([None, 1]),
+        probable(3),
+        "manifest.labels",
+        "there are 3",
+    ),
     "an output of text": (says_text(), LINEAR, "manifest.output.name", "not of numbers"),
     "a ZipMap": (zipmap(), LINEAR, "manifest.output.name", "without ZipMap"),
-    "a fixed batch": (graphs.linear(batch=4), LINEAR, "manifest.inputs.0.name", "batches of 4"),
     "one row only": (only_one(), LINEAR, "model", "2 at a time"),
     "one answer to all": (of_all(), LINEAR, "manifest.output.name", "[]"),
     "images to rows": (
@@ -280,7 +380,7 @@ def test_as_many_are_tried_as_will_be_asked_at_a_time():
     class Counting(UploadedModel):
         def run(self, prepared):
             tried.append(len(prepared))
-            return np.zeros((len(prepared), 3), np.float32)
+            return {"logits": np.zeros((len(prepared), 3), np.float32)}
 
     for size in (8, 2000, 4096):  # the last so large that serving takes them one by one
         inspection_child.check(graphs.colours(size=size), spec(image(size=[size, size])), Counting)

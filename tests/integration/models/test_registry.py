@@ -88,6 +88,15 @@ def test_a_model_that_nobody_trains_is_not_found(store, registry):
         assert caught.value.extra["field"] == "model_id"
 
 
+def test_the_nearest_model_is_named(registry):
+    registry.register("iris-2", ENDPOINT)
+
+    for asked, meant in (("Iris-2", "iris-2"), ("iris_2", "iris-2"), ("Latest", "latest")):
+        with pytest.raises(errors.NotFound) as caught:
+            registry.get(asked)
+        assert caught.value.message == f'there is no model {asked}; did you mean "{meant}"?'
+
+
 NOT_READY = {
     JobStatus.QUEUED: lambda store: accept(store),
     JobStatus.RUNNING: lambda store: run(store),

@@ -128,10 +128,22 @@ def test_more_data_sets_than_a_page_are_listed(datasets, s3, bucket, settings):
 
 
 def test_an_unknown_data_set_is_not_found(datasets, tmp_path):
-    with pytest.raises(errors.NotFound, match="data set nowhere does not exist"):
+    with pytest.raises(errors.NotFound, match=r"there is no data set nowhere$") as caught:
         datasets.download("nowhere", str(tmp_path / "x.csv"))
 
+    assert caught.value.extra == {}
     assert list(tmp_path.glob("x.csv*")) == []
+
+
+def test_the_nearest_data_set_is_named(datasets):
+    for name in ("diabetes", "iris"):
+        datasets.put(name, io.BytesIO(CSV))
+
+    for asked in ("Diabetes", "diabets"):
+        assert datasets.not_found(asked).message == (
+            f'there is no data set {asked}; did you mean "diabetes"?'
+        )
+    assert datasets.not_found("prices").message == "there is no data set prices"
 
 
 class Enough(Exception):

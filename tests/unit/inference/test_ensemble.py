@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import errors
-from app.inference.ensemble import combine
+from app.inference.ensemble import check_labels, combine, named_labels
 
 LARGEST = 1.7976931348623157e308
 
@@ -94,6 +94,7 @@ def test_a_mean_does_not_depend_on_the_order(given_shares):
     ("kind", "names", "expected"),
     [
         (int, ("1", "2", "3"), 2),
+        (lambda name: name == "true", ("true", "false", "false"), False),
         (lambda name: name == "True", ("True", "False", "False"), False),
         (str, ("1", "2", "3"), "2"),
         (int, ("-1", "-2", "-3"), -2),
@@ -135,6 +136,60 @@ def test_a_vote_takes_true_and_one_for_different():
 
     found = combine("vote", answers, None)
     assert (found["prediction"], type(found["prediction"])) == (1, int)
+
+
+def test_true_and_false_have_the_keys_of_json_whoever_answers():
+    older = {"model_id": "a", "prediction": True, "pred_proba": {"False": 0.25, "True": 0.75}}
+    newer = {"model_id": "b", "prediction": False, "pred_proba": {"false": 0.5, "true": 0.5}}
+    both = [older, newer]
+
+    mean = combine("mean", both, None)
+    assert mean == {"prediction": True, "pred_proba": {"false": 0.375, "true": 0.625}}
+    assert combine("vote", both, None) == {"prediction": True, "votes": {"true": 1, "false": 1}}
+    certain = combine("max_proba", both, None)
+    assert certain["pred_proba"] == {"false": 0.25, "true": 0.75}
+    assert named_labels(older) == named_labels(newer) == ["false", "true"]
+
+
+def test_a_label_of_true_is_not_a_text():
+    text = {"model_id": "m", "prediction": "True", "pred_proba": {"True": 0.5, "x": 0.5}}
+
+    assert combine("mean", [text], None)["pred_proba"] == {"True": 0.5, "x": 0.5}
+    assert named_labels(text) == ["True", "x"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"prediction": 1.5, "pred_proba": 1.5}, []),
+        ({"prediction": "a"}, []),
+        ({"prediction": ["a", "b"], "pred_proba": [{"a": 1.0, "b": 0.0}] * 2}, ["a", "b"]),
+        ({"prediction": [True], "pred_proba": [{"False": 0.0, "True": 1.0}]}, ["false", "true"]),
+        ({"prediction": [], "pred_proba": []}, []),
+    ],
+)
+def test_an_answer_names_the_labels_of_its_first_row(answer, expected):
+    assert named_labels({"model_id": "m", **answer}) == expected
+
+
+def test_models_without_a_common_label_are_refused_with_some_labels_of_both():
+    labels = {"a": ["red", "blue"], "b": ["blue", "x"], "c": ["1", "2", "3", "4", "red"]}
+
+    with pytest.raises(errors.Invalid) as caught:
+        check_labels(labels)
+
+    assert caught.value.extra == {"field": "combine"}
+    assert caught.value.message == (
+        "models b and c have no label in common: b has blue, x, c has 1, 2, 3, ..."
+    )
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{}, {"a": ["x", "y"]}, {"a": ["x", "y"], "b": ["y", "z"]}, {"a": ["x"], "b": ["x"] * 2}],
+)
+def test_models_with_a_common_label_are_combined(labels):
+    check_labels(labels)
 
 
 @given(st.lists(shares, min_size=1, max_size=8))
@@ -181,6 +236,7 @@ def test_many_rows_are_combined_one_by_one(how, table):
         ("vote", [{"model_id": "m", "prediction": 1}, number(1.5, "odd")]),
         ("vote", [{"model_id": "m", "prediction": "a"}, {"model_id": "odd"}]),
         ("vote", [{"model_id": "m", "prediction": "a"}, {"model_id": "odd", "prediction": ["a"]}]),
+        ("vote", [label({"a": 1.0}), number(1.5, "odd")]),
         ("max_proba", [label({"a": 1.0}), number(1.0, "odd")]),
     ],
 )

@@ -1,3 +1,6 @@
+import json
+import re
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,6 +11,8 @@ from hypothesis import strategies as st
 
 from app import errors
 from app.inference import trained_model
+from app.models.manifest import METADATA_KEY, Feature
+from app.protocol.requests import PredictionInputs
 from app.training.evaluation import measure_parity
 from tests.support import frames
 
@@ -47,26 +52,26 @@ def test_a_row_that_fits_is_answered(model, changes):
 @pytest.mark.parametrize(
     ("changes", "field", "wanted"),
     [
-        ({"a": "0.5"}, "a", "a number or null"),
-        ({"a": True}, "a", "a number or null"),
-        ({"a": [0.5]}, "a", "a number or null"),
-        ({"a": {"x": 1}}, "a", "a number or null"),
+        ({"a": "0.5"}, "a", "a number, or null"),
+        ({"a": True}, "a", "a number, or null"),
+        ({"a": [0.5]}, "a", "a number, or null"),
+        ({"a": {"x": 1}}, "a", "a number, or null"),
         ({"b": None}, "b", "a number"),
-        ({"b": LARGEST * 2}, "b", "a number"),
-        ({"b": -LARGEST * 2}, "b", "a number"),
-        ({"b": 10**4000}, "b", "a number"),
-        ({"colour": 1}, "colour", "a text or null"),
-        ({"colour": False}, "colour", "a text or null"),
-        ({"colour": ["red"]}, "colour", "a text or null"),
-        ({"flag": 1}, "flag", "a boolean or null"),
-        ({"flag": "true"}, "flag", "a boolean or null"),
-        ({"flag": 0.0}, "flag", "a boolean or null"),
+        ({"b": LARGEST * 2}, "b", "a number from -3.4e+38 to 3.4e+38"),
+        ({"b": -LARGEST * 2}, "b", "a number from -3.4e+38 to 3.4e+38"),
+        ({"b": 10**4000}, "b", "a number from -3.4e+38 to 3.4e+38"),
+        ({"colour": 1}, "colour", "a string, or null"),
+        ({"colour": False}, "colour", "a string, or null"),
+        ({"colour": ["red"]}, "colour", "a string, or null"),
+        ({"flag": 1}, "flag", "true or false, or null"),
+        ({"flag": "true"}, "flag", "true or false, or null"),
+        ({"flag": 0.0}, "flag", "true or false, or null"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_by_the_name_of_its_feature(
     model, changes, field, wanted
 ):
-    with pytest.raises(errors.Invalid, match=f"expected {wanted}, not") as caught:
+    with pytest.raises(errors.Invalid, match=re.escape(f"expected {wanted}, not")) as caught:
         model.check({**GOOD, **changes})
 
     assert caught.value.extra["field"] == f"input_data.{field}"
@@ -89,6 +94,16 @@ def test_an_unknown_feature_is_refused_by_its_name(model):
     assert caught.value.extra["field"] == "input_data.size"
 
 
+def test_unknown_features_are_ignored_on_request(model):
+    asked = PredictionInputs(input_data=[{**GOOD, "size": 1, "": None}, GOOD], extra="ignore")
+
+    ignoring, plain = model.predict(model.prepare(asked))
+
+    assert ignoring == plain
+    with pytest.raises(errors.Invalid, match="missing a, b, c, colour, flag"):
+        model.prepare(PredictionInputs(input_data={"size": 1}, extra="ignore"))
+
+
 def test_a_missing_and_an_unknown_feature_are_refused(model):
     row = {**GOOD, "colur": "red"}
     del row["colour"]
@@ -97,6 +112,65 @@ def test_a_missing_and_an_unknown_feature_are_refused(model):
         model.check(row)
 
     assert caught.value.extra["field"] == "input_data.colour"
+
+
+COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "größe") for form in ("NFC", "NFD"))
+
+
+def named(*names):
+    """A model whose features have these names, as an older version might have stored them."""
+    file = onnx.load_model_from_string(frames.file("numeric", "ridge"))
+    (manifest,) = (each for each in file.metadata_props if each.key == METADATA_KEY)
+    features = [Feature(name=name, type="number").model_dump() for name in names]
+    manifest.value = json.dumps({**json.loads(manifest.value), "features": features})
+    return trained_model.TrainedModel(file.SerializeToString())
+
+
+@pytest.mark.parametrize("stored", [COMPOSED, DECOMPOSED])
+@pytest.mark.parametrize("sent", [COMPOSED, DECOMPOSED])
+def test_a_name_is_the_same_in_every_form_of_unicode(stored, sent):
+    model = named("a", "b", stored)
+    inputs = PredictionInputs(input_data={"a": 1.0, "b": 2.0, sent: 3.0})
+
+    rows = model.prepare(inputs)
+
+    assert rows == [{"a": 1.0, "b": 2.0, stored: 3.0}]
+    assert model.predict(rows)
+
+
+def test_a_name_that_is_sent_in_two_forms_is_refused():
+    row = {"a": 1.0, "b": 2.0, COMPOSED: 3.0, DECOMPOSED: 4.0}
+
+    with pytest.raises(errors.Invalid, match="given twice, in two forms of Unicode: größe"):
+        named("a", "b", COMPOSED).check(row)
+
+
+def test_an_older_model_may_have_a_name_in_both_forms():
+    row = {"a": 1.0, COMPOSED: 2.0, DECOMPOSED: 3.0}
+
+    assert named("a", COMPOSED, DECOMPOSED).check(row) == row
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"A": 1, "b": 1, "c": 1}, 'missing a (you sent "A"); model '),
+        ({"a ": 1, "b": 1, "c": 1}, 'missing a (you sent "a "); model '),
+        ({"x" * 10**6: 1}, "missing a, b, c; model "),
+        ({f"c{n}": 1 for n in range(10_000)}, "missing a, b, c"),
+        ({"a": 1, "b": 1, "c": 1, "x" * 10**6: 1}, f"unknown {'x' * 256}… (send "),
+        (
+            {"columns": ["a", "b", "c"], "data": [[1, 2, 3]]},
+            "; you sent {columns, data}, but a row holds a value for each feature",
+        ),
+    ],
+)
+def test_a_row_that_does_not_fit_is_told_what_is_near_in_few_words(row, said):
+    with pytest.raises(errors.Invalid) as caught:
+        named("a", "b", "c").check(row)
+
+    assert said in caught.value.detail
+    assert len(caught.value.detail) < 1500
 
 
 def test_an_empty_row_is_refused(model):

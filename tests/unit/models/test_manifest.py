@@ -1,9 +1,11 @@
 import pytest
 from pydantic import ValidationError
 
-from app.models.manifest import OnnxManifest, TrainedManifest
+from app import errors
+from app.models.manifest import OnnxManifest, TrainedManifest, label_key, label_keys
+from app.protocol.validation import validate
 from tests.support import frames
-from tests.support.graphs import LINEAR
+from tests.support.graphs import IMAGES, LINEAR
 
 
 @pytest.mark.parametrize("labels", [None, [0, 1], [False, True], ["a", "b"], ["1", "2"]])
@@ -26,3 +28,96 @@ def test_two_inputs_of_a_graph_have_different_names():
 
     with pytest.raises(ValidationError, match="inputs: two have the same name"):
         OnnxManifest.model_validate({**LINEAR, "inputs": inputs})
+
+
+@pytest.mark.parametrize(
+    ("label", "key"),
+    [
+        ("red", "red"),
+        ("true", "true"),
+        ('say "a"', 'say "a"'),
+        ("", ""),
+        (True, "true"),
+        (False, "false"),
+        (1, "1"),
+        (-(2**70), str(-(2**70))),
+        (1.0, "1.0"),
+        (1e300, "1e+300"),
+        (None, "null"),
+    ],
+)
+def test_the_key_of_a_label_is_its_text_or_its_json(label, key):
+    assert label_key(label) == key
+
+
+@pytest.mark.parametrize(
+    ("labels", "keys"),
+    [
+        ([False, True], ["false", "true"]),
+        ([1, 2, "x"], ["1", "2", "x"]),
+        ([True, "true", False], ["True", "true", "false"]),
+        ([True, "True"], ["true", "True"]),
+    ],
+)
+def test_the_keys_of_a_model_differ(labels, keys):
+    manifest = OnnxManifest.model_validate({**IMAGES, "labels": labels})
+
+    assert label_keys(manifest.labels) == keys
+
+
+WRONG = {
+    "a label twice": ({"labels": ["a", "a"]}, "body", "labels: one is given twice"),
+    "a number and its text": ({"labels": [1, "1"]}, "body", "labels: one is given twice"),
+    "keys that nothing tells apart": (
+        {"labels": [True, "true", "True"]},
+        "body",
+        "labels: one is given twice",
+    ),
+    "a fraction": ({"labels": [1.0, 2.0]}, "labels.0", "a whole number without a decimal point"),
+    "null": ({"labels": ["a", None]}, "labels.1", "a label is text"),
+    "an image of text": (
+        {"inputs": [{"name": "x", "image": {"size": [8, 8]}, "type": "text"}]},
+        "inputs.0",
+        "an image has no type",
+    ),
+    "an image that may be missing": (
+        {"inputs": [{"name": "x", "image": {"size": [8, 8]}, "nullable": True}]},
+        "inputs.0",
+        "not nullable",
+    ),
+    "missing text": (
+        {"inputs": [{"name": "x", "features": ["a"], "type": "text", "nullable": True}]},
+        "inputs.0",
+        "only numbers may be missing",
+    ),
+    "another type": (
+        {"inputs": [{"name": "x", "features": ["a"], "type": "date"}]},
+        "inputs.0.type",
+        "must be 'number', 'boolean' or 'text'",
+    ),
+    "the output twice": ({"outputs": ["logits"]}, "body", "outputs: one is named twice"),
+    "a further output twice": ({"outputs": ["a", "a"]}, "body", "outputs: one is named twice"),
+}
+
+
+@pytest.mark.parametrize(("changes", "field", "says"), WRONG.values(), ids=WRONG)
+def test_a_manifest_that_contradicts_itself_is_refused(changes, field, says):
+    with pytest.raises(errors.Invalid) as caught:
+        validate(OnnxManifest, {**IMAGES, **changes})
+
+    assert caught.value.extra["field"] == field
+    assert says in caught.value.detail
+
+
+def test_a_manifest_of_an_older_version_is_read():
+    older = (
+        '{"kind": "onnx", "inputs": [{"name": "x", "features": ["a"], "image": null}],'
+        ' "output": {"name": "p", "holds": "probabilities"}, "labels": [true, "true"],'
+        ' "sample": null}'
+    )
+
+    manifest = OnnxManifest.model_validate_json(older)
+
+    assert label_keys(manifest.labels or []) == ["True", "true"]
+    assert (manifest.inputs[0].type, manifest.inputs[0].nullable) == ("number", False)
+    assert manifest.outputs == []

@@ -25,6 +25,7 @@ ROUTES = {
     ("POST", "/predict/sync_async"): RawRoute,
     ("GET", "/ping"): RawRoute,
     ("POST", "/invocations"): RawRoute,
+    ("GET", "/execution-parameters"): RawRoute,
     # strict: FastAPI's, with strict JSON
     ("GET", "/"): StrictRoute,
     ("GET", "/health"): StrictRoute,

@@ -34,6 +34,7 @@ replies = st.one_of(
     st.builds(TrainCompleted, model_ids, metrics=st.dictionaries(text, finite, max_size=3)),
     st.builds(Predicted, model_ids, prediction=json_values),
     st.builds(Predicted, model_ids, prediction=json_values, pred_proba=json_values),
+    st.builds(Predicted, model_ids, prediction=json_values, outputs=objects),
     st.builds(Cancelled, model_ids),
     st.builds(Failed, model_ids, error=objects),
 )
@@ -65,6 +66,11 @@ def test_a_reply_survives_the_wire(reply):
         (
             Predicted("m", prediction=1),
             b'{"status":"TASK_COMPLETED","model_id":"m","prediction":1}',
+        ),
+        (
+            Predicted("m", prediction=1, pred_proba=1, outputs={"y": [1]}),
+            b'{"status":"TASK_COMPLETED","model_id":"m","prediction":1,"pred_proba":1,'
+            b'"outputs":{"y":[1]}}',
         ),
         (Cancelled("m"), b'{"status":"TASK_CANCELLED","model_id":"m"}'),
         (

@@ -312,6 +312,8 @@ BAD_PREDICTIONS = [
     ("input_data", {"input_data": 1}),
     ("input_data.0", {"input_data": [1]}),
     ("input_data.1", {"input_data": [{}, None]}),
+    ("extra", {"extra": "allow"}),
+    ("extra", {"extra": True}),
 ]
 
 
@@ -374,6 +376,18 @@ def test_more_rows_than_may_be_are_too_large_and_the_limit_is_named():
     assert caught.value.extra == {"field": "input_data", "limit": 10_000}
     assert caught.value.detail.startswith("input_data: ")
     assert "10000" in caught.value.detail
+
+
+def test_the_inputs_of_a_prediction_are_encoded_without_what_else_it_has():
+    asked = {**PREDICTION, "extra": "ignore", "job_id": "mine"}
+
+    plain, ignoring = (parse_request(PredictRequest, encoded(body)) for body in (PREDICTION, asked))
+
+    assert loads(plain.encode_inputs().encode()) == {"input_data": {"a": 1.5}}
+    assert loads(ignoring.encode_inputs().encode()) == {
+        "input_data": {"a": 1.5},
+        "extra": "ignore",
+    }
 
 
 def test_one_row_and_many_rows_read_alike():

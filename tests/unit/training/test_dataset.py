@@ -1,3 +1,5 @@
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -10,22 +12,26 @@ from tests.support import frames
 
 
 @pytest.mark.parametrize(
-    "content",
-    {
-        "nothing": b"",
-        "newlines": b"\n\n\n",
-        "too many fields": b"a,b,target\n1,2,3\n1,2,3,4\n",
-        "too many fields in every row": b"a,b,target\n1,2,3,4\n1,2,3,4\n",
-        "an open quote": b'a,b,target\n1,"2,3\n4,5,6\n',
-        "Latin-1": "a,b,target\nä,ö,1\n".encode("latin-1"),
-        "UTF-16": "a,b,target\n1,2,3\n".encode("utf-16"),
-        "a picture": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
-    }.items(),
-    ids=lambda item: item[0],
+    ("content", "said"),
+    [
+        (b"", "it is empty"),
+        (b"\n\n\n", "it is empty"),
+        (b"a,b,target\n1,2,3\n1,2,3,4\n", "line 3 has 4 fields, and the lines above 3"),
+        (
+            b"a,b,target\n1,2,3,4\n1,2,3,4\n",
+            "its rows have more fields than its header",
+        ),
+        (b'a,b,target\n1,"2,3\n4,5,6\n', "a quoted field is never closed"),
+        ("a,b,target\nä,ö,1\n".encode("latin-1"), "it is not in UTF-8"),
+        ("a,b,target\n1,2,3\n".encode("utf-16"), "it is not in UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "it is not in UTF-8"),
+    ],
 )
-def test_a_broken_csv_is_bad_data(content, tmp_path):
-    with pytest.raises(errors.BadData):
-        read_dataset(frames.write_csv(tmp_path, content[1]), frames.request(["a", "b"]))
+def test_a_broken_csv_is_bad_data(content, said, tmp_path):
+    with pytest.raises(errors.BadData) as caught:
+        read_dataset(frames.write_csv(tmp_path, content), frames.request(["a", "b"]))
+
+    assert caught.value.message == f"data set data is not readable as CSV: {said}"
 
 
 def test_a_csv_without_rows_is_bad_data(tmp_path):
@@ -53,6 +59,67 @@ def test_a_missing_target_is_bad_data_that_names_it(tmp_path):
         read_dataset(path, frames.request(["a"]))
 
     assert caught.value.extra["field"] == "target"
+
+
+COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "größe") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize("written", [COMPOSED, DECOMPOSED])
+@pytest.mark.parametrize("asked", [COMPOSED, DECOMPOSED])
+@pytest.mark.parametrize("values", ["1\n2", "a\n\nNA"])
+def test_a_name_is_the_same_in_every_form_of_unicode(written, asked, values, tmp_path):
+    rows = [f"{value},{n}" for n, value in enumerate(values.split("\n"))]
+    path = frames.write_csv(tmp_path, "\n".join([f"{written},target", *rows]).encode())
+
+    request = frames.request([asked])
+
+    assert request.features == [COMPOSED]
+    assert list(read_dataset(path, request).columns) == [COMPOSED, "target"]
+
+
+@pytest.mark.parametrize("field", ["features", "target"])
+def test_a_column_that_the_header_has_in_two_forms_is_refused(field, tmp_path):
+    path = frames.write_csv(tmp_path, f"a,{COMPOSED},{DECOMPOSED}\n1,2,3\n".encode())
+    asked = {"features": {"features": [COMPOSED], "target": "a"}, "target": {"target": COMPOSED}}
+    request = frames.request(**{"features": ["a"], **asked[field]})
+
+    with pytest.raises(errors.BadData, match="has two columns größe, written in two forms") as it:
+        read_dataset(path, request)
+
+    assert it.value.extra == {"field": field}
+
+
+def test_a_header_may_have_other_columns_in_two_forms(tmp_path):
+    path = frames.write_csv(tmp_path, f"a,{COMPOSED},{DECOMPOSED},target\n1,2,3,4\n".encode())
+
+    assert list(read_dataset(path, frames.request(["a"])).columns) == ["a", "target"]
+
+
+@pytest.mark.parametrize(
+    ("header", "asked", "said"),
+    [
+        ("BMI,target", "bmi", 'has no column bmi (did you mean "BMI"?); it has BMI, target'),
+        (" age,target", "age", 'has no column age (did you mean " age"?); it has  age, target'),
+        ("price,target", "bmi", "has no column bmi; it has price, target"),
+    ],
+)
+def test_the_nearest_column_is_named(header, asked, said, tmp_path):
+    path = frames.write_csv(tmp_path, f"{header}\n1,2\n".encode())
+
+    with pytest.raises(errors.BadData) as caught:
+        read_dataset(path, frames.request([asked]))
+
+    assert said in caught.value.detail
+
+
+def test_an_error_lists_a_part_of_many_columns(tmp_path):
+    header = ",".join([f"column_{n}" for n in range(10_000)])
+    path = frames.write_csv(tmp_path, f"{header}\n".encode())
+
+    with pytest.raises(errors.BadData, match=r"and 9,\d{3} more$") as caught:
+        read_dataset(path, frames.request(["other"]))
+
+    assert len(caught.value.detail) < 1200
 
 
 def test_columns_that_nobody_asked_for_are_not_kept(tmp_path):

@@ -103,6 +103,61 @@ def test_an_impossible_parameter_is_refused_by_its_name(name, params, field):
     assert caught.value.detail.startswith(f"{field}: ")
 
 
-def test_what_a_parameter_may_be_is_said():
-    with pytest.raises(errors.Invalid, match="int in the range"):
-        build_estimator("random_forest_regressor", {"n_estimators": 0})
+@pytest.mark.parametrize(
+    ("name", "params", "said"),
+    [
+        (
+            "random_forest_regressor",
+            {"n_estimators": 0},
+            "params.n_estimators: must be a whole number of at least 1, not 0",
+        ),
+        (
+            "random_forest_regressor",
+            {"max_depth": "deep"},
+            'params.max_depth: must be a whole number of at least 1 or null, not "deep"',
+        ),
+        (
+            "random_forest_regressor",
+            {"bootstrap": "yes"},
+            'params.bootstrap: must be true or false, not "yes"',
+        ),
+        (
+            "random_forest_regressor",
+            {"max_features": 0},
+            "params.max_features: must be a whole number of at least 1, a number above 0 and of at "
+            'most 1, "log2", "sqrt" or null, not 0',
+        ),
+        (
+            "random_forest_regressor",
+            {"random_state": -1},
+            "params.random_state: must be a whole number from 0 to 4294967295 or null, not -1",
+        ),
+        (
+            "ridge",
+            {"alpha": None},
+            "params.alpha: must be a number of at least 0 or a list, not null",
+        ),
+        ("logistic_regression", {"C": [1]}, "params.C: must be a number above 0, not a list"),
+        ("svm_regressor", {"coef0": {}}, "params.coef0: must be a number, not an object"),
+        (
+            "hist_gradient_boosting_regressor",
+            {"max_bins": 256},
+            "params.max_bins: must be a whole number from 2 to 255, not 256",
+        ),
+        (
+            "random_forest_regressor",
+            {"n_jobs": 0.5},
+            "params.n_jobs: must be a whole number or null, not 0.5",
+        ),
+    ],
+)
+def test_what_a_parameter_may_be_is_said_in_the_words_of_json(name, params, said):
+    with pytest.raises(errors.Invalid) as caught:
+        build_estimator(name, params)
+
+    assert caught.value.detail == said
+
+
+def test_a_misspelt_parameter_is_recognised():
+    with pytest.raises(errors.Invalid, match=r'no such parameter; did you mean "n_estimators"\?'):
+        build_estimator("random_forest_regressor", {"nEstimators": 3})

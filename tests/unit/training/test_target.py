@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,7 +34,8 @@ def test_a_classifier_keeps_the_labels_of_the_data(labels, wire, tmp_path):
     assert list(map(type, fitted.manifest.labels)) == list(map(type, wire))
     answers = trained_model.TrainedModel(fitted.encode(0.0)[0]).predict([{"a": 0.0}, {"a": 59.0}])
     assert [answer["prediction"] for answer in answers] == [wire[0], wire[-1]]
-    assert answers[0]["pred_proba"] == {str(label): float(label == wire[0]) for label in wire}
+    keys = [label if isinstance(label, str) else json.dumps(label) for label in wire]
+    assert answers[0]["pred_proba"] == dict.fromkeys(keys, 0.0) | {keys[0]: 1.0}
 
 
 def test_one_class_is_bad_data():

@@ -238,6 +238,11 @@ def test_what_is_no_csv_is_refused_with_its_remedy(content, said, size):
         ),
         (b"a,b\n1\n" + b"1,2\n" * 5000, ["a", "b"], ["than the header: 1, the first in line 2"]),
         (b"2,1,a\n", ["2", "1", "a"], ["names '2', '1'"]),
+        (
+            "ä,a\u0308\n1,2\n".encode(),
+            ["ä", "a\u0308"],
+            ["the same in two forms of Unicode, and cannot be used: 'ä'"],
+        ),
     ],
 )
 def test_what_a_training_can_use_is_accepted_with_a_warning(content, columns, said):

@@ -104,7 +104,7 @@ def test_every_kind_of_route_is_behind_the_body_limit(
     ("encoding", "body", "status", "kind", "says"),
     [
         ("gzip", gzipped(b'{"a": 1, "a": 2}'), 422, "malformed", "stands twice"),
-        ("gzip", gzipped(b"["), 422, "malformed", "not valid JSON: Expecting value"),
+        ("gzip", gzipped(b"["), 422, "malformed", "the text ends before the JSON is complete"),
         ("gzip", b"{}", 422, "malformed", "the gzip data cannot be decoded: incorrect header"),
         ("gzip", gzipped(b"{}")[:-1], 422, "malformed", "the body was cut off"),
         ("gzip", gzipped(bytes(10_000)), 413, "too_large", "bytes when decoded"),

@@ -1,0 +1,76 @@
+"""The types of tensors that the graph of an uploaded model may have."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import JsonValue
+
+from app.models.manifest import FeatureKind
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """A type of tensors: what its elements `hold`, and which values of a row fit.
+
+    `lowest` and `largest` are limits of numbers.
+    """
+
+    dtype: type[np.generic]
+    holds: FeatureKind = "number"
+    lowest: float = 0
+    largest: float = 0
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it holds numbers with fractions, and NaN."""
+        return issubclass(self.dtype, np.floating)
+
+    def fits(self, value: JsonValue) -> bool:
+        """Tell whether a value, which is not null, becomes an element without a change."""
+        match self.holds:
+            case "text":
+                return isinstance(value, str)
+            case "boolean":
+                return isinstance(value, bool)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return self.lowest <= value <= self.largest and (self.is_float or value % 1 == 0)
+
+    def describe(self) -> str:
+        """Return which values fit, for an error."""
+        match self.holds:
+            case "text":
+                return "a string"
+            case "boolean":
+                return "true or false"
+        if self.is_float:
+            return "a number"
+        return f"a whole number from {self.lowest} to {self.largest}"
+
+
+def _float(dtype: type[np.floating]) -> TensorType:
+    largest = float(np.finfo(dtype).max)
+    return TensorType(dtype, lowest=-largest, largest=largest)
+
+
+def _whole(dtype: type[np.integer]) -> TensorType:
+    limits = np.iinfo(dtype)
+    return TensorType(dtype, lowest=int(limits.min), largest=int(limits.max))
+
+
+TENSOR_TYPES = {  # by onnxruntime's names
+    "tensor(float)": _float(np.float32),
+    "tensor(double)": _float(np.float64),
+    "tensor(float16)": _float(np.float16),
+    "tensor(int8)": _whole(np.int8),
+    "tensor(int16)": _whole(np.int16),
+    "tensor(int32)": _whole(np.int32),
+    "tensor(int64)": _whole(np.int64),
+    "tensor(uint8)": _whole(np.uint8),
+    "tensor(uint16)": _whole(np.uint16),
+    "tensor(uint32)": _whole(np.uint32),
+    "tensor(uint64)": _whole(np.uint64),
+    "tensor(bool)": TensorType(np.bool_, "boolean"),
+    "tensor(string)": TensorType(np.object_, "text"),
+}
+IMAGE_TYPES = ("tensor(float)", "tensor(double)", "tensor(float16)", "tensor(uint8)")

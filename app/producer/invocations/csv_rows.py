@@ -1,0 +1,159 @@
+"""Read the rows of a CSV (RFC 4180), with or without a header.
+
+Without a header the columns stand in the model's order, as in SageMaker's own containers. A cell
+means what it means in a data set of a training.
+"""
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from math import isfinite
+from typing import Literal
+
+from app import content_sniffing, errors
+from app.producer.invocations.model_inputs import ColumnType, ModelInputs
+from app.producer.invocations.rows import InputRows, in_line, wrong_count
+from app.wording import cut, did_you_mean, listed, nfc, quoted
+
+Header = Literal["present", "absent"]
+
+_Record = tuple[int, list[str]]  # the number of its first line, and its cells
+
+# pandas reads these as missing in columns of numbers and booleans; in texts, only the empty one.
+_MISSING = {
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+}  # fmt: skip
+# A number that is JSON as it stands, and finite.
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,199})(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
+
+
+def read_csv(body: bytes, header: Header | None, model: ModelInputs) -> InputRows:
+    """Return the rows of a CSV. Raises `errors.Invalid`, which names the line.
+
+    If `header` is None, the first line is a header when it names a column of the model.
+    """
+    if model.images:
+        raise model.takes_images()
+    records = _records(body)
+    if not records:
+        raise errors.Invalid("body", "empty; expected CSV")
+    first_line, first = records[0]
+    if header is None and _names_columns(first, model):
+        header = "present"
+    if header == "present":
+        names = _header(first, first_line, model)
+        del records[0]
+        if not records:
+            raise errors.Invalid("body", "no row below the header")
+    else:
+        names = model.in_order()
+    columns = model.columns or {}
+    keys = [f"{json.dumps(name, ensure_ascii=False)}:" for name in names]
+    cells = [_CELLS[columns.get(name, "any")] for name in names]
+    rows = []
+    for line, record in records:
+        if len(record) != len(names):
+            wanted = "the header names" if header == "present" else f"model {model.model_id} takes"
+            raise in_line(wrong_count(len(record), wanted, names), line)
+        pairs = zip(keys, cells, record, strict=True)
+        rows.append("{" + ",".join([key + encode(cell) for key, encode, cell in pairs]) + "}")
+    return InputRows(rows, "body", lines=[line for line, _ in records])
+
+
+def _records(body: bytes) -> list[_Record]:
+    """Parse a CSV; an empty line is a record with one empty cell, but none at the end."""
+    if reason := content_sniffing.describe(body, "CSV"):
+        raise errors.Invalid("body", f"not CSV: {reason}")
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        reason = content_sniffing.describe_undecodable(error)
+        raise errors.Invalid("body", f"not CSV: {reason}") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    records, line = [], 1
+    try:
+        for cells in reader:
+            records.append((line, cells or [""]))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise errors.Invalid("body", f"line {line}: not CSV: {error}", line=line) from None
+    while records and not "".join(records[-1][1]).strip() and len(records[-1][1]) == 1:
+        records.pop()
+    return records
+
+
+def _names_columns(cells: list[str], model: ModelInputs) -> bool:
+    """Tell whether a first line is a header. Numbers may name columns, too, but all in order."""
+    names = [nfc(name) for name in model.in_order()]
+    stripped = [nfc(cell.strip()) for cell in cells]
+    known = set(names)
+    return stripped == names or any(
+        cell in known and not _JSON_NUMBER.fullmatch(cell) for cell in stripped
+    )
+
+
+def _header(cells: list[str], line: int, model: ModelInputs) -> list[str]:
+    """Return the names of the columns. Raises `errors.Invalid` if they are not the model's."""
+    known = {nfc(name): name for name in model.columns or ()}
+    names = [known.get(nfc(cell.strip()), cell.strip()) for cell in cells]
+    if "" in names:
+        place = names.index("") + 1
+        reason = f"column {place} has no name; leave out the index of a data frame"
+        raise in_line(errors.Invalid(None, reason), line)
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise in_line(errors.Invalid(None, f"names a column twice: {listed(twice)}"), line)
+    if model.columns is None:
+        return names
+    given = set(names)
+    missing = [name for name in model.columns if name not in given]
+    takes = f"model {model.model_id} takes {listed(model.columns)}"
+    for name in names:
+        if name not in model.columns and model.extra != "ignore":
+            hint = did_you_mean(name, missing)
+            reason = f"the model has no column {quoted(name)}{hint}; {takes}"
+            raise in_line(errors.Invalid(None, reason), line, cut(name))
+    if missing:
+        reason = f"the header lacks {listed(missing)}; {takes}"
+        raise in_line(errors.Invalid(None, reason), line)
+    return names
+
+
+def _number(cell: str) -> str:
+    cell = cell.strip()
+    if _JSON_NUMBER.fullmatch(cell):
+        return cell
+    if cell in _MISSING:
+        return "null"
+    try:
+        value = float(cell) if cell.isascii() and "_" not in cell else float("nan")
+    except ValueError:
+        return _text(cell)
+    return repr(value) if isfinite(value) else _text(cell)
+
+
+def _boolean(cell: str) -> str:
+    cell = cell.strip()
+    if cell in ("true", "True", "TRUE", "false", "False", "FALSE"):
+        return cell.lower()
+    return "null" if cell in _MISSING else _text(cell)
+
+
+def _text(cell: str) -> str:
+    return json.dumps(cell, ensure_ascii=False) if cell else "null"
+
+
+def _any(cell: str) -> str:
+    """Encode a cell of a column whose type is not known."""
+    return cell if _JSON_NUMBER.fullmatch(cell) or cell in ("true", "false") else _text(cell)
+
+
+_CELLS: dict[ColumnType, Callable[[str], str]] = {
+    "number": _number,
+    "boolean": _boolean,
+    "text": _text,
+    "any": _any,
+}

@@ -1,0 +1,102 @@
+"""Say in plain words why scikit-learn, or the export to ONNX, cannot carry out a fit."""
+
+import re
+
+_TOO_LARGE = "infinity, or a number that is too large for the estimator; scale or remove it"
+_FEW_OF_A_CLASS = (
+    "a class has too few rows to learn from: this estimator needs {0} of each class; add rows, or "
+    "lower test_size"
+)
+# By scikit-learn's messages; the braces take the groups of the pattern.
+_SENTENCES = {
+    re.compile(pattern): sentence
+    for pattern, sentence in {
+        r"n_samples=(\d+), test_size=([\d.]+) .* the resulting train set will be empty": (
+            "too few rows: of {0}, test_size {1} leaves none to learn from; add rows, or lower "
+            "test_size"
+        ),
+        r"only one class is left in the training rows": (
+            "only one class is left in the training rows; add rows of the others, or lower "
+            "test_size"
+        ),
+        r"Input X contains (?:infinity|NaN)|array must not contain infs": (
+            f"a feature holds {_TOO_LARGE}"
+        ),
+        r"Input y contains (?:infinity|NaN)": f"the target holds {_TOO_LARGE}",
+        r"dual coefficients or intercepts are not finite": f"a column holds {_TOO_LARGE}",
+        r"Requesting (\d+)-fold cross-validation": _FEW_OF_A_CLASS,
+        r"splits n_splits=(\d+) greater than the number of samples": _FEW_OF_A_CLASS,
+        r"n_splits=(\d+) cannot be greater than the number of members": _FEW_OF_A_CLASS,
+        r"number of classes has to be greater than one|data contains only one class": (
+            "a class has too few rows to learn from; add rows, or lower test_size"
+        ),
+        r"least populated class": (
+            "a class has a single row, which cannot be split for early stopping; add rows, or set "
+            "early_stopping to false"
+        ),
+        r"n_neighbors = (\d+), n_samples_fit = (\d+)": (
+            "n_neighbors is {0}, but only {1} rows are left to learn from; lower n_neighbors, or "
+            "add rows"
+        ),
+        r"Solver (\S+) supports only 'l2' or None penalties, got (\S+) penalty": (
+            'the solver "{0}" has only the penalties "l2" and null, not "{1}"; the solver "saga" '
+            "has them all"
+        ),
+        r"Only 'saga' solver supports elasticnet": (
+            'only the solver "saga" has the penalty "elasticnet"'
+        ),
+        r"l1_ratio must be specified": (
+            'the penalty "elasticnet" needs l1_ratio, a number from 0 to 1'
+        ),
+        r"'liblinear' solver does not support multiclass": (
+            'the solver "liblinear" takes two classes only; choose another solver'
+        ),
+        r"not supported for the liblinear solver": 'the solver "liblinear" needs a penalty',
+        r"supports only dual=False": "dual has to be false for this solver",
+        r"Out of bag estimation only available": "oob_score needs bootstrap to be true",
+        r"`max_samples?` cannot be set": "max_samples needs bootstrap to be true",
+        r"Negative values in data": "this metric needs features without negative numbers",
+        r"(?:[Nn]egative|non-negative|positive).*(?:Poisson|poisson|gamma|loss)"
+        r"|requires (?:strictly )?(?:positive|non-negative) y": (
+            "this loss or criterion needs a target of numbers above 0"
+        ),
+        r"sum of y is not strictly positive": (
+            "this loss or criterion needs a target of numbers above 0"
+        ),
+        r"class_weight": 'class_weight may only be "balanced" or null here',
+        r"break_ties must be False": 'break_ties needs decision_function_shape to be "ovr"',
+        r"[Pp]recomputed|square kernel matrix|X\.shape\[0\] should be equal": (
+            '"precomputed" needs distances between rows, which a data set does not hold; choose '
+            "another value"
+        ),
+        r"[Mm]onotonic": "monotonic_cst does not fit: give -1, 0 or 1 for each column of numbers",
+        r"solver can be used only when positive=True": (
+            'the solver "lbfgs" needs positive to be true'
+        ),
+        r"When positive=True, only 'lbfgs'|does not support positive fitting": (
+            'positive needs the solver "lbfgs" or "auto"'
+        ),
+        r"Number of targets and number of penalties": "alpha has to be a single number",
+        r"unexpected keyword argument '(\w+)'": "a param holds the key {0}, which is not known",
+        r"could not convert string to float: '(.{1,40})'": (
+            'a param holds "{0}" where a number is needed'
+        ),
+        r"argument must be a (?:string|bytes).* number": (
+            "a param holds a list or an object where a number is needed"
+        ),
+        r"int too large to convert": "a number among the params is too large",
+    }.items()
+}
+_PYTHON = re.compile(
+    r"\b(?:None|True|False|NoneType|str|int|float|bool|dict|tuple|list|dtype|numpy|np|sklearn)\b"
+    r"|\w\(|[<>{}\[\]`=]|Error|\bX\b|instance|object|type|argument|iterable|callable"
+)
+
+
+def explain_fit(error: Exception) -> str | None:
+    """Return what an error of a fit means; None if only a programmer could understand it."""
+    text = " ".join(str(error).split())
+    for pattern, sentence in _SENTENCES.items():
+        if found := pattern.search(text):
+            return sentence.format(*found.groups())
+    return text if text and not _PYTHON.search(text) else None

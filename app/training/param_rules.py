@@ -1,0 +1,64 @@
+"""Say in the words of JSON which values a parameter of an estimator may have."""
+
+import math
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, Options
+
+from app.wording import quoted
+
+# By scikit-learn's names of constraints and by types; JSON has no values for the others.
+_PHRASES: dict[Any, tuple[str, ...]] = {
+    "boolean": ("true", "false"),
+    "verbose": ("a whole number of at least 0", "true", "false"),
+    "random_state": ("a whole number from 0 to 4294967295", "null"),
+    "array-like": ("a list",),
+    None: ("null",),
+    int: ("a whole number",),
+    Integral: ("a whole number",),
+    Real: ("a number",),
+    str: ("a string",),
+    list: ("a list",),
+    dict: ("an object",),
+}
+
+
+def describe_rule(estimator: BaseEstimator, name: str) -> str:
+    """Return the rule of a parameter: `must be a number above 0 or null`."""
+    phrases = list(dict.fromkeys(_phrases(estimator._parameter_constraints[name])))
+    if len(phrases) > 1:
+        phrases = [f"{', '.join(phrases[:-1])} or {phrases[-1]}"]
+    return f"must be {phrases[0]}" if phrases else "cannot be set"
+
+
+def _phrases(constraints: list[Any]) -> Iterator[str]:
+    for each in constraints:
+        if isinstance(each, Interval):
+            yield _range(each)
+        elif isinstance(each, Options):
+            yield from (quoted(str(option)) for option in sorted(each.options - each.deprecated))
+        elif isinstance(each, str | type) or each is None:
+            yield from _PHRASES.get(each, ())
+
+
+def _range(interval: Interval) -> str:
+    """Return `a number above 0 and below 1` and the like."""
+    noun = "a whole number" if interval.type is Integral else "a number"
+    left, right = (_bound(each) for each in (interval.left, interval.right))
+    includes_left = interval.closed in ("left", "both")
+    includes_right = interval.closed in ("right", "both")
+    if left and right and includes_left and includes_right:
+        return f"{noun} from {left} to {right}"
+    bounds = []
+    if left:
+        bounds.append(f"of at least {left}" if includes_left else f"above {left}")
+    if right:
+        bounds.append(f"of at most {right}" if includes_right else f"below {right}")
+    return " ".join([noun, " and ".join(bounds)]) if bounds else noun
+
+
+def _bound(value: float | None) -> str | None:
+    return None if value is None or math.isinf(value) else f"{value:.15g}"

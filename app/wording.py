@@ -1,0 +1,73 @@
+"""Words of errors: names quoted and listed in bounded length, and the nearest known name."""
+
+import difflib
+import json
+import unicodedata
+from collections.abc import Collection, Iterable
+from itertools import islice
+
+MAX_NAME = 256  # characters of a name that an error shows: as many as a column's name may have
+_QUOTED = 80  # characters of a name in quotation marks
+_LISTED = 1000  # characters of a list of names
+_KNOWN = 10_000  # names that are compared with a misspelt one, apart from case and punctuation
+_COMPARED = 50  # names whose letters are compared, because that takes 50 microseconds each
+_LETTERS = 40  # characters of a name whose letters are compared
+_CUTOFF = 0.75  # the share of letters that a near name has in common
+_PUNCTUATION = str.maketrans("", "", " _-.")
+
+
+def nfc(name: str) -> str:
+    """Return a name in Unicode's composed form, NFC. macOS writes file names decomposed."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def cut(text: str, most: int = MAX_NAME) -> str:
+    """Return a text, or its beginning if it is longer than `most` characters."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def quoted(text: str) -> str:
+    """Return a text as a JSON string, cut; characters that cannot be seen are escaped."""
+    shown = cut(text, _QUOTED)
+    return json.dumps(shown, ensure_ascii=not shown.isprintable())
+
+
+def listed(names: Collection[str]) -> str:
+    """Return `a, b, c`; of many names the first ones, and how many there are besides."""
+    shown, length = [], 0
+    for name in names:
+        shown.append(cut(name))
+        length += len(shown[-1]) + 2
+        if length > _LISTED:
+            break
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` is probably meant to be, or None."""
+    if len(name) > MAX_NAME:
+        return None
+    folded = _folded(name)
+    near: dict[str, str] = {}
+    for each in islice(known, _KNOWN):
+        if len(each) > MAX_NAME:
+            continue
+        form = _folded(each)
+        if form == folded:
+            return each
+        if len(near) < _COMPARED and abs(len(form) - len(folded)) <= 3 and len(form) <= _LETTERS:
+            near.setdefault(form, each)
+    found = difflib.get_close_matches(folded[: _LETTERS + 3], near, n=1, cutoff=_CUTOFF)
+    return near[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean "x"?` with the nearest known name, or an empty text."""
+    found = nearest(name, known)
+    return f"; did you mean {quoted(found)}?" if found is not None else ""
+
+
+def _folded(name: str) -> str:
+    """Return a name without case, punctuation and the form of its characters."""
+    return nfc(name).casefold().translate(_PUNCTUATION)

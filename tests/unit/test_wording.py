@@ -1,0 +1,75 @@
+"""Names in errors are bounded, safe to read, and compared as people compare them."""
+
+import unicodedata
+
+import pytest
+
+from app.wording import MAX_NAME, did_you_mean, listed, nearest, nfc, quoted
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "found"),
+    [
+        ("Diabetes", ["iris", "diabetes"], "diabetes"),
+        ("inputData", ["input_data", "image_data"], "input_data"),
+        ("input-data", ["input_data", "image_data"], "input_data"),
+        (" age", ["age", "bmi"], "age"),
+        ("featurs", ["features", "target"], "features"),
+        ("n_estimator", ["n_estimators", "n_jobs"], "n_estimators"),
+        ("größe", [unicodedata.normalize("NFD", "größe")], unicodedata.normalize("NFD", "größe")),
+        ("GRÖSSE", ["größe"], "größe"),
+        ("price", ["age", "bmi"], None),
+        ("", ["age"], None),
+        ("x" * 10**6, ["x" * 10**6], None),
+        ("age", ["x" * 10**6, "Age"], "Age"),
+    ],
+)
+def test_the_nearest_known_name_is_the_one_that_was_meant(name, known, found):
+    assert nearest(name, known) == found
+
+
+def test_letters_are_compared_with_few_names_only():
+    read = 0
+
+    def names():
+        nonlocal read
+        for read in range(1, 10**6):
+            yield f"column {read}"
+
+    assert nearest("columnx", names()) is not None
+    assert read == 10_000
+
+
+def test_a_question_names_the_nearest():
+    assert did_you_mean("Ridge", ["ridge"]) == '; did you mean "ridge"?'
+    assert did_you_mean("forest", ["ridge"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a", '"a"'),
+        ("größe", '"größe"'),
+        ('a"b\n', '"a\\"b\\n"'),
+        ("a\u202eb", '"a\\u202eb"'),
+        ("x" * 100, f'"{"x" * 80}…"'),
+    ],
+)
+def test_a_text_is_quoted_as_json_and_cut(text, shown):
+    assert quoted(text) == shown
+
+
+def test_long_lists_and_long_names_are_cut():
+    assert listed(["a", "b"]) == "a, b"
+    assert listed([]) == ""
+    assert listed(["x" * 10**6]) == f"{'x' * MAX_NAME}…"
+    names = [f"column {n}" for n in range(10_000)]
+    assert listed(names).startswith("column 0, column 1, ")
+    assert listed(names).endswith(" more")
+    assert len(listed(names)) < 1100
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKD"])
+def test_a_name_has_one_form(form):
+    assert nfc(unicodedata.normalize(form, "größe")) == "größe"
+    assert nfc("age") == "age"

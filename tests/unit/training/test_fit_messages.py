@@ -1,0 +1,145 @@
+"""What a fit raises is told without a word of Python."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app import errors
+from app.protocol.requests import TrainingSpec
+from app.training.fit_messages import explain_fit
+from app.training.pipeline import fit_pipeline
+from tests.support.words import foreign_words
+
+
+def frame(rows: int) -> pd.DataFrame:
+    values = np.random.default_rng(7).normal(size=(rows, 2))
+    data = pd.DataFrame(values, columns=["a", "b"])
+    data["number"] = data.a - data.b
+    data["three"] = [n % 3 for n in range(rows)]
+    data["rare"] = [int(n == 0) for n in range(rows)]
+    data["huge"] = 1e300
+    data.loc[0, "infinite"] = np.inf
+    return data.fillna(1.0)
+
+
+FEW = "a class has too few rows to learn from: this estimator needs 5 of each class"
+
+
+@pytest.mark.parametrize(
+    ("rows", "asked", "said"),
+    [
+        (1, {}, "too few rows: of 1, test_size 0.2 leaves none to learn from; add rows, or lower"),
+        (8, {"test_size": 0.99}, "too few rows: of 8, test_size 0.99 leaves none to learn from"),
+        (30, {"features": ["huge"]}, "a feature holds infinity, or a number that is too large"),
+        (30, {"features": ["infinite"]}, "a feature holds infinity, or a number that is too"),
+        (30, {"target": "infinite"}, "the target holds infinity, or a number that is too large"),
+        (
+            6,
+            {"estimator": "knn_regressor"},
+            "n_neighbors is 5, but only 4 rows are left to learn from; lower n_neighbors",
+        ),
+        (
+            6,
+            {"estimator": "logistic_regression", "target": "rare", "test_size": 0.8},
+            "only one class is left in the training rows; add rows of the others",
+        ),
+        (8, {"estimator": "svm_classifier", "target": "three"}, FEW),
+        (
+            30,
+            {
+                "estimator": "hist_gradient_boosting_classifier",
+                "target": "rare",
+                "params": {"early_stopping": True},
+            },
+            "a class has a single row, which cannot be split for early stopping",
+        ),
+        (
+            30,
+            {"estimator": "logistic_regression", "target": "three", "params": {"penalty": "l1"}},
+            'has only the penalties "l2" and null, not "l1"; the solver "saga" has them all',
+        ),
+        (
+            30,
+            {
+                "estimator": "logistic_regression",
+                "target": "three",
+                "params": {"solver": "liblinear"},
+            },
+            'the solver "liblinear" takes two classes only; choose another solver',
+        ),
+        (
+            30,
+            {"estimator": "logistic_regression", "target": "three", "params": {"dual": True}},
+            "dual has to be false for this solver",
+        ),
+        (
+            30,
+            {"params": {"bootstrap": False, "oob_score": True}},
+            "oob_score needs bootstrap to be true",
+        ),
+        (
+            30,
+            {"params": {"bootstrap": False, "max_samples": 5}},
+            "max_samples needs bootstrap to be true",
+        ),
+        (
+            30,
+            {"params": {"criterion": "poisson"}},
+            "this loss or criterion needs a target of numbers above 0",
+        ),
+        (
+            30,
+            {"estimator": "ridge", "params": {"solver": "lbfgs"}},
+            'the solver "lbfgs" needs positive to be true',
+        ),
+        (
+            30,
+            {"estimator": "ridge", "params": {"positive": True, "solver": "svd"}},
+            'positive needs the solver "lbfgs" or "auto"',
+        ),
+        (30, {"estimator": "ridge", "params": {"alpha": [1, 2]}}, "alpha has to be a single"),
+        (
+            30,
+            {"estimator": "ridge", "params": {"alpha": ["a"]}},
+            'a param holds "a" where a number is needed',
+        ),
+        (
+            30,
+            {"estimator": "svm_regressor", "params": {"kernel": "precomputed"}},
+            '"precomputed" needs distances between rows',
+        ),
+        (
+            30,
+            {
+                "estimator": "logistic_regression",
+                "target": "three",
+                "params": {"class_weight": {"0": 1}},
+            },
+            'class_weight may only be "balanced" or null here',
+        ),
+    ],
+)
+def test_what_a_fit_lacks_is_told_in_plain_words(rows, asked, said):
+    spec = {"dataset_id": "d", "features": ["a", "b"], "target": "number", **asked}
+    if spec.get("estimator", "random_forest_regressor") == "random_forest_regressor":
+        spec["params"] = {"n_estimators": 2, **spec.get("params", {})}
+
+    with pytest.raises(errors.BadData) as caught:
+        fit_pipeline(frame(rows), TrainingSpec(**spec), "m")
+
+    assert said in caught.value.detail
+    assert not foreign_words(caught.value.detail)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("the rows are too short"), "the rows are too short"),
+        (ValueError(""), None),
+        (ValueError("x_ must be an ndarray of dtype('float64')"), None),
+        (TypeError("'<' not supported between instances of 'str' and 'int'"), None),
+        (AttributeError("'NoneType' object has no attribute 'shape'"), None),
+    ],
+)
+def test_a_message_for_programmers_is_not_told(error, said):
+    assert explain_fit(error) == said

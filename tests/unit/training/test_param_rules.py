@@ -1,0 +1,18 @@
+import pytest
+
+from app.protocol.estimators import ESTIMATORS
+from app.training.estimators import estimator_class
+from app.training.param_rules import describe_rule
+from tests.support.words import foreign_words
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_rule_of_every_estimator_is_said_without_a_word_of_python(name):
+    estimator = estimator_class(ESTIMATORS[name])()
+
+    rules = [describe_rule(estimator, parameter) for parameter in estimator.get_params()]
+
+    assert rules
+    for rule in rules:
+        assert rule.startswith("must be ")
+        assert not foreign_words(rule)
