@@ -174,7 +174,10 @@ REFUSED = [
     (b"a,b\n1,\xc3", "ends within a character; the text was cut off"),
     (b"a,b\n1,\x00\n", "NUL"),
     (b"a,b\n" + b"1,2\n" * 3000 + b"1,\x00\n", "line 3002 has a NUL byte"),
-    (gzip.compress(b"a,b\n1,2\n"), "it is compressed by gzip; name that as its content encoding"),
+    (
+        gzip.compress(b"a,b\n1,2\n", mtime=0),
+        "it is compressed by gzip; name that as its content encoding",
+    ),
     (b"PK\x03\x04" + b"[Content_Types].xml" + bytes(99), "an Excel workbook (xlsx); save"),
     (b"PAR1\x15\x04" + bytes(5000), "it is a Parquet file; send CSV"),
     (b"%PDF-1.7\nendobj\n", "it is a PDF document"),
