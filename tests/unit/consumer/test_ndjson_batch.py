@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -30,6 +31,31 @@ def sent(message):
     assert reply.content_type == NDJSON_MEDIA_TYPE
     assert reply.correlation_id == message.correlation_id
     return reply.body.split(b"\n")
+
+
+def test_an_encoded_message_is_decoded_before_it_is_split():
+    message, parts = lines_of(BODY, BODY)
+    packed = delivery(gzip.compress(message.body), is_ndjson=True, encoding="gzip")
+
+    assert [part.body for part in split_requests(packed)] == [part.body for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "type_"),
+    [
+        ("brotli", BODY, "unsupported"),
+        ("gzip", gzip.compress(BODY)[:-9], "malformed"),
+        ("gzip", gzip.compress(bytes(MAX_MESSAGE_BYTES + 1)), "too_large"),
+    ],
+)
+def test_a_message_that_cannot_be_decoded_is_answered_and_rejected(encoding, body, type_):
+    message = delivery(body, is_ndjson=True, encoding=encoding)
+
+    assert split_requests(message) == []
+
+    assert message.disposition is Disposition.REJECT
+    (reply,) = message.channel.replies
+    assert reply["error"]["type"] == type_
 
 
 def test_a_plain_message_is_its_only_part():
