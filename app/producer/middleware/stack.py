@@ -3,6 +3,7 @@
 from starlette.middleware import Middleware
 
 from app.producer.middleware.body_limit import BodyLimit
+from app.producer.middleware.content_decoding import ContentDecoding
 from app.producer.middleware.error_responses import ErrorResponses
 from app.settings import Settings
 
@@ -26,5 +27,6 @@ def middlewares(settings: Settings) -> tuple[Middleware, ...]:
         Middleware(
             BodyLimit, limit=settings.max_body, special=limits, stall_seconds=_STALL_SECONDS
         ),
-        # Here: content decoding. BodyLimit counts the bytes before they are decoded.
+        # BodyLimit counts the bytes before they are decoded.
+        Middleware(ContentDecoding, limit=settings.max_body, special=limits),
     )
