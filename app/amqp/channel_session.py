@@ -127,13 +127,6 @@ class ChannelSession:
         """Wait up to `seconds` for connection events, and handle them. Raises pika's errors."""
         self.connection.process_data_events(time_limit=seconds)
 
-    def check(self, prefetch: int) -> None:
-        """Raise one of pika's errors if the broker has closed the connection or the channel.
-
-        Then it delivers again what has arrived here. This asks for the prefetch that is set.
-        """
-        self.channel.basic_qos(prefetch_count=prefetch)
-
     def flush(self) -> None:
         """Call all pending actions."""
         self._scheduled = False  # before the calls, so that a later post schedules another flush

@@ -25,8 +25,6 @@ FAST_BYTES = 100_000  # of the fast messages that arrived together; the worker t
 # messages for a while.
 SLOW_SECONDS = 0.2
 SLOW_FOR_SECONDS = 60.0
-# A process that was stopped for longer may have lost its connection without having noticed it.
-PAUSED_SECONDS = 1.0
 
 
 class ThreadedConsumer(threading.Thread):
@@ -112,17 +110,12 @@ class ThreadedConsumer(threading.Thread):
         while before and before.unsent:
             session.publish(before.unsent.popleft())
         arrived: list[IncomingMessage] = []
-        served = self._clock()
         while not self._stopping.is_set():
             # Work continues after a loss. Until it ends, other consumers get the messages.
             if not session.consuming and self.worker.idle.is_set():
                 session.consume(self._handler.queue, arrived.append, self)
                 log.info("consuming %s", self._handler.queue)
             session.process_events(0.5)
-            now = self._clock()
-            if arrived and now - served > PAUSED_SECONDS:
-                session.check(self._handler.prefetch)
-            served = now
             self.dispatch(session, arrived)
             arrived.clear()
             if not session.alive:
