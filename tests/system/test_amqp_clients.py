@@ -3,6 +3,9 @@
 import codecs
 import gzip
 import json
+import re
+import subprocess
+import sys
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -14,10 +17,11 @@ import pytest
 
 from app.amqp.topology import DEAD_LETTER_QUEUE, INVOKE_QUEUE, PREDICT_QUEUE, TRAIN_QUEUE
 from devstack.demo import ROW, TRAIN
+from devstack.layout import ROOT
 from tests.support.taking import take
 from tests.system.conftest import Running
 from tests.system.support.amqp import RpcClient
-from tests.system.support.client import PREDICTION, RMSE, diabetes, upload
+from tests.system.support.client import PREDICTION, RMSE, diabetes, trained, upload
 from tests.system.support.processes import until
 
 
@@ -210,6 +214,24 @@ def test_an_error_is_not_told_again_when_its_cause_is_gone(
     upload(running.http, "late")
     (_, completed) = client.call(TRAIN_QUEUE, body, 2)
     assert (missing["error"]["type"], completed["status"]) == ("not_found", "TASK_COMPLETED")
+
+
+EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs/amqp.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["pika", "kombu"])
+def test_the_examples_of_the_documentation_run(
+    example: str, running: Running, model_id: str
+) -> None:
+    trained(running.http, features=["bmi", "bp"], estimator="ridge")
+    of = running.stack.environment
+    login = f"amqp://{of['RABBITMQ_USER']}:{of['RABBITMQ_PASSWORD']}@{of['RABBITMQ_HOST']}"
+    url = f"{login}:{of['RABBITMQ_PORT']}/{of['RABBITMQ_VHOST']}"
+    program = example.replace("amqp://user:password@127.0.0.1:5672/vhost", url)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "TASK_COMPLETED" in ended.stdout
 
 
 def test_nothing_is_left(running: Running) -> None:
