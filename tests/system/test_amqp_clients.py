@@ -1,7 +1,6 @@
 """AMQP clients of other libraries: how they name, compress and label their messages."""
 
 import codecs
-import gzip
 import json
 import re
 import subprocess
@@ -18,6 +17,7 @@ import pytest
 from app.amqp.topology import DEAD_LETTER_QUEUE, INVOKE_QUEUE, PREDICT_QUEUE, TRAIN_QUEUE
 from devstack.demo import ROW, TRAIN
 from devstack.layout import ROOT
+from tests.support.packing import gzip_compress
 from tests.support.taking import take
 from tests.system.conftest import Running
 from tests.system.support.amqp import RpcClient
@@ -109,7 +109,7 @@ def test_kombu_is_told_what_it_may_send_instead_of_brotli_or_pickle(
 def encoded(text: str, *names: str) -> bytes:
     body = text.encode()
     for name in names:
-        body = {"gzip": gzip.compress, "deflate": zlib.compress}[name](body)
+        body = {"gzip": gzip_compress, "deflate": zlib.compress}[name](body)
     return body
 
 
@@ -138,7 +138,7 @@ def test_a_body_is_read_however_it_is_encoded(
     take(client.connection.channel(), DEAD_LETTER_QUEUE, 1)
 
 
-BOMB = gzip.compress(bytes(100_000_000), 1)
+BOMB = gzip_compress(bytes(100_000_000))
 
 
 @pytest.mark.parametrize("queue", [TRAIN_QUEUE, PREDICT_QUEUE, INVOKE_QUEUE])

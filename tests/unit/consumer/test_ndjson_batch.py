@@ -1,4 +1,3 @@
-import gzip
 import json
 
 import pytest
@@ -11,6 +10,7 @@ from app.protocol.replies import Predicted
 from app.protocol.requests import PredictRequest
 from app.protocol.types import NDJSON_MEDIA_TYPE, JobStatus
 from tests.support.fakes import delivery
+from tests.support.packing import gzip_compress
 
 BODY = json.dumps({"model_id": "m", "input_data": {"a": 1}}).encode()
 
@@ -35,7 +35,7 @@ def sent(message):
 
 def test_an_encoded_message_is_decoded_before_it_is_split():
     message, parts = lines_of(BODY, BODY)
-    packed = delivery(gzip.compress(message.body), is_ndjson=True, encoding="gzip")
+    packed = delivery(gzip_compress(message.body), is_ndjson=True, encoding="gzip")
 
     assert [part.body for part in split_requests(packed)] == [part.body for part in parts]
 
@@ -44,8 +44,8 @@ def test_an_encoded_message_is_decoded_before_it_is_split():
     ("encoding", "body", "type_"),
     [
         ("brotli", BODY, "unsupported"),
-        ("gzip", gzip.compress(BODY)[:-9], "malformed"),
-        ("gzip", gzip.compress(bytes(MAX_MESSAGE_BYTES + 1)), "too_large"),
+        ("gzip", gzip_compress(BODY)[:-9], "malformed"),
+        ("gzip", gzip_compress(bytes(MAX_MESSAGE_BYTES + 1)), "too_large"),
     ],
 )
 def test_a_message_that_cannot_be_decoded_is_answered_and_rejected(encoding, body, type_):
