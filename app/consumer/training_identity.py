@@ -55,7 +55,7 @@ def difference(message: IncomingMessage, request: TrainRequest, job: Job) -> str
     if message.redelivered or message.message_id in (None, "", job.id):
         return None
     if job.idempotency_key != request_key(message):
-        return f"{job.id} is taken by an earlier message; leave it out, or choose another"
+        return f"{job.id} is taken by an earlier training; leave it out, or choose another"
     return None
 
 
