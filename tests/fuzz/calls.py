@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from urllib.parse import quote
 
-from tests.fuzz import bodies, params, serving, uploads
+from tests.fuzz import bodies, encodings, params, serving, uploads
 from tests.fuzz.bodies import CANARY, IDS
-from tests.fuzz.oddities import BROKEN, CSVS, HEADERS, METHODS, PATHS, QUERIES, TYPES
+from tests.fuzz.oddities import BROKEN, CSV_TYPES, CSVS, HEADERS, METHODS, PATHS, QUERIES, TYPES
 
 TINY = "tiny"  # a data set of five rows
 CSV = b"size,colour,price\n1.5,red,10\n2.5,blue,14\n3.0,red,18\n4.5,,23\n5.0,blue,24\n"
@@ -56,6 +56,9 @@ def framed(
     if content_type:
         odd = rng.random() < 0.03
         head.append((b"Content-Type", rng.choice(TYPES) if odd else content_type))
+    if body and rng.random() < 0.05:
+        encoding, body = encodings.encode(rng, body)
+        head.append((b"Content-Encoding", encoding))
     chunked = body and rng.random() < 0.1
     if chunked:
         head.append((b"Transfer-Encoding", b"chunked"))
@@ -104,7 +107,8 @@ def upload(rng: Random) -> Call:
     chosen = rng.choice(("up-1", "up-2")) if rng.random() < 0.7 else odd_id(rng)
     if chosen in ("diabetes", TINY, "latest", CANARY):
         chosen = "up-3"
-    return framed(rng, "PUT", f"/datasets/{chosen}", body, b"text/csv")
+    kind = b"text/csv" if rng.random() < 0.8 else rng.choice(CSV_TYPES)
+    return framed(rng, "PUT", f"/datasets/{chosen}", body, kind)
 
 
 def serve(rng: Random) -> Call:

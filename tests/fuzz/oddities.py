@@ -15,6 +15,17 @@ TYPES = [
         b"application/octet-stream",
     ),
     *(b"multipart/form-data; boundary=", b"application/json, text/csv", b"text/csv", b"a" * 500),
+    *(
+        b"Application/JSON;charset=UTF-8",
+        b"application/json; charset=latin-1",
+        b"application/+json",
+    ),
+    *(b"application/x-ndjson; charset=utf-8", b"application/jsonlines", b"application/x-jsonlines"),
+]
+CSV_TYPES = [
+    *(b"text/csv; charset=utf-8", b"TEXT/CSV;header=present", b"text/csv; header=absent"),
+    *(b"text/csv; charset=utf-16", b"text/csv; charset=\xff", b"text/csv; charset", b"text/csv;;="),
+    *(b"application/vnd.ms-excel", b"application/vnd.apache.parquet", b"text/plain", b""),
 ]
 KEYS = [b"", b"a", b"a" * 255, b"a" * 256, b"\xff", b"a b", b"\x7f", b'"q"', b"a,b", b"0" * 4000]
 HEADERS = [
@@ -118,4 +129,22 @@ BROKEN = [
 CSVS = [
     *(b"", b"\n", b"a", b"a,b\n", b"a,a\n1,2\n", b"a,,c\n1,2,3\n", b'a,b\n"1,2\n', b"\0" * 99),
     *(b"a," * 20_000 + b"b\n1\n", b'"a\nb",c\n1,2\n', b"a,b\r1,2\r", b"a\n" + b"9" * 2000),
+    *(b"sep=;\na;b\n", b",a,b\n0,1,2\n", b"a,b\n0,1,2\n", b"a,b\n1,2,\n3,4,\n", b"a,b\n1\n2,3\n"),
+    *(
+        b"\xef\xbb\xbf\n\n",
+        b"\xef\xbb\xbfa,b\n1,2\n",
+        b"150,4,x\n1,2,3\n",
+        b"{}",
+        b"[[1]]",
+        b"PK\3\4",
+    ),
+    *(
+        b"a b\n1 2\n",
+        b"a;b\n1;2\n",
+        b"\x1f\x8b\x08",
+        b"PAR1\0",
+        b'""\n""\n',
+        b'a,"b\n",c\n1\r2\r\n',
+    ),
+    *(b"a,b\n" + b"1,2\n" * 5000 + b"3,4,5\n", "ä,b\n1,2\n".encode("utf-16"), b"\xe4,b\n1,2\n"),
 ]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from random import Random
 
 import httpx2
@@ -12,11 +13,13 @@ from pydantic import ValidationError
 from app import errors
 from app.models.endpoint import EndpointSpec
 from app.producer.schemas.requests import ParallelBody
+from app.protocol.content_encoding import decode
 from tests.fuzz import (
     amqp,
     bodies,
     calls,
     echo,
+    encodings,
     messages,
     params,
     properties,
@@ -105,6 +108,17 @@ def test_an_endless_fit_has_limits_or_no_data():
     for number in range(200):
         asked = params.request(Random(number), "tiny")
         assert asked["dataset_id"] == "nowhere" or asked["max_seconds"] <= 1
+
+
+def test_many_compressed_bodies_are_what_they_say():
+    seen = []
+    for number in range(300):
+        encoding, body = encodings.encode(Random(number), b'{"a": 1}')
+        with suppress(errors.WarrenError):
+            seen.append(decode(body, encoding.decode("latin-1"), 1000))
+
+    assert seen.count(b'{"a": 1}') > 150
+    assert len(seen) < 280
 
 
 def test_a_body_in_chunks_ends_with_an_empty_one():

@@ -35,7 +35,7 @@ router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
     responses={
         200: {"model": Registered, "description": "It had been registered before"},
         201: {"description": "It is registered, and can be asked"},
-        **problem_responses(408, 409, 413, 422, 503),
+        **problem_responses(408, 409, 413, 415, 422, 503),
     },
     openapi_extra={"requestBody": REGISTRATION},
 )
