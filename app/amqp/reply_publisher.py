@@ -110,12 +110,12 @@ class DirectReplyPublisher:
         Otherwise the broker misses the heartbeats and closes the connection.
         """
         with self._lock:
-            while self._channel is not None:
-                try:
+            try:
+                while self._channel is not None:
                     self._channel.connection.process_data_events(0)
-                except (AMQPError, OSError) as error:
-                    log.info("the connection for direct replies is lost: %r", error)
-                    self._disconnect()
-                else:
                     self._lock.wait(SERVE_SECONDS)
-            self._server = None
+            except (AMQPError, OSError) as error:
+                log.info("the connection for direct replies is lost: %r", error)
+                self._disconnect()
+            finally:
+                self._server = None
