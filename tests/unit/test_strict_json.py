@@ -1,10 +1,10 @@
-import gzip
 import json
 
 import pytest
 
 from app import errors
 from app.strict_json import CHUNK, dumps, loads
+from tests.support.packing import gzip_compress
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from app.strict_json import CHUNK, dumps, loads
         ('{"a": 1}'.encode("utf-16"), "its text is UTF-16; save it as UTF-8"),
         ('{"a": 1}'.encode("utf-16-le"), "its text is UTF-16"),
         (
-            gzip.compress(b"{}", mtime=0),
+            gzip_compress(b"{}"),
             "it is compressed by gzip; name that as its content encoding, or",
         ),
         (b"PAR1\x15\x04\x15", "it is a Parquet file; send JSON"),
