@@ -173,6 +173,18 @@ def test_forms_that_do_not_exist_are_refused_with_those_that_do(
     assert "text/csv" in is_problem(answer, 406)["detail"]
 
 
+def test_further_columns_may_be_ignored(http: httpx2.Client, classifier: str) -> None:
+    body = "id,size,colour,new\n7,3,red,true\n"
+    refused = is_problem(invoked(http, classifier, CSV, body), 422)
+    assert refused["detail"].startswith('body: line 1, column id: the model has no column "id"')
+    headers = {"Content-Type": CSV, ATTRIBUTES: f"model_id={classifier},extra=ignore"}
+    answer = http.post("/invocations", content=body, headers=headers)
+    assert (answer.status_code, answer.text) == (200, "dear\n")
+    beside = {"dataframe_records": [{"id": 7, "size": 3, "colour": "red", "new": True}]}
+    answer = invoked(http, classifier, JSON, {**beside, "extra": "ignore"})
+    assert answer.json() == {"predictions": ["dear"]}
+
+
 def test_images_may_come_as_instances(http: httpx2.Client) -> None:
     model = tiny.parts(tiny.COLOURS, tiny.colours())
     assert http.put("/models/colours", files=model).status_code == 201

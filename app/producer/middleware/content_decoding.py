@@ -33,7 +33,7 @@ class ContentDecoding:
         codings = [value for name, value in scope["headers"] if name == b"content-encoding"]
         if codings:
             encoding = b",".join(codings).decode("latin-1")
-            special = special_limit(scope["path"], self._special)
+            special = special_limit(scope, self._special)
             limit = self._limit if special is None else special
             receive = _Decoded(receive, Decoder(encoding, limit))
             scope = {**scope, "headers": [each for each in scope["headers"] if _remains(*each)]}
