@@ -31,7 +31,7 @@ CULPRITS = {
 
 
 def up() -> None:
-    """Start what does not run yet, and wait until all of it works."""
+    """Start the programs that do not run yet, and wait until all of them work."""
     if supervisor.is_running(RUN):
         settings = layout.running(os.environ)
         say("The stack is running already")
@@ -115,7 +115,7 @@ def wait_until_ready(api: Api) -> None:
 
 
 def report(culprits: list[str]) -> str:
-    """Say what does not work, with the end of the logs that may tell why."""
+    """Name the programs that do not work, with the end of their logs."""
     names = {CULPRITS.get(culprit, culprit) for culprit in culprits}
     logs = [RUN / "log" / f"{name}.log" for name in sorted(names)]
     ends = [f"--- {log.relative_to(ROOT)}\n{tail(log)}" for log in logs if log.exists()]

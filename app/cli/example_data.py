@@ -7,7 +7,7 @@ import click
 from app import errors
 from app.jobs.store import JobStore, open_store
 from app.observability import logs
-from app.protocol.examples import CANCELLED_JOB_ID, DATASET_ID, TRAINING
+from app.protocol.examples import CANCELLED_JOB_ID, DATASET_ID, TRAIN_EXAMPLE
 from app.protocol.requests import TrainRequest
 from app.protocol.types import JobKind
 from app.settings import Settings
@@ -45,7 +45,7 @@ def add_cancelled_job(jobs: JobStore) -> bool:
 
     It was never published. To cancel it again succeeds, and disturbs nobody.
     """
-    asked = TrainRequest.model_validate({**TRAINING, "model_id": CANCELLED_JOB_ID})
+    asked = TrainRequest.model_validate({**TRAIN_EXAMPLE, "model_id": CANCELLED_JOB_ID})
     request = asked.model_dump()
     if not jobs.create(CANCELLED_JOB_ID, JobKind.TRAIN, asked.dataset_id, request, named=True):
         return False

@@ -25,5 +25,5 @@ def decode_base64(text: str, field: str) -> bytes:
         text = text.translate(_URL_SAFE)
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise errors.Invalid(field, f"not base64: {error}") from None
+    except (binascii.Error, ValueError):
+        raise errors.Invalid(field, "not base64, or it was cut off") from None

@@ -6,6 +6,7 @@ The format, the size and the pixel mode are checked in the header, before any pi
 """
 
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError, feature
 from app import errors
 from app.inference.base64_text import decode_base64
 from app.models.manifest import Preprocessing
+
+log = logging.getLogger(__name__)
 
 MAX_SIDE = 20_000  # pixels, because scaling a long and narrow image takes much memory
 Pixels = npt.NDArray[np.uint8]
@@ -59,7 +62,8 @@ def decode(image: str, wanted: Preprocessing, max_pixels: int, field: str = "ima
     try:
         return _resized(_rgb(opened), turn, wanted)
     except Exception as error:  # noqa: BLE001  Pillow's errors have no common base class
-        raise errors.Invalid(field, f"the image is broken: {error}") from None
+        log.debug("%s is a broken image: %r", field, error)
+        raise errors.Invalid(field, "the image is broken, or it was cut off") from None
 
 
 def tensor(
@@ -90,7 +94,8 @@ def _open(file: bytes, max_pixels: int, field: str) -> tuple[Image.Image, int]:
                 field, f"none of {', '.join(_FORMATS)}, or its header is broken"
             ) from None
         except Exception as error:  # noqa: BLE001  see `decode`
-            raise errors.Invalid(field, f"its header is broken: {error}") from None
+            log.debug("%s has a broken header: %r", field, error)
+            raise errors.Invalid(field, "its header is broken") from None
     width, height = opened.size
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise errors.TooLarge(

@@ -7,6 +7,7 @@ neither files nor sockets.
 
 import json
 import os
+import re
 import resource
 import sys
 import traceback
@@ -37,6 +38,7 @@ LOADED_COPIES = 3
 NICENESS = 10
 ROWS = 2  # of the trial run, because one row shows nothing about batches
 
+_ORT_PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _NEEDS_MEMORY = f"it needs more than {MEMORY / 1e6:,.0f} MB of memory"
 
 
@@ -52,11 +54,9 @@ def main(path: str) -> None:
         verdict = {"error": error.to_wire()}
     except MemoryError:
         verdict = {"error": errors.Invalid("model", _NEEDS_MEMORY).to_wire()}
-    except Exception as error:  # noqa: BLE001  a malicious file may cause an error of any kind
+    except Exception:  # noqa: BLE001  a malicious file may cause an error of any kind
         traceback.print_exc()
-        detail = (
-            f"it cannot be inspected: {short(error)}" if str(error) else "it cannot be inspected"
-        )
+        detail = "it cannot be inspected; the log of the producer has the cause"
         verdict = {"error": errors.Invalid("model", detail).to_wire()}
     sys.stdout.write(json.dumps(verdict))
 
@@ -222,7 +222,7 @@ def _cause(error: Exception) -> str:
     message = str(error.__cause__ or error)
     if "allocat" in message.lower() or "bad_alloc" in message:
         return _NEEDS_MEMORY
-    return short(message)
+    return short(_ORT_PREFIX.sub("", message))
 
 
 if __name__ == "__main__":

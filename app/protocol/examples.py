@@ -15,4 +15,4 @@ ROW: JsonDict = {
     "s5": 0.019908,
     "s6": -0.017646,
 }
-TRAINING: JsonDict = {"dataset_id": DATASET_ID, "features": list(ROW), "target": "target"}
+TRAIN_EXAMPLE: JsonDict = {"dataset_id": DATASET_ID, "features": list(ROW), "target": "target"}

@@ -35,7 +35,7 @@ def describe_body(kind: type[BaseModel], body: object) -> str | None:
         case str():
             sent = "a string"
         case None:  # FastAPI takes an empty body for null
-            sent = "nothing, or null"
+            return f"is missing, or null; send an object like {example}"
         case bool():
             sent = "true" if body else "false"
         case _:

@@ -61,7 +61,7 @@ class DatasetStore:
                     Callback=on_bytes,
                 )
         except errors.NotFound:
-            raise self.not_found(dataset_id) from None
+            raise errors.NotFound(None, self.not_found(dataset_id).message) from None
 
     def not_found(self, dataset_id: str) -> errors.NotFound:
         """Return the error of a data set that is not stored; name the nearest of the first 1,000.

@@ -93,7 +93,7 @@ class Load:
         self._thread.start()
 
     def stop(self) -> None:
-        """Send no more, and wait for what is under way."""
+        """Send no more, and wait for the requests in flight."""
         self._stopping.set()
         self._thread.join()
         self._pool.shutdown()

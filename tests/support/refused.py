@@ -28,7 +28,7 @@ WRAPPED: list[tuple[Any, str]] = [
     (PREDICT, "must be an object, but you sent a string that holds JSON, encoded twice"),
     (5, "must be an object, but you sent a number"),
     (True, "must be an object, but you sent true"),
-    (None, "must be an object, but you sent nothing, or null"),
+    (None, "is missing, or null"),
 ]
 
 # Bodies that are no JSON: what is said of each.

@@ -3,6 +3,9 @@
 import re
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')  # a client's own words, and examples
+_REMEDIES = re.compile(
+    r"index=False in pandas|options=\{'zipmap': False\}"
+)  # name a tool of Python
 _FOREIGN = re.compile(
     r"\b(?:None|True|False|NoneType|dict|dictionary|str|tuple|ndarray|dtype|numpy|np|pydantic"
     r"|isinstance|kwargs?|codec|repr|unhashable|[A-Z]\w+Error|keyword argument|len)\b"
@@ -17,5 +20,5 @@ def foreign_words(detail: str, sent: str = "") -> list[str]:
 
     Words in quotation marks, and those that the client `sent`, are not counted.
     """
-    found = _FOREIGN.findall(_QUOTED.sub("", detail))
+    found = _FOREIGN.findall(_REMEDIES.sub("", _QUOTED.sub("", detail)))
     return [each for each in found if each not in sent]

@@ -13,6 +13,7 @@ from app.settings import Settings
 from app.storage.client import S3Client
 from app.storage.datasets import DatasetStore
 from devstack.demo import ROW, TRAIN
+from tests.support.words import foreign_words
 from tests.system.conftest import Running
 from tests.system.support.client import (
     ENDLESS,
@@ -123,7 +124,12 @@ CASES = [
     training("unknown estimator", "estimator", "svm_regressor", estimator="magic"),
     training("params are a list", "params", params=[1]),
     training("unknown parameter", "params.trees", "n_estimators", params={"trees": 3}),
-    training("impossible parameter", "params.max_depth", "int", params={"max_depth": -1}),
+    training(
+        "impossible parameter",
+        "params.max_depth",
+        "a whole number of at least 1 or null, not -1",
+        params={"max_depth": -1},
+    ),
     training("parameter of a wrong type", "params.n_estimators", params={"n_estimators": "many"}),
     training("max_seconds is 0", "max_seconds", max_seconds=0),
     training("max_seconds is text", "max_seconds", max_seconds="10"),
@@ -222,6 +228,7 @@ def test_bad_input_gets_a_problem_that_names_the_field(
     problem = is_problem(answer, case.status)
     assert problem.get("field") == case.where
     assert case.says.lower() in problem["detail"].lower()
+    assert not foreign_words(problem["detail"], case.content.decode(errors="replace"))
     if case.where and case.status == 422:
         assert problem["detail"].startswith(f"{case.where}: ")
     assert "Traceback" not in running.stack.output()

@@ -3,9 +3,11 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from app import content_sniffing, errors
+from app.wording import nfc
 
 _SEPARATORS = ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars"), ('" "', "blanks"))
 _JSON = re.compile(rb'\s*[{\[]\s*(["{\[]|$)')
@@ -40,6 +42,10 @@ def suspect_names(columns: Sequence[str]) -> list[str]:
         found.append(f"blanks at the ends of names belong to the names: {_shown(padded)}")
     if numbers := [name for name in columns if _NUMBER.fullmatch(name.strip())]:
         found.append(f"the first line is taken for the header, with the names {_shown(numbers)}")
+    if twins := [name for name, count in Counter(map(nfc, columns)).items() if count > 1]:
+        found.append(
+            f"names are the same in two forms of Unicode, and cannot be used: {_shown(twins)}"
+        )
     return found
 
 
@@ -103,7 +109,11 @@ def _unnamed(columns: list[str]) -> str | None:
 
 def _twice(columns: list[str]) -> str | None:
     twice = sorted({name for name in columns if columns.count(name) > 1})
-    return f"columns named twice: {', '.join(twice)[:100]}" if twice else None
+    if not twice:
+        return None
+    numbers = all(map(_NUMBER.fullmatch, twice))
+    hint = "; the first line has to be a header with the names of the columns" if numbers else ""
+    return f"columns named twice: {', '.join(twice)[:100]}{hint}"
 
 
 def _has_number(row: str) -> bool:

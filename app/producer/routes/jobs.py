@@ -10,7 +10,7 @@ from sse_starlette import EventSourceResponse
 from app import errors
 from app.concurrency import run_in_thread
 from app.producer.http.examples import example
-from app.producer.http.job_events import CLOSE_SECONDS, changes, look, shown
+from app.producer.http.job_events import CLOSE_SECONDS, job_changes, job_view, read_job
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.responses import Jobs, JobSummary, JobView
 from app.producer.services import ServicesDep
@@ -32,7 +32,7 @@ async def jobs(
 ) -> dict[str, Any]:
     """List the newest jobs, of one state or of all."""
     found = await run_in_thread(services.jobs.newest, limit, state)
-    return {"jobs": [shown(JobSummary, each) for each in found]}
+    return {"jobs": [job_view(JobSummary, each) for each in found]}
 
 
 @router.get("/job/{job_id}", include_in_schema=False, response_model=JobView)
@@ -46,7 +46,7 @@ async def job(job_id: _JobId, services: ServicesDep) -> JobView:
 
     `latest` is the newest job.
     """
-    return await look(services.jobs, job_id)
+    return await read_job(services.jobs, job_id)
 
 
 @router.delete(
@@ -59,7 +59,7 @@ async def cancel(job_id: _CancelledId, services: ServicesDep) -> JobView:
     if job_id == LATEST:
         raise errors.Invalid("job_id", f"{LATEST} may be another job by now; use the job's id")
     applied = await run_in_thread(services.jobs.cancel, job_id)
-    found = await look(services.jobs, job_id)
+    found = await read_job(services.jobs, job_id)
     if not applied and found.state is not JobStatus.CANCELLED:
         raise errors.JobEnded(f"job_id: job {job_id} has ended: {found.state}", state=found.state)
     return found
@@ -82,14 +82,14 @@ async def job_events(
 
     With a `Last-Event-ID`, the stream begins with the first change after that event.
     """
-    found = await look(services.jobs, job_id)
+    found = await read_job(services.jobs, job_id)
     asked = last_event_id or ""
     known = int(asked) if re.fullmatch(r"[0-9]{1,18}", asked) else -1
     if found.ended_at and found.version <= known:
         return Response(status_code=204)  # keeps a browser from reconnecting
     closing = anyio.Event()
     return EventSourceResponse(
-        changes(services.jobs, found.id, known, closing),
+        job_changes(services.jobs, found.id, known, closing),
         ping=15,
         shutdown_event=closing,
         shutdown_grace_period=CLOSE_SECONDS,

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.inference.ensemble import CombineMethod
-from app.protocol.examples import DATASET_ID, ROW, TRAINING
+from app.protocol.examples import DATASET_ID, ROW, TRAIN_EXAMPLE
 from app.protocol.requests import (
     Extra,
     PredictionInputs,
@@ -34,7 +34,7 @@ CSV_EXAMPLE = "size,colour,price\n1.5,red,10\n2.5,blue,14\n3.0,red,18\n4.5,,23\n
 class TrainBody(TrainingSpec):
     """The body of `POST /train`. Unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [TRAINING]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [TRAIN_EXAMPLE]})
 
 
 class PredictBody(PredictRequest):

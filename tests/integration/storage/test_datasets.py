@@ -131,7 +131,7 @@ def test_an_unknown_data_set_is_not_found(datasets, tmp_path):
     with pytest.raises(errors.NotFound, match=r"there is no data set nowhere$") as caught:
         datasets.download("nowhere", str(tmp_path / "x.csv"))
 
-    assert caught.value.extra == {"field": "dataset_id"}
+    assert caught.value.extra == {}
     assert list(tmp_path.glob("x.csv*")) == []
 
 

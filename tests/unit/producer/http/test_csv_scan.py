@@ -159,6 +159,7 @@ REFUSED = [
     (b"a,b\r\n\r\n", "no row"),
     (b"a,a\n1,2\n", "named twice: a"),
     (b"a,b,a,b,c\n", "named twice: a, b"),
+    (b"0,0,1\n2,3,4\n", "named twice: 0; the first line has to be a header with the names"),
     (b"a,,b\n1,2,3\n", "column 2 of the header has no name"),
     (b",\n1,2\n", "no name"),
     (b",a,b\n0,1,2\n", "the first column has no name; if it holds row names, write it with"),
@@ -230,9 +231,18 @@ def test_what_is_no_csv_is_refused_with_its_remedy(content, said, size):
         (b"a, b,c \n1,2,3\n", ["a", " b", "c "], ["belong to the names: ' b', 'c '"]),
         (b"5.1,3.5,0\n4.9,3,0\n", ["5.1", "3.5", "0"], ["with the names '5.1', '3.5', '0'"]),
         (b"year,2019,2020\n1,2,3\n", ["year", "2019", "2020"], ["with the names '2019', '2020'"]),
-        (b"a,b\n1,2\n3\n\n4\n", ["a", "b"], ["2 rows have fewer fields than the header"]),
-        (b"a,b\n1\n" + b"1,2\n" * 5000, ["a", "b"], ["1 rows have fewer fields"]),
+        (
+            b"a,b\n1,2\n3\n\n4\n",
+            ["a", "b"],
+            ["fewer fields than the header: 2, the first in line 3"],
+        ),
+        (b"a,b\n1\n" + b"1,2\n" * 5000, ["a", "b"], ["than the header: 1, the first in line 2"]),
         (b"2,1,a\n", ["2", "1", "a"], ["names '2', '1'"]),
+        (
+            "ä,a\u0308\n1,2\n".encode(),
+            ["ä", "a\u0308"],
+            ["the same in two forms of Unicode, and cannot be used: 'ä'"],
+        ),
     ],
 )
 def test_what_a_training_can_use_is_accepted_with_a_warning(content, columns, said):

@@ -97,7 +97,7 @@ def test_what_is_no_json_is_told_why(post, path, body, said):
 def test_a_training_without_a_body_is_refused(post):
     detail = post("/train", b"")["detail"]
 
-    assert detail.startswith("body: must be an object, but you sent nothing, or null; send an ")
+    assert detail.startswith("body: is missing, or null; send an object like ")
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/async"])
