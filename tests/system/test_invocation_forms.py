@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+import boto3
 import httpx2
 import pytest
 
@@ -141,7 +142,8 @@ def test_a_cell_means_what_it_means_in_a_training(http: httpx2.Client, classifie
          'line 1, column color: the model has no column "color"; did you mean "colour"?'),
         (LINES, '{"size": 3, "colour": "red", "new": true}\n{"size": 3}\n', "body",
          "line 2, column colour: missing colour, new"),
-        (LINES, '[3, "red", true]\n[3, "red"', "body", "line 2: not valid JSON"),
+        (LINES, '[3, "red", true]\n[3, "red"', "body",
+         "not valid JSON: line 2, column 10: the text ends before the JSON is complete"),
         (JSON, {"instances": [[3, "red", True], [3, 4, True]]}, "instances.1.colour",
          "expected a string, not 4"),
         (JSON, {"instances": [[3, "red"]]}, "instances.0", "has 2 values, but model"),
@@ -171,6 +173,39 @@ def test_forms_that_do_not_exist_are_refused_with_those_that_do(
     assert "UTF-8" in is_problem(refused, 415)["detail"]
     answer = invoked(http, model_id, JSON, ROW, "application/x-npy")
     assert "text/csv" in is_problem(answer, 406)["detail"]
+
+
+def test_further_columns_may_be_ignored(http: httpx2.Client, classifier: str) -> None:
+    body = "id,size,colour,new\n7,3,red,true\n"
+    refused = is_problem(invoked(http, classifier, CSV, body), 422)
+    assert refused["detail"].startswith('body: line 1, column id: the model has no column "id"')
+    headers = {"Content-Type": CSV, ATTRIBUTES: f"model_id={classifier},extra=ignore"}
+    answer = http.post("/invocations", content=body, headers=headers)
+    assert (answer.status_code, answer.text) == (200, "dear\n")
+    beside = {"dataframe_records": [{"id": 7, "size": 3, "colour": "red", "new": True}]}
+    answer = invoked(http, classifier, JSON, {**beside, "extra": "ignore"})
+    assert answer.json() == {"predictions": ["dear"]}
+
+
+def test_boto3_asks_as_it_asks_sagemaker(http: httpx2.Client, model_id: str) -> None:
+    """SageMaker forwards a call to the container's path, with its headers and its body."""
+    container = f"{str(http.base_url).rstrip('/')}/invocations"
+    secret = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "x")
+    client = boto3.client("sagemaker-runtime", "us-east-1", endpoint_url=container, **secret)
+
+    def forward(request: Any, **_: Any) -> None:
+        request.url = container
+
+    client.meta.events.register("request-created.sagemaker-runtime", forward)
+    answer = client.invoke_endpoint(
+        EndpointName="warren",
+        ContentType=CSV,
+        Accept=LINES,
+        CustomAttributes=f"model_id={model_id}",
+        Body=f"{LINE}\n".encode(),
+    )
+    assert (answer["ContentType"], answer["CustomAttributes"]) == (LINES, f"model_id={model_id}")
+    assert json.load(answer["Body"])["prediction"] == pytest.approx(PREDICTION, abs=1e-3)
 
 
 def test_images_may_come_as_instances(http: httpx2.Client) -> None:

@@ -5,23 +5,23 @@ from typing import Any
 
 from pydantic.config import JsonDict
 
-from app.producer.schemas.requests import PREDICT_EXAMPLE, InvocationTarget
+from app.producer.schemas.requests import InvocationTarget
+from app.protocol.examples import ROW
 from app.protocol.types import JSON_MEDIA_TYPE
 
-_ROW: dict[str, Any] = PREDICT_EXAMPLE["input_data"]  # type: ignore[assignment]
-_NAMES, _VALUES = list(_ROW), list(_ROW.values())
+_NAMES, _VALUES = list(ROW), list(ROW.values())
 _LINE = ",".join(map(str, _VALUES))
 _CSV = f"{','.join(_NAMES)}\n{_LINE}\n{_LINE}\n"
 
 _FORMS: dict[str, tuple[str, Any]] = {
-    "input_data": ("The form of `/predict`, with `image_data` for images", {"input_data": _ROW}),
-    "row": ("A row, or a list of rows", _ROW),
+    "input_data": ("The form of `/predict`, with `image_data` for images", {"input_data": ROW}),
+    "row": ("A row, or a list of rows", ROW),
     "lists": ("Lists of values, in the model's order", [_VALUES, _VALUES]),
-    "instances": ("SageMaker, MLflow, TensorFlow Serving", {"instances": [_ROW, _VALUES]}),
+    "instances": ("SageMaker, MLflow, TensorFlow Serving", {"instances": [ROW, _VALUES]}),
     "features": ("SageMaker's own algorithms", {"instances": [{"features": _VALUES}]}),
     "inputs": (
         "MLflow, by column or by row",
-        {"inputs": {name: [value, value] for name, value in _ROW.items()}},
+        {"inputs": {name: [value, value] for name, value in ROW.items()}},
     ),
     "dataframe_split": (
         "MLflow: `DataFrame.to_dict('split')`",
@@ -29,7 +29,7 @@ _FORMS: dict[str, tuple[str, Any]] = {
     ),
     "dataframe_records": (
         "MLflow: `DataFrame.to_dict('records')`",
-        {"dataframe_records": [_ROW, _ROW]},
+        {"dataframe_records": [ROW, ROW]},
     ),
     "columns": (
         "MLflow 1: `DataFrame.to_json(orient='split')`",
@@ -57,7 +57,7 @@ def describe_invocation(images: tuple[str, ...]) -> dict[str, Any]:
     """Return the description of the body and the header; `images` are media types."""
     examples = {name: {"summary": said, "value": value} for name, (said, value) in _FORMS.items()}
     text = {"type": "string"}
-    lines = {"schema": text, "example": f"{json.dumps(_ROW)}\n{json.dumps(_VALUES)}\n"}
+    lines = {"schema": text, "example": f"{json.dumps(ROW)}\n{json.dumps(_VALUES)}\n"}
     content: dict[str, Any] = {
         JSON_MEDIA_TYPE: {"schema": _ANY_ROWS, "examples": examples},
         "text/csv": {"schema": text, "example": _CSV},

@@ -43,14 +43,14 @@ def test_the_images_of_a_model_that_takes_them() -> None:
     [
         (b"", "body: empty; expected JSON lines", None),
         (b"\n\n", "body: empty; expected JSON lines", None),
-        (b"[1, 2]\n{", "body: line 2: not valid JSON", 2),
+        (b"[1, 2]\n{", "body: not valid JSON: line 2, column 2: the text ends", 2),
         (b'{"a": NaN}', "body: line 1: not valid JSON", 1),
         (b'{"a": 1, "a": 1}', "body: line 1: not valid JSON", 1),
         (b"[1, 2]\n\n[1, 2]", "body: line 2: is empty", 2),
         (b"[1]", "body: line 1: has 1 value, but model m takes 2: a, b", 1),
         (b"1", "body: line 1: must be an object or a list of values", 1),
-        (b"[1, 2][1, 2]", "body: line 1: not valid JSON", 1),
-        (b"\xff", "body: line 1: not valid JSON", 1),
+        (b"[1, 2][1, 2]", "body: not valid JSON: line 1, column 7", 1),
+        (b'[1, 2]\n"\xfc"', "body: not valid JSON: line 2 has the byte FC", 2),
     ],
 )
 def test_lines_that_cannot_be_read(body: bytes, said: str, line: Any) -> None:
