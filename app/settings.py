@@ -1,15 +1,46 @@
 """Settings: the only reader of the environment. Mains build one `Settings` and pass it down."""
 
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
 from annotated_types import Unit
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIN_FIT_MEMORY = 50_000_000  # no fit runs in less
 
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s*A-Z]+")
+# Segments of letters, digits and `._~-`. None begins with a dot, so that none is `..`.
+PATH_PREFIX = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$"
+
 Seconds = Annotated[float, Unit("seconds")]
 Bytes = Annotated[int, Unit("bytes")]
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+
+def networks(text: str) -> Networks:
+    """Parse addresses and networks that commas separate; `*` alone is every address.
+
+    Raises `ValueError`, which names the wrong one.
+    """
+    names = ["0.0.0.0/0", "::/0"] if text.strip() == "*" else text.split(",")
+    return tuple(ip_network(name.strip(), strict=False) for name in names if name.strip())
+
+
+def _check_networks(text: str) -> str:
+    networks(text)
+    return text
+
+
+def _check_origins(origins: str) -> str:
+    for each in filter(None, map(str.strip, origins.split(","))):
+        if not _ORIGIN.fullmatch(each):
+            raise ValueError(
+                f"{each} is no origin; write https://app.example.com, in lower case and "
+                "without a path or slash behind it, or * for all"
+            )
+    return origins
 
 
 class Settings(BaseSettings):
@@ -27,6 +58,29 @@ class Settings(BaseSettings):
     port: int = Field(5000, description="The port that the producer listens on.")
     log_level: str = Field(
         "INFO", description="The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR`."
+    )
+    cors_origins: Annotated[str, AfterValidator(_check_origins)] = Field(
+        "",
+        description="The origins whose pages may call the producer from a browser (CORS), as "
+        "`https://app.example.com` or `*` for all, separated by commas.",
+    )
+
+    keep_alive_seconds: Annotated[int, Unit("seconds")] = Field(
+        75,
+        ge=1,
+        description="How long an idle HTTP connection stays open. It must be longer than a proxy "
+        "keeps it (60 seconds in nginx and AWS), or the proxy sometimes answers 502.",
+    )
+    root_path: str = Field(
+        "",
+        pattern=PATH_PREFIX,
+        description="The path below which a proxy serves Warren, such as `/warren`. The proxy may "
+        "remove it from the paths that it forwards, or leave it there.",
+    )
+    forwarded_allow_ips: Annotated[str, AfterValidator(_check_networks)] = Field(
+        "127.0.0.1",
+        description="The proxies whose `X-Forwarded-For`, `-Host`, `-Prefix` and `-Proto` count: "
+        "addresses and networks, separated by commas; `*` means all.",
     )
 
     rabbitmq_host: str = Field("127.0.0.1", description="The broker's host.")
@@ -130,6 +184,12 @@ class Settings(BaseSettings):
     )
     drain_seconds: Seconds = Field(
         30.0, description="How long a consumer may finish its work after SIGTERM."
+    )
+
+    health_file: str | None = Field(
+        None,
+        description="A file that the consumer touches twice a second while it serves all its "
+        "connections to the broker, for a health check.",
     )
 
     invoke_hosts: str = Field(

@@ -2,7 +2,7 @@
 # Install what is missing on this machine. A second run finds everything installed.
 #   devstack/bootstrap.sh python  only the Python packages, into .venv
 #   devstack/bootstrap.sh         also RabbitMQ, for `make up`
-#   devstack/bootstrap.sh dev     also Chromium, for all tests
+#   devstack/bootstrap.sh dev     also Chromium, curl, Node, nginx and Java, for all tests
 #   devstack/bootstrap.sh bench   RabbitMQ, hey and .venv-bench, for the benchmark
 #   VENV=.venv-3.13 PYTHON=python3.13 devstack/bootstrap.sh dev  an environment beside the first
 set -euo pipefail
@@ -50,6 +50,8 @@ has_rabbitmq() {
     has rabbitmq-server
 }
 
+has_nginx() { has nginx || [ -x /usr/sbin/nginx ]; }
+
 has_chromium() { has chromium || has chromium-browser || has google-chrome; }
 
 # --- The packages of the system
@@ -68,11 +70,12 @@ with_apt() {
     fi
     apt_get -o DPkg::Lock::Timeout=120 update
     apt_get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@"
-    case " $* " in
-        *" rabbitmq-server "*) # nor does the next boot: the stack has a node of its own
-            if has systemctl; then as_root systemctl disable rabbitmq-server >>"$log" 2>&1 || true; fi
-            ;;
-    esac
+    local service
+    for service in rabbitmq-server nginx; do # nor does the next boot: stack and tests have their own
+        if [[ " $* " == *" $service "* ]] && has systemctl; then
+            as_root systemctl disable "$service" >>"$log" 2>&1 || true
+        fi
+    done
 }
 
 install_packages() {
@@ -108,7 +111,13 @@ If there is a newer one, name it:
     if [ "${1:-}" != python ] && ! has_rabbitmq; then
         if has apt-get; then packages="$packages rabbitmq-server"; else packages="$packages rabbitmq"; fi
     fi
-    if [ "${1:-}" = dev ] && has apt-get && ! has_chromium; then packages="$packages chromium"; fi
+    if [ "${1:-}" = dev ] && has apt-get; then
+        if ! has_chromium; then packages="$packages chromium"; fi
+        if ! has curl; then packages="$packages curl"; fi
+        if ! has node; then packages="$packages nodejs"; fi
+        if ! has_nginx; then packages="$packages nginx"; fi
+        if ! has java; then packages="$packages default-jre-headless"; fi # it compiles a single file, too
+    fi
     if [ "${1:-}" = bench ] && ! has hey; then packages="$packages hey"; fi
     # shellcheck disable=SC2086 # words on purpose
     if [ -n "$packages" ]; then install_packages $packages; fi

@@ -139,7 +139,7 @@ class Node:
 
 
 def users(password: str) -> dict[str, list[dict[str, str | list[str]]]]:
-    """Define the one user, who may do everything."""
+    """Define the only user, with all permissions."""
     salt = secrets.token_bytes(4)
     digest = hashlib.sha256(salt + password.encode()).digest()
     return {

@@ -99,7 +99,7 @@ def check(version: str, suite: str, arguments: list[str]) -> bool:
     if not found.startswith(f"{version}."):
         raise ProgramError(f"Debian {suite} has RabbitMQ {found}, and {version} was meant")
     say(f"RabbitMQ {found} of Debian {suite}")
-    # CI: what is missing is no reason to skip. The version: the tests ask the broker for its own.
+    # CI: a missing program must not skip a test. The version: the tests ask the broker for its own.
     environment = {"RABBITMQ_ROOT": str(root), "RABBITMQ_VERSION": found, "CI": "true"}
     status = run([sys.executable, "-m", "pytest", *(arguments or TESTS)], environment)
     say(f"RabbitMQ {found} of Debian {suite}: {'FAILED' if status else 'passed'}")

@@ -72,7 +72,7 @@ class Children:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a child, and what is left of the process group it leads."""
+    """End a child, and the rest of the process group that it leads."""
     with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a zombie
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

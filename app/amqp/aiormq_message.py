@@ -9,6 +9,7 @@ from pamqp import commands
 from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
+from app.amqp.body_form import encoding_of, is_json_lines
 from app.amqp.message import (
     Disposition,
     IncomingMessage,
@@ -17,7 +18,6 @@ from app.amqp.message import (
     Settler,
     deadline_of,
 )
-from app.protocol.types import NDJSON_MEDIA_TYPE
 
 _FRAME_OVERHEAD = 8  # bytes of each frame beside its payload
 
@@ -33,6 +33,7 @@ def incoming_from_aiormq(
     """Return a delivery as a message. Any client may have written its properties."""
     properties = delivered.header.properties
     reply_to, message_id = properties.reply_to, properties.message_id
+    encoding = properties.content_encoding
     assert delivered.delivery_tag is not None
     return IncomingMessage(
         delivered.body,
@@ -44,8 +45,9 @@ def incoming_from_aiormq(
         delivered.delivery_tag,
         channel,
         replies,
-        properties.content_type == NDJSON_MEDIA_TYPE,
+        is_json_lines(properties.content_type),
         deadline_of(properties.expiration),
+        None if encoding is None else encoding_of(encoding, properties.headers),
     )
 
 
@@ -62,6 +64,7 @@ def publish_frames(message: OutgoingMessage, channel: int, frame_max: int) -> li
     body, most = message.body, frame_max - _FRAME_OVERHEAD
     properties = commands.Basic.Properties(
         content_type=message.content_type,
+        content_encoding=message.content_encoding,
         correlation_id=message.correlation_id,
         reply_to=message.reply_to,
         expiration=message.expiration,

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Protocol, TypeGuard
 
 from app import errors
+from app.amqp.body_form import decode_body
 from app.amqp.topology import MAX_MESSAGE_BYTES, QUEUE_TYPES
 from app.protocol.replies import Failed, Reply
 from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, JobStatus
@@ -40,6 +41,7 @@ class OutgoingMessage:
     reply_to: str | None = None
     message_id: str | None = None
     expiration: str | None = None
+    content_encoding: str | None = None
 
 
 class Settler(Protocol):
@@ -97,6 +99,7 @@ class IncomingMessage:
     replies: ReplyPublisher
     is_ndjson: bool = False  # each line is a request
     deadline: float | None = None  # on the monotonic clock: its sender waits no longer than this
+    encoding: str | None = None  # the codings of the body, which `decode_or_reject` removes
     disposition: Disposition | None = Disposition.ACK  # None: another delivery settles it
     deferred: int = 0  # pending steps of `Deferred` work; the message is not settled before
     sending: Future[None] | None = None  # a reply on another connection; settle after it
@@ -162,6 +165,7 @@ class IncomingMessage:
                 reply_to=self.reply_to,
                 message_id=self.message_id,
                 expiration=None if left is None else str(left),
+                content_encoding=self.encoding,
             )
         )
         self.disposition = Disposition.ACK
@@ -185,6 +189,18 @@ def parse_or_reject(request: Replyable, kind: type[RequestT]) -> RequestT | None
     except errors.WarrenError as error:
         reject_with_error(request, error)
         return None
+
+
+def decode_or_reject(message: IncomingMessage) -> bool:
+    """Decode the body in place; return False if that fails and the message is rejected."""
+    if message.encoding is not None:
+        try:
+            message.body = decode_body(message.body, message.encoding, MAX_MESSAGE_BYTES)
+        except errors.WarrenError as error:
+            reject_with_error(message, error)
+            return False
+        message.encoding = None
+    return True
 
 
 def reject_with_error(request: Replyable, error: errors.WarrenError) -> None:

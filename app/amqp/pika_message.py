@@ -4,8 +4,8 @@ from typing import Any
 
 import pika
 
+from app.amqp.body_form import encoding_of, is_json_lines
 from app.amqp.message import IncomingMessage, OutgoingMessage, ReplyPublisher, Settler, deadline_of
-from app.protocol.types import NDJSON_MEDIA_TYPE
 
 
 def incoming_from_pika(
@@ -18,6 +18,7 @@ def incoming_from_pika(
 ) -> IncomingMessage:
     """Return a delivery as a message. Any client may have written its properties."""
     reply_to, message_id = properties.reply_to, properties.message_id
+    encoding = properties.content_encoding
     return IncomingMessage(
         body,
         reply_to if isinstance(reply_to, str) else None,
@@ -28,8 +29,9 @@ def incoming_from_pika(
         method.delivery_tag,
         channel,
         replies,
-        properties.content_type == NDJSON_MEDIA_TYPE,
+        is_json_lines(properties.content_type),
         deadline_of(properties.expiration),
+        None if encoding is None else encoding_of(encoding, properties.headers),
     )
 
 
@@ -37,6 +39,7 @@ def pika_properties(message: OutgoingMessage) -> pika.BasicProperties:
     """Return the properties to publish a message with."""
     return pika.BasicProperties(
         content_type=message.content_type,
+        content_encoding=message.content_encoding,
         correlation_id=message.correlation_id,
         reply_to=message.reply_to,
         expiration=message.expiration,

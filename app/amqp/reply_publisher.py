@@ -7,6 +7,7 @@ again.
 """
 
 import logging
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
@@ -22,10 +23,14 @@ from app.amqp.pika_message import pika_properties
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 5.0
+SERVE_SECONDS = 0.5  # the shortest heartbeat interval is 1 s
 
 
 class DirectReplyPublisher:
-    """Publishes with confirms, one reply after the other. It belongs to one thread."""
+    """Publishes with confirms, one reply after the other.
+
+    While it has a connection, a thread of its own answers the heartbeats.
+    """
 
     def __init__(
         self,
@@ -42,25 +47,33 @@ class DirectReplyPublisher:
         self._clock = clock
         self._channel: BlockingChannel | None = None
         self._not_before = 0.0
+        self._lock = threading.Condition()  # held by the thread that uses the connection
+        self._server: threading.Thread | None = None
 
     def publish(self, message: OutgoingMessage) -> None:
         """Publish a reply; drop it if it ends the connection.
 
         After the broker was unavailable, drops replies without an attempt for `pause_seconds`.
         """
-        if self._clock() < self._not_before:
-            return
+        with self._lock:
+            if self._clock() >= self._not_before:
+                self._publish(message)
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        with self._lock:
+            self._disconnect()
+
+    def _publish(self, message: OutgoingMessage) -> None:
         # Try a new connection, too, because the kept one may have been lost for another reason.
         for fresh in (self._channel is None, True):
             try:
-                if self._channel is None:
-                    self._channel = self._connect(self._parameters).channel()
-                    self._channel.confirm_delivery()
+                channel = self._channel or self._open()
                 properties = pika_properties(message)
-                self._channel.basic_publish("", message.queue, message.body, properties)
+                channel.basic_publish("", message.queue, message.body, properties)
             except (AMQPError, OSError) as error:
                 away = self._channel is None or isinstance(error, ConnectionBlockedTimeout)
-                self.close()
+                self._disconnect()
                 if away:  # because work would wait for the broker at each reply
                     self._not_before = self._clock() + self._pause_seconds
                 if away or fresh:
@@ -69,9 +82,40 @@ class DirectReplyPublisher:
             else:
                 return
 
-    def close(self) -> None:
-        """Close the connection, if there is one."""
+    def _open(self) -> BlockingChannel:
+        connection = self._connect(self._parameters)
+        try:
+            channel = connection.channel()
+            channel.confirm_delivery()
+        except (AMQPError, OSError):
+            with suppress(AMQPError, OSError):
+                connection.close()
+            raise
+        self._channel = channel
+        if self._server is None:
+            self._server = threading.Thread(target=self._serve, name="direct-replies", daemon=True)
+            self._server.start()
+        return channel
+
+    def _disconnect(self) -> None:
         if self._channel is not None:
             with suppress(AMQPError, OSError):
                 self._channel.connection.close()
             self._channel = None
+            self._lock.notify_all()
+
+    def _serve(self) -> None:
+        """Process the connection's events until it is closed, also while there are no replies.
+
+        Otherwise the broker misses the heartbeats and closes the connection.
+        """
+        with self._lock:
+            try:
+                while self._channel is not None:
+                    self._channel.connection.process_data_events(0)
+                    self._lock.wait(SERVE_SECONDS)
+            except (AMQPError, OSError) as error:
+                log.info("the connection for direct replies is lost: %r", error)
+                self._disconnect()
+            finally:
+                self._server = None

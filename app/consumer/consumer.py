@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -27,6 +27,7 @@ from app.consumer.handlers.predict import PredictHandler
 from app.consumer.handlers.predict_async import AsyncPredictHandler
 from app.consumer.handlers.predict_remote import RemotePredictHandler
 from app.consumer.handlers.train import TrainHandler
+from app.consumer.health_file import touch_health_file
 from app.consumer.threaded_consumer import ThreadedConsumer
 from app.inference.cache import ModelCache
 from app.inference.loader import load_model
@@ -43,7 +44,7 @@ from app.settings import Settings
 from app.storage.client import LOW_LATENCY_CONFIG, S3Client
 from app.storage.datasets import DatasetStore
 from app.storage.model_files import ModelStore
-from app.training.fit_process import FitLimits, FitRunner
+from app.training.fit_process import FitLimits, FitRunner, run_child
 
 log = logging.getLogger("app.consumer")
 
@@ -65,7 +66,21 @@ def main(num_threads: int, invoke: int) -> None:
 
     Exits with status 1 when one of its threads dies, so that a supervisor restarts it.
     """
-    settings = Settings()
+    run(Settings(), num_threads, invoke)
+
+
+def run(
+    settings: Settings,
+    num_threads: int,
+    invoke: int,
+    *,
+    child: Callable[..., None] = run_child,
+    model_store: type[ModelStore] = ModelStore,
+) -> NoReturn:
+    """Run the consumer that `main` documents.
+
+    `child` is what `FitRunner` runs, `model_store` stores the models that are fitted.
+    """
     logs.configure(settings.log_level)
     raise_open_file_limit()
     stopping = threading.Event()
@@ -83,7 +98,7 @@ def main(num_threads: int, invoke: int) -> None:
     drained = threading.Event()
     retry = RetryUntilAvailable(drained)
     leases = LeaseKeeper(store)
-    trainer = FitRunner(imported_modules())
+    trainer = FitRunner(imported_modules(), child=child)
     limits = FitLimits(settings.fit_seconds, settings.fit_memory)
     endpoints = RemoteModelClient(settings)
 
@@ -93,7 +108,7 @@ def main(num_threads: int, invoke: int) -> None:
     handlers: dict[str, Handler] = {f"predict-{number}": predict for number in range(num_threads)}
     s3 = S3Client(settings)
     datasets = DatasetStore(s3, settings.s3_path_name)
-    models = ModelStore(s3, settings.s3_model_path_name)
+    models = model_store(s3, settings.s3_model_path_name)
     for name in (f"train-{number}" for number in range(num_threads)):
         attempts = JobAttempts(store, f"{host}:{name}", retry)
         handlers[name] = TrainHandler(
@@ -123,6 +138,7 @@ def main(num_threads: int, invoke: int) -> None:
         if dead := [each.name for each in (leases, *threads) if not each.healthy]:
             log.critical("%s died", ", ".join(dead))
             os._exit(1)
+        touch_health_file(settings.health_file, (each.last_served for each in consumers))
 
     log.info("draining, for %.0f s at most", settings.drain_seconds)
     for each in threads:

@@ -4,7 +4,13 @@ An empty line stands for a reply that did not fit; its request may be sent again
 """
 
 from app import errors
-from app.amqp.message import IncomingMessage, Replyable, encode_reply, reject_with_error
+from app.amqp.message import (
+    IncomingMessage,
+    Replyable,
+    decode_or_reject,
+    encode_reply,
+    reject_with_error,
+)
 from app.amqp.topology import MAX_MESSAGE_BYTES
 from app.protocol.replies import Reply
 from app.protocol.types import NDJSON_MEDIA_TYPE
@@ -65,10 +71,13 @@ class NdjsonLine:
 
 
 def split_requests(message: IncomingMessage, max_bytes: int = MAX_MESSAGE_BYTES) -> list[Replyable]:
-    """Return a message's requests: itself, or its lines, or none of a message with too many lines.
+    """Return a message's requests: itself, or its lines, or none if it is rejected.
 
-    The reply to an NDJSON message has at most `max_bytes` bytes.
+    A message with too many lines is rejected, and one that cannot be decoded. The reply to an
+    NDJSON message has at most `max_bytes` bytes.
     """
+    if message.encoding is not None and not decode_or_reject(message):
+        return []
     if not message.is_ndjson:
         return [message]
     body = message.body.removesuffix(b"\n")

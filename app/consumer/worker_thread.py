@@ -112,5 +112,6 @@ class WorkerThread(threading.Thread):
                 self._resume(item)
             elif item:  # None wakes the thread to stop
                 batch.append(item)
-                size += len(item.body)
+                # How much an encoded body decodes to is not known yet.
+                size += len(item.body) if item.encoding is None else BATCH_BYTES
         return batch

@@ -33,7 +33,7 @@ def _check_batch(spec: OnnxManifest, known: Known) -> None:
         )
     size = fixed_batch(known.values()) or 1
     pixels = [int(np.prod(each.image.size)) for each in spec.inputs if each.image]
-    if size < 1 or size * (12 * sum(pixels) + 8 * len(spec.features)) > MAX_BYTES:
+    if size * (12 * sum(pixels) + 8 * len(spec.features)) > MAX_BYTES:
         raise errors.Invalid(
             "model",
             f"its batches of {size} take more than {MAX_BYTES:,} bytes; make the batch dimension "

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from app import errors
 
-BEAT_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 class Run(Protocol):
@@ -24,9 +24,9 @@ RunT = TypeVar("RunT", bound=Run)
 class Watchdog:
     """A thread that ends late runs. All share it, because a thread costs more than most runs."""
 
-    def __init__(self, beat_seconds: float = BEAT_SECONDS) -> None:
-        """Start the thread; during runs, it checks their deadlines every `beat_seconds`."""
-        self._beat_seconds = beat_seconds
+    def __init__(self, poll_seconds: float = POLL_SECONDS) -> None:
+        """Start the thread; during runs, it checks their deadlines every `poll_seconds`."""
+        self._poll_seconds = poll_seconds
         self._ends: dict[Run, float] = {}
         self._begun = threading.Event()
         threading.Thread(target=self._work, name="watchdog", daemon=True).start()
@@ -55,7 +55,7 @@ class Watchdog:
     def _work(self) -> None:
         while True:
             self._begun.wait()
-            sleep(self._beat_seconds)
+            sleep(self._poll_seconds)
             for run, end in list(self._ends.items()):
                 if monotonic() > end:
                     run.terminate = True

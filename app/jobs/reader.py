@@ -4,11 +4,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.database.engine import connect, create_engine
+from app.database.engine import connect, create_engine, database_now
 from app.database.tables import jobs_table
 from app.jobs.record import JOB_COLUMNS, Job, job_columns_without, read_jobs
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 
+_NEWEST_FIRST = (jobs_table.c.created_at.desc(), jobs_table.c.id.desc())
 IS_QUEUED = jobs_table.c.state == JobStatus.QUEUED
 
 
@@ -26,11 +27,39 @@ class JobReader:
         """Return a job."""
         return self._one(sa.select(*JOB_COLUMNS).where(jobs_table.c.id == job_id))
 
+    def latest(self) -> Job | None:
+        """Return the newest job."""
+        return self._one(sa.select(*JOB_COLUMNS).order_by(*_NEWEST_FIRST).limit(1))
+
     def of_key(self, idempotency_key: str) -> Job | None:
         """Return the job with an idempotency key."""
         return self._one(
             sa.select(*JOB_COLUMNS).where(jobs_table.c.idempotency_key == idempotency_key)
         )
+
+    def trainings_of(
+        self, dataset_id: str, reply_to: str | None, correlation_id: str | None, seconds: float
+    ) -> list[Job]:
+        """Return the trainings that messages of one sender asked for, the newest first.
+
+        They are on one data set, have no idempotency key, and have not ended or did so less than
+        `seconds` ago.
+        """
+        column = jobs_table.c
+        query = (
+            sa.select(*JOB_COLUMNS)
+            .where(
+                column.state.in_(list(JobStatus)),  # all are named because the index begins with it
+                column.dataset_id == dataset_id,
+                column.ended_at.is_(None) | (column.ended_at > database_now(-seconds)),
+                column.kind == JobKind.TRAIN,
+                column.reply_to == reply_to,
+                column.correlation_id == correlation_id,
+                column.idempotency_key.is_(None),
+            )
+            .order_by(column.created_at.desc())
+        )
+        return read_jobs(self.engine, query)
 
     def version(self, job_id: str) -> tuple[int, bool] | None:
         """Return a job's version and whether it has ended; this is cheap enough to poll."""
@@ -59,7 +88,7 @@ class JobReader:
     def newest(self, limit: int, state: JobStatus | None = None) -> list[Job]:
         """Return the newest jobs of one or all states, without answers, which may be long."""
         query = sa.select(*job_columns_without("result", "sync"))
-        query = query.order_by(jobs_table.c.created_at.desc(), jobs_table.c.id.desc()).limit(limit)
+        query = query.order_by(*_NEWEST_FIRST).limit(limit)
         return read_jobs(self.engine, query.where(jobs_table.c.state == state) if state else query)
 
     def check(self) -> None:

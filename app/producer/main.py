@@ -7,6 +7,7 @@ import uvicorn
 
 from app.observability import logs
 from app.producer.app import create_app
+from app.producer.http.protocol import HttpProtocol
 from app.runtime import collect_garbage_rarely, raise_open_file_limit
 from app.settings import Settings
 
@@ -25,10 +26,12 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
+        ws="none",
+        timeout_keep_alive=settings.keep_alive_seconds,
         log_config=None,
         access_log=False,
-        proxy_headers=False,  # because no code uses the client's address
+        proxy_headers=False,  # because middleware/forwarded.py reads them
         server_header=False,
     )
 

@@ -42,8 +42,8 @@ if sys.version_info >= (3, 14):
     from compression import zstd
 
     def _zstd(_: int) -> _Stream:
-        window = {zstd.DecompressionParameter.window_log_max: 23}  # 8 MB, by RFC 9659
-        return zstd.ZstdDecompressor(options=window)
+        options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}  # RFC 9659: 8 MB
+        return zstd.ZstdDecompressor(options=options)
 
     _CODINGS["zstd"] = _zstd
     _FAILURES = (zlib.error, zstd.ZstdError)

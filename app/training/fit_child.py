@@ -11,6 +11,7 @@ import shutil
 import signal
 import threading
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,20 @@ from app.training.estimators import build_estimator
 from app.training.evaluation import measure_parity
 from app.training.fit_messages import explain_fit
 from app.training.memory import memory_of, out_of_memory
-from app.training.pipeline import fit_pipeline
+from app.training.pipeline import FittedModel, fit_pipeline
 
 NICENESS = 10  # predictions have priority, because their clients wait
 
 
 def main(
-    pipe: Connection, body: dict[str, Any], model_id: str, csv: str, onnx: str, memory: int
+    pipe: Connection,
+    body: dict[str, Any],
+    model_id: str,
+    csv: str,
+    onnx: str,
+    memory: int,
+    *,
+    fit: Callable[..., FittedModel] = fit_pipeline,
 ) -> None:
     """Fit the model that `body`, a `TrainRequest`, asks for; report over `pipe`.
 
@@ -56,7 +64,7 @@ def main(
         build_estimator(request.estimator, request.params)
         pipe.send(("checked", bound))
         pipe.recv()
-        fitted = fit_pipeline(read_dataset(csv, request), request, model_id, progress)
+        fitted = fit(read_dataset(csv, request), request, model_id, progress)
         file, _ = fitted.encode(parity=0.0)
         max_parity = ESTIMATORS[request.estimator].max_parity
         parity = measure_parity(fitted.expected, TrainedModel(file).run(fitted.inputs))

@@ -26,7 +26,7 @@ from app.training.memory import memory_of, out_of_memory
 
 CHECK_SECONDS = 60.0  # how long a child may take to start and to check the parameters
 GRACE_SECONDS = 0.5  # how long a child may take to exit when its work is done
-BEAT_SECONDS = 0.2  # how often the parent looks at its child
+POLL_SECONDS = 0.2  # how often the parent looks at its child
 MEMORY_SHARE = 0.95  # of the limit, because near it Python retries allocations for a long time
 
 # A name, because importing it would load scikit-learn into the parent.
@@ -58,7 +58,7 @@ class FitRunner:
         child: Callable[..., None] = run_child,
         check_seconds: float = CHECK_SECONDS,
         grace_seconds: float = GRACE_SECONDS,
-        beat_seconds: float = BEAT_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         """Configure the server that forks the children; the first child starts it.
 
@@ -73,7 +73,7 @@ class FitRunner:
         self._child = child
         self._check_seconds = check_seconds
         self._grace_seconds = grace_seconds
-        self._beat_seconds = beat_seconds
+        self._poll_seconds = poll_seconds
         self._lock = threading.Lock()  # because each start and join polls all children
         self._stop_reader, self._stop_writer = self._context.Pipe(duplex=False)
 
@@ -151,7 +151,7 @@ class FitRunner:
         deadline = monotonic() + limits.seconds
         most = bound - limits.memory * (1 - MEMORY_SHARE)
         while True:
-            ready = wait([pipe, self._stop_reader], self._beat_seconds)
+            ready = wait([pipe, self._stop_reader], self._poll_seconds)
             progress = None
             if pipe in ready:
                 with self._pipe_errors(child):

@@ -82,7 +82,7 @@ class Window:
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def measure(self, in_flight: int, seconds: float) -> Figures:
-        """Warm up, count for so many seconds, and wait for what is still under way."""
+        """Warm up, count for so many seconds, and wait for the calls in flight."""
         for _ in range(in_flight):
             self._next()
         await asyncio.sleep(WARM_SECONDS)

@@ -13,6 +13,6 @@ model = loaded()
 
 @broker.subscriber("predict")
 async def predict(row: dict[str, float]) -> float:
-    """Predict one row; what is returned goes to the message's `reply_to`."""
+    """Predict one row; FastStream sends the returned value to the message's `reply_to`."""
     (prediction,) = model([row])
     return prediction

@@ -30,7 +30,7 @@ def train(path: str) -> None:
 
 
 def load(path: str) -> Callable[[list[Row]], list[float]]:
-    """Load a .joblib or an .onnx file; what is returned answers rows in their order."""
+    """Load a .joblib or an .onnx file; return a function that answers rows in their order."""
     if path.endswith(".onnx"):
         import onnxruntime
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def middle(values: Sequence[float], digits: int = 0) -> float | None:
-    """Return the median, rounded to a whole number or to `digits`; None of what is not known."""
+    """Return the median, rounded to a whole number or to `digits`; None if there is no value."""
     found = median(values)
     if isnan(found):  # where no answer was a good one
         return None

@@ -94,7 +94,7 @@ async def unconfirmed(settings: Mapping[str, str], kind: str, body: bytes, count
         for number in range(count):
             channel.basic_publish("", queue, body, PERSISTENT, mandatory=True)
             if number % IN_FLIGHT == 0:
-                await asyncio.sleep(0)  # what is published leaves only when the loop turns
+                await asyncio.sleep(0)  # published messages leave only when the loop turns
         while await ready(channel, queue) < count:  # noqa: ASYNC110  a queue sends no events
             await asyncio.sleep(0.005)
         return count / (perf_counter() - begun)
@@ -121,6 +121,6 @@ async def ready(channel: Channel, queue: str) -> int:
 
 
 async def remove(channel: Channel, queue: str) -> None:
-    """Delete a queue with what is in it, and close the connection."""
+    """Delete a queue with its messages, and close the connection."""
     await amqp.called_back(lambda done: channel.queue_delete(queue, callback=done))
     await amqp.close(channel)

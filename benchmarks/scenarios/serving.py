@@ -30,7 +30,7 @@ ASK_SECONDS = 0.1
 # Of a handler that lets one caller in at a time, some are enough: a thousand would take 17 minutes.
 FEW = 20
 
-#: What is measured: its name, the uvicorn arguments, LIMITS, how many callers.
+#: The measurements: name, the uvicorn arguments, LIMITS, how many callers.
 PEERS: list[tuple[str, str, list[str], str, int]] = [
     ("`async def`, a client that blocks", "remote_async_blocking", [], "", FEW),
     ("`def`, a client that blocks", "remote_def", [], "", CALLERS),

@@ -1,1 +1,1 @@
-"""Faults on purpose: real processes, a seeded schedule, and an oracle that counts what was lost."""
+"""Faults on purpose: real processes, a seeded schedule, and an oracle that counts losses."""

@@ -21,7 +21,7 @@ from tests.chaos.schedule import DATA_LOST, Schedule
 from tests.chaos.world import World
 
 SHORT = 120  # below it only the quick kinds of faults, for CI
-# Seconds without any change after which what is left is stuck: more than a lease and the ladder.
+# Seconds without any change after which jobs count as stuck: longer than a lease and all retries.
 PATIENCE = {True: 30.0, False: 90.0}
 MAX_ATTEMPTS = 4  # the product's own default
 WARM_UP = 3.0
@@ -58,7 +58,7 @@ def chaos(world: World, asked: argparse.Namespace) -> tuple[str, bool]:
     finally:
         end = time()
         load.stop()
-    progress(f"chaos: {len(faults.entries())} faults are over; waiting for what is in work")
+    progress(f"chaos: {len(faults.entries())} faults are over; waiting for the jobs in flight")
     drained = drain(world, PATIENCE[short])
     happened = faults.entries()
     audit, jobs = world.database.audit(), world.database.jobs()

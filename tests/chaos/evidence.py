@@ -42,7 +42,7 @@ def in_work(world: World) -> tuple[int, int]:
 
 
 def keep(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
-    """Write rows down, for whoever has to find out."""
+    """Write rows down, so that a person can find the cause."""
     lines = [json.dumps(row, default=str) for row in rows]
     (folder / f"{name}.jsonl").write_text("\n".join([*lines, ""]))
 

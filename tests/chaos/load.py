@@ -93,7 +93,7 @@ class Load:
         self._thread.start()
 
     def stop(self) -> None:
-        """Send no more, and wait for what is under way."""
+        """Send no more, and wait for the requests in flight."""
         self._stopping.set()
         self._thread.join()
         self._pool.shutdown()
@@ -159,14 +159,20 @@ class Load:
         self._ask("POST", "/predict", {"what": "predict"}, json=body)
 
     def _amqp(self, wanted: Wish, name: str, pause: float) -> None:
-        """Publish as a client that knows AMQP only; accepted is what the broker confirms."""
-        at, begun, status = time(), monotonic(), 202
+        """Publish as a client that knows AMQP only; accepted is what the broker confirms.
+
+        What is not confirmed is published again, once.
+        """
+        at, begun, status = time(), monotonic(), 0
         detail = None
-        try:
-            body = json.dumps({**wanted.body, "model_id": name}).encode()
-            publish(self._login, TRAIN_QUEUE, body)
-        except (AMQPError, OSError) as error:
-            status, detail = 0, repr(error)
+        body = json.dumps({**wanted.body, "model_id": name}).encode()
+        for _ in range(2):
+            try:
+                publish(self._login, TRAIN_QUEUE, body, message_id=f"message of {name}")
+                status = 202
+                break
+            except (AMQPError, OSError) as error:
+                detail = repr(error)
         entry = {"what": "amqp", "sort": wanted.sort, "at": at, "seconds": monotonic() - begun}
         self._journal.write(**entry, status=status, id=name, detail=detail)
 

@@ -1,4 +1,4 @@
-"""Faults of what comes through the queues: copies, and what is no message at all."""
+"""Faulty messages: copies, and bodies that are no request."""
 
 import json
 from collections.abc import Callable

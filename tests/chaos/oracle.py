@@ -1,4 +1,4 @@
-"""What was lost, done twice, left lying or done wrong. Knows nothing of the product but its table.
+"""Find jobs that were lost, done twice, stuck or done wrong. It knows only the job table.
 
 accepted   a 202 was received, or the broker confirmed the message of a client that speaks AMQP only
 lost       accepted, and no terminal row after healing and draining
@@ -69,7 +69,7 @@ def judge(
     max_failures: int,
     called: Mapping[int, int],
 ) -> Verdict:
-    """Judge what clients saw by what is left.
+    """Judge the answers that clients saw by the rows and files that are left.
 
     `objects` are the keys in the bucket with their sha256; `data_lost` when queues were emptied;
     `called` how often the remote model that may be called once got each number.
@@ -143,7 +143,7 @@ def _end(verdict: Verdict, row: Entry, call: Entry, max_failures: int) -> None:
 
 
 def _answers(row: Entry, call: Entry) -> bool:
-    """Tell whether a job that completed has the answer to what was asked, where we know it."""
+    """Tell whether a completed job has the right answer, where that is known."""
     number = call.get("number")
     return number is None or row["result"]["prediction"] == number
 
@@ -179,7 +179,7 @@ def split_keys(calls: Sequence[Entry]) -> list[str]:
 
 
 def bad_objects(jobs: Sequence[Entry], objects: Mapping[str, str]) -> list[str]:
-    """Find published results that are not there, or are not what was published."""
+    """Find published results that are missing or have changed."""
     found = []
     for row in jobs:
         if row["kind"] != "train":
@@ -189,7 +189,7 @@ def bad_objects(jobs: Sequence[Entry], objects: Mapping[str, str]) -> list[str]:
             if sha256 is None or f"{row['result_key']}metadata.json" not in objects:
                 found.append(f"{row['id']}: {row['result_key']} is not in the bucket")
             elif sha256 != row["result_sha256"]:
-                found.append(f"{row['id']}: {row['result_key']} is not what was published")
+                found.append(f"{row['id']}: {row['result_key']} has changed since it was published")
         elif row["result_key"]:
             found.append(f"{row['id']}: {row['state']} with a result")
     return found

@@ -25,7 +25,7 @@ class Mode:
     cut_after: int | None = None
     #: Nothing passes; it arrives when the mode ends, as TCP would repeat it.
     stall: bool = False
-    #: What is sent is lost; a connection that lost something is reset when the mode ends.
+    #: Bytes sent meanwhile are lost; a connection that lost something is reset when the mode ends.
     swallow: bool = False
     #: Nobody listens.
     refuse: bool = False

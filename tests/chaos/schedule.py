@@ -114,7 +114,7 @@ class Schedule:
         self._failed: list[BaseException] = []
 
     def run(self, seconds: float) -> None:
-        """Raises what a fault raised: that is a failure of ours, not of what is tested."""
+        """Raise the error of a fault, because it fails the run and not the product."""
         end = monotonic() + seconds
         try:
             while monotonic() < end:

@@ -15,7 +15,7 @@ from tests.support.waiting import until
 
 TRAIN, PREDICT = "queue.model.train", "queue.model.predict"
 PREDICT_ASYNC, INVOKE = "queue.model.predict.async", "queue.model.invoke"
-LADDER = [f"queue.model.retry.{rung}" for rung in (1, 2, 3)]
+RETRY_QUEUES = [f"queue.model.retry.{number}" for number in (1, 2, 3)]
 # What RabbitMQ starts with.
 MEMORY, DISK = "0.4", "50MB"
 
@@ -92,7 +92,7 @@ def all_queues_purged(world: World, chance: Random, seconds: float) -> Detail:
     return {
         "purged": [
             queue
-            for queue in (TRAIN, PREDICT_ASYNC, *LADDER)
+            for queue in (TRAIN, PREDICT_ASYNC, *RETRY_QUEUES)
             if _deleted(world, f"queues/%2F/{queue}/contents")
         ]
     }
@@ -102,7 +102,7 @@ def _settle(world: World) -> None:
     """Do not kill a broker that has declared a quorum queue a moment ago.
 
     RabbitMQ 3.10 may lose the queue's entry in Ra's directory then, which is written about a second
-    later; after the start the queue exists and never finds a leader. That is not what is tested.
+    later; after the start the queue exists and never finds a leader. The run does not test that.
     """
     if monotonic() - world.declared < YOUNG_SECONDS:
         for queue in (TRAIN, PREDICT_ASYNC):

@@ -177,7 +177,7 @@ def odd(rng: Random) -> Call:
 
 
 def broken(rng: Random) -> Call:
-    """Return what is no HTTP, or what breaks off."""
+    """Return bytes that are no HTTP, or a request that breaks off."""
     if rng.random() < 0.5:
         return Call("", rng.choice(BROKEN), alone=True)
     makers = (train, predict, upload, one, parallel, upload_model, invoke)

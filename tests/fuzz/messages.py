@@ -1,8 +1,15 @@
 """AMQP messages: bodies and properties of every kind, for the queues of work and for no queue."""
 
+import bz2
+import codecs
+import gzip
 import json
+import lzma
 import struct
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from app.amqp.topology import (
@@ -76,25 +83,11 @@ def make(rng: Random) -> Letter:
     queue = rng.choices(queues, (32, 37, 9, 7, 12, 3))[0]
     if queue == PREDICT_QUEUE and rng.random() < 0.15:
         return lines(rng)
-    if queue == TRAIN_QUEUE:
-        body = bodies.training(rng, 0.02)
-        if rng.random() < 0.03:
-            body = json.dumps(params.request(rng)).encode()
-    elif queue == PREDICT_ASYNC_QUEUE:
-        body = serving.doorbell(rng)
-    elif queue == INVOKE_QUEUE or rng.random() < 0.2:
-        body = serving.one(rng)
-    else:
-        body = bodies.prediction(rng)
-    if queue == CALLBACK and rng.random() < 0.5:
-        reply = {
-            "status": rng.choice(("TASK_COMPLETED", "TASK_ERROR")),
-            "model_id": "a",
-            "error": {},
-        }
-        body = bodies.body(rng, reply, 0.2)
+    body = content(rng, queue)
     kind = rng.random()
-    if kind < 0.3:
+    if kind < 0.1:
+        return encoded(rng, queue, body)
+    if kind < 0.35:
         named = {"message_id": serving.job(rng).encode()} if queue == PREDICT_ASYNC_QUEUE else {}
         return Letter(queue, properties.encode(named), body)
     if kind < 0.9:
@@ -102,6 +95,22 @@ def make(rng: Random) -> Letter:
     if kind < 0.97:
         return Letter(queue, unreadable(rng), body)
     return Letter(queue, refused(rng), body, refused=True)
+
+
+def content(rng: Random, queue: str) -> bytes:
+    """Return a body, as a client of that queue might send it."""
+    if queue == TRAIN_QUEUE:
+        if rng.random() < 0.03:
+            return json.dumps(params.request(rng)).encode()
+        return bodies.training(rng, 0.02)
+    if queue == PREDICT_ASYNC_QUEUE:
+        return serving.doorbell(rng)
+    if queue == INVOKE_QUEUE or rng.random() < 0.2:
+        return serving.one(rng)
+    if queue == CALLBACK and rng.random() < 0.5:
+        status = rng.choice(("TASK_COMPLETED", "TASK_ERROR"))
+        return bodies.body(rng, {"status": status, "model_id": "a", "error": {}}, 0.2)
+    return bodies.prediction(rng)
 
 
 def lines(rng: Random) -> Letter:
@@ -115,6 +124,40 @@ def lines(rng: Random) -> Letter:
         properties.encode({**some(rng), "content_type": NDJSON_MEDIA_TYPE.encode()}),
         body,
     )
+
+
+# A coding by its name in content_encoding, or in the header of kombu.
+CODINGS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"gzip": partial(gzip.compress, compresslevel=1, mtime=0),
+    b"deflate": partial(zlib.compress, level=1),
+    b"application/x-gzip": partial(zlib.compress, level=1),
+    b"application/x-bz2": partial(bz2.compress, compresslevel=1),
+    b"application/x-lzma": partial(lzma.compress, preset=0),
+}
+CHARSETS = (b"utf-8", b"UTF-8", b"binary", b"identity", b"utf-16", b"latin-1", b"br", b"\xff")
+BOMB = bytes(20_000_000)
+
+
+def encoded(rng: Random, queue: str, body: bytes) -> Letter:
+    """Return a message that says how it is encoded, and mostly is; some are bombs, or cut off."""
+    if rng.random() < 0.2:
+        body = codecs.BOM_UTF8 + body
+    if rng.random() < 0.01:
+        body = BOMB
+    values, names = some(rng), [rng.choice(list(CODINGS)) for _ in range(rng.randrange(3))]
+    for name in names:
+        body = CODINGS[name](body)
+    compression = b""
+    if names and rng.random() < 0.5:
+        compression = names.pop()
+    values["content_encoding"] = b", ".join([rng.choice(CHARSETS)] * (rng.random() < 0.7) + names)
+    if compression:
+        values["headers"] = table(entry(b"compression", b"S", table(compression)))
+    if rng.random() < 0.1:
+        body = body[: rng.randrange(len(body) + 1)]
+    if queue == PREDICT_QUEUE and rng.random() < 0.3:
+        values["content_type"] = rng.choice((b"application/jsonl", b"application/x-ndjson; a=b"))
+    return Letter(queue, properties.encode(values), body)
 
 
 def some(rng: Random) -> dict[str, bytes]:

@@ -43,7 +43,7 @@ def short(text: bytes) -> bytes:
 
 
 def table(inner: bytes) -> bytes:
-    """Write a table, a list or a long string: a length and what has it."""
+    """Write a table, a list or a long string: a length and a value of this length."""
     return struct.pack(">I", len(inner)) + inner
 
 

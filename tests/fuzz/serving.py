@@ -56,7 +56,7 @@ def image(rng: Random) -> bytes:
 
 
 def inputs(rng: Random) -> tuple[tuple[str, ...], dict[str, Json]]:
-    """Return what is asked, rows or images, and the models that know an answer, or all others."""
+    """Return a body with rows or images, and the models that can answer it, or all others."""
     kind = rng.choice(("diabetes", "diabetes", "sum", "image"))
     if kind == "image":
         names: tuple[str, ...] = (COLOURS, ECHO)
@@ -116,5 +116,5 @@ def doorbell(rng: Random) -> bytes:
 
 
 def job(rng: Random) -> str:
-    """Return the id of what is no job that predicts."""
+    """Return an id that no prediction job has."""
     return rng.choice((CANARY, SUMS, ECHO, "nobody", "7" * 32, "a\0b"))

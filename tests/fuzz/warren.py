@@ -88,7 +88,7 @@ class Warren:
         assert answer.is_success, answer.text
 
     def look(self) -> list[str]:
-        """Return what is wrong with the processes, and with what they said since the last look."""
+        """Return the faults of the processes, and of what they logged since the last call."""
         wrong = []
         for name, process in (("producer", self.producer), ("consumer", self.consumer)):
             if process.pid not in process.group():

@@ -46,7 +46,7 @@ Case = tuple[int, Call]
 
 async def drive(address: tuple[str, int], cases: list[Case], seen: Seen) -> None:
     """Send all, and look at each answer."""
-    # Slices of one list: whoever is free takes the next one.
+    # Slices of one list: a free thread takes the next one.
     batches = iter(list(_batches(cases)))
 
     async def client() -> None:

@@ -166,7 +166,8 @@ def _faulty(name):
     return call
 
 
-for _name in ("create", "claim", "renew", "complete_training", "fail", "retry", "release", "get"):
+_STEPS = ("create", "claim", "renew", "complete_training", "fail", "retry", "release", "get")
+for _name in (*_STEPS, "trainings_of"):
     setattr(FaultyJobs, _name, _faulty(_name))
 
 

@@ -201,6 +201,23 @@ def test_a_prediction_of_many_models(call: HTTPConnection, channel: BlockingChan
     assert [each["prediction"] for each in answer(call)["message"]["answers"]] == [1.5, 1.5]
 
 
+def test_answers_of_models_whose_labels_are_not_known_are_combined(
+    call: HTTPConnection, channel: BlockingChannel
+) -> None:
+    asked = {"model_ids": ["a", "b"], "input_data": ROW, "extra": "ignore", "combine": "vote"}
+    post(call, "/predict/parallel", asked)
+
+    for label in ("red", "blue"):
+        message = taken(channel, "queue.model.predict")
+        assert message.json.keys() == {"model_id", "job_id", "input_data", "extra"}
+        answered = {"model_id": message.json["model_id"], "prediction": label}
+        reply(channel, message, {**PREDICTED, **answered, "pred_proba": {label: 1.0}})
+
+    combined = answer(call)["message"]["combined"]
+    assert (combined["status"], combined["of"]) == ("TASK_COMPLETED", 2)
+    assert combined["votes"] == {"red": 1, "blue": 1}
+
+
 def test_an_invocation_of_sagemaker(call: HTTPConnection, channel: BlockingChannel) -> None:
     post(call, "/invocations", ROW)
 

@@ -150,6 +150,29 @@ def test_the_job_of_a_killed_consumer_is_taken_over_without_waiting_for_its_leas
     assert fleet.world.stored(job_id) == {2}
 
 
+def test_a_training_without_a_name_is_one_job_when_its_consumer_is_killed(
+    fleet: Fleet, http: httpx2.Client
+) -> None:
+    """Neither a model_id nor a message_id: only the broker says that the message comes again."""
+    fleet.be(2, PATIENT)
+
+    def job_ids() -> set[str]:
+        return {each["id"] for each in http.get("/jobs", params={"limit": 1000}).json()["jobs"]}
+
+    before = job_ids()
+    with fleet.world.amqp() as connection:
+        client = RpcClient(connection)
+        (received,) = client.call(TRAIN_QUEUE, {**TRAIN, "dataset_id": HELD})
+        job_id = received["model_id"]
+        victim, _ = fleet.of(running(http, job_id)["worker"])
+        victim.kill()
+        running(http, job_id, attempt=2)
+        fleet.world.let_go(job_id)
+        *_, completed = client.replies(3)
+    assert (completed["status"], completed["model_id"]) == ("TASK_COMPLETED", job_id)
+    assert job_ids() - before == {job_id}
+
+
 def test_a_consumer_that_was_frozen_past_its_lease_is_fenced(
     fleet: Fleet, http: httpx2.Client
 ) -> None:

@@ -1,5 +1,4 @@
 import bz2
-import gzip
 import io
 import lzma
 import pickle
@@ -10,6 +9,7 @@ import pandas as pd
 import pytest
 
 from app.content_sniffing import describe, describe_undecodable
+from tests.support.packing import gzip_compress
 
 
 def zipped(*names):
@@ -32,7 +32,10 @@ TEXT = "größe,target\n1,2\n"
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (gzip.compress(b"a,b"), "by gzip; name that as its content encoding, or decompress it"),
+        (
+            gzip_compress(b"a,b"),
+            "by gzip; name that as its content encoding, or decompress it",
+        ),
         (b"\x28\xb5\x2f\xfd\x24\x03", "by zstd; decompress it"),
         (bz2.compress(b"a,b"), "by bzip2; decompress it"),
         (lzma.compress(b"a,b"), "by xz; decompress it"),

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.amqp.connection import connection_parameters
-from app.settings import Settings
+from app.settings import Settings, networks
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +17,8 @@ def test_the_defaults_are_those_of_the_design():
     settings = Settings()
 
     assert settings.port == 5000
+    assert (settings.root_path, settings.forwarded_allow_ips) == ("", "127.0.0.1")
+    assert settings.keep_alive_seconds == 75
     assert settings.train_wait == 1.0
     assert settings.max_body == 4_000_000
     assert (settings.max_in_flight, settings.max_in_flight_bytes) == (4096, 32_000_000)
@@ -58,6 +60,14 @@ def test_the_file_of_the_local_stack_is_read_where_the_environment_says_nothing(
     ("name", "value"),
     [
         ("PORT", "http"),
+        ("ROOT_PATH", "warren"),
+        ("ROOT_PATH", "//warren"),
+        ("ROOT_PATH", "/a/../b"),
+        ("ROOT_PATH", "https://a/b"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.300"),
+        ("FORWARDED_ALLOW_IPS", "127.0.0.1, proxy"),
+        ("FORWARDED_ALLOW_IPS", "10.*"),
+        ("KEEP_ALIVE_SECONDS", "0"),
         ("RABBITMQ_HEARTBEAT", "0"),
         ("TRAIN_WAIT", "0"),
         ("PREDICT_TIMEOUT", "-1"),
@@ -70,6 +80,12 @@ def test_the_file_of_the_local_stack_is_read_where_the_environment_says_nothing(
         ("FIT_SECONDS", "0"),
         ("FIT_SECONDS", "86400"),
         ("FIT_MEMORY", "1000000"),
+        ("CORS_ORIGINS", "https://app.example.com/"),
+        ("CORS_ORIGINS", "https://app.example.com/page"),
+        ("CORS_ORIGINS", "https://App.example.com"),
+        ("CORS_ORIGINS", "app.example.com"),
+        ("CORS_ORIGINS", "https://*.example.com"),
+        ("CORS_ORIGINS", "*, app.example.com"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_its_name(monkeypatch, name, value):
@@ -77,6 +93,19 @@ def test_a_setting_that_makes_no_sense_is_refused_by_its_name(monkeypatch, name,
 
     with pytest.raises(ValidationError, match=name.lower()):
         Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("", []),
+        ("127.0.0.1, ::1", ["127.0.0.1/32", "::1/128"]),
+        ("10.1.2.3/8,", ["10.0.0.0/8"]),
+        (" * ", ["0.0.0.0/0", "::/0"]),
+    ],
+)
+def test_networks_are_separated_by_commas(text, read):
+    assert [str(each) for each in networks(text)] == read
 
 
 def test_no_secret_is_shown():
@@ -112,3 +141,12 @@ def test_a_connection_has_the_settings_and_a_name():
     assert parameters.heartbeat == 7
     assert parameters.client_properties["connection_name"] == "a name"
     assert 0 < parameters.blocked_connection_timeout < 600
+
+
+@pytest.mark.parametrize(
+    "origins", ["", "*", " https://a.example.com , http://localhost:3000,", "http://[::1]:8080"]
+)
+def test_origins_are_those_that_browsers_send(monkeypatch, origins):
+    monkeypatch.setenv("CORS_ORIGINS", origins)
+
+    assert Settings().cors_origins == origins

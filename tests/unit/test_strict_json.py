@@ -1,10 +1,10 @@
-import gzip
 import json
 
 import pytest
 
 from app import errors
 from app.strict_json import CHUNK, dumps, loads
+from tests.support.packing import gzip_compress
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,10 @@ from app.strict_json import CHUNK, dumps, loads
         ('"ä"'.encode()[:2], "line 1 ends within a character; the text was cut off"),
         ('{"a": 1}'.encode("utf-16"), "its text is UTF-16; save it as UTF-8"),
         ('{"a": 1}'.encode("utf-16-le"), "its text is UTF-16"),
-        (gzip.compress(b"{}"), "it is compressed by gzip; name that as its content encoding, or"),
+        (
+            gzip_compress(b"{}"),
+            "it is compressed by gzip; name that as its content encoding, or",
+        ),
         (b"PAR1\x15\x04\x15", "it is a Parquet file; send JSON"),
         (b"<!DOCTYPE html>\n<title>", "it is an HTML page; send JSON"),
         (b"a\xef\xbb\xbf", 'line 1, column 1: found "a" where a value has to stand'),

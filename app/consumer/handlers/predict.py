@@ -70,6 +70,7 @@ class PredictHandler:
             or b"\\u" in message.body  # an escape that may encode it
             or b'"image_data"' in message.body
             or message.replies_directly
+            or message.encoding is not None
         )
 
     def _by_model(self, messages: list[IncomingMessage]) -> dict[str, _Requests]:

@@ -6,9 +6,14 @@ from time import monotonic
 from typing import ClassVar
 
 from app import errors
-from app.amqp.message import IncomingMessage, encode_reply, reject_with_error
+from app.amqp.message import (
+    IncomingMessage,
+    decode_or_reject,
+    encode_reply,
+    reject_with_error,
+)
 from app.amqp.topology import INVOKE_QUEUE
-from app.concurrency import offload_if_large
+from app.concurrency import offload_if_large, run_in_pool
 from app.models.endpoint import EndpointSpec
 from app.models.registry import CachedModelRegistry
 from app.observability import logs
@@ -35,12 +40,12 @@ class RemotePredictHandler:
         self.prefetch = prefetch
         self._registry = registry
         self._endpoints = endpoints
-        self._in_flight: dict[tuple[str, str], IncomingMessage] = {}
+        self._in_flight: set[IncomingMessage] = set()
 
     @property
     def in_flight(self) -> list[IncomingMessage]:
-        """The messages in flight whose redeliveries are recognized."""
-        return list(self._in_flight.values())
+        """The messages in flight."""
+        return list(self._in_flight)
 
     async def __call__(self, message: IncomingMessage) -> None:
         """Call the model and reply, unless the sender has stopped waiting."""
@@ -52,20 +57,29 @@ class RemotePredictHandler:
             )
             reject_with_error(message, error)
             return
-        if not (message.reply_to and message.correlation_id):
-            await self._handle(message)
+        if message.encoding is not None and not await run_in_pool(
+            None, lambda: decode_or_reject(message)
+        ):
             return
-        key = message.reply_to, message.correlation_id
-        before = self._in_flight.get(key)
-        if before and message.redelivered and before.body == message.body:
-            before.continue_as(message)  # its connection was lost, but the call continues
+        if message.redelivered and (lost := self._lost_twin(message)):
+            lost.continue_as(message)  # its connection was lost, but the call continues
             return
-        self._in_flight[key] = message
+        self._in_flight.add(message)
         try:
             await self._handle(message)
         finally:
-            if self._in_flight.get(key) is message:
-                del self._in_flight[key]
+            self._in_flight.discard(message)
+
+    def _lost_twin(self, message: IncomingMessage) -> IncomingMessage | None:
+        """Return the message in flight that is delivered again by this one.
+
+        It lost its connection, and is the same in all that a reply depends on. If there are more of
+        them, each is delivered again, so any of them will do.
+        """
+        for each in self._in_flight:
+            if not each.alive and _asked(each) == _asked(message):
+                return each
+        return None
 
     async def _handle(self, message: IncomingMessage) -> None:
         try:
@@ -115,3 +129,7 @@ class RemotePredictHandler:
                 return None
             stopped = errors.EndpointFailed(f"the consumer of this call was stopped: {_BEGUN}")
             return Failed.of(stopped, model_id)
+
+
+def _asked(message: IncomingMessage) -> tuple[object, ...]:
+    return message.message_id, message.reply_to, message.correlation_id, message.body

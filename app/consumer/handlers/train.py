@@ -1,16 +1,21 @@
 """The handler of `queue.model.train`: fit a model, store it, publish it in the job's row."""
 
 import logging
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 from app import errors
-from app.amqp.message import IncomingMessage, parse_or_reject, reject_with_error
+from app.amqp.message import (
+    IncomingMessage,
+    decode_or_reject,
+    parse_or_reject,
+    reject_with_error,
+)
 from app.amqp.topology import TRAIN_QUEUE
 from app.backoff import RetryUntilAvailable
+from app.consumer.training_identity import difference, request_key, storable, training_id
 from app.jobs.attempt import Claimed, JobAttempts, Released, TrainingDone, outcome_of
 from app.jobs.lease import HeldLease, LeaseKeeper
 from app.jobs.record import Job
@@ -48,8 +53,13 @@ class TrainHandler:
     def __call__(self, messages: list[IncomingMessage]) -> None:
         """Run the job of each message to its end, and reply."""
         for message in messages:
-            request = parse_or_reject(message, TrainRequest)
-            job_id = request.model_id or _derived_id(message) if request else message.message_id
+            readable = decode_or_reject(message)
+            request = parse_or_reject(message, TrainRequest) if readable else None
+            try:
+                job_id = self._job_id(message, request)
+            except errors.ShuttingDown:
+                message.requeue()
+                continue
             if job_id:
                 with logs.job_context(job_id):
                     self._handle(message, request, job_id)
@@ -57,6 +67,12 @@ class TrainHandler:
     def is_fast(self, _: IncomingMessage) -> bool:
         """Leave every training to the worker thread."""
         return False
+
+    def _job_id(self, message: IncomingMessage, request: TrainRequest | None) -> str | None:
+        """Return the id of a message's job; of a message that is no request, the one it names."""
+        if request is None:
+            return message.message_id
+        return self.retry(lambda: training_id(message, request, self.jobs))
 
     def _handle(self, message: IncomingMessage, request: TrainRequest | None, job_id: str) -> None:
         try:
@@ -83,9 +99,8 @@ class TrainHandler:
         """
 
         def check(job: Job) -> None:
-            asked = validate(TrainRequest, job.request) if job.kind is JobKind.TRAIN else None
-            if asked is None or not asked.asks_the_same(request):
-                raise _Taken("model_id", f"{job_id} is {'another training' if asked else 'taken'}")
+            if reason := difference(message, request, job):
+                raise _Taken("model_id", reason)
 
         while True:
             try:
@@ -112,8 +127,9 @@ class TrainHandler:
                 request.dataset_id,
                 request.model_dump(),
                 named=True,
-                reply_to=_storable(message.reply_to),
-                correlation_id=_storable(message.correlation_id),
+                idempotency_key=request_key(message),
+                reply_to=storable(message.reply_to),
+                correlation_id=storable(message.correlation_id),
             )
         except errors.Conflict as error:  # a model has the id
             raise _Taken("model_id", error.message) from None
@@ -215,14 +231,3 @@ def _reply_with_end(message: IncomingMessage, job: Job | None) -> None:
             message.reply(Cancelled(job.id, error=job.error))
         case _:
             message.reply(Failed(job.id, error=job.error or {}))
-
-
-def _storable(name: object) -> str | None:
-    """Return a name if a row can hold it: PostgreSQL rejects NUL, and bytes are not text."""
-    return name if isinstance(name, str) and "\0" not in name else None
-
-
-def _derived_id(message: IncomingMessage) -> str:
-    """Derive an id for a job without one; a redelivered message gets the same id."""
-    asked = f"{message.reply_to}\n{message.correlation_id}\n{message.body!r}"
-    return uuid.uuid5(uuid.NAMESPACE_OID, asked).hex

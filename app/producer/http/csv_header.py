@@ -109,7 +109,11 @@ def _unnamed(columns: list[str]) -> str | None:
 
 def _twice(columns: list[str]) -> str | None:
     twice = sorted({name for name in columns if columns.count(name) > 1})
-    return f"columns named twice: {', '.join(twice)[:100]}" if twice else None
+    if not twice:
+        return None
+    numbers = all(map(_NUMBER.fullmatch, twice))
+    hint = "; the first line has to be a header with the names of the columns" if numbers else ""
+    return f"columns named twice: {', '.join(twice)[:100]}{hint}"
 
 
 def _has_number(row: str) -> bool:

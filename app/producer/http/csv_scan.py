@@ -55,8 +55,8 @@ class CsvScan:
         if self._short_rows:
             line, count = self._short_rows
             found.append(
-                f"{count} rows have fewer fields than the header, the first in line {line}; the "
-                "rest of such a row counts as missing"
+                f"rows with fewer fields than the header: {count}, the first in line {line}; what "
+                "they lack counts as missing"
             )
         return found
 

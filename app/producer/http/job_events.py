@@ -14,21 +14,24 @@ from app.inference.agreement import predictions_differ
 from app.jobs.record import Job
 from app.jobs.store import JobStore
 from app.producer.schemas.responses import JobSummary, JobView
-from app.protocol.types import JobStatus
+from app.protocol.types import LATEST, JobStatus
 
-LOOK_SECONDS = 0.5  # between two reads of the row
+POLL_SECONDS = 0.5  # between two reads of the row
 CLOSE_SECONDS = 2.0  # how long a stream may take to end at shutdown
-HIDDEN = ("sha256",)  # internal keys of a request
+INTERNAL_KEYS = ("sha256",)  # internal keys of a request
 
 ViewT = TypeVar("ViewT", bound=JobSummary)
 
 
-async def look(jobs: JobStore, job_id: str) -> JobView:
-    """Return the job as its row is now. Raises `errors.NotFound`."""
-    return await run_in_thread(_look, jobs, job_id)
+async def read_job(jobs: JobStore, job_id: str) -> JobView:
+    """Return the job, or the newest one for `latest`, as its row is now.
+
+    Raises `errors.NotFound`.
+    """
+    return await run_in_thread(_read, jobs, job_id)
 
 
-async def changes(
+async def job_changes(
     jobs: JobStore, job_id: str, known: int, closing: anyio.Event
 ) -> AsyncIterator[ServerSentEvent]:
     """Yield the job with each change after the version `known`, until its end or `closing`.
@@ -42,26 +45,26 @@ async def changes(
                 return
             version, ended = seen
             if version > known:  # only then read the whole row, because its result may be long
-                view = await look(jobs, job_id)
+                view = await read_job(jobs, job_id)
                 known, ended = view.version, view.ended_at is not None
                 yield ServerSentEvent(view.model_dump_json(), event="job", id=str(known))
             if ended:
                 return
-        with anyio.move_on_after(LOOK_SECONDS):
+        with anyio.move_on_after(POLL_SECONDS):
             await closing.wait()
 
 
-def shown(form: type[ViewT], job: Job) -> ViewT:
+def job_view(form: type[ViewT], job: Job) -> ViewT:
     """Return the view `form` of a job, without the internal keys of its request."""
-    request = {name: value for name, value in job.request.items() if name not in HIDDEN}
+    request = {name: value for name, value in job.request.items() if name not in INTERNAL_KEYS}
     return form.model_validate({**vars(job), "request": request})
 
 
-def _look(jobs: JobStore, job_id: str) -> JobView:
-    job = jobs.get(job_id)
+def _read(jobs: JobStore, job_id: str) -> JobView:
+    job = jobs.latest() if job_id == LATEST else jobs.get(job_id)
     if job is None:
         raise errors.NotFound("job_id", f"there is no job {job_id}")
-    view = shown(JobView, job)
+    view = job_view(JobView, job)
     view.queue_position = jobs.position(job) if job.state is JobStatus.QUEUED else None
     view.seconds_left = _seconds_left(job)
     view.disagree = _disagree(job)

@@ -10,6 +10,8 @@ from app import errors
 from app.producer.middleware.body_limit import special_limit
 from app.protocol.content_encoding import Decoder
 
+_METHODS = ("POST", "PUT", "PATCH")  # whose bodies are read
+
 
 class ContentDecoding:
     """ASGI middleware: the application reads bodies without their Content-Encoding.
@@ -31,9 +33,9 @@ class ContentDecoding:
             await self._app(scope, receive, send)
             return
         codings = [value for name, value in scope["headers"] if name == b"content-encoding"]
-        if codings:
+        if codings and scope["method"] in _METHODS:
             encoding = b",".join(codings).decode("latin-1")
-            special = special_limit(scope["path"], self._special)
+            special = special_limit(scope, self._special)
             limit = self._limit if special is None else special
             receive = _Decoded(receive, Decoder(encoding, limit))
             scope = {**scope, "headers": [each for each in scope["headers"] if _remains(*each)]}

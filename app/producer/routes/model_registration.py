@@ -17,6 +17,8 @@ from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.models.record import Spec, StoredFile
 from app.producer.http.body import media_type, read_body
+from app.producer.http.examples import example
+from app.producer.http.location import location
 from app.producer.http.model_form import FORM, form_parts, read_form
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.models import REGISTRATION, Registered
@@ -40,7 +42,9 @@ router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
     openapi_extra={"requestBody": REGISTRATION},
 )
 async def put_model(
-    model_id: Annotated[Id, Path(examples=["iris"])], request: Request, services: ServicesDep
+    model_id: Annotated[Id, Path(openapi_examples=example("iris"))],
+    request: Request,
+    services: ServicesDep,
 ) -> Response:
     """Register a model that was not trained here: an ONNX file, or an endpoint to be called.
 
@@ -65,7 +69,7 @@ async def put_model(
     return JSONResponse(
         {"model_id": model_id, "kind": kind},
         200 if known else 201,
-        headers={"Location": f"/models/{model_id}"},
+        headers=location(request, f"/models/{model_id}"),
     )
 
 

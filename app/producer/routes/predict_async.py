@@ -21,6 +21,7 @@ from app.producer.http.idempotency import (
     idempotency_key,
     key_conflict,
 )
+from app.producer.http.location import location
 from app.producer.http.raw_route import RawRoute, body_schema, document_body
 from app.producer.http.strict_route import problem_responses
 from app.producer.rpc.replies import read_prediction
@@ -99,15 +100,15 @@ async def predict_async(request: Request) -> Response:
         sent = await read_json_body(request, take, services.settings.predict_timeout)
         body, inputs, digest = _checked(AsyncBody, sent)
         if known := await _known(services, key, digest):
-            return _queued(known.state, known.id, known.request["model_id"])
+            return _queued(request, known.state, known.id, known.request["model_id"])
         model = await run_in_thread(services.models.get, body.model_id, body.dataset_id)
         job_id = uuid.uuid4().hex
         with logs.log_task(log, job_id, f"async model={model.model_id}") as task:
             row = {"model_id": model.model_id, "sha256": digest}
             if taken := await _accept(services, job_id, row, inputs, key):
-                return _queued(taken.state, taken.id, taken.request["model_id"])
+                return _queued(request, taken.state, taken.id, taken.request["model_id"])
             task.status = await _submitted(services, job_id)
-    return _queued(task.status, job_id, model.model_id)
+    return _queued(request, task.status, job_id, model.model_id)
 
 
 @router.post(
@@ -129,7 +130,7 @@ async def predict_sync_async(request: Request) -> Response:
         sent = await read_json_body(request, take, services.settings.predict_timeout)
         body, inputs, digest = _checked(SyncAsyncBody, sent)
         if known := await _known(services, key, digest):
-            return _both(known.id, known.request["model_id"], known.sync)
+            return _both(request, known.id, known.request["model_id"], known.sync)
         try:
             model = await run_in_thread(services.models.get, body.async_model_id)
         except _REFUSED as error:
@@ -146,9 +147,9 @@ async def predict_sync_async(request: Request) -> Response:
             }
             task.status = sync["status"]
             if taken := await _accept(services, job_id, row, inputs, key, sync):
-                return _both(taken.id, taken.request["model_id"], taken.sync)
+                return _both(request, taken.id, taken.request["model_id"], taken.sync)
             await _submitted(services, job_id)
-    return _both(job_id, model.model_id, sync)
+    return _both(request, job_id, model.model_id, sync)
 
 
 async def _sync(services: Services, model_id: str, job_id: str, inputs: str) -> dict[str, Any]:
@@ -216,11 +217,11 @@ def _about(field: str, error: errors.FieldError) -> errors.FieldError:
     return error.renamed(field) if error.extra.get("field") == "model_id" else error
 
 
-def _queued(status: str, job_id: str, model_id: str) -> Response:
+def _queued(request: Request, status: str, job_id: str, model_id: str) -> Response:
     message = {"status": status, "job_id": job_id, "model_id": model_id}
-    return JSONResponse({"message": message}, 202, headers={"Location": f"/jobs/{job_id}"})
+    return JSONResponse({"message": message}, 202, headers=location(request, f"/jobs/{job_id}"))
 
 
-def _both(job_id: str, model_id: str, sync: dict[str, Any] | None) -> Response:
+def _both(request: Request, job_id: str, model_id: str, sync: dict[str, Any] | None) -> Response:
     message = {**(sync or {}), "job_id": job_id, "async_model_id": model_id}
-    return JSONResponse({"message": message}, headers={"Location": f"/jobs/{job_id}"})
+    return JSONResponse({"message": message}, headers=location(request, f"/jobs/{job_id}"))

@@ -214,7 +214,7 @@ def _labels(services: Services, answers: list[dict[str, Any]]) -> dict[str, list
             spec = services.models.get(model_id).spec
         except errors.WarrenError as error:
             log.info("the labels of model %s are not known: %s", model_id, error)
-            continue
+            break  # because a database that is away takes seconds for each
         match spec:
             case OnnxManifest() if spec.labels:
                 labels[model_id] = label_keys(spec.labels)

@@ -3,7 +3,7 @@
 import logging
 import uuid
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
 from app.amqp.topology import TRAIN_QUEUE
@@ -11,6 +11,7 @@ from app.concurrency import run_in_thread
 from app.jobs.record import Job
 from app.observability import logs
 from app.producer.http.idempotency import IdempotencyKey, key_conflict
+from app.producer.http.location import location
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.requests import TrainBody
 from app.producer.schemas.responses import AcceptedAnswer
@@ -30,7 +31,10 @@ router = APIRouter(route_class=StrictRoute, tags=["jobs"])
     responses=problem_responses(404, 413, 415, 422, 503),
 )
 async def train(
-    body: TrainBody, services: ServicesDep, idempotency_key: IdempotencyKey = None
+    body: TrainBody,
+    request: Request,
+    services: ServicesDep,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Train a model on a data set.
 
@@ -39,34 +43,34 @@ async def train(
     """
     jobs = services.jobs
     if idempotency_key and (known := await run_in_thread(jobs.of_key, idempotency_key)):
-        return _again(known, body)
+        return _again(known, body, request)
     if not await run_in_thread(services.datasets.exists, body.dataset_id):
         raise await run_in_thread(services.datasets.not_found, body.dataset_id)
     job_id = uuid.uuid4().hex
-    request = TrainRequest(**body.model_dump(), model_id=job_id)
-    message = request.encode()
-    row = (JobKind.TRAIN, request.dataset_id, request.model_dump())
+    training = TrainRequest(**body.model_dump(), model_id=job_id)
+    message = training.encode()
+    row = (JobKind.TRAIN, training.dataset_id, training.model_dump())
     if not await run_in_thread(jobs.create, job_id, *row, idempotency_key=idempotency_key):
         known = await run_in_thread(jobs.of_key, idempotency_key or "")
         assert known is not None
-        return _again(known, body)
+        return _again(known, body, request)
     with logs.log_task(log, job_id, f"train model={job_id}") as task:
         task.status = await services.publish_job(TRAIN_QUEUE, message, job_id)
-    return _accepted(task.status, job_id)
+    return _accepted(task.status, job_id, request)
 
 
-def _again(job: Job, body: TrainBody) -> Response:
+def _again(job: Job, body: TrainBody, request: Request) -> Response:
     """Answer a request whose idempotency key is that of a job."""
     asked = TrainRequest(**body.model_dump(), model_id=job.id)
     trains = job.kind is JobKind.TRAIN
     if not trains or not asked.asks_the_same(TrainRequest.model_validate(job.request)):
         raise key_conflict(job)
-    return _accepted(job.state, job.id)
+    return _accepted(job.state, job.id, request)
 
 
-def _accepted(status: str, job_id: str) -> Response:
+def _accepted(status: str, job_id: str, request: Request) -> Response:
     return JSONResponse(
         {"message": {"status": status, "model_id": job_id}},
         202,
-        headers={"Location": f"/jobs/{job_id}"},
+        headers=location(request, f"/jobs/{job_id}"),
     )

@@ -6,7 +6,7 @@ from time import monotonic
 
 from app import errors
 
-MOST_MODELS = 1000
+MAX_MODELS = 1000
 SECONDS = 900.0  # after so long without a call, a model is not in use
 
 # Errors that say nothing about the model: the request was wrong, or never reached it.
@@ -31,7 +31,7 @@ class ModelUsage:
 
 
 class ModelUsageTracker:
-    """Counts calls by model, for at most `MOST_MODELS`."""
+    """Counts calls by model, for at most `MAX_MODELS`."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         """Start without calls. `clock` returns monotonic seconds."""
@@ -73,7 +73,7 @@ class ModelUsageTracker:
         return self._uses
 
     def _added(self, model_id: str) -> ModelUsage:
-        if len(self._uses) >= MOST_MODELS and len(self.recent()) >= MOST_MODELS:
+        if len(self._uses) >= MAX_MODELS and len(self.recent()) >= MAX_MODELS:
             del self._uses[min(self._uses, key=lambda name: self._uses[name].at)]
         use = self._uses[model_id] = ModelUsage()
         return use

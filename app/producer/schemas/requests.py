@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.inference.ensemble import CombineMethod
+from app.protocol.examples import DATASET_ID, ROW, TRAIN_EXAMPLE
 from app.protocol.requests import (
     Extra,
     PredictionInputs,
@@ -15,29 +16,17 @@ from app.protocol.requests import (
 )
 from app.protocol.types import LATEST, Id
 
-_ROW: JsonDict = {
-    "age": 0.038076,
-    "bmi": 0.061696,
-    "bp": 0.021872,
-    "s1": -0.044223,
-    "s2": -0.034821,
-    "s3": -0.043401,
-    "s4": -0.002592,
-    "s5": 0.019908,
-    "s6": -0.017646,
-}
-TRAIN_EXAMPLE: JsonDict = {"dataset_id": "diabetes", "features": list(_ROW), "target": "target"}
-PREDICT_EXAMPLE: JsonDict = {"model_id": LATEST, "dataset_id": "diabetes", "input_data": _ROW}
+PREDICT_EXAMPLE: JsonDict = {"model_id": LATEST, "dataset_id": DATASET_ID, "input_data": ROW}
 PARALLEL_EXAMPLE: JsonDict = {
     "model_ids": [LATEST],
-    "dataset_id": "diabetes",
-    "input_data": _ROW,
+    "dataset_id": DATASET_ID,
+    "input_data": ROW,
     "combine": "mean",
 }
 SYNC_ASYNC_EXAMPLE: JsonDict = {
     "sync_model_id": LATEST,
     "async_model_id": LATEST,
-    "input_data": PREDICT_EXAMPLE["input_data"],
+    "input_data": ROW,
 }
 CSV_EXAMPLE = "size,colour,price\n1.5,red,10\n2.5,blue,14\n3.0,red,18\n4.5,,23\n5.0,blue,24\n"
 

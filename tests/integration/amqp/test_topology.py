@@ -125,7 +125,7 @@ def definition_for(queue):
         (TRAIN_QUEUE, ("", DEAD_LETTER_QUEUE)),
         (PREDICT_QUEUE, (REJECTED_EXCHANGE, None)),
         (DEAD_LETTER_QUEUE, (None, None)),
-        *((rung, ("", TRAIN_QUEUE)) for rung in RETRY_QUEUES),
+        *((retry_queue, ("", TRAIN_QUEUE)) for retry_queue in RETRY_QUEUES),
     ],
 )
 def test_what_leaves_a_queue_goes_where_it_should(queue, target):
@@ -136,7 +136,7 @@ def test_what_leaves_a_queue_goes_where_it_should(queue, target):
 
 
 def test_each_rung_of_the_ladder_is_longer_than_the_one_before():
-    assert [definition_for(rung)["message-ttl"] for rung in RETRY_QUEUES] == [
+    assert [definition_for(retry_queue)["message-ttl"] for retry_queue in RETRY_QUEUES] == [
         1000 * s for s in RETRY_QUEUES.values()
     ]
 
@@ -231,8 +231,8 @@ def test_a_training_that_is_delivered_too_often_lands_among_the_dead_letters(cha
     assert seen[b"bomb"] == limit + 1
 
 
-@pytest.mark.parametrize("rung", RETRY_QUEUES)
-def test_a_retry_is_a_new_message_with_all_it_said(channel, rung):
+@pytest.mark.parametrize("retry_queue", RETRY_QUEUES)
+def test_a_retry_is_a_new_message_with_all_it_said(channel, retry_queue):
     said = {
         "message_id": "job-7",
         "reply_to": "amq.gen-somebody",
@@ -243,7 +243,7 @@ def test_a_retry_is_a_new_message_with_all_it_said(channel, rung):
         "timestamp": 1_700_000_000,
         "app_id": "warren",
     }
-    publish(channel, rung, b"again", headers={"x-warren": "kept"}, expiration="100", **said)
+    publish(channel, retry_queue, b"again", headers={"x-warren": "kept"}, expiration="100", **said)
 
     method, properties, body = took(channel, TRAIN_QUEUE)
 
@@ -253,9 +253,13 @@ def test_a_retry_is_a_new_message_with_all_it_said(channel, rung):
     assert properties.expiration is None  # or it would be lost if it had to wait once more
     assert not method.redelivered
     assert not properties.headers.get("x-delivery-count")
-    assert properties.headers["x-first-death-queue"] == rung
+    assert properties.headers["x-first-death-queue"] == retry_queue
     assert properties.headers["x-first-death-reason"] == "expired"
-    assert [depth(channel, each) for each in (rung, TRAIN_QUEUE, DEAD_LETTER_QUEUE)] == [0, 0, 0]
+    assert [depth(channel, each) for each in (retry_queue, TRAIN_QUEUE, DEAD_LETTER_QUEUE)] == [
+        0,
+        0,
+        0,
+    ]
 
 
 def test_a_retry_without_an_expiration_waits_as_long_as_the_rung(channel):
@@ -279,31 +283,31 @@ def test_an_expiration_longer_than_the_rung_does_not_count(channel):
 def test_a_message_climbs_the_whole_ladder_and_is_rejected_at_last(channel):
     """The broker drops what goes in circles, and knows by the deaths a message carries."""
     headers = {}
-    for rung in [*RETRY_QUEUES, *RETRY_QUEUES]:
-        publish(channel, rung, b"climbs", headers=headers, expiration="1")
+    for retry_queue in [*RETRY_QUEUES, *RETRY_QUEUES]:
+        publish(channel, retry_queue, b"again", headers=headers, expiration="1")
         method, properties, _ = took(channel, TRAIN_QUEUE)
         headers = properties.headers
         channel.basic_ack(method.delivery_tag)
         assert depth(channel, DEAD_LETTER_QUEUE) == 0
 
-    publish(channel, TRAIN_QUEUE, b"climbs", headers=headers)
+    publish(channel, TRAIN_QUEUE, b"again", headers=headers)
     method, _, _ = took(channel, TRAIN_QUEUE)
     channel.basic_reject(method.delivery_tag, requeue=False)
 
     _, _, body = took(channel, DEAD_LETTER_QUEUE)
-    assert body == b"climbs"
+    assert body == b"again"
 
 
-@pytest.mark.parametrize("rung", RETRY_QUEUES)
-def test_a_retry_waits_for_a_queue_that_was_deleted(broker, settings, channel, rung):
+@pytest.mark.parametrize("retry_queue", RETRY_QUEUES)
+def test_a_retry_waits_for_a_queue_that_was_deleted(broker, settings, channel, retry_queue):
     channel.queue_delete(TRAIN_QUEUE)
-    publish(channel, rung, b"kept", expiration="1", message_id="job-7")
-    until(lambda: depth(channel, rung) == 0, "the message expires")
+    publish(channel, retry_queue, b"kept", expiration="1", message_id="job-7")
+    until(lambda: depth(channel, retry_queue) == 0, "the message expires")
 
     declare_topology(channel)
 
     # The broker tries again every 3 minutes, and when a policy changes.
-    name = rung.removeprefix("queue.").replace(".", "-")
+    name = retry_queue.removeprefix("queue.").replace(".", "-")
     (policy,) = [each for each in DEFINITIONS["policies"] if each["name"] == name]
     changed = policy["definition"] | {"max-length": 99_999}
     vhost = settings.rabbitmq_vhost

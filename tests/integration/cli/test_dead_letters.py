@@ -375,7 +375,7 @@ def test_all_are_replayed_each_to_where_it_comes_from(run, channel):
 
 
 def test_a_training_that_was_retried_goes_where_it_died_at_last(run, channel):
-    """What the broker calls its first death was an end of waiting on the ladder."""
+    """Its first death, as the broker counts, was the end of its wait in a retry queue."""
     publish(channel, next(iter(RETRY_QUEUES)), b"again", expiration="1")
     rejected(channel, TRAIN_QUEUE)
     (row,) = until(lambda: listed(run), "the message is among the dead")

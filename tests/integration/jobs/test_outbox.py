@@ -188,7 +188,7 @@ def test_what_waits_on_the_ladder_is_missed_after_its_time(store):
     outbox.take_unpublished(store)
     put(store, "m", published_at=LONG_AGO)
     assert reconcile(store, 0) == 0
-    put(store, "m", run_after=-1)  # the rung may take a moment more
+    put(store, "m", run_after=-1)  # the retry queue may take a moment more
     assert reconcile(store, 0) == 0
 
     put(store, "m", run_after=LONG_AGO)

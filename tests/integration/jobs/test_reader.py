@@ -23,6 +23,17 @@ def test_the_newest_come_first(store):
     assert len(store.newest(100)) == 5
 
 
+def test_the_latest_job_is_the_newest_of_any_state(store):
+    assert store.latest() is None
+
+    for name in ("first", "last"):
+        accept(store, name)
+        wait_for_the_clock(store)
+    store.cancel("last")
+
+    assert store.latest().id == "last"
+
+
 def test_the_newest_may_be_of_one_state(store):
     store.complete_training("done", run(store, "done"), *RESULT)
     run(store, "running")
@@ -120,3 +131,25 @@ def test_a_model_that_an_older_producer_registered_is_no_job(store):
 
     assert [job.id for job in store.newest(10)] == ["m"]
     assert store.get("model") is None
+
+
+def test_the_trainings_of_a_sender_are_those_that_its_messages_made(store):
+    """All of these but `mine` differ in one thing; the newest comes first."""
+    sender = {"reply_to": "queue", "correlation_id": "c"}
+    accept(store, "elsewhere", "another data set", **sender)
+    accept(store, "keyed", **sender, idempotency_key="k")
+    accept(store, "theirs", reply_to="queue", correlation_id="other")
+    accept(store, "mute")
+    accept(store, "prediction", kind=JobKind.PREDICT, **sender)
+    for name in ("mine", "ended", "mine too"):
+        accept(store, name, **sender)
+        wait_for_the_clock(store)
+    accept(store, "long ago", **sender)
+    for name in ("ended", "long ago"):
+        store.cancel(name)
+    put(store, "long ago", ended_at=-61)
+
+    found = [job.id for job in store.trainings_of("d", "queue", "c", 60)]
+
+    assert found == ["mine too", "ended", "mine"]
+    assert [job.id for job in store.trainings_of("d", None, None, 60)] == ["mute"]

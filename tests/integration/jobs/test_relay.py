@@ -351,29 +351,29 @@ def test_a_long_queue_is_not_flooded(store, start, seen, caplog):
 def test_a_message_on_the_ladder_is_not_missed(store, start, seen, caplog):
     assert store.retry("m", run(store), ERROR, delay=55.0)
     start()
-    until(lambda: seen.depth(retry_policy.retry_queue(55.0)) == 1, "it is on the ladder")
-    put(store, "m", published_at=LONG_AGO, run_after=LONG_AGO)  # the head of its rung takes longer
+    until(lambda: seen.depth(retry_policy.retry_queue(55.0)) == 1, "it is in a retry queue")
+    put(store, "m", published_at=LONG_AGO, run_after=LONG_AGO)  # the head of its queue takes longer
 
     pass_a_round(store, seen)
 
     assert "missing" not in caplog.text
 
 
-# The ladder.
+# The retry queues.
 
 
 @pytest.mark.parametrize(
-    ("delay", "rung"),
+    ("delay", "queue"),
     [(9.0, "queue.model.retry.2"), (50.0, "queue.model.retry.3")],  # of the first: below
 )
-def test_a_retry_waits_on_its_rung(store, start, seen, delay, rung):
+def test_a_retry_waits_in_its_queue(store, start, seen, delay, queue):
     accept(store, reply_to="amq.gen-1", correlation_id="c1")
     attempt = store.claim("m", "worker", redelivered=False)
     assert store.retry("m", attempt, ERROR, delay)
 
     start()
 
-    ((_, properties, body),) = seen.take(queue=rung)
+    ((_, properties, body),) = seen.take(queue=queue)
     assert 0 < int(properties.expiration) <= delay * 1000
     assert properties.message_id == "m"
     assert (properties.reply_to, properties.correlation_id) == ("amq.gen-1", "c1")

@@ -59,8 +59,8 @@ class Known:
     failures: int = 0
     worker: str | None = None
     published: bool = True
-    settled: bool = False  # published long ago, and its time on the ladder is over
-    waits: bool = False  # for its time on the ladder
+    settled: bool = False  # published long ago, and its time in the retry queue is over
+    waits: bool = False  # for its time in the retry queue
     lease: str = ""  # "good", "suspect" or "over"
     key: str | None = None
     kind: JobKind = JobKind.TRAIN
@@ -129,7 +129,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.store = store
         self.known: dict[str, Known] = {}
-        self.queue: list[Message] = []  # of the broker: the queue and its ladder
+        self.queue: list[Message] = []  # of the broker: the queue and its retry queues
         self.taken: list[outbox.OutboxEntry] = []  # in the hands of a relay
         self.attempts: list[Held] = []  # all there ever were
         self.busy: list[Held] = []  # those that a worker has in hand and believes in

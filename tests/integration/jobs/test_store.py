@@ -173,7 +173,7 @@ def test_an_attempt_that_failed_for_now_is_followed_by_another(store):
     assert job.state is JobStatus.QUEUED
     assert (job.attempt, job.failures, job.worker) == (1, 1, None)
     assert job.error == ERROR
-    assert job.published_at is None  # its message has to climb the ladder
+    assert job.published_at is None  # its message has to wait in a retry queue
     assert 100 <= (job.run_after - job.started_at).total_seconds() < 160
     assert job.ended_at is None
     assert store.claim("m", "worker 2", redelivered=False) == 2

@@ -254,7 +254,7 @@ def test_a_fit_that_takes_more_and_more_memory_ends(fit):
     asked = frames.reference(params={"n_estimators": 10**30})
 
     with pytest.raises(errors.FitOutOfMemory, match="more than 6 MB"):
-        fit(asked, limits=FitLimits(60.0, 6_000_000))
+        fit(asked, limits=FitLimits(110.0, 6_000_000))
 
     assert children() == []
 

@@ -1,14 +1,21 @@
-"""The consumer, but that the jobs on some data sets wait in the middle for a test to let them go.
+"""A consumer whose jobs on some data sets wait in the middle until a test lets them go on.
 
-`python -m tests.system.support.gated --num_threads 2`. The children that fit run this module, too.
+`python -m tests.system.support.gated --num_threads 2`. Each child that fits imports this module.
 """
 
 import ctypes
 import os
-from collections.abc import Callable
 from pathlib import Path
 from time import sleep
 from typing import Any
+
+import click
+
+from app.consumer.consumer import run
+from app.models.manifest import TrainedManifest
+from app.models.record import StoredFile
+from app.settings import Settings
+from app.storage.model_files import ModelStore
 
 COMMAND = ("-m", "tests.system.support.gated", "--num_threads", "2")
 ALONE = (*COMMAND[:-1], "1")
@@ -28,39 +35,39 @@ def wait_for(job_id: str) -> None:
         sleep(0.01)
 
 
-def gated_fit(fit: Callable[..., Any]) -> Callable[..., Any]:
-    def gated(frame: Any, request: Any, model_id: str, on_progress: Any) -> Any:
-        if request.dataset_id == HELD:
-            on_progress(0.5)
-            wait_for(model_id)
-        if request.dataset_id == GRIPPED:
-            ctypes.PyDLL(None).sleep(GRIP_SECONDS)
-        greed = bytearray(GREED if request.dataset_id == GREEDY else 0)
-        fitted = fit(frame, request, model_id, on_progress)
-        del greed
-        return fitted
+def gated_fit(frame: Any, request: Any, model_id: str, on_progress: Any) -> Any:
+    from app.training.pipeline import fit_pipeline
 
-    return gated
+    if request.dataset_id == HELD:
+        on_progress(0.5)
+        wait_for(model_id)
+    if request.dataset_id == GRIPPED:
+        ctypes.PyDLL(None).sleep(GRIP_SECONDS)
+    greed = bytearray(GREED if request.dataset_id == GREEDY else 0)
+    fitted = fit_pipeline(frame, request, model_id, on_progress)
+    del greed
+    return fitted
 
 
-def gated_put(put: Callable[..., Any]) -> Callable[..., Any]:
-    def gated(models: Any, attempt: int, manifest: Any, onnx: bytes) -> Any:
-        stored = put(models, attempt, manifest, onnx)
+def gated_child(*arguments: Any) -> None:
+    from app.training import fit_child
+
+    fit_child.main(*arguments, fit=gated_fit)
+
+
+class GatedModelStore(ModelStore):
+    def put_trained(self, attempt: int, manifest: TrainedManifest, onnx: bytes) -> StoredFile:
+        stored = super().put_trained(attempt, manifest, onnx)
         if manifest.dataset_id == KEPT:
             wait_for(manifest.model_id)
         return stored
 
-    return gated
 
+@click.command()
+@click.option("--num_threads", type=int)
+def main(num_threads: int) -> None:
+    run(Settings(), num_threads, 1000, child=gated_child, model_store=GatedModelStore)
 
-if __name__ == "__mp_main__":
-    from app.training import fit_child
-
-    fit_child.fit_pipeline = gated_fit(fit_child.fit_pipeline)
 
 if __name__ == "__main__":
-    from app.consumer import consumer
-    from app.storage.model_files import ModelStore
-
-    ModelStore.put_trained = gated_put(ModelStore.put_trained)  # type: ignore[method-assign]
-    consumer.main()
+    main()

@@ -155,6 +155,15 @@ def test_a_message_that_was_not_begun_is_republished_with_the_time_that_is_left(
     assert message.channel.settled == [(7, Disposition.ACK)]
 
 
+def test_a_copy_of_an_encoded_message_says_how_it_is_encoded():
+    message = delivery(b"...", encoding="deflate, gzip")
+
+    message.republish()
+
+    (copy,) = message.channel.published
+    assert (copy.body, copy.content_encoding) == (b"...", "deflate, gzip")
+
+
 def test_a_copy_of_a_message_without_a_deadline_does_not_expire():
     message = delivery(PREDICTION)
 

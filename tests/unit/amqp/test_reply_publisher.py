@@ -1,4 +1,5 @@
 import logging
+import threading
 
 import pika
 import pytest
@@ -6,6 +7,7 @@ from pika.exceptions import AMQPConnectionError, ConnectionClosedByBroker
 
 from app.amqp.message import OutgoingMessage
 from app.amqp.reply_publisher import DirectReplyPublisher
+from tests.support.waiting import until
 
 NAME = "amq.rabbitmq.reply-to.process.key"
 
@@ -16,6 +18,7 @@ class FakeBroker:
     def __init__(self):
         self.connections = []
         self.failures = []
+        self.served = threading.Event()
 
     def connect(self, parameters):
         self.fail("connect")
@@ -45,6 +48,10 @@ class FakeConnection:
         self.broker.fail("publish")
         self.published.append((exchange, queue, body))
 
+    def process_data_events(self, time_limit):
+        self.broker.fail("serve")
+        self.broker.served.set()
+
     def close(self):
         self.open = False
 
@@ -56,7 +63,9 @@ def broker():
 
 @pytest.fixture
 def replies(broker):
-    return DirectReplyPublisher(pika.ConnectionParameters(), connect=broker.connect)
+    made = DirectReplyPublisher(pika.ConnectionParameters(), connect=broker.connect)
+    yield made
+    made.close()
 
 
 def send(replies, body=b"1"):
@@ -121,6 +130,22 @@ def test_while_the_broker_is_away_replies_are_dropped_for_a_while(broker, error)
     send(replies, b"sent")
 
     assert broker.connections[0].published == [("", NAME, b"sent")]
+
+
+def test_the_events_of_a_connection_are_processed_without_a_reply(broker, replies):
+    send(replies)
+
+    assert broker.served.wait(20)
+
+
+def test_a_connection_that_is_lost_between_replies_is_made_anew(broker, replies):
+    broker.failures = [("serve", CLOSED)]
+    send(replies, b"1")
+    until(lambda: not broker.connections[0].open, "the loss is noticed")
+
+    send(replies, b"2")
+
+    assert broker.connections[1].published == [("", NAME, b"2")]
 
 
 def test_closing_is_for_whoever_has_something_open(broker, replies):

@@ -9,7 +9,7 @@ from app.amqp.topology import (
 )
 from app.jobs import retry_policy
 
-RUNGS = list(RETRY_QUEUES)
+RETRIES = list(RETRY_QUEUES)
 LONGEST = list(RETRY_QUEUES.values())
 
 
@@ -28,7 +28,7 @@ def test_each_failure_waits_longer_than_the_one_before(failures, longest):
 @pytest.mark.parametrize("failures", range(1, 6))
 def test_a_delay_fits_the_rung_of_its_failure(failures):
     """The shortest delay of a rung is longer than the rung before, so that none is left out."""
-    rung = RUNGS[min(failures, len(RUNGS)) - 1]
+    rung = RETRIES[min(failures, len(RETRIES)) - 1]
 
     assert {retry_policy.retry_queue(retry_policy.retry_delay(failures)) for _ in range(200)} == {
         rung
@@ -54,10 +54,13 @@ def test_a_message_waits_on_the_shortest_rung_that_is_long_enough(delay, rung):
 
 def test_the_ladder_is_climbed_in_order():
     assert sorted(LONGEST) == LONGEST
-    assert [retry_policy.retry_queue(longest) for longest in LONGEST] == RUNGS
+    assert [retry_policy.retry_queue(longest) for longest in LONGEST] == RETRIES
 
 
 def test_the_messages_of_jobs_wait_in_queues_that_outlive_a_broker():
-    assert {"train": (TRAIN_QUEUE, *RUNGS), "predict": (PREDICT_ASYNC_QUEUE,)} == QUEUES_BY_JOB_KIND
+    assert {
+        "train": (TRAIN_QUEUE, *RETRIES),
+        "predict": (PREDICT_ASYNC_QUEUE,),
+    } == QUEUES_BY_JOB_KIND
     for queue in (name for names in QUEUES_BY_JOB_KIND.values() for name in names):
         assert queue_arguments(queue) == {"x-queue-type": "quorum"}

@@ -10,6 +10,7 @@ from app.protocol.replies import Predicted
 from app.protocol.requests import PredictRequest
 from app.protocol.types import NDJSON_MEDIA_TYPE, JobStatus
 from tests.support.fakes import delivery
+from tests.support.packing import gzip_compress
 
 BODY = json.dumps({"model_id": "m", "input_data": {"a": 1}}).encode()
 
@@ -30,6 +31,31 @@ def sent(message):
     assert reply.content_type == NDJSON_MEDIA_TYPE
     assert reply.correlation_id == message.correlation_id
     return reply.body.split(b"\n")
+
+
+def test_an_encoded_message_is_decoded_before_it_is_split():
+    message, parts = lines_of(BODY, BODY)
+    packed = delivery(gzip_compress(message.body), is_ndjson=True, encoding="gzip")
+
+    assert [part.body for part in split_requests(packed)] == [part.body for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "type_"),
+    [
+        ("brotli", BODY, "unsupported"),
+        ("gzip", gzip_compress(BODY)[:-9], "malformed"),
+        ("gzip", gzip_compress(bytes(MAX_MESSAGE_BYTES + 1)), "too_large"),
+    ],
+)
+def test_a_message_that_cannot_be_decoded_is_answered_and_rejected(encoding, body, type_):
+    message = delivery(body, is_ndjson=True, encoding=encoding)
+
+    assert split_requests(message) == []
+
+    assert message.disposition is Disposition.REJECT
+    (reply,) = message.channel.replies
+    assert reply["error"]["type"] == type_
 
 
 def test_a_plain_message_is_its_only_part():

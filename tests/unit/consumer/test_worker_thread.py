@@ -12,7 +12,7 @@ from app.consumer.handlers import Deferred
 from app.consumer.worker_thread import WorkerThread
 from app.protocol.replies import Reply
 from app.protocol.types import JobStatus
-from tests.support.fakes import FakeChannel, FakeConnection, delivery
+from tests.support.fakes import FakeChannel, FakeConnection, HandlerOf, delivery
 from tests.support.waiting import until
 
 
@@ -75,8 +75,8 @@ class Handler:
             each.reply(Reply(JobStatus.COMPLETED, each.body.decode()))
 
 
-def put(worker, session, tag, name):
-    message = delivery(name.encode(), session, delivery_tag=tag)
+def put(worker, session, tag, name, **more):
+    message = delivery(name.encode(), session, delivery_tag=tag, **more)
     session.note_delivery(tag)
     worker.put(message)
     return message
@@ -184,3 +184,16 @@ def test_a_model_does_not_keep_the_messages_that_waited_for_it(start, session):
 
     until(forgotten, "the message is forgotten")
     assert handler.gates["cold"].done()
+
+
+def test_a_batch_ends_with_an_encoded_message(session):
+    """What it decodes to may be much larger, and a batch is decoded as a whole."""
+    batches = []
+    worker = WorkerThread("worker", HandlerOf(lambda batch: batches.append(len(batch)), prefetch=9))
+    for tag, encoding in enumerate([None, "gzip", "gzip", None], 1):
+        put(worker, session, tag, "1", encoding=encoding)
+    worker.start()
+    worker.stop()
+    worker.join(20)
+
+    assert batches == [2, 1, 1]

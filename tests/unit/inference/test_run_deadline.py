@@ -13,7 +13,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def dog():
-    return Watchdog(beat_seconds=0.01)
+    return Watchdog(poll_seconds=0.01)
 
 
 def fail_when_told(dog, run):

@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import gzip
 import json
 from time import monotonic, process_time
 
@@ -11,7 +12,7 @@ from app.consumer.handlers.predict_remote import RemotePredictHandler
 from app.models.endpoint import EndpointSpec
 from app.remote.client import RemoteModelClient
 from app.settings import Settings
-from tests.support.fakes import delivery
+from tests.support.fakes import FakeSession, delivery
 from tests.support.rows import model_record
 
 pytestmark = pytest.mark.anyio
@@ -115,3 +116,73 @@ async def test_what_is_no_request_is_refused_whatever_its_size(invoke, size):
 async def test_nothing_is_kept_of_a_call_that_is_done(invoke):
     await invoke(call())
     assert invoke.in_flight == []
+
+
+class Endpoint(Mirror):
+    """Holds each call until `gate` is open; counts them."""
+
+    def __init__(self):
+        self.gate = asyncio.Event()
+        self.begun = asyncio.Semaphore(0)
+        self.calls = 0
+
+    async def predict(self, *asked, **options):
+        self.calls += 1
+        self.begun.release()
+        await self.gate.wait()
+        return await super().predict(*asked, **options)
+
+
+@pytest.mark.parametrize("names", [{}, {"reply_to": None}, {"message_id": "a"}])
+async def test_calls_that_are_alike_and_come_again_go_on_and_each_is_settled_once(names):
+    endpoint = Endpoint()
+    record = model_record("m", EndpointSpec(url="http://localhost/"))
+    handler = RemotePredictHandler(Registry(record), endpoint)
+    lost, now = FakeSession(), FakeSession()
+    calls = [call(channel=lost, replies=now, delivery_tag=n, **names) for n in (1, 2)]
+    tasks = [asyncio.create_task(handler(each)) for each in calls]
+    for _ in calls:
+        await endpoint.begun.acquire()
+    lost.alive = False
+
+    again = [call(channel=now, delivery_tag=n, redelivered=True, **names) for n in (3, 4)]
+    for each in again:
+        await handler(each)
+    endpoint.gate.set()
+    await asyncio.gather(*tasks)
+    for each in (*calls, *again):
+        each.settle()
+
+    assert endpoint.calls == 2
+    assert sorted(tag for tag, _ in now.settled) == [3, 4]
+    assert len(now.replies) == (0 if "reply_to" in names else 2)
+    assert handler.in_flight == []
+
+
+async def test_a_call_of_another_message_is_not_its_redelivery():
+    endpoint = Endpoint()
+    endpoint.gate.set()
+    record = model_record("m", EndpointSpec(url="http://localhost/", idempotent=True))
+    handler = RemotePredictHandler(Registry(record), endpoint)
+    for name in ("a", "b"):
+        await handler(call(message_id=name, redelivered=True))
+
+    assert endpoint.calls == 2
+
+
+async def test_an_encoded_call_is_decoded():
+    handler, made = mirrored({"a": 1})
+    made.body, made.encoding = gzip.compress(made.body), "gzip"
+
+    await handler(made)
+
+    assert made.channel.replies[0]["prediction"] == {"a": 1}
+
+
+async def test_a_call_that_cannot_be_decoded_is_answered_and_rejected(invoke):
+    made = call(encoding="brotli")
+
+    await invoke(made)
+
+    assert made.channel.replies[0]["error"]["type"] == "unsupported"
+    assert made.disposition is Disposition.REJECT

@@ -1,4 +1,6 @@
+import gzip
 import itertools
+import json
 import logging
 from time import sleep
 
@@ -177,18 +179,6 @@ def test_a_client_that_names_no_model_gets_a_name(bench):
     assert bench.jobs.get(received["model_id"]).state is JobStatus.COMPLETED
 
 
-def test_a_redelivery_for_a_client_that_names_no_model_is_the_same_job(bench):
-    first = bench.handle(NAMELESS)
-
-    again = bench.handle(NAMELESS, redelivered=True)
-    other = bench.handle(NAMELESS, correlation_id="c2")
-
-    name = first.channel.replies[0]["model_id"]
-    assert again.channel.replies == [last(first)]
-    assert other.channel.replies[0]["model_id"] != name
-    assert len(bench.trainer.requests) == 2
-
-
 @pytest.mark.parametrize(
     ("asked", "limits"),
     [
@@ -217,6 +207,136 @@ def test_the_progress_of_a_fit_is_seen_in_its_row(renewing):
 
     assert seen == [0.25]
     assert renewing.row.progress == 1.0
+
+
+# What makes two messages one training.
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ({"message_id": "a"}, {"message_id": "a"}, True),
+        ({"message_id": "a"}, {"message_id": "a", "reply_to": "b", "correlation_id": "c"}, True),
+        ({"message_id": "a"}, {"message_id": "a", "redelivered": True}, True),
+        ({"message_id": "a"}, {"message_id": "a", "body": {**NAMELESS, "test_size": 0.3}}, False),
+        ({"message_id": "a"}, {"message_id": "b"}, False),
+        ({"message_id": "a"}, {"message_id": "b", "redelivered": True}, False),
+        ({"message_id": "a"}, {"redelivered": True}, False),
+        ({}, {}, False),
+        ({}, {"redelivered": True}, True),
+        ({}, {"message_id": "a", "redelivered": True}, False),
+        ({}, {"correlation_id": "c", "redelivered": True}, False),
+        ({}, {"reply_to": "b", "redelivered": True}, False),
+        ({}, {"redelivered": True, "body": {**NAMELESS, "test_size": 0.3}}, False),
+        ({"body": {**NAMELESS, "model_id": "n"}}, {"redelivered": True}, False),
+        ({"reply_to": None, "correlation_id": None}, {"redelivered": True}, False),
+    ],
+)
+def test_two_messages_are_one_training_if_they_are_named_alike(bench, first, second, same):
+    bench.handle(**{"body": NAMELESS, **first})
+    message = bench.handle(**{"body": NAMELESS, **second})
+
+    assert len(bench.trainer.requests) == (1 if same else 2)
+    assert statuses(message)[-1] == "TASK_COMPLETED"
+
+
+def test_a_training_of_http_is_not_taken_for_one_of_a_client_without_a_reply_queue(bench):
+    nobody = {"reply_to": None, "correlation_id": None}
+
+    bench.handle(message_id="m", **nobody)
+    bench.handle(NAMELESS, redelivered=True, **nobody)
+
+    assert len(bench.trainer.requests) == 2
+
+
+def test_a_redelivery_is_the_newest_of_the_messages_that_are_alike(bench):
+    bench.handle(NAMELESS)
+    newest = bench.handle(NAMELESS)
+
+    again = bench.handle(NAMELESS, redelivered=True)
+
+    assert again.channel.replies == [last(newest)]
+
+
+@pytest.mark.parametrize(("seconds", "trainings"), [(3500, 1), (3700, 2)])
+def test_a_message_that_comes_again_an_hour_after_the_end_of_another_is_not_the_other(
+    bench, seconds, trainings
+):
+    first = bench.handle(NAMELESS)
+    bench.jobs.set(last(first)["model_id"], ended_at=database_now(-seconds))
+
+    bench.handle(NAMELESS, redelivered=True)
+
+    assert len(bench.trainer.requests) == trainings
+
+
+@pytest.mark.parametrize("named", [{}, {"message_id": "a"}])
+def test_an_error_is_told_only_to_the_request_that_it_belongs_to(bench, named):
+    bench.datasets.before["download"] = [errors.NotFound(None, "no such data set")]
+
+    failed = bench.handle(NAMELESS, **named)
+    again = bench.handle(NAMELESS, **dict.fromkeys(named, "b"))
+
+    assert statuses(failed)[-1] == "TASK_ERROR"
+    assert statuses(again) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("a", {"message_id": "a"}, True),
+        ("a", {}, True),
+        ("a", {"message_id": ""}, True),
+        ("a", {"message_id": "n"}, True),  # as the relay and the producer name it
+        ("a", {"message_id": "b"}, False),
+        ("a", {"message_id": "b", "redelivered": True}, True),  # a row of an older release
+        (None, {}, True),
+        (None, {"message_id": "b"}, False),
+    ],
+)
+def test_a_model_is_trained_once_and_another_request_for_its_id_is_told_so(
+    bench, first, second, same
+):
+    body = {**TRAINING, "model_id": "n"}
+    bench.handle(body, message_id=first)
+    message = bench.handle(body, **second)
+
+    assert len(bench.trainer.requests) == 1
+    assert message.disposition is Disposition.ACK
+    if same:
+        assert statuses(message) == ["TASK_COMPLETED"]
+    else:
+        error = last(message)["error"]
+        assert (error["type"], error["field"]) == ("invalid", "model_id")
+        assert error["detail"].startswith("model_id: n is taken by an earlier training; leave it ")
+
+
+def test_a_consumer_that_stops_does_not_wait_to_learn_which_job_a_message_is(bench):
+    bench.jobs.before["trainings_of"] = [AWAY()]
+    bench.stopping.set()
+
+    message = bench.handle(NAMELESS, redelivered=True)
+
+    assert message.disposition is Disposition.REQUEUE
+    assert message.channel.published == []
+
+
+def test_an_encoded_training_is_decoded_and_named_as_if_it_were_not(bench):
+    packed = gzip.compress(json.dumps(NAMELESS).encode())
+
+    plain = bench.handle(NAMELESS, message_id="a")
+    message = bench.handle(packed, message_id="a", encoding="gzip")
+
+    assert message.channel.replies == [last(plain)]
+
+
+def test_an_encoding_that_nobody_knows_is_answered_and_rejected(bench):
+    message = bench.handle(NAMELESS, encoding="utf-16")
+
+    assert statuses(message) == ["TASK_ERROR"]
+    assert "'utf-16' is unknown; send gzip, deflate" in last(message)["error"]["detail"]
+    assert last(message)["error"]["field"] == "content_encoding"
+    assert message.disposition is Disposition.REJECT
 
 
 # Messages that are none, and errors that would come again.

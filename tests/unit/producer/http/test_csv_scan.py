@@ -1,5 +1,4 @@
 import csv
-import gzip
 import io
 import warnings
 
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from app import errors
 from app.producer.http.csv_scan import MAX_LINE, CsvScan
+from tests.support.packing import gzip_compress
 
 
 def fed(*chunks):
@@ -159,6 +159,7 @@ REFUSED = [
     (b"a,b\r\n\r\n", "no row"),
     (b"a,a\n1,2\n", "named twice: a"),
     (b"a,b,a,b,c\n", "named twice: a, b"),
+    (b"0,0,1\n2,3,4\n", "named twice: 0; the first line has to be a header with the names"),
     (b"a,,b\n1,2,3\n", "column 2 of the header has no name"),
     (b",\n1,2\n", "no name"),
     (b",a,b\n0,1,2\n", "the first column has no name; if it holds row names, write it with"),
@@ -173,7 +174,10 @@ REFUSED = [
     (b"a,b\n1,\xc3", "ends within a character; the text was cut off"),
     (b"a,b\n1,\x00\n", "NUL"),
     (b"a,b\n" + b"1,2\n" * 3000 + b"1,\x00\n", "line 3002 has a NUL byte"),
-    (gzip.compress(b"a,b\n1,2\n"), "it is compressed by gzip; name that as its content encoding"),
+    (
+        gzip_compress(b"a,b\n1,2\n"),
+        "it is compressed by gzip; name that as its content encoding",
+    ),
     (b"PK\x03\x04" + b"[Content_Types].xml" + bytes(99), "an Excel workbook (xlsx); save"),
     (b"PAR1\x15\x04" + bytes(5000), "it is a Parquet file; send CSV"),
     (b"%PDF-1.7\nendobj\n", "it is a PDF document"),
@@ -230,8 +234,12 @@ def test_what_is_no_csv_is_refused_with_its_remedy(content, said, size):
         (b"a, b,c \n1,2,3\n", ["a", " b", "c "], ["belong to the names: ' b', 'c '"]),
         (b"5.1,3.5,0\n4.9,3,0\n", ["5.1", "3.5", "0"], ["with the names '5.1', '3.5', '0'"]),
         (b"year,2019,2020\n1,2,3\n", ["year", "2019", "2020"], ["with the names '2019', '2020'"]),
-        (b"a,b\n1,2\n3\n\n4\n", ["a", "b"], ["2 rows have fewer fields than the header"]),
-        (b"a,b\n1\n" + b"1,2\n" * 5000, ["a", "b"], ["1 rows have fewer fields"]),
+        (
+            b"a,b\n1,2\n3\n\n4\n",
+            ["a", "b"],
+            ["fewer fields than the header: 2, the first in line 3"],
+        ),
+        (b"a,b\n1\n" + b"1,2\n" * 5000, ["a", "b"], ["than the header: 1, the first in line 2"]),
         (b"2,1,a\n", ["2", "1", "a"], ["names '2', '1'"]),
         (
             "ä,a\u0308\n1,2\n".encode(),

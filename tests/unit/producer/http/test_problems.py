@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 from app import errors
 from app.producer.http import problems
 from app.producer.http.idempotency import IdempotencyKey
-from app.producer.schemas.requests import PREDICT_EXAMPLE, TRAIN_EXAMPLE, PredictBody, TrainBody
+from app.producer.schemas.requests import PREDICT_EXAMPLE, PredictBody, TrainBody
 from app.producer.schemas.responses import Problem
+from app.protocol.examples import TRAIN_EXAMPLE
 from app.protocol.types import Id, JobStatus
 
 

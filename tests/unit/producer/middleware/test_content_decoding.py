@@ -16,7 +16,7 @@ TEXT = b"some text " * 20
 LIMIT = 1000
 
 
-def received(*messages, headers=(), path="/train", kind="http"):
+def received(*messages, headers=(), path="/train", kind="http", method="POST"):
     """The headers and messages that an application sees; data sets may have 100 MB."""
     coming = [*messages]
     seen = []
@@ -29,7 +29,7 @@ def received(*messages, headers=(), path="/train", kind="http"):
     async def receive():
         return coming.pop(0)
 
-    scope = {"type": kind, "path": path, "headers": list(headers)}
+    scope = {"type": kind, "method": method, "path": path, "headers": list(headers)}
     decoding = ContentDecoding(application, LIMIT, {"/datasets/": 100_000_000})
     asyncio.run(decoding(scope, receive, None))
     return seen[0], seen[1:]
@@ -43,11 +43,19 @@ def coded(*names):
     return [(b"content-encoding", name) for name in names or (b"gzip",)]
 
 
-@pytest.mark.parametrize(("kind", "headers"), [("http", []), ("lifespan", coded())])
-def test_what_is_not_encoded_passes_untouched(kind, headers):
+@pytest.mark.parametrize(
+    ("kind", "method", "headers"),
+    [
+        ("http", "POST", []),
+        ("lifespan", "POST", coded()),
+        ("http", "GET", coded(b"br")),
+        ("http", "DELETE", coded()),
+    ],
+)
+def test_what_is_not_encoded_or_not_read_passes_untouched(kind, method, headers):
     headers = [(b"content-length", b"1"), *headers]
 
-    scope, seen = received(request(b"x"), headers=headers, kind=kind)
+    scope, seen = received(request(b"x"), headers=headers, kind=kind, method=method)
 
     assert scope["headers"] == headers
     assert seen == [request(b"x")]
@@ -143,7 +151,7 @@ def test_a_long_body_is_never_in_memory_as_a_whole_and_lets_other_requests_go_on
 
     async def both():
         going = asyncio.create_task(other())
-        scope = {"type": "http", "path": "/datasets/d", "headers": coded()}
+        scope = {"type": "http", "method": "PUT", "path": "/datasets/d", "headers": coded()}
         await ContentDecoding(application, LIMIT, {"/datasets/": 10**8})(scope, receive, None)
         going.cancel()
 

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+from starlette.middleware.cors import CORSMiddleware
 
 from app.producer.app import create_app
 from app.producer.middleware.admission import AdmissionControl
 from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.content_decoding import ContentDecoding
 from app.producer.middleware.error_responses import ErrorResponses
+from app.producer.middleware.forwarded import Forwarded
 from app.producer.middleware.stack import middlewares
 from app.producer.services import Services
 from app.protocol.content_encoding import ACCEPTED
@@ -28,8 +30,20 @@ def settings() -> Settings:
 
 
 def test_the_chain_is_in_order(settings: Settings) -> None:
-    chain = [ErrorResponses, BodyLimit, ContentDecoding]
+    chain = [Forwarded, ErrorResponses, BodyLimit, ContentDecoding]
     assert [each.cls for each in middlewares(settings)] == chain
+
+
+@pytest.mark.parametrize(("root_path", "is_there"), [("", False), ("/warren", True)])
+def test_without_proxies_and_prefix_nothing_looks_for_them(root_path: str, is_there: bool) -> None:
+    settings = Settings(_env_file=None, forwarded_allow_ips="", root_path=root_path)
+    assert (Forwarded in [each.cls for each in middlewares(settings)]) is is_there
+
+
+@pytest.mark.parametrize("origins", ["*", "https://a.example.com, http://localhost:3000"])
+def test_origins_put_cors_before_what_refuses_requests(origins: str) -> None:
+    chain = [each.cls for each in middlewares(Settings(_env_file=None, cors_origins=origins))]
+    assert chain == [Forwarded, CORSMiddleware, ErrorResponses, BodyLimit, ContentDecoding]
 
 
 async def chunks() -> AsyncIterator[bytes]:

@@ -1,17 +1,17 @@
-from app.producer.rpc.usage import MOST_MODELS, SECONDS, ModelUsageTracker
+from app.producer.rpc.usage import MAX_MODELS, SECONDS, ModelUsageTracker
 
 
 def test_what_is_counted_is_bounded_and_forgotten():
     now = 0.0
     counted = ModelUsageTracker(clock=lambda: now)
-    for number in range(MOST_MODELS + 5):
+    for number in range(MAX_MODELS + 5):
         now = number / 1000
         counted.answered(str(number), now)
-    assert len(counted.recent()) == MOST_MODELS
+    assert len(counted.recent()) == MAX_MODELS
     assert min(map(int, counted.recent())) == 5
 
     now += SECONDS - 0.0015
-    assert {int(name) for name in counted.recent()} == {MOST_MODELS + 3, MOST_MODELS + 4}
+    assert {int(name) for name in counted.recent()} == {MAX_MODELS + 3, MAX_MODELS + 4}
 
 
 def test_the_time_of_the_last_answer_is_known():

@@ -1,0 +1,69 @@
+"""What makes two messages of `queue.model.train` one training.
+
+A training is named by the `model_id` in its body, or by its message's `message_id` and body. A
+message without either is a training of its own, unless the broker delivers it again.
+"""
+
+import uuid
+from typing import Any
+
+from app.amqp.message import IncomingMessage
+from app.jobs.reader import JobReader
+from app.jobs.record import Job
+from app.protocol.requests import TrainRequest
+from app.protocol.types import JobKind
+from app.protocol.validation import validate
+
+# How long after its job has ended a message may be delivered again: its ack was lost with a
+# connection or a broker. A later one is taken for another message of which nothing was begun.
+REDELIVERY_SECONDS = 3600.0
+
+
+def request_key(message: IncomingMessage) -> str | None:
+    """Return the key of the request that a message carries, or None if it has no `message_id`.
+
+    It includes the body, because two clients may count their messages from 1. It has a blank, which
+    the `Idempotency-Key` of an HTTP request never has.
+    """
+    if not message.message_id:
+        return None
+    named = f"{message.message_id!r}\n{message.body!r}"
+    return f"message {uuid.uuid5(uuid.NAMESPACE_OID, named).hex}"
+
+
+def training_id(message: IncomingMessage, request: TrainRequest, jobs: JobReader) -> str:
+    """Return the id of a message's job, which may exist. Raises `errors.DatabaseUnavailable`."""
+    if request.model_id:
+        return request.model_id
+    if key := request_key(message):
+        return key.split()[1]
+    if message.redelivered:
+        asker = storable(message.reply_to), storable(message.correlation_id)
+        for job in jobs.trainings_of(request.dataset_id, *asker, REDELIVERY_SECONDS):
+            if _members(job.request) == _members(request.model_dump()):
+                return job.id
+    return uuid.uuid4().hex
+
+
+def difference(message: IncomingMessage, request: TrainRequest, job: Job) -> str | None:
+    """Return why a message does not ask for the job that has its id, or None if it does."""
+    asked = validate(TrainRequest, job.request) if job.kind is JobKind.TRAIN else None
+    if asked is None:
+        return f"{job.id} is taken"
+    if not asked.asks_the_same(request):
+        return f"{job.id} is another training"
+    if message.redelivered or message.message_id in (None, "", job.id):
+        return None
+    if job.idempotency_key != request_key(message):
+        return f"{job.id} is taken by an earlier training; leave it out, or choose another"
+    return None
+
+
+def storable(name: object) -> str | None:
+    """Return a name if a row can hold it: PostgreSQL rejects NUL, and bytes are not text."""
+    return name if isinstance(name, str) and "\0" not in name else None
+
+
+def _members(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the members that are not null, because older rows lack those of newer releases."""
+    return {name: value for name, value in request.items() if value is not None}

@@ -1,0 +1,49 @@
+"""HTTP/1.1 on a connection: uvicorn's protocol, which here ignores offers to upgrade."""
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """Serves a request that offers an upgrade as if it offered none (RFC 9110, 7.8).
+
+    At an offer the parser stops after the header fields, as if another protocol followed. uvicorn
+    would drop what it has of the body, and parse the rest as another request.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        """Parse the next bytes of the connection, and begin to serve the requests in them."""
+        self._unset_keepalive_if_required()
+        rest: bytes | memoryview = data
+        try:
+            while True:
+                try:
+                    self.parser.feed_data(rest)
+                    return
+                except HttpParserUpgrade as stop:
+                    rest = memoryview(rest)[stop.args[0] :]
+                if self.scope["method"] == "CONNECT":  # whatever may follow it is no request
+                    self.send_400_response("CONNECT is refused: this server is no proxy.")
+                    return
+                self._parse_without_offer()
+        except HttpParserError:
+            refusal = "Invalid HTTP request received."
+            self.logger.warning(refusal)
+            self.send_400_response(refusal)
+
+    def on_chunk_header(self) -> None:
+        """Keep the trailer fields of a body out of the header fields (RFC 9110, 6.5.1)."""
+        self.headers = []
+
+    def _should_upgrade(self) -> bool:
+        """Let uvicorn's callbacks pass over a request at which the parser stops."""
+        return True
+
+    def _parse_without_offer(self) -> None:
+        """Parse the header fields once more, without the offer; the parser reads on after them."""
+        method, version = self.scope["method"].encode(), self.scope["http_version"].encode()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        lines += [b"%b: %b" % field for field in self.headers if field[0] != b"upgrade"]
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self.parser.feed_data(b"\r\n".join([*lines, b"\r\n"]))

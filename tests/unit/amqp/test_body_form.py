@@ -1,0 +1,154 @@
+import bz2
+import lzma
+import sys
+import tracemalloc
+import zlib
+
+import pytest
+
+from app import errors
+from app.amqp.body_form import decode_body, encoding_of, is_json_lines
+from tests.support.packing import gzip_compress
+
+LIMIT = 1_000_000
+TEXT = b'{"input_data": {"a": 1}}' * 100
+
+
+@pytest.mark.parametrize(
+    ("content_type", "lines"),
+    [
+        ("application/x-ndjson", True),
+        ("Application/X-NDJSON; charset=utf-8", True),
+        ("application/jsonlines", True),
+        ("application/json", False),
+        ("application/json; charset=utf-8", False),
+        ("text/plain", False),
+        ("", False),
+        (None, False),
+        (b"application/x-ndjson\xff", False),
+    ],
+)
+def test_json_lines_are_known_by_their_media_type(content_type, lines):
+    assert is_json_lines(content_type) is lines
+
+
+@pytest.mark.parametrize(
+    ("content_encoding", "headers", "encoding"),
+    [
+        ("utf-8", None, None),
+        ("UTF8", {}, None),
+        ("us-ascii", {"compression": None}, None),
+        ("binary", {"compression": ""}, None),
+        ("identity", {"x-delivery-count": 1}, None),
+        ("", None, None),
+        ("gzip", None, "gzip"),
+        (" GZip , deflate", None, "gzip, deflate"),
+        ("utf-8, x-gzip", None, "x-gzip"),
+        ("utf-8", {"compression": "application/x-gzip"}, "gzip"),
+        ("utf-8", {"compression": "zlib"}, "gzip"),
+        ("utf-8", {"compression": b"application/x-bz2"}, "bzip2"),
+        ("utf-8", {"compression": "xz"}, "lzma"),
+        ("binary", {"compression": "application/zstd"}, "zstd"),
+        ("deflate", {"compression": "application/x-gzip"}, "deflate, gzip"),
+        ("utf-16", None, "utf-16"),
+        (b"\xff", {"compression": 7}, "\ufffd, 7"),
+    ],
+)
+def test_the_codings_of_a_message_are_read_and_a_charset_is_none(
+    content_encoding, headers, encoding
+):
+    assert encoding_of(content_encoding, headers) == encoding
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip_compress(TEXT)),
+        ("gzip", zlib.compress(TEXT)),  # what kombu calls gzip
+        ("deflate", zlib.compress(TEXT)),
+        ("bzip2", bz2.compress(TEXT)),
+        ("lzma", lzma.compress(TEXT, preset=9)),
+        ("deflate, gzip", zlib.compress(zlib.compress(TEXT))),
+        ("gzip, bzip2", bz2.compress(gzip_compress(TEXT))),
+    ],
+)
+def test_a_body_is_decoded(encoding, body):
+    assert decode_body(body, encoding, LIMIT) == TEXT
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="Python has it from 3.14 on")
+def test_zstandard_is_decoded():
+    from compression import zstd
+
+    assert decode_body(zstd.compress(TEXT), "zstd", LIMIT) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("encoding", "unknown"),
+    [
+        ("utf-16", "utf-16"),
+        ("latin-1", "latin-1"),
+        ("brotli", "brotli"),
+        ("utf-16, gzip", "utf-16"),
+        ("bzip2, deflate", "bzip2"),  # only as the last coding
+        ("\ufffd", "\ufffd"),
+    ],
+)
+def test_an_unknown_encoding_is_named_with_those_that_are_known(encoding, unknown):
+    with pytest.raises(errors.Unsupported) as caught:
+        decode_body(gzip_compress(TEXT), encoding, LIMIT)
+
+    detail = caught.value.detail
+    assert detail.startswith(f"content_encoding: the content encoding '{unknown}' is unknown; ")
+    assert "send gzip, deflate" in detail
+    assert "bzip2 and lzma" in detail
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        *((name, body) for name in ("gzip", "deflate", "bzip2", "lzma") for body in (b"", TEXT)),
+        ("gzip", gzip_compress(TEXT)[:-9]),
+        ("gzip", zlib.compress(TEXT)[:-5]),
+        ("bzip2", bz2.compress(TEXT)[:-9]),
+        ("lzma", lzma.compress(TEXT)[:-9]),
+        ("bzip2", bz2.compress(TEXT).replace(b"1AY&SY", b"1AY&SZ")),
+    ],
+)
+def test_damaged_data_are_named(encoding, body):
+    if not body and encoding in ("gzip", "deflate"):
+        assert decode_body(body, encoding, LIMIT) == b""
+        return
+    with pytest.raises(errors.Malformed, match=f"^body: the (?:{encoding}|deflate) data "):
+        decode_body(body, encoding, LIMIT)
+
+
+BOMB = bytes(20 * LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip_compress(BOMB)),
+        ("gzip", zlib.compress(BOMB)),
+        ("bzip2", bz2.compress(BOMB)),
+        ("lzma", lzma.compress(BOMB, preset=0)),
+        ("gzip, lzma", lzma.compress(gzip_compress(BOMB), preset=0)),
+    ],
+)
+def test_a_bomb_ends_at_the_limit(encoding, body):
+    tracemalloc.start()
+    with pytest.raises(errors.TooLarge) as caught:
+        decode_body(body, encoding, LIMIT)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert caught.value.extra["limit"] == LIMIT
+    assert peak < 10 * LIMIT
+
+
+def test_a_dictionary_that_needs_too_much_memory_is_refused():
+    header = b"\x5d" + (1 << 30).to_bytes(4, "little") + b"\xff" * 8  # of the format .lzma
+
+    with pytest.raises(errors.Malformed):
+        decode_body(header + bytes(20), "lzma", LIMIT)

@@ -1,0 +1,59 @@
+"""Both libraries read and write the same properties."""
+
+import pamqp.frame
+import pika
+import pytest
+from aiormq.abc import DeliveredMessage
+from pamqp import commands
+from pamqp.header import ContentHeader
+
+from app.amqp.aiormq_message import incoming_from_aiormq, publish_frames
+from app.amqp.message import OutgoingMessage
+from app.amqp.pika_message import incoming_from_pika, pika_properties
+from tests.support.fakes import FakeSession
+
+
+def by_pika(session, **properties):
+    method = pika.spec.Basic.Deliver(delivery_tag=1, redelivered=False)
+    written = pika.BasicProperties(**properties)
+    return incoming_from_pika("queue", session, session, method, written, b"{}")
+
+
+def by_aiormq(session, **properties):
+    method = commands.Basic.Deliver(delivery_tag=1, redelivered=False)
+    header = ContentHeader(properties=commands.Basic.Properties(**properties))
+    delivered = DeliveredMessage(delivery=method, header=header, body=b"{}", channel=None)
+    return incoming_from_aiormq("queue", session, session, delivered)
+
+
+@pytest.mark.parametrize("read", [by_pika, by_aiormq])
+@pytest.mark.parametrize(
+    ("properties", "is_ndjson", "encoding"),
+    [
+        ({}, False, None),
+        ({"content_type": "application/json"}, False, None),
+        ({"content_type": "application/x-ndjson"}, True, None),
+        ({"content_type": "application/jsonl; charset=utf-8"}, True, None),
+        ({"content_encoding": "utf-8"}, False, None),
+        ({"content_encoding": "gzip"}, False, "gzip"),
+        (
+            {"content_encoding": "utf-8", "headers": {"compression": "application/x-bz2"}},
+            False,
+            "bzip2",
+        ),
+    ],
+)
+def test_the_form_of_a_body_is_read(read, properties, is_ndjson, encoding):
+    message = read(FakeSession(), **properties)
+
+    assert (message.is_ndjson, message.encoding) == (is_ndjson, encoding)
+
+
+def test_the_encoding_of_a_body_is_written():
+    message = OutgoingMessage("queue", b"...", "c", content_encoding="deflate, gzip")
+
+    _, header, _ = publish_frames(message, 1, 4096)
+
+    assert pika_properties(message).content_encoding == "deflate, gzip"
+    _, _, written = pamqp.frame.unmarshal(header)
+    assert written.properties.content_encoding == "deflate, gzip"
