@@ -32,7 +32,8 @@ async def run_in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
                 partial(call, *args, **kwargs), abandon_on_cancel=True
             )
     except TimeoutError:
-        raise errors.Unavailable(f"no answer within {THREAD_TIMEOUT_SECONDS:g} s") from None
+        detail = f"the database or S3 gave no answer within {THREAD_TIMEOUT_SECONDS:g} s"
+        raise errors.Unavailable(detail) from None
 
 
 async def run_in_pool(pool: ThreadPoolExecutor | None, call: Callable[[], T]) -> T:
