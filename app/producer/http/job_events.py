@@ -13,7 +13,7 @@ from app.concurrency import run_in_thread
 from app.inference.agreement import predictions_differ
 from app.jobs.record import Job
 from app.jobs.store import JobStore
-from app.producer.schemas.responses import JobSummary, JobView
+from app.producer.schemas.jobs import JobSummary, JobView
 from app.protocol.types import LATEST, JobStatus
 
 POLL_SECONDS = 0.5  # between two reads of the row

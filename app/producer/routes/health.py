@@ -12,7 +12,7 @@ from app.amqp.topology import DEAD_LETTER_QUEUE, WORK_QUEUES
 from app.concurrency import run_in_thread
 from app.producer.http.strict_route import StrictRoute
 from app.producer.rpc.router import PredictionRouter
-from app.producer.schemas.responses import Check, Health, ModelHealth
+from app.producer.schemas.health import Check, Health, ModelHealth
 from app.producer.services import Services, ServicesDep
 from app.protocol.types import ModelKind
 

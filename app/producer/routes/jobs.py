@@ -12,7 +12,7 @@ from app.concurrency import run_in_thread
 from app.producer.http.examples import example
 from app.producer.http.job_events import CLOSE_SECONDS, job_changes, job_view, read_job
 from app.producer.http.strict_route import StrictRoute, problem_responses
-from app.producer.schemas.responses import Jobs, JobSummary, JobView
+from app.producer.schemas.jobs import Jobs, JobSummary, JobView
 from app.producer.services import ServicesDep
 from app.protocol.examples import CANCELLED_JOB_ID
 from app.protocol.types import LATEST, Id, JobStatus

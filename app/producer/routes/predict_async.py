@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from app import errors
@@ -25,6 +24,7 @@ from app.producer.http.location import location
 from app.producer.http.raw_route import RawRoute, body_schema, document_body
 from app.producer.http.strict_route import problem_responses
 from app.producer.rpc.replies import read_prediction
+from app.producer.schemas.jobs import BothAnswer, QueuedAnswer
 from app.producer.schemas.requests import AsyncBody, SyncAsyncBody
 from app.producer.services import Services
 from app.protocol.replies import Failed, Reply
@@ -42,43 +42,9 @@ BodyT = TypeVar("BodyT", bound=PredictionInputs)
 router = APIRouter(route_class=RawRoute, tags=["predictions"])
 
 
-class Queued(BaseModel):
-    """The id of the job, and the model that will answer."""
-
-    status: JobStatus
-    job_id: str
-    model_id: str
-
-
-class QueuedAnswer(BaseModel):
-    """The answer of `POST /predict/async`."""
-
-    message: Queued
-
-
 def _documented(body: type[PredictionInputs]) -> dict[str, Any]:
     documented = document_body((JSON_MEDIA_TYPE, body_schema(body)))
     return {**documented, "parameters": [IDEMPOTENCY_PARAMETER]}
-
-
-class Both(BaseModel):
-    """The answer of the fast model, or its `error`, and the job of the other one."""
-
-    status: JobStatus
-    model_id: str
-    prediction: Any = None
-    pred_proba: Any = None
-    outputs: Any = None
-    error: dict[str, Any] | None = None
-    elapsed_ms: float
-    job_id: str
-    async_model_id: str
-
-
-class BothAnswer(BaseModel):
-    """The answer of `POST /predict/sync_async`."""
-
-    message: Both
 
 
 @router.post(

@@ -18,9 +18,10 @@ from app.producer.invocations.batches import predict_rows
 from app.producer.invocations.call import parse_call
 from app.producer.invocations.model_inputs import inputs_of
 from app.producer.rpc.replies import read_prediction
+from app.producer.schemas.health import Alive
 from app.producer.schemas.invocations import ANSWERS, ATTRIBUTES, describe_invocation
 from app.producer.schemas.requests import InvocationBody, InvocationTarget
-from app.producer.schemas.responses import Alive, ExecutionParameters, Invocation
+from app.producer.schemas.responses import ExecutionParameters, Invocation
 from app.producer.services import Services
 from app.protocol.types import JSON_MEDIA_TYPE
 from app.protocol.validation import validate

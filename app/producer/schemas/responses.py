@@ -1,9 +1,9 @@
-"""Bodies of HTTP responses."""
+"""Bodies of HTTP responses, without those about jobs, models and health."""
 
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from app.inference.ensemble import CombineMethod
 from app.protocol.types import JobStatus
@@ -154,102 +154,3 @@ class Stored(BaseModel):
     rows: int
     size: int
     warnings: list[str]
-
-
-class JobSummary(BaseModel):
-    """A job. `attempt` counts the attempts that began, `failures` those that failed.
-
-    `progress` is the fraction done of the running attempt, `seconds_left` an estimate from it. A
-    waiting job has a `queue_position` (1 is the next; not in lists); after a failure it waits until
-    `run_after`. `error` is that of the last failure, `started_at` that of the newest attempt.
-    `version` grows with each change.
-    """
-
-    id: str
-    kind: str
-    state: JobStatus
-    dataset_id: str | None
-    request: dict[str, Any]
-    attempt: int
-    failures: int
-    version: int
-    worker: str | None
-    progress: float | None
-    seconds_left: float | None = None
-    queue_position: int | None = None
-    metrics: dict[str, float] | None
-    error: dict[str, Any] | None
-    created_at: datetime
-    run_after: datetime | None
-    started_at: datetime | None
-    ended_at: datetime | None
-
-
-class PredictionResult(BaseModel):
-    """The answer of a model, and how long it took in milliseconds."""
-
-    model_id: str
-    prediction: Any
-    pred_proba: Any
-    outputs: Any = Field(None, exclude_if=lambda value: value is None)
-    elapsed_ms: float
-
-
-class JobView(JobSummary):
-    """A job. `result` is the answer of a prediction job, null until there is one.
-
-    `sync` is the answer of the fast model. `disagree` tells whether the two answers differ. It is
-    null until there are both.
-    """
-
-    result: PredictionResult | None = None
-    sync: dict[str, Any] | None = None
-    disagree: bool | None = None
-
-
-class Jobs(BaseModel):
-    """The newest jobs first."""
-
-    jobs: list[JobSummary]
-
-
-class Alive(BaseModel):
-    """`ok`; otherwise the response is a problem document."""
-
-    status: str
-
-
-class Check(BaseModel):
-    """The health of one service: `ok` or `ng`, the time of the check, and what is wrong."""
-
-    status: str
-    elapsed_ms: float
-    detail: str | None = None
-
-
-class ModelHealth(BaseModel):
-    """How a model answered the calls of this producer.
-
-    `state` is `ok` or `ng` after its last answer, which took `elapsed_ms` and came `seconds_ago`;
-    `error` is its last error. Mistakes of a caller count as `calls`, not as `errors`.
-    """
-
-    kind: str | None = None
-    state: str
-    calls: int
-    errors: int
-    elapsed_ms: float
-    seconds_ago: float
-    error: str | None = None
-
-
-class Health(BaseModel):
-    """`ok` if every service is.
-
-    `models` are those that were called in the last 15 minutes. They do not change `status`,
-    because a failing remote model must not take this process out of service for all others.
-    """
-
-    status: str
-    checks: dict[str, Check]
-    models: dict[str, ModelHealth]
