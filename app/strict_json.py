@@ -9,13 +9,12 @@ import codecs
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from app import content_sniffing, errors
 from app.json_fault import describe_fault
-from app.wording import quoted
+from app.wording import quoted, repeated
 
 MAX_DEPTH = 64  # because pydantic and Python can read deeper nesting, but not always write it
 CHUNK = 100  # elements of a list encoded at a time, because no other thread runs meanwhile
@@ -80,7 +79,7 @@ def _containers(values: Iterable[object]) -> list[dict[str, Any] | list[Any]]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        twice = repeated(key for key, _ in pairs)[0]
         raise _malformed(f"the key {quoted(twice)} stands twice in one object")
     return value
 

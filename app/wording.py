@@ -1,8 +1,9 @@
-"""Words of errors: names quoted and listed in bounded length, and the nearest known name."""
+"""Names in errors: quoted and listed in bounded length, repeated ones, the nearest known one."""
 
 import difflib
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterable
 from itertools import islice
 
@@ -42,6 +43,11 @@ def listed(names: Collection[str]) -> str:
             break
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more:,} more" if more else "")
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Return the names that occur more than once, in the order of their first occurrence."""
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

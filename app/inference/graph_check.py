@@ -9,6 +9,7 @@ from app import errors
 from app.inference.tensor_types import IMAGE_TYPES, TENSOR_TYPES
 from app.inference.uploaded_model import MAX_BYTES, fixed_batch
 from app.models.manifest import Input, OnnxManifest, Preprocessing
+from app.wording import cut, listed
 
 NO_ZIPMAP = "export it without ZipMap (skl2onnx: options={'zipmap': False})"
 
@@ -20,7 +21,7 @@ def check_inputs(spec: OnnxManifest, known: Known) -> None:
     for n, each in enumerate(spec.inputs):
         _check_input(each, known, f"manifest.inputs.{n}")
     if more := sorted(known.keys() - {each.name for each in spec.inputs}):
-        raise errors.Invalid("manifest.inputs", f"the graph also needs {', '.join(more)}")
+        raise errors.Invalid("manifest.inputs", f"the graph also needs {listed(more)}")
     _check_batch(spec, known)
 
 
@@ -139,10 +140,10 @@ def _shape(known: Any) -> str:
     return f"[{', '.join(str(each or '?') for each in known.shape)}]"
 
 
-def _has(names: Iterable[str]) -> str:
-    return f"it has {short(', '.join(names))}"
+def _has(known: Known) -> str:
+    return f"it has {listed(known)}"
 
 
 def short(text: object) -> str:
-    """Return the first 500 characters of a text, on one line."""
-    return " ".join(str(text).split())[:500]
+    """Return a text on one line, cut after 500 characters."""
+    return cut(" ".join(str(text).split()), 500)

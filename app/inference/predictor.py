@@ -1,7 +1,6 @@
 """The interface of loaded models, and the checks of rows that they share."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
@@ -12,7 +11,7 @@ from app import errors
 from app.protocol.hints import shape
 from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
-from app.wording import cut, listed, nearest, nfc, quoted
+from app.wording import cut, listed, nearest, nfc, quoted, repeated
 
 Prediction = dict[str, Any]
 Tensors = dict[str, npt.NDArray[Any]]
@@ -76,7 +75,7 @@ def fit_names(row: Row, names: Collection[str], model_id: str, extra: Extra | No
     forms = {nfc(name): name for name in names}
     fitted = {forms.get(nfc(key), key): value for key, value in row.items()}
     if len(fitted) < len(row):
-        twice = [n for n, count in Counter(map(nfc, row)).items() if count > 1]
+        twice = repeated(map(nfc, row))
         field = f"input_data.{cut(twice[0])}"
         raise errors.Invalid(field, f"given twice, in two forms of Unicode: {listed(twice)}")
     missing = [name for name in names if name not in fitted]
@@ -110,11 +109,13 @@ def describe_number(value: JsonValue, largest: float) -> str:
 
 
 def describe_value(value: JsonValue) -> str:
-    """Describe a value in at most 80 characters, for an error."""
+    """Describe a value in about 80 characters, for an error."""
     match value:
         case list():
             return "a list"
         case dict():
             return "an object"
+        case str():
+            return quoted(value)
         case _:
-            return f"{json.dumps(value):.80}"
+            return cut(json.dumps(value), 80)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from app import errors
+from app.wording import quoted
 
 PIECE = 250_000  # decoded bytes at a time; a bomb takes no more memory
 MAX_CODINGS = 3
@@ -71,7 +72,7 @@ class Decoder:
         names = [each for each in names if each not in ("", "identity")]
         for name in names:
             if name not in _CODINGS:
-                raise _unsupported(f"the content encoding {name[:80]!r} is unknown")
+                raise _unsupported(f"the content encoding {quoted(name)} is unknown")
         if len(names) > MAX_CODINGS:
             raise _unsupported(f"it is encoded {len(names)} times; at most {MAX_CODINGS} are read")
         self._limit = limit

@@ -5,6 +5,7 @@ from typing import Any, Self, cast
 
 from app import errors, strict_json
 from app.protocol.types import JobStatus
+from app.wording import quoted
 
 ErrorBody = dict[str, Any]  # {"type", "detail", ...}, as `WarrenError.to_wire` returns it
 ABSENT: Any = object()  # marks a member that a reply lacks, because None becomes null
@@ -128,5 +129,7 @@ def parse_reply(body: bytes) -> Reply:
 
 def _object(wire: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(wire.get(name), dict):
-        raise errors.Malformed(None, f"a reply of status {wire['status']} has an object {name!r}")
+        raise errors.Malformed(
+            None, f"a reply of status {wire['status']} has an object {quoted(name)}"
+        )
     return cast(dict[str, Any], wire[name])

@@ -1,7 +1,6 @@
 """Requests as JSON bodies of messages; the producer and the consumers both validate them."""
 
 import json
-from collections import Counter
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
@@ -18,7 +17,7 @@ from app import errors
 from app.protocol.estimators import EstimatorName
 from app.protocol.types import LATEST, Column, Id, Images, Row, Rows
 from app.settings import MIN_FIT_MEMORY
-from app.wording import cut, listed, nfc
+from app.wording import cut, listed, nfc, repeated
 
 _Column = Annotated[Column, AfterValidator(nfc)]  # data sets are read in the same form
 Extra = Literal["ignore"]  # what to do with fields of a row that the model does not know
@@ -63,7 +62,7 @@ class TrainingSpec(RequestBody):
     @field_validator("features")
     @classmethod
     def _distinct(cls, features: list[str]) -> list[str]:
-        if twice := [name for name, count in Counter(features).items() if count > 1]:
+        if twice := repeated(features):
             forms = "" if all(map(str.isascii, twice)) else ", perhaps in two forms of Unicode"
             raise ValueError(f"given more than once: {listed(twice)}{forms}")
         return features

@@ -145,7 +145,7 @@ BOMB = gzip_compress(bytes(100_000_000))
 @pytest.mark.parametrize(
     ("body", "properties", "type_", "detail"),
     [
-        (encoded("{}"), {"content_encoding": "utf-16"}, "unsupported", "'utf-16' is unknown; send"),
+        (encoded("{}"), {"content_encoding": "utf-16"}, "unsupported", '"utf-16" is unknown; send'),
         (encoded("{}"), {"content_encoding": "br"}, "unsupported", "'br' is unknown; send gzip"),
         (encoded("{}", "gzip")[:9], {"content_encoding": "gzip"}, "malformed", "cut off"),
         (encoded("{}"), {"content_encoding": "deflate"}, "malformed", "cannot be decoded"),

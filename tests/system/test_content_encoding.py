@@ -133,7 +133,7 @@ def test_every_door_says_why_it_does_not_take_a_body(
     whole, bomb = gzipped(plain), gzipped(plain.removesuffix(b"\r\n--b--\r\n") + LINES)
 
     for encoding, sent, status, says in [
-        ("br", b"x", 415, "the content encoding 'br' is unknown; send gzip, deflate"),
+        ("br", b"x", 415, 'the content encoding "br" is unknown; send gzip, deflate'),
         ("gzip", whole[:-9], 422, "the body was cut off"),
         ("gzip", plain, 422, "the gzip data cannot be decoded"),
         ("gzip", whole + b"x", 422, "bytes that are not gzip follow its gzip data"),

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from app.wording import MAX_NAME, did_you_mean, listed, nearest, nfc, quoted
+from app.wording import MAX_NAME, did_you_mean, listed, nearest, nfc, quoted, repeated
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,11 @@ def test_letters_are_compared_with_few_names_only():
 def test_a_question_names_the_nearest():
     assert did_you_mean("Ridge", ["ridge"]) == '; did you mean "ridge"?'
     assert did_you_mean("forest", ["ridge"]) == ""
+
+
+def test_names_that_are_repeated_are_in_the_order_of_the_first():
+    assert repeated(["b", "a", "c", "a", "b", "b"]) == ["b", "a"]
+    assert repeated(name for name in ("a", "b")) == []
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,10 @@
 import csv
 import io
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 from app import content_sniffing, errors
-from app.wording import nfc
+from app.wording import cut, listed, nfc, quoted, repeated
 
 _SEPARATORS = ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars"), ('" "', "blanks"))
 _JSON = re.compile(rb'\s*[{\[]\s*(["{\[]|$)')
@@ -42,7 +41,7 @@ def suspect_names(columns: Sequence[str]) -> list[str]:
         found.append(f"blanks at the ends of names belong to the names: {_shown(padded)}")
     if numbers := [name for name in columns if _NUMBER.fullmatch(name.strip())]:
         found.append(f"the first line is taken for the header, with the names {_shown(numbers)}")
-    if twins := [name for name, count in Counter(map(nfc, columns)).items() if count > 1]:
+    if twins := repeated(map(nfc, columns)):
         found.append(
             f"names are the same in two forms of Unicode, and cannot be used: {_shown(twins)}"
         )
@@ -86,7 +85,7 @@ def count_line(columns: Sequence[str]) -> str:
 
 def _separator(text: str, columns: list[str]) -> str | None:
     if re.match('"?sep=', text, re.IGNORECASE):
-        return f"the first line, {text.strip()[:20]}, is for Excel only; remove it"
+        return f"the first line, {cut(text.strip(), 20)}, is for Excel only; remove it"
     if len(columns) > 1:
         return None
     return next((_separated_by(name) for mark, name in _SEPARATORS if mark in text), None)
@@ -108,12 +107,12 @@ def _unnamed(columns: list[str]) -> str | None:
 
 
 def _twice(columns: list[str]) -> str | None:
-    twice = sorted({name for name in columns if columns.count(name) > 1})
+    twice = repeated(columns)
     if not twice:
         return None
     numbers = all(map(_NUMBER.fullmatch, twice))
     hint = "; the first line has to be a header with the names of the columns" if numbers else ""
-    return f"columns named twice: {', '.join(twice)[:100]}{hint}"
+    return f"columns named twice: {listed(twice)}{hint}"
 
 
 def _has_number(row: str) -> bool:
@@ -121,5 +120,5 @@ def _has_number(row: str) -> bool:
 
 
 def _shown(names: Sequence[str]) -> str:
-    shown = ", ".join(f"{name[:40]!r}" for name in names[:4])
+    shown = ", ".join(map(quoted, names[:4]))
     return f"{shown} and {len(names) - 4} more" if len(names) > 4 else shown

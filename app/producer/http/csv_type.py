@@ -5,6 +5,7 @@ from python_multipart.multipart import parse_options_header
 
 from app import errors
 from app.producer.http.body import media_type
+from app.wording import cut
 
 CSV = "text/csv"
 # What clients say of a CSV: by its other names; Windows, if Excel is installed; curl --data-binary.
@@ -23,7 +24,7 @@ def check_csv_type(request: Request) -> None:
     kind = media_type(request)
     if kind not in _TYPES:
         remedy = _REMEDIES.get(kind, f"send CSV, with the header Content-Type: {CSV}")
-        raise _unsupported(f"it is {kind[:80]}, by its Content-Type; {remedy}")
+        raise _unsupported(f"it is {cut(kind, 80)}, by its Content-Type; {remedy}")
     if header_parameter(request) == "absent":
         raise _unsupported(
             "it has no header, by its Content-Type; add a first line with the names of the columns"
@@ -38,7 +39,9 @@ def header_parameter(request: Request) -> str:
     _, options = parse_options_header(request.headers.get("content-type", ""))
     charset = options.get(b"charset", b"").decode("latin-1").lower()
     if charset not in _CHARSETS:
-        raise _unsupported(f"its charset is {charset[:80]}, by its Content-Type; save it as UTF-8")
+        raise _unsupported(
+            f"its charset is {cut(charset, 80)}, by its Content-Type; save it as UTF-8"
+        )
     return options.get(b"header", b"").decode("latin-1").lower()
 
 

@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Message, Receive, Scope, Send
 
+from app.wording import cut
+
 
 class Fallback(BaseRoute):
     """Takes the requests that no other route takes, so that the others pay nothing for it.
@@ -74,4 +76,5 @@ def answer_other_method(method: str, allowed: Iterable[str]) -> Response:
     methods = ", ".join(sorted({*allowed, "OPTIONS"}))
     if method == "OPTIONS":
         return Response(status_code=204, headers={"Allow": methods})
-    raise HTTPException(405, f"{method[:20]} does not work here; use {methods}", {"Allow": methods})
+    detail = f"{cut(method, 20)} does not work here; use {methods}"
+    raise HTTPException(405, detail, {"Allow": methods})

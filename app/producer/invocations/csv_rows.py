@@ -8,7 +8,6 @@ import csv
 import io
 import json
 import re
-from collections import Counter
 from collections.abc import Callable
 from math import isfinite
 from typing import Literal
@@ -16,7 +15,7 @@ from typing import Literal
 from app import content_sniffing, errors
 from app.producer.invocations.model_inputs import ColumnType, ModelInputs
 from app.producer.invocations.rows import InputRows, in_line, wrong_count
-from app.wording import cut, did_you_mean, listed, nfc, quoted
+from app.wording import cut, did_you_mean, listed, nfc, quoted, repeated
 
 Header = Literal["present", "absent"]
 
@@ -104,7 +103,7 @@ def _header(cells: list[str], line: int, model: ModelInputs) -> list[str]:
         place = names.index("") + 1
         reason = f"column {place} has no name; leave out the index of a data frame"
         raise in_line(errors.Invalid(None, reason), line)
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
+    if twice := repeated(names):
         raise in_line(errors.Invalid(None, f"names a column twice: {listed(twice)}"), line)
     if model.columns is None:
         return names

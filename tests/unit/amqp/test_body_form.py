@@ -99,7 +99,7 @@ def test_an_unknown_encoding_is_named_with_those_that_are_known(encoding, unknow
         decode_body(gzip_compress(TEXT), encoding, LIMIT)
 
     detail = caught.value.detail
-    assert detail.startswith(f"content_encoding: the content encoding '{unknown}' is unknown; ")
+    assert detail.startswith(f'content_encoding: the content encoding "{unknown}" is unknown; ')
     assert "send gzip, deflate" in detail
     assert "bzip2 and lzma" in detail
 

@@ -114,9 +114,9 @@ def test_what_cannot_be_decoded_is_refused_in_plain_words(encoding, body, says):
 @pytest.mark.parametrize(
     ("encoding", "says"),
     [
-        ("br", "the content encoding 'br' is unknown; send gzip, deflate"),
-        ("gzip, br", "'br' is unknown"),
-        ("gzip;q=1", "'gzip;q=1' is unknown"),
+        ("br", 'the content encoding "br" is unknown; send gzip, deflate'),
+        ("gzip, br", '"br" is unknown'),
+        ("gzip;q=1", '"gzip;q=1" is unknown'),
         ("x" * 1000, "is unknown"),
         (", ".join(["gzip"] * 4), "it is encoded 4 times; at most 3 are read"),
     ],

@@ -334,7 +334,7 @@ def test_an_encoding_that_nobody_knows_is_answered_and_rejected(bench):
     message = bench.handle(NAMELESS, encoding="utf-16")
 
     assert statuses(message) == ["TASK_ERROR"]
-    assert "'utf-16' is unknown; send gzip, deflate" in last(message)["error"]["detail"]
+    assert '"utf-16" is unknown; send gzip, deflate' in last(message)["error"]["detail"]
     assert last(message)["error"]["field"] == "content_encoding"
     assert message.disposition is Disposition.REJECT
 

@@ -231,20 +231,20 @@ def test_what_is_no_csv_is_refused_with_its_remedy(content, said, size):
         (b"a,b\n1,2\n", ["a", "b"], []),
         (b"a,b\n1,2,\n3,4,\n", ["a", "b"], []),
         (b"a,b\r\r\n1,2\r\r\n", ["a", "b"], []),
-        (b"a, b,c \n1,2,3\n", ["a", " b", "c "], ["belong to the names: ' b', 'c '"]),
-        (b"5.1,3.5,0\n4.9,3,0\n", ["5.1", "3.5", "0"], ["with the names '5.1', '3.5', '0'"]),
-        (b"year,2019,2020\n1,2,3\n", ["year", "2019", "2020"], ["with the names '2019', '2020'"]),
+        (b"a, b,c \n1,2,3\n", ["a", " b", "c "], ['belong to the names: " b", "c "']),
+        (b"5.1,3.5,0\n4.9,3,0\n", ["5.1", "3.5", "0"], ['with the names "5.1", "3.5", "0"']),
+        (b"year,2019,2020\n1,2,3\n", ["year", "2019", "2020"], ['with the names "2019", "2020"']),
         (
             b"a,b\n1,2\n3\n\n4\n",
             ["a", "b"],
             ["fewer fields than the header: 2, the first in line 3"],
         ),
         (b"a,b\n1\n" + b"1,2\n" * 5000, ["a", "b"], ["than the header: 1, the first in line 2"]),
-        (b"2,1,a\n", ["2", "1", "a"], ["names '2', '1'"]),
+        (b"2,1,a\n", ["2", "1", "a"], ['names "2", "1"']),
         (
             "ä,a\u0308\n1,2\n".encode(),
             ["ä", "a\u0308"],
-            ["the same in two forms of Unicode, and cannot be used: 'ä'"],
+            ['the same in two forms of Unicode, and cannot be used: "ä"'],
         ),
     ],
 )
@@ -254,6 +254,13 @@ def test_what_a_training_can_use_is_accepted_with_a_warning(content, columns, sa
     assert scan.columns == columns
     assert len(scan.warnings) == len(said)
     assert all(part in warning for part, warning in zip(said, scan.warnings, strict=True))
+
+
+def test_a_header_of_very_many_names_is_refused_at_once():
+    names = ",".join(f"{number:x}" for number in range(170_000))
+
+    with pytest.raises(errors.Invalid, match="columns named twice: 7b, 7c"):
+        scanned(f"7b,7c,{names}\n1\n".encode())
 
 
 @pytest.mark.parametrize("content", [b"x" * MAX_LINE, b'a,b\n"' + b"x" * MAX_LINE])
