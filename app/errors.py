@@ -42,14 +42,13 @@ class FieldError(WarrenError):
 
     def within(self, parent: str) -> Self:
         """Return the same error for the field below `parent`; the body itself becomes `parent`."""
-        extra = dict(self.extra)
-        field = extra.pop("field", "body")
-        return type(self)(parent if field == "body" else f"{parent}.{field}", self.message, **extra)
+        field = self.extra.get("field", "body")
+        return self.renamed(parent if field == "body" else f"{parent}.{field}")
 
-    def renamed(self, field: str) -> Self:
-        """Return the same error for another field."""
-        extra = {name: value for name, value in self.extra.items() if name != "field"}
-        return type(self)(field, self.message, **extra)
+    def renamed(self, field: str, message: str | None = None, /, **more: Any) -> Self:
+        """Return the same error for another field, with another message if given, and `more` extra."""
+        extra = {name: value for name, value in self.extra.items() if name != "field"} | more
+        return type(self)(field, message or self.message, **extra)
 
 
 class Invalid(FieldError):

@@ -9,7 +9,7 @@ from pamqp import commands
 from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
-from app.amqp.body_form import encoding_of, is_json_lines
+from app.amqp.body_form import encoding_of
 from app.amqp.message import (
     Disposition,
     IncomingMessage,
@@ -18,6 +18,7 @@ from app.amqp.message import (
     Settler,
     deadline_of,
 )
+from app.protocol.media_types import is_json_lines
 
 _FRAME_OVERHEAD = 8  # bytes of each frame beside its payload
 

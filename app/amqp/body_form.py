@@ -1,4 +1,4 @@
-"""Read the form of a message's body: its content_type, content_encoding and `compression`.
+"""Decode a message's body by its content_encoding and its header `compression`.
 
 kombu, the library below Celery, writes a charset into content_encoding and how it compressed the
 body into the header `compression` (kombu/compression.py).
@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from app import errors
-from app.protocol.content_encoding import ACCEPTED, decode
-from app.protocol.media_types import media_type
-from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
+from app.protocol.content_encoding import HTTP_CODINGS, Codings, decode
 
 LZMA_MEMORY_BYTES = 100_000_000  # as much as its highest preset needs
+
+_CODINGS: Codings = {
+    **HTTP_CODINGS,
+    "bzip2": lambda _: bz2.BZ2Decompressor(),
+    "lzma": lambda _: lzma.LZMADecompressor(memlimit=LZMA_MEMORY_BYTES),
+}
 
 # JSON is UTF-8, and kombu's "binary" means bytes as they are.
 _PLAIN = ("utf-8", "utf8", "us-ascii", "ascii", "binary", "identity")
@@ -30,15 +34,6 @@ _KOMBU = {
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 2.3.1
 
 
-def is_json_lines(content_type: object) -> bool:
-    """Tell whether a content_type, as any client may have written it, means JSON lines."""
-    if content_type == NDJSON_MEDIA_TYPE:
-        return True
-    if content_type == JSON_MEDIA_TYPE or not isinstance(content_type, str):
-        return False
-    return media_type(content_type) == NDJSON_MEDIA_TYPE
-
-
 def encoding_of(content_encoding: object, headers: Mapping[Any, Any] | None) -> str | None:
     """Return the codings of a body as they were applied, separated by commas; None for UTF-8.
 
@@ -46,44 +41,24 @@ def encoding_of(content_encoding: object, headers: Mapping[Any, Any] | None) -> 
     """
     written = (content_encoding, (headers or {}).get("compression"))
     names = [name.strip().lower() for each in written for name in _text(each).split(",")]
-    return (
-        ", ".join(_KOMBU.get(each, each) for each in names if each and each not in _PLAIN) or None
-    )
+    codings = [_KOMBU.get(each, each) for each in names if each and each not in _PLAIN]
+    return ", ".join(codings) or None
 
 
 def decode_body(body: bytes, encoding: str, limit: int) -> bytes:
-    """Return a body without its codings, as `encoding_of` returns them.
+    """Return a body without the codings that `encoding_of` returned.
 
     Raises `errors.Unsupported`, or `Malformed` for damaged bytes, or `TooLarge` if any form of the
     body has more than `limit` bytes.
     """
     before, _, last = encoding.rpartition(", ")
-    if last == "bzip2":
-        body, encoding = _decompressed(bz2.BZ2Decompressor(), last, body, limit), before
-    elif last == "lzma":
-        stream = lzma.LZMADecompressor(memlimit=LZMA_MEMORY_BYTES)
-        body, encoding = _decompressed(stream, last, body, limit), before
-    elif last == "gzip" and not body.startswith(_GZIP_MAGIC):
+    if last == "gzip" and not body.startswith(_GZIP_MAGIC):
         encoding = f"{before}, deflate"
     try:
-        return decode(body, encoding, limit)
+        return decode(body, encoding, limit, _CODINGS)
     except errors.Unsupported as error:
-        detail = f"{error.message} (kombu's bzip2 and lzma are read, too), and the text as UTF-8"
-        raise errors.Unsupported("content_encoding", detail, encodings=ACCEPTED) from None
-
-
-def _decompressed(
-    stream: bz2.BZ2Decompressor | lzma.LZMADecompressor, name: str, body: bytes, limit: int
-) -> bytes:
-    try:
-        decoded = stream.decompress(body, limit + 1)
-    except (OSError, EOFError, lzma.LZMAError):
-        raise errors.Malformed("body", f"the {name} data cannot be decoded") from None
-    if len(decoded) > limit:
-        raise errors.TooLarge("body", f"over the limit of {limit} bytes when decoded", limit=limit)
-    if not stream.eof:
-        raise errors.Malformed("body", f"the {name} data end too early, the body was cut off")
-    return decoded
+        message = f"{error.message}, and the text as UTF-8"
+        raise error.renamed("content_encoding", message) from None
 
 
 def _text(written: object) -> str:

@@ -1,8 +1,9 @@
 """Decode bodies that are compressed on their way: HTTP's Content-Encoding (RFC 9110 8.4)."""
 
+import lzma
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from app import errors
@@ -13,8 +14,8 @@ MAX_CODINGS = 3
 _SLICE = 16_000  # bytes decoded at a time, because the libraries copy what they leave over
 
 
-class _Stream(Protocol):
-    """Decodes one stream, as the objects of `zlib` and `compression.zstd` do."""
+class Stream(Protocol):
+    """Decodes one stream, as the objects of `zlib`, `bz2`, `lzma` and `compression.zstd` do."""
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
         """Return at most `max_length` decoded bytes."""
@@ -24,11 +25,11 @@ class _Stream(Protocol):
         """Tell whether the stream has ended."""
 
 
-def _gzip(_: int) -> _Stream:
+def _gzip(_: int) -> Stream:
     return zlib.decompressobj(16 + zlib.MAX_WBITS)
 
 
-def _deflate(first: int) -> _Stream:
+def _deflate(first: int) -> Stream:
     """Read zlib's format (RFC 1950), or bare deflate (RFC 1951), which some clients send.
 
     Only zlib's first byte ends in 8.
@@ -36,25 +37,27 @@ def _deflate(first: int) -> _Stream:
     return zlib.decompressobj(zlib.MAX_WBITS if first & 0x0F == 8 else -zlib.MAX_WBITS)
 
 
-_CODINGS: dict[str, Callable[[int], _Stream]] = {"gzip": _gzip, "deflate": _deflate}
-_FAILURES: tuple[type[Exception], ...] = (zlib.error,)
+# By name: a function that takes the first byte of a stream and returns its decoder.
+Codings = Mapping[str, Callable[[int], Stream]]
+HTTP_CODINGS: Codings = {"gzip": _gzip, "deflate": _deflate}
+_FAILURES: tuple[type[Exception], ...] = (zlib.error, lzma.LZMAError, OSError)  # the last is bz2's
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 
-    def _zstd(_: int) -> _Stream:
+    def _zstd(_: int) -> Stream:
         options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}  # RFC 9659: 8 MB
         return zstd.ZstdDecompressor(options=options)
 
-    _CODINGS["zstd"] = _zstd
-    _FAILURES = (zlib.error, zstd.ZstdError)
+    HTTP_CODINGS = {**HTTP_CODINGS, "zstd": _zstd}
+    _FAILURES = (*_FAILURES, zstd.ZstdError)
 
-ACCEPTED = ", ".join(_CODINGS)  # as the header Accept-Encoding names them
+ACCEPTED = ", ".join(HTTP_CODINGS)  # as the header Accept-Encoding names them
 
 
-def decode(body: bytes, encoding: str, limit: int) -> bytes:
+def decode(body: bytes, encoding: str, limit: int, codings: Codings = HTTP_CODINGS) -> bytes:
     """Return a body without the codings that `encoding` lists. Raises the errors of `Decoder`."""
-    decoder = Decoder(encoding, limit)
+    decoder = Decoder(encoding, limit, codings)
     whole = b"".join(decoder.feed(body))
     decoder.end()
     return whole
@@ -63,26 +66,28 @@ def decode(body: bytes, encoding: str, limit: int) -> bytes:
 class Decoder:
     """Decodes a body that arrives in chunks. No form of it may be longer than `limit` bytes."""
 
-    def __init__(self, encoding: str, limit: int) -> None:
-        """Start before the first byte. `encoding` lists the codings as they were applied.
+    def __init__(self, encoding: str, limit: int, codings: Codings = HTTP_CODINGS) -> None:
+        """Start before the first byte. `encoding` lists those of `codings` that were applied.
 
-        Raises `errors.Unsupported` if one is unknown, or if there are more than `MAX_CODINGS`.
+        They stand in the order in which they were applied. Raises `errors.Unsupported` if one is
+        unknown, or if there are more than `MAX_CODINGS`.
         """
         names = [each.strip().lower().removeprefix("x-") for each in encoding.split(",")]
         names = [each for each in names if each not in ("", "identity")]
         for name in names:
-            if name not in _CODINGS:
-                raise _unsupported(f"the content encoding {quoted(name)} is unknown")
+            if name not in codings:
+                raise _unsupported(f"the content encoding {quoted(name)} is unknown", codings)
         if len(names) > MAX_CODINGS:
-            raise _unsupported(f"it is encoded {len(names)} times; at most {MAX_CODINGS} are read")
+            reason = f"it is encoded {len(names)} times; at most {MAX_CODINGS} are read"
+            raise _unsupported(reason, codings)
         self._limit = limit
         self._size = 0
-        self._stages = [_Stage(name, limit) for name in reversed(names)]
+        self._stages = [_Stage(name, codings[name], limit) for name in reversed(names)]
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what the next bytes decode to, in pieces of at most `PIECE` bytes; some are empty.
+        """Yield the decoded form of the next bytes, in pieces of at most `PIECE` bytes.
 
-        Raises `errors.TooLarge`, or `errors.Malformed` if the bytes are damaged.
+        Pieces may be empty. Raises `errors.TooLarge`, or `errors.Malformed` if the bytes are damaged.
         """
         self._size += len(chunk)
         if self._size > self._limit:
@@ -102,16 +107,17 @@ class Decoder:
 class _Stage:
     """Decodes one coding. Streams may follow each other: gzip's members, zstd's frames."""
 
-    def __init__(self, name: str, limit: int) -> None:
+    def __init__(self, name: str, begin: Callable[[int], Stream], limit: int) -> None:
         self._name = name
+        self._begin_stream = begin
         self._limit = limit
         self._size = 0
-        self._stream: _Stream | None = None
+        self._stream: Stream | None = None
         self._follows = False  # another stream
         self._blank = True  # nothing of this stream is decoded yet
 
     def feed(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield what the next bytes decode to."""
+        """Yield the decoded form of the next bytes."""
         for piece in pieces:
             for begin in range(0, len(piece), _SLICE):
                 yield from self._decode(piece[begin : begin + _SLICE])
@@ -137,7 +143,7 @@ class _Stage:
                 raise _too_large(self._limit)
             yield piece
             ended = self._stream.eof
-            # zlib gives back what it has not read yet, zstd keeps it.
+            # zlib gives back the bytes that it has not read yet, the others keep them.
             rest = "unused_data" if ended else "unconsumed_tail"
             data = getattr(self._stream, rest, b"")
             more = bool(data) or (len(piece) == PIECE and not ended)
@@ -147,7 +153,7 @@ class _Stage:
         self._blank = True
         if self._follows and self._name == "deflate":
             raise self._damaged("")
-        self._stream = _CODINGS[self._name](data[0])
+        self._stream = self._begin_stream(data[0])
 
     def _damaged(self, reason: str) -> errors.Malformed:
         name = self._name
@@ -156,8 +162,9 @@ class _Stage:
         return errors.Malformed("body", f"the {name} data cannot be decoded: {reason}")
 
 
-def _unsupported(reason: str) -> errors.Unsupported:
-    return errors.Unsupported("body", f"{reason}; send {ACCEPTED} or none", encodings=ACCEPTED)
+def _unsupported(reason: str, codings: Codings) -> errors.Unsupported:
+    known = ", ".join(codings)
+    return errors.Unsupported("body", f"{reason}; send {known} or none", encodings=known)
 
 
 def _too_large(limit: int) -> errors.TooLarge:

@@ -7,13 +7,27 @@ _JSON_LINES = ("ndjson", "jsonlines", "x-jsonlines", "jsonl", "x-jsonl")
 _MEANINGS = {f"application/{each}": NDJSON_MEDIA_TYPE for each in _JSON_LINES}
 
 
+def bare_type(content_type: str) -> str:
+    """Return a media type in lower case, without its parameters (RFC 9110 8.3.1)."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def media_type(content_type: str) -> str:
-    """Return a media type in lower case, without its parameters (RFC 9110 8.3.1).
+    """Return the bare media type, with one name for JSON and one for JSON lines.
 
     JSON of any kind is "application/json", and JSON lines by any name are "application/x-ndjson".
     JSON is UTF-8, whatever the parameter `charset` says (RFC 8259 section 11).
     """
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = bare_type(content_type)
     if kind.startswith("application/") and kind.endswith("+json"):
         return JSON_MEDIA_TYPE
     return _MEANINGS.get(kind, kind)
+
+
+def is_json_lines(content_type: object) -> bool:
+    """Tell whether a media type, as any client may have written it, means JSON lines."""
+    if content_type == NDJSON_MEDIA_TYPE:
+        return True
+    if content_type == JSON_MEDIA_TYPE or not isinstance(content_type, str):
+        return False
+    return media_type(content_type) == NDJSON_MEDIA_TYPE

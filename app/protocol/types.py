@@ -67,6 +67,8 @@ Column = Annotated[str, Field(min_length=1, max_length=256)]
 JSON_MEDIA_TYPE = "application/json"
 # One request a line; the reply has one line for each, in the same order.
 NDJSON_MEDIA_TYPE = "application/x-ndjson"
+SAGEMAKER_LINES_MEDIA_TYPE = "application/jsonlines"  # SageMaker's name of the same
+CSV_MEDIA_TYPE = "text/csv"
 MAX_ROWS = 10_000
 LATEST = "latest"  # the alias of the newest trained model
 Row = dict[str, JsonValue]  # only the model knows which type a value must have

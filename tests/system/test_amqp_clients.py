@@ -146,7 +146,7 @@ BOMB = gzip_compress(bytes(100_000_000))
     ("body", "properties", "type_", "detail"),
     [
         (encoded("{}"), {"content_encoding": "utf-16"}, "unsupported", '"utf-16" is unknown; send'),
-        (encoded("{}"), {"content_encoding": "br"}, "unsupported", "'br' is unknown; send gzip"),
+        (encoded("{}"), {"content_encoding": "br"}, "unsupported", '"br" is unknown; send gzip'),
         (encoded("{}", "gzip")[:9], {"content_encoding": "gzip"}, "malformed", "cut off"),
         (encoded("{}"), {"content_encoding": "deflate"}, "malformed", "cannot be decoded"),
         (BOMB, {"content_encoding": "gzip"}, "too_large", "over the limit of 4194304 bytes"),

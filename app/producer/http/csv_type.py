@@ -5,12 +5,19 @@ from python_multipart.multipart import parse_options_header
 
 from app import errors
 from app.producer.http.body import media_type
+from app.protocol.types import CSV_MEDIA_TYPE
 from app.wording import cut
 
-CSV = "text/csv"
 # What clients say of a CSV: by its other names; Windows, if Excel is installed; curl --data-binary.
 _TYPES = {
-    *("", CSV, "text/x-csv", "text/comma-separated-values", "text/plain", "application/csv"),
+    *(
+        "",
+        CSV_MEDIA_TYPE,
+        "text/x-csv",
+        "text/comma-separated-values",
+        "text/plain",
+        "application/csv",
+    ),
     *("application/x-csv", "application/octet-stream", "binary/octet-stream"),
     *("application/vnd.ms-excel", "application/x-www-form-urlencoded"),
 }
@@ -23,7 +30,7 @@ def check_csv_type(request: Request) -> None:
     """Raise `errors.Unsupported` if Content-Type says that the body is no CSV (RFC 7111)."""
     kind = media_type(request)
     if kind not in _TYPES:
-        remedy = _REMEDIES.get(kind, f"send CSV, with the header Content-Type: {CSV}")
+        remedy = _REMEDIES.get(kind, f"send CSV, with the header Content-Type: {CSV_MEDIA_TYPE}")
         raise _unsupported(f"it is {cut(kind, 80)}, by its Content-Type; {remedy}")
     if header_parameter(request) == "absent":
         raise _unsupported(
@@ -46,4 +53,4 @@ def header_parameter(request: Request) -> str:
 
 
 def _unsupported(reason: str) -> errors.Unsupported:
-    return errors.Unsupported("body", reason, media_types=CSV)
+    return errors.Unsupported("body", reason, media_types=CSV_MEDIA_TYPE)

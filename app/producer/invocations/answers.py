@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import strict_json
-from app.producer.invocations import media
+from app.protocol.media_types import is_json_lines
 from app.protocol.replies import Predicted
+from app.protocol.types import CSV_MEDIA_TYPE
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -39,9 +40,9 @@ class Answers:
         JSON is `{"predictions"}` if the rows came `wrapped`, else the prediction as `/predict`
         returns it, with lists if they were `many`.
         """
-        if media_type == media.CSV:
+        if media_type == CSV_MEDIA_TYPE:
             return self._csv()
-        if media.is_lines(media_type):
+        if is_json_lines(media_type):
             return self._lines()
         if wrapped:
             return strict_json.dumps({"predictions": self.predictions})

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 from app import errors, strict_json
-from app.producer.invocations import media
 from app.producer.invocations.csv_rows import Header, read_csv
 from app.producer.invocations.json_lines import read_json_lines
 from app.producer.invocations.json_rows import INPUTS, has_lists, read_rows, unwrap
 from app.producer.invocations.model_inputs import ModelInputs
 from app.producer.invocations.rows import InputRows
-from app.protocol.types import JSON_MEDIA_TYPE, MAX_ROWS
+from app.protocol.media_types import is_json_lines
+from app.protocol.types import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, MAX_ROWS
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Call:
 
 def parse_call(kind: str, header: Header | None, body: bytes) -> Call:
     """Return the call in a body of the media type `kind`. Raises `errors.Invalid`."""
-    if kind == media.CSV:
+    if kind == CSV_MEDIA_TYPE:
         return Call({}, partial(read_csv, body, header))
-    if media.is_lines(kind):
+    if is_json_lines(kind):
         return Call({}, partial(read_json_lines, body))
     if kind == JSON_MEDIA_TYPE:
         field, rows, beside = unwrap(strict_json.loads(body))

@@ -1,4 +1,4 @@
-"""Which forms /invocations reads and writes, by Content-Type and Accept."""
+"""Choose the forms of a request to /invocations and its answer, by Content-Type and Accept."""
 
 from typing import Final, cast
 
@@ -9,14 +9,23 @@ from app.producer.http import csv_type
 from app.producer.http.accept import choose
 from app.producer.http.body import media_type
 from app.producer.invocations.csv_rows import Header
-from app.protocol.media_types import media_type as meaning
-from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
+from app.protocol.media_types import bare_type
+from app.protocol.types import (
+    CSV_MEDIA_TYPE,
+    JSON_MEDIA_TYPE,
+    NDJSON_MEDIA_TYPE,
+    SAGEMAKER_LINES_MEDIA_TYPE,
+)
 
-CSV: Final = csv_type.CSV
-LINES: Final = "application/jsonlines"  # the name that SageMaker uses
 IMAGES: Final = ("image/jpeg", "image/png", "image/webp", "application/x-image")
-READS: Final = (JSON_MEDIA_TYPE, CSV, LINES, *IMAGES)
-WRITES: Final = (JSON_MEDIA_TYPE, CSV, LINES, "application/jsonl", NDJSON_MEDIA_TYPE)
+READS: Final = (JSON_MEDIA_TYPE, CSV_MEDIA_TYPE, SAGEMAKER_LINES_MEDIA_TYPE, *IMAGES)
+WRITES: Final = (
+    JSON_MEDIA_TYPE,
+    CSV_MEDIA_TYPE,
+    SAGEMAKER_LINES_MEDIA_TYPE,
+    "application/jsonl",
+    NDJSON_MEDIA_TYPE,
+)
 
 _HEADERS = ("present", "absent")
 
@@ -24,7 +33,7 @@ _HEADERS = ("present", "absent")
 def form_of_request(request: Request) -> str:
     """Return the media type of a body. Raises `errors.Unsupported` if it is not read here."""
     kind = media_type(request)
-    if kind not in (JSON_MEDIA_TYPE, CSV, NDJSON_MEDIA_TYPE, *IMAGES):
+    if kind not in (JSON_MEDIA_TYPE, CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE, *IMAGES):
         known = ", ".join(READS)
         raise errors.Unsupported(
             "body", f"send one of {known}, and name it in Content-Type", media_types=known
@@ -38,15 +47,10 @@ def form_of_answer(request: Request, kind: str) -> str:
     Raises HTTP's 406.
     """
     own = JSON_MEDIA_TYPE
-    if kind in (CSV, NDJSON_MEDIA_TYPE):
-        written = request.headers["content-type"].partition(";")[0].strip().lower()
-        own = written if written in WRITES else LINES
+    if kind in (CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE):
+        written = bare_type(request.headers["content-type"])
+        own = written if written in WRITES else SAGEMAKER_LINES_MEDIA_TYPE
     return choose(request, (own, *(each for each in WRITES if each != own)))
-
-
-def is_lines(kind: str) -> bool:
-    """Tell whether a media type is one of the names of JSON lines."""
-    return meaning(kind) == NDJSON_MEDIA_TYPE
 
 
 def csv_header(request: Request) -> Header | None:

@@ -70,10 +70,9 @@ class InputRows:
 
 def in_line(error: errors.FieldError, line: int, column: str = "") -> errors.FieldError:
     """Return the same error about a line of the body, and one of its columns."""
-    extra = {name: value for name, value in error.extra.items() if name != "field"}
-    extra |= {"line": line, **({"column": column} if column else {})}
-    place = f"line {line}, column {column}" if column else f"line {line}"
-    return type(error)("body", f"{place}: {error.message}", **extra)
+    place = {"line": line, "column": column} if column else {"line": line}
+    words = ", ".join(f"{name} {value}" for name, value in place.items())
+    return error.renamed("body", f"{words}: {error.message}", **place)
 
 
 def encode_row(value: Any, model: ModelInputs) -> str:

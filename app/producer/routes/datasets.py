@@ -12,13 +12,13 @@ from starlette.exceptions import HTTPException
 from app.concurrency import run_in_thread
 from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
 from app.producer.http.csv_stream import CsvBody
-from app.producer.http.csv_type import CSV, check_csv_type
+from app.producer.http.csv_type import check_csv_type
 from app.producer.http.examples import example
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.requests import CSV_EXAMPLE
 from app.producer.schemas.responses import Datasets, Stored
 from app.producer.services import Services, ServicesDep
-from app.protocol.types import Id
+from app.protocol.types import CSV_MEDIA_TYPE, Id
 
 _READ_BYTES = 1_000_000
 # The path has the rest of the URL, so that an id with a slash in it is named as the error.
@@ -36,7 +36,7 @@ router = APIRouter(route_class=ConditionalRoute, tags=["catalogue"])
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {CSV: {"schema": {"type": "string"}, "example": CSV_EXAMPLE}},
+            "content": {CSV_MEDIA_TYPE: {"schema": {"type": "string"}, "example": CSV_EXAMPLE}},
         }
     },
 )

@@ -23,7 +23,7 @@ from app.producer.schemas.invocations import ANSWERS, ATTRIBUTES, describe_invoc
 from app.producer.schemas.requests import InvocationBody, InvocationTarget
 from app.producer.schemas.responses import ExecutionParameters, Invocation
 from app.producer.services import Services
-from app.protocol.types import JSON_MEDIA_TYPE
+from app.protocol.types import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE
 from app.protocol.validation import validate
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ async def invocations(request: Request) -> Response:
     with services.in_flight.admit() as take:
         kind = media.form_of_request(request)
         form = media.form_of_answer(request, kind)
-        header = media.csv_header(request) if kind == media.CSV else None
+        header = media.csv_header(request) if kind == CSV_MEDIA_TYPE else None
         body = await read_body(request, take, services.settings.predict_timeout)
         size, chosen = len(body), attributes(request.headers.get(ATTRIBUTES, ""))
         call = await offload_if_large(size, partial(parse_call, kind, header, body))

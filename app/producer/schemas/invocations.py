@@ -7,7 +7,7 @@ from pydantic.config import JsonDict
 
 from app.producer.schemas.requests import InvocationTarget
 from app.protocol.examples import ROW
-from app.protocol.types import JSON_MEDIA_TYPE
+from app.protocol.types import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, SAGEMAKER_LINES_MEDIA_TYPE
 
 _NAMES, _VALUES = list(ROW), list(ROW.values())
 _LINE = ",".join(map(str, _VALUES))
@@ -60,8 +60,8 @@ def describe_invocation(images: tuple[str, ...]) -> dict[str, Any]:
     lines = {"schema": text, "example": f"{json.dumps(ROW)}\n{json.dumps(_VALUES)}\n"}
     content: dict[str, Any] = {
         JSON_MEDIA_TYPE: {"schema": _ANY_ROWS, "examples": examples},
-        "text/csv": {"schema": text, "example": _CSV},
-        "application/jsonlines": lines,
+        CSV_MEDIA_TYPE: {"schema": text, "example": _CSV},
+        SAGEMAKER_LINES_MEDIA_TYPE: lines,
     }
     content |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in images}
     header = {
@@ -77,8 +77,8 @@ ANSWERS: dict[int | str, JsonDict] = {
     200: {
         "description": "The predictions, in the form that `Accept` names",
         "content": {
-            "text/csv": {"schema": {"type": "string"}, "example": "208.6\n208.6\n"},
-            "application/jsonlines": {
+            CSV_MEDIA_TYPE: {"schema": {"type": "string"}, "example": "208.6\n208.6\n"},
+            SAGEMAKER_LINES_MEDIA_TYPE: {
                 "schema": {"type": "string"},
                 "example": '{"prediction":208.6,"pred_proba":208.6}\n',
             },

@@ -7,29 +7,11 @@ import zlib
 import pytest
 
 from app import errors
-from app.amqp.body_form import decode_body, encoding_of, is_json_lines
+from app.amqp.body_form import decode_body, encoding_of
 from tests.support.packing import gzip_compress
 
 LIMIT = 1_000_000
 TEXT = b'{"input_data": {"a": 1}}' * 100
-
-
-@pytest.mark.parametrize(
-    ("content_type", "lines"),
-    [
-        ("application/x-ndjson", True),
-        ("Application/X-NDJSON; charset=utf-8", True),
-        ("application/jsonlines", True),
-        ("application/json", False),
-        ("application/json; charset=utf-8", False),
-        ("text/plain", False),
-        ("", False),
-        (None, False),
-        (b"application/x-ndjson\xff", False),
-    ],
-)
-def test_json_lines_are_known_by_their_media_type(content_type, lines):
-    assert is_json_lines(content_type) is lines
 
 
 @pytest.mark.parametrize(
@@ -70,6 +52,8 @@ def test_the_codings_of_a_message_are_read_and_a_charset_is_none(
         ("lzma", lzma.compress(TEXT, preset=9)),
         ("deflate, gzip", zlib.compress(zlib.compress(TEXT))),
         ("gzip, bzip2", bz2.compress(gzip_compress(TEXT))),
+        ("bzip2, deflate", zlib.compress(bz2.compress(TEXT))),
+        ("bzip2", bz2.compress(TEXT[:100]) + bz2.compress(TEXT[100:])),
     ],
 )
 def test_a_body_is_decoded(encoding, body):
@@ -90,7 +74,7 @@ def test_zstandard_is_decoded():
         ("latin-1", "latin-1"),
         ("brotli", "brotli"),
         ("utf-16, gzip", "utf-16"),
-        ("bzip2, deflate", "bzip2"),  # only as the last coding
+        ("bzip2, utf-16", "utf-16"),
         ("\ufffd", "\ufffd"),
     ],
 )
@@ -101,13 +85,14 @@ def test_an_unknown_encoding_is_named_with_those_that_are_known(encoding, unknow
     detail = caught.value.detail
     assert detail.startswith(f'content_encoding: the content encoding "{unknown}" is unknown; ')
     assert "send gzip, deflate" in detail
-    assert "bzip2 and lzma" in detail
+    assert "bzip2, lzma or none, and the text as UTF-8" in detail.replace("zstd, ", "")
 
 
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [
-        *((name, body) for name in ("gzip", "deflate", "bzip2", "lzma") for body in (b"", TEXT)),
+        *((name, TEXT) for name in ("gzip", "deflate", "bzip2", "lzma")),
+        ("bzip2", bz2.compress(TEXT) + TEXT),
         ("gzip", gzip_compress(TEXT)[:-9]),
         ("gzip", zlib.compress(TEXT)[:-5]),
         ("bzip2", bz2.compress(TEXT)[:-9]),
@@ -116,10 +101,7 @@ def test_an_unknown_encoding_is_named_with_those_that_are_known(encoding, unknow
     ],
 )
 def test_damaged_data_are_named(encoding, body):
-    if not body and encoding in ("gzip", "deflate"):
-        assert decode_body(body, encoding, LIMIT) == b""
-        return
-    with pytest.raises(errors.Malformed, match=f"^body: the (?:{encoding}|deflate) data "):
+    with pytest.raises(errors.Malformed, match=rf"^body: .*(?:{encoding}|deflate) data"):
         decode_body(body, encoding, LIMIT)
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from app.protocol.media_types import media_type
+from app.protocol.media_types import is_json_lines, media_type
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,9 @@ from app.protocol.media_types import media_type
 )
 def test_names_that_mean_the_same_are_one(written, meant):
     assert media_type(written) == meant
+    assert is_json_lines(written) is (meant == "application/x-ndjson")
+
+
+@pytest.mark.parametrize("written", [None, 7, b"application/x-ndjson\xff"])
+def test_a_media_type_that_is_no_text_is_none_of_json_lines(written):
+    assert not is_json_lines(written)

@@ -5,7 +5,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 
 from app import errors
-from app.producer.invocations.media import csv_header, form_of_answer, form_of_request, is_lines
+from app.producer.invocations.media import csv_header, form_of_answer, form_of_request
 
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
 
@@ -81,9 +81,3 @@ def test_parameters_that_are_not_known(kind: str, error: type[errors.Invalid], s
     with pytest.raises(error) as caught:
         csv_header(request(kind))
     assert caught.value.detail.startswith(said)
-
-
-@pytest.mark.parametrize(("kind", "expected"), [(LINES, True), ("application/x-ndjson", True)])
-def test_json_lines_have_several_names(kind: str, expected: bool) -> None:
-    assert is_lines(kind) is expected
-    assert not is_lines(JSON)

@@ -108,7 +108,7 @@ def test_every_kind_of_route_is_behind_the_body_limit(
         ("gzip", b"{}", 422, "malformed", "the gzip data cannot be decoded: incorrect header"),
         ("gzip", gzipped(b"{}")[:-1], 422, "malformed", "the body was cut off"),
         ("gzip", gzipped(bytes(10_000)), 413, "too_large", "bytes when decoded"),
-        ("br", b"{}", 415, "unsupported", "'br' is unknown; send gzip, deflate"),
+        ("br", b"{}", 415, "unsupported", '"br" is unknown; send gzip, deflate'),
     ],
 )
 def test_every_kind_of_route_decodes_its_body(
