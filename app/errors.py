@@ -46,7 +46,7 @@ class FieldError(WarrenError):
         return self.renamed(parent if field == "body" else f"{parent}.{field}")
 
     def renamed(self, field: str, message: str | None = None, /, **more: Any) -> Self:
-        """Return the same error for another field, with another message if given, and `more` extra."""
+        """Return the same error for another field, or also with another message and `more`."""
         extra = {name: value for name, value in self.extra.items() if name != "field"} | more
         return type(self)(field, message or self.message, **extra)
 

@@ -101,11 +101,11 @@ def _wrong_features(
     return errors.Invalid(f"input_data.{cut(missing[0])}", f"{said}; {takes}")
 
 
-def describe_number(value: JsonValue, largest: float) -> str:
-    """Describe the number that is wanted in place of a value; `largest` is that of the model."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "a number"
-    return f"a number from {-largest:.2g} to {largest:.2g}"
+def wrong_value(name: str, value: JsonValue, fitting: str, *, nullable: bool) -> errors.Invalid:
+    """Return the error of a value that the feature `name` cannot have; it has `fitting` ones."""
+    either = ", or null" if nullable else ""
+    said = f"expected {fitting}{either}, not {describe_value(value)}"
+    return errors.Invalid(f"input_data.{name}", said)
 
 
 def describe_value(value: JsonValue) -> str:

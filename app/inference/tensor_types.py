@@ -10,47 +10,43 @@ from app.models.manifest import FeatureKind
 
 @dataclass(frozen=True)
 class TensorType:
-    """A type of tensors: what its elements `hold`, and which values of a row fit.
+    """A type of tensors: the kind of its elements, and which values of a row fit.
 
-    `lowest` and `largest` are limits of numbers.
+    `lowest` and `largest` are limits of numbers. A type that `is_float` holds numbers with
+    fractions, and NaN.
     """
 
     dtype: type[np.generic]
     holds: FeatureKind = "number"
     lowest: float = 0
     largest: float = 0
-
-    @property
-    def is_float(self) -> bool:
-        """Whether it holds numbers with fractions, and NaN."""
-        return issubclass(self.dtype, np.floating)
+    is_float: bool = False
 
     def fits(self, value: JsonValue) -> bool:
         """Tell whether a value, which is not null, becomes an element without a change."""
-        match self.holds:
-            case "text":
-                return isinstance(value, str)
-            case "boolean":
-                return isinstance(value, bool)
+        if self.holds != "number":
+            return isinstance(value, str if self.holds == "text" else bool)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         return self.lowest <= value <= self.largest and (self.is_float or value % 1 == 0)
 
-    def describe(self) -> str:
-        """Return which values fit, for an error."""
+    def describe(self, value: JsonValue) -> str:
+        """Return which values fit, for an error about another `value`."""
         match self.holds:
             case "text":
                 return "a string"
             case "boolean":
                 return "true or false"
         if self.is_float:
-            return "a number"
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                return "a number"
+            return f"a number from {self.lowest:.2g} to {self.largest:.2g}"
         return f"a whole number from {self.lowest} to {self.largest}"
 
 
 def _float(dtype: type[np.floating]) -> TensorType:
     largest = float(np.finfo(dtype).max)
-    return TensorType(dtype, lowest=-largest, largest=largest)
+    return TensorType(dtype, lowest=-largest, largest=largest, is_float=True)
 
 
 def _whole(dtype: type[np.integer]) -> TensorType:

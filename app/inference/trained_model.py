@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import JsonValue
 
 from app import errors
 from app.inference.onnx_session import load_session
@@ -14,16 +13,22 @@ from app.inference.predictor import (
     Prediction,
     Tensors,
     check_rows,
-    describe_number,
-    describe_value,
     fit_names,
     refuse_images,
+    wrong_value,
 )
-from app.models.manifest import METADATA_KEY, Feature, TrainedManifest, label_keys
+from app.inference.tensor_types import TENSOR_TYPES, TensorType
+from app.models.manifest import METADATA_KEY, FeatureKind, TrainedManifest, label_keys
 from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
 
 log = logging.getLogger(__name__)
+
+_TYPES: dict[FeatureKind, TensorType] = {
+    "number": TENSOR_TYPES["tensor(float)"],  # because scikit-learn's trees compare in float32
+    "boolean": TENSOR_TYPES["tensor(bool)"],
+    "text": TENSOR_TYPES["tensor(string)"],
+}
 
 
 class TrainedModel:
@@ -64,14 +69,11 @@ class TrainedModel:
             names = [feature.name for feature in self.manifest.features]
             row = fit_names(row, names, self.model_id, extra)
         for feature in self.manifest.features:
-            if not _fits(row[feature.name], feature):
-                field = f"input_data.{feature.name}"
-                wanted = _WANTED[feature.type]
-                if feature.type == "number":
-                    wanted = describe_number(row[feature.name], _LARGEST)
-                given = describe_value(row[feature.name])
-                either = ", or null" if feature.nullable else ""
-                raise errors.Invalid(field, f"expected {wanted}{either}, not {given}")
+            value = row[feature.name]
+            if (value is None and feature.nullable) or _TYPES[feature.type].fits(value):
+                continue
+            fitting = _TYPES[feature.type].describe(value)
+            raise wrong_value(feature.name, value, fitting, nullable=feature.nullable)
         return row
 
     def predict(self, rows: list[Row]) -> list[Prediction | None]:
@@ -107,21 +109,3 @@ class TrainedModel:
         """
         outputs: list[npt.NDArray[Any]] = self._session.run(None, inputs)
         return outputs[0].reshape(-1) if self.manifest.labels is None else outputs[1]
-
-
-def _fits(value: JsonValue, feature: Feature) -> bool:
-    if value is None:
-        return feature.nullable
-    match feature.type:
-        case "text":
-            return isinstance(value, str)
-        case "boolean":
-            return isinstance(value, bool)
-        case "number":
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                return False
-            return abs(value) <= _LARGEST
-
-
-_LARGEST = float(np.finfo(np.float32).max)  # because scikit-learn's trees compare in float32
-_WANTED = {"number": "a number", "boolean": "true or false", "text": "a string"}

@@ -15,10 +15,9 @@ from app.inference.predictor import (
     Prediction,
     Tensors,
     check_rows,
-    describe_number,
-    describe_value,
     fit_names,
     refuse_images,
+    wrong_value,
 )
 from app.inference.run_deadline import watchdog
 from app.inference.tensor_types import TENSOR_TYPES
@@ -177,14 +176,14 @@ class UploadedModel:
             value = row[name]
             if (value is None and wanted.nullable) or kind.fits(value):
                 continue
-            fitting = describe_number(value, kind.largest) if kind.is_float else kind.describe()
-            said = f"expected {fitting}, not {describe_value(value)}"
+            error = wrong_value(name, value, kind.describe(value), nullable=wanted.nullable)
             if value is None and kind.is_float:
-                said += (
-                    "; if the model takes missing values, register it with "
+                remedy = (
+                    "if the model takes missing values, register it with "
                     f'"nullable": true at the input {wanted.name} of its manifest'
                 )
-            raise errors.Invalid(f"input_data.{name}", said)
+                raise error.renamed(error.extra["field"], f"{error.message}; {remedy}")
+            raise error
         return row
 
 

@@ -85,9 +85,9 @@ class Decoder:
         self._stages = [_Stage(name, codings[name], limit) for name in reversed(names)]
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the decoded form of the next bytes, in pieces of at most `PIECE` bytes.
+        """Yield the next bytes decoded, in pieces of at most `PIECE` bytes.
 
-        Pieces may be empty. Raises `errors.TooLarge`, or `errors.Malformed` if the bytes are damaged.
+        Pieces may be empty. Raises `errors.TooLarge`, or `errors.Malformed` for damaged bytes.
         """
         self._size += len(chunk)
         if self._size > self._limit:
