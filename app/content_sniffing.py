@@ -1,4 +1,4 @@
-"""Tell what bytes are that were sent as text, from their first bytes."""
+"""Recognize other formats, by their first bytes, in bytes that were sent as text."""
 
 import re
 
@@ -33,7 +33,7 @@ _ZIP = rb"PK(\x03\x04|\x05\x06)"
 
 
 def describe(head: bytes, wanted: str) -> str | None:
-    """Return what the bytes are, with the remedy, or None if they may be text in UTF-8.
+    """Return the name of another format, with the remedy, or None for a possible text in UTF-8.
 
     `head` begins a body that should be `wanted`: CSV, for example.
     """
@@ -49,13 +49,13 @@ def describe(head: bytes, wanted: str) -> str | None:
             return f"it is {name}; send {wanted}"
     if encoding := _wide(head):
         return f"its text is {encoding}; {_REMEDY}"
-    return f"it has a NUL byte, so it is no text; send {wanted}" if b"\0" in head else None
+    return f"it has a NUL byte, so it is not text; send {wanted}" if b"\0" in head else None
 
 
 def describe_undecodable(error: UnicodeDecodeError, lines: int = 0) -> str:
-    """Return where a text stops to be UTF-8, and what it is likely to be.
+    """Return where a text stops being UTF-8, and its probable encoding.
 
-    `lines` is how many lines came before the bytes of the error.
+    `lines` is the number of lines before the bytes of the error.
     """
     data, place = bytes(error.object), error.start
     line = lines + data.count(b"\n", 0, place) + 1

@@ -1,4 +1,4 @@
-"""Say in plain words what is wrong with a text that is not JSON (RFC 8259)."""
+"""Describe in plain words the first fault of a text that is not JSON (RFC 8259)."""
 
 import json
 import re
@@ -36,7 +36,7 @@ _BLANK = " \t\n\r"
 
 
 def describe_fault(error: json.JSONDecodeError) -> str:
-    """Return where the text stops being JSON, what stands there, and what JSON wants."""
+    """Return the place of the fault, the text found there, and the text that JSON wants."""
     if not error.doc.strip():
         return "it is empty"
     return f"line {error.lineno}, column {error.colno}: {_cause(error.msg, error.doc, error.pos)}"

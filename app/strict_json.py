@@ -109,3 +109,5 @@ _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse)
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+# The same with all characters as they are: Unicode text, which is not ASCII.
+encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode

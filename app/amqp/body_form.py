@@ -1,7 +1,7 @@
 """Decode a message's body by its content_encoding and its header `compression`.
 
-kombu, the library below Celery, writes a charset into content_encoding and how it compressed the
-body into the header `compression` (kombu/compression.py).
+kombu, the library below Celery, writes a charset into content_encoding, and the name of the
+compression into the header `compression` (kombu/compression.py).
 """
 
 import bz2
@@ -23,8 +23,8 @@ _CODINGS: Codings = {
 # JSON is UTF-8, and kombu's "binary" means bytes as they are.
 _PLAIN = ("utf-8", "utf8", "us-ascii", "ascii", "binary", "identity")
 
-# kombu's media types, and the names that its users know them by. What it calls gzip is zlib's
-# format (RFC 1950), which HTTP calls deflate.
+# kombu's media types, and the names that its users know them by. Its gzip is zlib's format
+# (RFC 1950), which HTTP calls deflate.
 _KOMBU = {
     **dict.fromkeys(("application/x-gzip", "zlib"), "gzip"),
     **dict.fromkeys(("application/x-bz2", "bzip"), "bzip2"),
@@ -62,7 +62,7 @@ def decode_body(body: bytes, encoding: str, limit: int) -> bytes:
 
 
 def _text(written: object) -> str:
-    """Return what a client wrote as text; an absent value is empty."""
+    """Return the value of a property as text; an absent one is empty."""
     if isinstance(written, bytes):
         return written.decode("utf-8", "replace")
     return "" if written is None else str(written)

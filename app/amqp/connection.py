@@ -20,6 +20,7 @@ from app.settings import Settings
 log = logging.getLogger(__name__)
 
 SHORT_BLOCKED_TIMEOUT_SECONDS = 3.0
+UNREACHABLE_DETAIL = "RabbitMQ cannot be reached; trying again"
 BLOCKED_TIMEOUT_SECONDS = 30  # pika's default waits for ever while the broker is out of memory
 
 
@@ -49,6 +50,12 @@ def with_short_blocked_timeout(parameters: pika.ConnectionParameters) -> pika.Co
     changed = copy.copy(parameters)
     changed.blocked_connection_timeout = SHORT_BLOCKED_TIMEOUT_SECONDS
     return changed
+
+
+def unreachable(error: AMQPError) -> errors.BrokerUnavailable:
+    """Log an error of a call of pika's; return the error that users see instead."""
+    log.warning("RabbitMQ cannot be reached: %r", error)
+    return errors.BrokerUnavailable(UNREACHABLE_DETAIL)
 
 
 class _JoinedFrames(pika.connection.Connection):

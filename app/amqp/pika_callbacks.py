@@ -1,7 +1,6 @@
 """pika's callbacks as awaitables."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +8,8 @@ from pika.channel import Channel
 from pika.exceptions import AMQPError
 
 from app import errors
-from app.amqp.connection import PikaConnection
+from app.amqp.connection import PikaConnection, unreachable
 from app.concurrency import succeed
-
-log = logging.getLogger(__name__)
 
 Lost = asyncio.Future[str]  # done with the reason when a connection or a channel is lost
 
@@ -26,8 +23,7 @@ async def wait_for_callback(start: Callable[[Callable[[Any], None]], object], lo
     try:
         start(lambda result: succeed(done, result))
     except AMQPError as error:
-        log.warning("pika refused a call: %r", error)
-        raise errors.BrokerUnavailable("RabbitMQ cannot be reached; trying again") from error
+        raise unreachable(error) from error
     await asyncio.wait({done, lost}, return_when=asyncio.FIRST_COMPLETED)
     if lost.done():
         raise errors.BrokerUnavailable(f"RabbitMQ cannot be reached: {lost.result()}")

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +11,10 @@ from pika.channel import Channel
 from pika.exceptions import AMQPError, ChannelClosedByBroker, ConsumerCancelled
 
 from app import errors
-from app.amqp.connection import PikaConnection
+from app.amqp.connection import PikaConnection, unreachable
 from app.amqp.pika_callbacks import open_channel, wait_for_callback
 from app.concurrency import fail, succeed
 from app.protocol.types import JSON_MEDIA_TYPE
-
-log = logging.getLogger(__name__)
 
 BLOCKED_DETAIL = "RabbitMQ is out of memory or disk, and accepts no messages"
 CLOSE_SECONDS = 2.0  # for the broker to answer the close
@@ -144,8 +141,7 @@ class RpcConnection:
         try:
             channel.basic_publish("", queue, body, properties, mandatory=True)
         except AMQPError as error:
-            log.warning("pika refused a call: %r", error)
-            raise errors.BrokerUnavailable("RabbitMQ cannot be reached; trying again") from error
+            raise unreachable(error) from error
 
     def _confirmed(self, frame: Any) -> None:
         """Settle the futures of the deliveries that a Basic.Ack or Basic.Nack covers."""

@@ -1,4 +1,4 @@
-"""Store what the examples of the API's documentation name: `python -m app.cli.example_data`."""
+"""Store the data of the examples in the API's documentation: `python -m app.cli.example_data`."""
 
 import io
 
@@ -43,7 +43,7 @@ def store_dataset(datasets: DatasetStore) -> int:
 def add_cancelled_job(jobs: JobStore) -> bool:
     """Add the training that the example of a cancel names; return False if it was there.
 
-    It was never published. To cancel it again succeeds, and disturbs nobody.
+    It is never published, so no consumer runs it. A second cancel of it succeeds, too.
     """
     asked = TrainRequest.model_validate({**TRAIN_EXAMPLE, "model_id": CANCELLED_JOB_ID})
     request = asked.model_dump()

@@ -1,4 +1,4 @@
-"""What makes two messages of `queue.model.train` one training.
+"""Decide whether two messages of `queue.model.train` ask for the same training.
 
 A training is named by the `model_id` in its body, or by its message's `message_id` and body. A
 message without either is a training of its own, unless the broker delivers it again.

@@ -112,6 +112,6 @@ class WorkerThread(threading.Thread):
                 self._resume(item)
             elif item:  # None wakes the thread to stop
                 batch.append(item)
-                # How much an encoded body decodes to is not known yet.
+                # The size of a body that is still encoded is not known.
                 size += len(item.body) if item.encoding is None else BATCH_BYTES
         return batch

@@ -159,12 +159,9 @@ def _try(model: UploadedModel, spec: OnnxManifest) -> None:
         except errors.DeadlineExceeded as error:
             raise errors.Invalid("model", error.detail) from None
         except Exception as error:  # noqa: BLE001  onnxruntime's errors have no common base class
-            what = (
-                "its sample"
-                if count == 1
-                else f"{count} at a time (give its batch dimension a size)"
-            )
-            raise errors.Invalid("model", f"it fails at {what}: {_cause(error)}") from None
+            several = f"{count} at a time (give its batch dimension a size)"
+            inputs = "its sample" if count == 1 else several
+            raise errors.Invalid("model", f"it fails at {inputs}: {_cause(error)}") from None
         _check_raw_output(outputs[spec.output.name], count, spec)
         for n, name in enumerate(spec.outputs):
             if (shape := np.shape(outputs[name]))[:1] != (count,):

@@ -66,8 +66,7 @@ class UploadedModel:
         self._batch = fixed_batch(self._inputs.values())
         self._features = {
             feature: (each, TENSOR_TYPES[self._inputs[each.name].type])
-            for each in spec.inputs
-            for feature in each.features or ()
+            for feature, each in spec.input_of_feature.items()
         }
 
     def prepare(self, inputs: PredictionInputs) -> list[Any]:

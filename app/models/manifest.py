@@ -174,6 +174,11 @@ class OnnxManifest(StrictModel):
         return [name for each in self.inputs for name in each.features or ()]
 
     @property
+    def input_of_feature(self) -> dict[str, Input]:
+        """Return the input that holds each feature, in the order of the features."""
+        return {name: each for each in self.inputs for name in each.features or ()}
+
+    @property
     def widths(self) -> list[int]:
         """Return how many numbers the output may have for each row."""
         if self.labels is None:
@@ -183,8 +188,9 @@ class OnnxManifest(StrictModel):
     @property
     def sample_or_zeros(self) -> Row:
         """Return a row to try the model with: the sample, or zeros, false and empty texts."""
-        zeros = {name: ZEROS[each.type] for each in self.inputs for name in each.features or ()}
-        return self.sample or zeros
+        return self.sample or {
+            name: ZEROS[each.type] for name, each in self.input_of_feature.items()
+        }
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -11,7 +11,7 @@ from app.wording import quoted
 
 PIECE = 250_000  # decoded bytes at a time; a bomb takes no more memory
 MAX_CODINGS = 3
-_SLICE = 16_000  # bytes decoded at a time, because the libraries copy what they leave over
+_SLICE = 16_000  # bytes decoded at a time, because the libraries copy the rest
 
 
 class Stream(Protocol):

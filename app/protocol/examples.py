@@ -1,9 +1,10 @@
-"""What the examples of the API's documentation name; `cli/example_data.py` stores it."""
+"""The names and rows in the examples of the API; `cli/example_data.py` stores the data."""
 
 from pydantic.config import JsonDict
 
 DATASET_ID = "diabetes"
 CANCELLED_JOB_ID = "cancelled-example"
+SHORT_ROW = '{"age": 0.04, "bmi": 0.06}'  # of errors
 ROW: JsonDict = {
     "age": 0.038076,
     "bmi": 0.061696,

@@ -7,9 +7,10 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from app.protocol.examples import SHORT_ROW
 from app.wording import cut, did_you_mean, listed, nearest, quoted
 
-# What other model servers and data frames put around rows.
+# The keys in which other model servers and data frames send rows.
 WRAPPERS = frozenset(
     ("columns", "data", "index", "dataframe_split", "dataframe_records", "instances", "inputs")
 )
@@ -19,7 +20,7 @@ _SOUGHT = 1000  # keys of a body among which a misspelt one is sought
 
 
 def describe_body(kind: type[BaseModel], body: object) -> str | None:
-    """Return what was sent in place of a `kind`, and an example; None if the body is like one."""
+    """Describe a body that is no `kind`, with an example of one; return None for a similar body."""
     example = getattr(kind, "EXAMPLE", None)
     if example is None:
         return None
@@ -52,13 +53,13 @@ def shape(sent: Iterable[str]) -> str:
 def hint(
     error: ErrorDetails, location: tuple[int | str, ...], kind: type[BaseModel], body: object
 ) -> str:
-    """Return what follows the sentence of an error: a key that is near, those that are known.
+    """Return the hint after the sentence of an error: the nearest key, or the known ones.
 
     `error` is pydantic's about a `body` that is no `kind`. The hint may be empty.
     """
     *parents, name = location or ("",)
     if error["type"] == "dict_type" and parents and parents[0] == "input_data":
-        return " that names each feature, such as " + '{"age": 0.04, "bmi": 0.06}'
+        return f" that names each feature, such as {SHORT_ROW}"
     model = _model_at(kind, parents)
     if model is None or not isinstance(name, str):
         return ""

@@ -15,12 +15,13 @@ from pydantic import (
 
 from app import errors
 from app.protocol.estimators import EstimatorName
+from app.protocol.examples import SHORT_ROW
 from app.protocol.types import LATEST, Column, Id, Images, Row, Rows
 from app.settings import MIN_FIT_MEMORY
 from app.wording import cut, listed, nfc, repeated
 
 _Column = Annotated[Column, AfterValidator(nfc)]  # data sets are read in the same form
-Extra = Literal["ignore"]  # what to do with fields of a row that the model does not know
+Extra = Literal["ignore"]  # how to treat fields of a row that the model does not know
 
 MAX_TRAINING_BYTES = 4_000_000  # the broker's limit, less room for the relay's encoding
 
@@ -109,7 +110,7 @@ class PredictionInputs(RequestBody):
     Images are JPEG, PNG or WebP.
     """
 
-    EXAMPLE = '{"input_data": {"age": 0.04, "bmi": 0.06}}'
+    EXAMPLE = f'{{"input_data": {SHORT_ROW}}}'
 
     image_data: Images | None = None
     input_data: Rows | None = Field(None, validate_default=True)
@@ -153,7 +154,7 @@ class PredictRequest(PredictionInputs):
     producer and the consumer log the start and end of a request that has a `job_id`.
     """
 
-    EXAMPLE = '{"model_id": "latest", "input_data": {"age": 0.04, "bmi": 0.06}}'
+    EXAMPLE = f'{{"model_id": "latest", "input_data": {SHORT_ROW}}}'
 
     model_id: Id
     dataset_id: Id | None = None

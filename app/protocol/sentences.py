@@ -1,4 +1,4 @@
-"""Say what pydantic's errors mean, by their type, in the words of JSON.
+"""Translate pydantic's errors, by their type, into the words of JSON.
 
 A user never sees pydantic's own text. The types that the schemas can produce have a sentence each;
 a test reads them from the schemas.
@@ -50,7 +50,7 @@ _FALLBACK = "is not valid"
 
 
 def explain(error: ErrorDetails) -> str:
-    """Return what one of pydantic's errors means, without words of Python or its libraries."""
+    """Return the meaning of one of pydantic's errors, without words of Python or its libraries."""
     if error["type"] == EXPLAINED:
         return error["msg"]
     if error["type"] == "value_error":

@@ -1,4 +1,4 @@
-"""Parse and validate JSON bodies, and say in plain English what is wrong with them."""
+"""Parse and validate JSON bodies, and describe their first fault in plain English."""
 
 from typing import Any, TypeVar
 

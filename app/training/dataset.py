@@ -51,7 +51,7 @@ def read_dataset(path: str, request: TrainingSpec) -> pd.DataFrame:
 
 
 def _describe_fault(error: Exception) -> str:
-    """Return in plain words what keeps pandas from reading a file."""
+    """Return in plain words the reason why pandas cannot read a file."""
     text = str(error)
     if isinstance(error, UnicodeDecodeError):
         return "it is not in UTF-8"

@@ -1,4 +1,4 @@
-"""Say in plain words why scikit-learn, or the export to ONNX, cannot carry out a fit."""
+"""Explain in plain words why scikit-learn, or the export to ONNX, cannot carry out a fit."""
 
 import re
 
@@ -94,7 +94,7 @@ _PYTHON = re.compile(
 
 
 def explain_fit(error: Exception) -> str | None:
-    """Return what an error of a fit means; None if only a programmer could understand it."""
+    """Return the meaning of an error of a fit; None if only a programmer could understand it."""
     text = " ".join(str(error).split())
     for pattern, sentence in _SENTENCES.items():
         if found := pattern.search(text):

@@ -1,4 +1,4 @@
-"""Say in the words of JSON which values a parameter of an estimator may have."""
+"""Describe in the words of JSON the values that a parameter of an estimator may have."""
 
 import math
 from collections.abc import Iterator

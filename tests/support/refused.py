@@ -1,4 +1,4 @@
-"""Bodies that clients send by mistake, and what each is told; for HTTP and AMQP."""
+"""Bodies that clients send by mistake, with the text of each error; for HTTP and AMQP."""
 
 import json
 from typing import Any

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 
 from fastapi import Request
+from python_multipart.multipart import parse_options_header
 from starlette.exceptions import HTTPException
 
 from app import errors
@@ -19,6 +20,12 @@ MAX_REQUEST_BYTES = MAX_MESSAGE_BYTES - 100_000  # room for what consumers and t
 def media_type(request: Request) -> str:
     """Return the media type of a request, as `media_types.media_type` does."""
     return media_types.media_type(request.headers.get("content-type", ""))
+
+
+def content_type_parameter(content_type: str, name: str) -> str:
+    """Return a parameter of a media type in lower case; an absent one is empty (RFC 9110 5.6.6)."""
+    _, parameters = parse_options_header(content_type)
+    return parameters.get(name.encode(), b"").decode("latin-1").lower()
 
 
 async def read_json_body(request: Request, take: Callable[[int], None], seconds: float) -> bytes:

@@ -1,4 +1,4 @@
-"""Read the header of a CSV, and name the usual mistakes in it with the remedy."""
+"""Read the header of a CSV. An error or warning names the usual mistake, with the remedy."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ def read_header(header: bytes) -> list[str]:
 
 
 def suspect_names(columns: Sequence[str]) -> list[str]:
-    """Return warnings of names that are probably mistakes, though a training can use them."""
+    """Return warnings about names that are probably mistakes, though a training can use them."""
     found = []
     if padded := [name for name in columns if name != name.strip()]:
         found.append(f"blanks at the ends of names belong to the names: {_shown(padded)}")
@@ -76,7 +76,7 @@ def is_count_line(columns: Sequence[str], fields: int) -> bool:
 
 
 def count_line(columns: Sequence[str]) -> str:
-    """Say what is wrong with such a first line."""
+    """Return the error text about such a first line."""
     return (
         f"the first line, {_shown(columns)}, counts the rows and columns, as in scikit-learn's own "
         "files; replace it by the names of the columns"

@@ -1,4 +1,4 @@
-"""Check a CSV while it arrives, as a training will read it."""
+"""Check that a training can read a CSV, chunk by chunk while it arrives."""
 
 import codecs
 import re
@@ -50,7 +50,7 @@ class CsvScan:
 
     @property
     def warnings(self) -> list[str]:
-        """Return what is probably a mistake, though a training can use it."""
+        """Return the probable mistakes that do not keep a training from using the CSV."""
         found = csv_header.suspect_names(self.columns)
         if self._short_rows:
             line, count = self._short_rows
@@ -112,7 +112,7 @@ class CsvScan:
             self.columns = csv_header.read_header(b"\n".join(self._header))
 
     def _check_row(self, outside: bytes) -> None:
-        """Check the last line of a row, of which `outside` is what stands outside of quotes."""
+        """Check the last line of a row; `outside` is its text outside of quotes."""
         if not self._commas and not outside.strip(b" \t"):
             return
         fields = self._commas + outside.count(b",") + 1
@@ -174,6 +174,6 @@ def _outside_quotes(line: bytes, inside: bool) -> tuple[bytes, bool]:
 
 
 def _is_plain(block: bytes) -> bool:
-    """Tell whether rows are lines, and fields are what is between commas."""
+    """Tell whether each line is a row, and each comma separates two fields."""
     lone = b"\r" in block and block.count(b"\r") != block.count(b"\r\n")
     return b'"' not in block and not lone

@@ -1,14 +1,13 @@
-"""Check that a request says it brings a CSV."""
+"""Check by its Content-Type that the body of a request is a CSV in UTF-8 (RFC 7111)."""
 
 from fastapi import Request
-from python_multipart.multipart import parse_options_header
 
 from app import errors
-from app.producer.http.body import media_type
+from app.producer.http.body import content_type_parameter, media_type
 from app.protocol.types import CSV_MEDIA_TYPE
 from app.wording import cut
 
-# What clients say of a CSV: by its other names; Windows, if Excel is installed; curl --data-binary.
+# Clients also send its older names, that of Excel (Windows) and that of a form (curl -d).
 _TYPES = {
     *(
         "",
@@ -21,13 +20,13 @@ _TYPES = {
     *("application/x-csv", "application/octet-stream", "binary/octet-stream"),
     *("application/vnd.ms-excel", "application/x-www-form-urlencoded"),
 }
-# The bytes are checked to be UTF-8, which ASCII is. The last two are what clients say by default.
+# The bytes are checked to be UTF-8, which ASCII is. The last two are the defaults of clients.
 _CHARSETS = {"", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"}
 _REMEDIES = {"multipart/form-data": "send the file itself, not a form: curl -T data.csv"}
 
 
 def check_csv_type(request: Request) -> None:
-    """Raise `errors.Unsupported` if Content-Type says that the body is no CSV (RFC 7111)."""
+    """Raise `errors.Unsupported` if Content-Type names no CSV, or one without a header."""
     kind = media_type(request)
     if kind not in _TYPES:
         remedy = _REMEDIES.get(kind, f"send CSV, with the header Content-Type: {CSV_MEDIA_TYPE}")
@@ -43,13 +42,13 @@ def header_parameter(request: Request) -> str:
 
     Raises `errors.Unsupported` if the parameter `charset` says that the CSV is not UTF-8.
     """
-    _, options = parse_options_header(request.headers.get("content-type", ""))
-    charset = options.get(b"charset", b"").decode("latin-1").lower()
+    content_type = request.headers.get("content-type", "")
+    charset = content_type_parameter(content_type, "charset")
     if charset not in _CHARSETS:
         raise _unsupported(
             f"its charset is {cut(charset, 80)}, by its Content-Type; save it as UTF-8"
         )
-    return options.get(b"header", b"").decode("latin-1").lower()
+    return content_type_parameter(content_type, "header")
 
 
 def _unsupported(reason: str) -> errors.Unsupported:

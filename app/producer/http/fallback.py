@@ -14,10 +14,11 @@ from app.wording import cut
 
 
 class Fallback(BaseRoute):
-    """Takes the requests that no other route takes, so that the others pay nothing for it.
+    """Takes the requests that no other route takes, so that the others become no slower.
 
-    A slash at the end of a path means nothing: the route without it serves the request. HEAD gets
-    what GET gets, without the body. OPTIONS gets the methods of the path, or with `*` of all paths.
+    A slash at the end of a path has no meaning: the route without it serves the request. HEAD gets
+    the response to GET without its body. OPTIONS gets the methods of the path, or with `*` those of
+    all paths.
     """
 
     def __init__(self, router: APIRouter) -> None:
@@ -58,7 +59,7 @@ class Fallback(BaseRoute):
         return found | {"HEAD"} if "GET" in found else found
 
     async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the head of the response to a GET, and end what would send its body."""
+        """Send the head of the response to a GET, and cancel the route before it sends a body."""
         with CancelScope() as answering:  # because a stream of events may last for hours
 
             async def send_head(message: Message) -> None:

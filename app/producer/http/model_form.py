@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from typing import IO
 
 from fastapi import Request
-from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from app import errors
 from app.models.manifest import OnnxManifest
+from app.producer.http.body import content_type_parameter
 from app.protocol.validation import parse_request
 from app.wording import quoted
 
@@ -44,12 +44,11 @@ async def read_form(request: Request, limit: int) -> AsyncIterator[FormData]:
 def check_charset(content_type: str) -> None:
     """Raise `errors.Invalid` unless the charset is UTF-8.
 
-    Other codecs may block the event loop for a minute. The header is parsed as for the
-    form. The form's parser ignores the charset of a part.
+    Other codecs may block the event loop for a minute. The form's parser ignores the charset of a
+    part.
     """
-    _, options = parse_options_header(content_type)
-    charset = options.get(b"charset", b"utf-8").decode("latin-1")
-    if charset.lower() not in ("utf-8", "utf8"):
+    charset = content_type_parameter(content_type, "charset")
+    if charset not in ("", "utf-8", "utf8"):
         raise errors.Invalid(
             "body", f"the form must be in UTF-8, but its charset is {quoted(charset)}"
         )

@@ -8,7 +8,7 @@ class HttpProtocol(HttpToolsProtocol):
     """Serves a request that offers an upgrade as if it offered none (RFC 9110, 7.8).
 
     At an offer the parser stops after the header fields, as if another protocol followed. uvicorn
-    would drop what it has of the body, and parse the rest as another request.
+    would drop the part of the body that has arrived, and parse the rest as another request.
     """
 
     def data_received(self, data: bytes) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +9,6 @@ from app import strict_json
 from app.protocol.media_types import is_json_lines
 from app.protocol.replies import Predicted
 from app.protocol.types import CSV_MEDIA_TYPE
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Answers:
         """Write an object with all members in each line."""
         rows = zip(*self.members.values(), strict=True)
         objects = (dict(zip(self.members, row, strict=True)) for row in rows)
-        return "".join(f"{_encode(each)}\n" for each in objects).encode()
+        return "".join(f"{strict_json.encode(each)}\n" for each in objects).encode()
 
 
 def _joined(parts: list[Any], many: bool) -> list[Any]:
@@ -68,4 +65,4 @@ def _joined(parts: list[Any], many: bool) -> list[Any]:
 
 
 def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else _encode(value)
+    return value if isinstance(value, str) else strict_json.encode(value)

@@ -1,7 +1,7 @@
 """Read the rows of a CSV (RFC 4180), with or without a header.
 
 Without a header the columns stand in the model's order, as in SageMaker's own containers. A cell
-means what it means in a data set of a training.
+has the same meaning as in a data set of a training.
 """
 
 import csv

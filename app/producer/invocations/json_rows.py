@@ -17,7 +17,7 @@ _SPLIT = ("columns", "data", "index")
 
 
 class Unwrapped(NamedTuple):
-    """What a body holds: rows, the `field` that they came in, and the keys beside them."""
+    """The content of a body: rows, the `field` that holds them, and the other keys, `beside` it."""
 
     field: str
     rows: Any
@@ -89,7 +89,7 @@ def _is_one_row(field: str, rows: list[Any], model: ModelInputs) -> bool:
 def _of_split(parent: str, split: Any) -> list[dict[str, Any]]:
     """Return the rows of `{"columns", "data", "index"?}`, as pandas writes a frame.
 
-    `parent` is what stands before these names in the fields of errors.
+    `parent` is the prefix of these names in the fields of errors.
     """
     if not isinstance(split, dict):
         raise errors.Invalid(parent[:-1], "must be an object")

@@ -42,7 +42,7 @@ def form_of_request(request: Request) -> str:
 
 
 def form_of_answer(request: Request, kind: str) -> str:
-    """Return the media type to answer with: what is accepted, else the form of the request.
+    """Return the media type to answer with: the accepted one, else the one of the request.
 
     Raises HTTP's 406.
     """
@@ -54,9 +54,9 @@ def form_of_answer(request: Request, kind: str) -> str:
 
 
 def csv_header(request: Request) -> Header | None:
-    """Return what Content-Type says about the header of a CSV (RFC 4180 section 3), if anything.
+    """Return the parameter `header` of a CSV's Content-Type (RFC 4180 section 3), None if absent.
 
-    Raises `errors.Invalid`, and what `header_parameter` does.
+    Raises `errors.Invalid`, and the errors of `header_parameter`.
     """
     header = csv_type.header_parameter(request)
     if header and header not in _HEADERS:

@@ -1,4 +1,4 @@
-"""What a model takes, for requests that name no columns."""
+"""The inputs of a model, for requests that name no columns."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -45,13 +45,13 @@ class ModelInputs:
 
 
 async def inputs_of(services: Services, target: InvocationTarget) -> ModelInputs:
-    """Return the inputs of a model, whose id may be `latest`. Raises what the registry does."""
+    """Return the inputs of a model, whose id may be `latest`. Raises the errors of the registry."""
     record = await run_in_thread(services.models.get, target.model_id, target.dataset_id)
     columns: dict[str, ColumnType] | None
     images = False
     match record.spec:
         case OnnxManifest() as spec:
-            columns = {name: each.type for each in spec.inputs for name in each.features or ()}
+            columns = {name: each.type for name, each in spec.input_of_feature.items()}
             images = spec.image is not None
         case EndpointSpec() as spec:
             columns = None if spec.sample is None else dict.fromkeys(spec.sample, "any")

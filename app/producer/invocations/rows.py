@@ -1,6 +1,5 @@
 """The rows of a request, encoded for messages, and where each of them stands in the request."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,6 @@ from app.wording import listed
 
 PIECE_BYTES = 1_000_000  # of rows in a message, so that a consumer answers others in between
 _DEPTH = strict_json.MAX_DEPTH - 2  # the message is an object with a list of rows
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -105,11 +102,11 @@ def _encode_image(value: Any) -> str:
         raise errors.Invalid(None, 'must be an image in base64, or {"b64"} with one')
     if not value:
         raise errors.Invalid(None, "must not be empty")
-    return _encode(value)
+    return strict_json.encode(value)
 
 
 def wrong_count(count: int, wanted: str, names: list[str]) -> errors.Invalid:
-    """Return the error of a row of `count` values. `wanted` says what wants another number."""
+    """Return the error of a row of `count` values; `wanted` begins the clause on `names`."""
     has = "1 value" if count == 1 else f"{count} values"
     return errors.Invalid(None, f"has {has}, but {wanted} {len(names)}: {listed(names)}")
 
@@ -124,4 +121,4 @@ def _in_order(values: list[Any], model: ModelInputs) -> str:
 def _encode_object(row: dict[str, Any]) -> str:
     if strict_json.is_deeper(row, _DEPTH):
         raise errors.Invalid(None, f"is nested deeper than {_DEPTH} levels")
-    return _encode(row)
+    return strict_json.encode(row)

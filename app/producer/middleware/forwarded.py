@@ -1,4 +1,4 @@
-"""Take over what trusted proxies say about a request, and serve below a path prefix."""
+"""Read the X-Forwarded headers of trusted proxies, and serve below a path prefix."""
 
 import re
 from functools import lru_cache
@@ -18,11 +18,11 @@ _ADDRESS = re.compile(rf"([0-9.]+){_PORT}|\[([0-9A-Fa-f:.]+)\]{_PORT}|([0-9A-Fa-
 
 
 class Forwarded:
-    """ASGI middleware: writes into the scope what a trusted proxy says about the request.
+    """ASGI middleware: applies the X-Forwarded headers of a trusted proxy to the scope.
 
     `X-Forwarded-For` changes `client`, `-Proto` changes `scheme`, `-Host` changes the header field
     `host`, and `-Prefix` changes `root_path`, which is the setting otherwise. Of a list the last
-    element counts, because the nearest proxy wrote it. A value that is no such thing is ignored.
+    element counts, because the nearest proxy wrote it. A value of another form is ignored.
     `path` begins with `root_path`, as ASGI wants it, whether or not the proxy removed the prefix.
     """
 

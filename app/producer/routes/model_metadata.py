@@ -1,11 +1,10 @@
 """`GET /metadata` and `GET /predict/test`: what a model takes and answers, with a sample."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from app import errors
+from app import errors, strict_json
 from app.concurrency import run_in_thread
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import ZEROS, OnnxManifest, TrainedManifest
@@ -57,7 +56,7 @@ async def predict_sample(model_id: _ModelId, services: ServicesDep) -> Response:
             "model_id",
             f"model {found.model_id} was registered without a sample; ask it by POST /predict",
         )
-    sample = json.dumps(found.sample, ensure_ascii=False, separators=(",", ":")).encode()
+    sample = strict_json.encode(found.sample).encode()
     body = encode_message(sample, model_id=found.model_id)
     with services.in_flight.admit() as take:
         take(len(body))
@@ -96,8 +95,7 @@ def _of_onnx(record: ModelRecord, spec: OnnxManifest) -> Metadata:
     else:
         inputs = [
             TakenFeature(name=name, type=each.type, nullable=each.nullable)
-            for each in spec.inputs
-            for name in each.features or ()
+            for name, each in spec.input_of_feature.items()
         ]
         sample = {"input_data": spec.sample_or_zeros}
     return Metadata(

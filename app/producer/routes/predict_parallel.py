@@ -205,7 +205,7 @@ async def _combined(services: Services, call: _Call, replies: list[bytes]) -> by
 def _labels(services: Services, answers: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Return the keys of the labels of each model that has labels, as far as they are known.
 
-    Those of an endpoint are not known, and those of no model while the database is away.
+    Those of an endpoint are not known. While the database cannot be reached, none are.
     """
     labels: dict[str, list[str]] = {}
     for answer in answers:
@@ -214,7 +214,7 @@ def _labels(services: Services, answers: list[dict[str, Any]]) -> dict[str, list
             spec = services.models.get(model_id).spec
         except errors.WarrenError as error:
             log.info("the labels of model %s are not known: %s", model_id, error)
-            break  # because a database that is away takes seconds for each
+            break  # because an unreachable database takes seconds for each
         match spec:
             case OnnxManifest() if spec.labels:
                 labels[model_id] = label_keys(spec.labels)

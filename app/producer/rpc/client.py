@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from app import errors
 from app.amqp.async_reconnect import run_with_reconnect
-from app.amqp.connection import ConnectionParameters
+from app.amqp.connection import UNREACHABLE_DETAIL, ConnectionParameters
 from app.amqp.rpc_connection import BLOCKED_DETAIL, RpcConnection, open_rpc_connection
 from app.concurrency import fail
 from app.producer.rpc.replies import read_reply
@@ -58,7 +58,7 @@ class RpcClient:
     def check(self) -> RpcConnection:
         """Return the connection. Raises `errors.BrokerUnavailable` without a usable one."""
         if self._connection is None:
-            raise errors.BrokerUnavailable("RabbitMQ cannot be reached; trying again")
+            raise errors.BrokerUnavailable(UNREACHABLE_DETAIL)
         if self._connection.blocked:
             raise errors.BrokerUnavailable(BLOCKED_DETAIL)
         return self._connection

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.inference.ensemble import CombineMethod
-from app.protocol.examples import DATASET_ID, ROW, TRAIN_EXAMPLE
+from app.protocol.examples import DATASET_ID, ROW, SHORT_ROW, TRAIN_EXAMPLE
 from app.protocol.requests import (
     Extra,
     PredictionInputs,
@@ -51,7 +51,7 @@ class ParallelBody(PredictionInputs):
     deadline.
     """
 
-    EXAMPLE = '{"model_ids": ["latest"], "input_data": {"age": 0.04, "bmi": 0.06}}'
+    EXAMPLE = f'{{"model_ids": ["latest"], "input_data": {SHORT_ROW}}}'
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PARALLEL_EXAMPLE]})
 
     model_ids: Annotated[list[Id], Field(min_length=1, max_length=32)]
@@ -78,8 +78,7 @@ class SyncAsyncBody(PredictionInputs):
     """
 
     EXAMPLE = (
-        '{"sync_model_id": "latest", "async_model_id": "latest", '
-        '"input_data": {"age": 0.04, "bmi": 0.06}}'
+        f'{{"sync_model_id": "latest", "async_model_id": "latest", "input_data": {SHORT_ROW}}}'
     )
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [SYNC_ASYNC_EXAMPLE]})
 

@@ -58,7 +58,7 @@ class Invocation(RootModel[Prediction | Predictions]):
 
 
 class ExecutionParameters(BaseModel):
-    """What SageMaker's batch transform asks of a container; a MB has 2^20 bytes."""
+    """The limits that SageMaker's batch transform asks a container for; a MB has 2^20 bytes."""
 
     MaxConcurrentTransforms: int
     BatchStrategy: str
@@ -146,7 +146,7 @@ class Datasets(BaseModel):
 class Stored(BaseModel):
     """A stored data set: its columns, rows and size in bytes.
 
-    `warnings` say what is probably a mistake in the file, though a training can use it.
+    `warnings` name probable mistakes in the file that do not keep a training from using it.
     """
 
     dataset_id: str
