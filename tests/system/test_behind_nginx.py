@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -32,8 +31,6 @@ def http(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx2.Client]:
     """A client of Warren by way of nginx."""
-    if nginx.program() is None and not os.environ.get("CI"):
-        pytest.skip("nginx is not installed")
     servers, producer = nginx.documented(), running.http
     if request.param == "nginx leaves it":
         for line in ("proxy_pass http://warren/;", f"X-Forwarded-Prefix {PREFIX};"):
