@@ -26,9 +26,10 @@ RUN groupadd --gid 10001 warren \
         --shell /usr/sbin/nologin warren
 WORKDIR /srv/warren
 COPY --from=packages /opt/venv /opt/venv
-COPY pyproject.toml ./
-COPY app app
-COPY deploy/sagemaker/serve /usr/local/bin/
+# A checkout may have been made with any umask, and here everybody must be able to read.
+COPY --chmod=644 pyproject.toml ./
+COPY --chmod=755 app app
+COPY --chmod=755 deploy/sagemaker/serve /usr/local/bin/
 
 # Everything here belongs to root and is only read; what is written goes to /tmp.
 USER 10001:10001

@@ -59,9 +59,15 @@ class Invalid(FieldError):
 
 
 class Malformed(Invalid):
-    """The body is not valid JSON (RFC 8259)."""
+    """The body is not valid JSON (RFC 8259), or its compressed data are damaged."""
 
     type = "malformed"
+
+
+class Unsupported(Invalid):
+    """The body has a form that is not read here: its media type, its charset or its encoding."""
+
+    type = "unsupported"
 
 
 class BadData(Invalid):

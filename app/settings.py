@@ -1,5 +1,6 @@
 """Settings: the only reader of the environment. Mains build one `Settings` and pass it down."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIN_FIT_MEMORY = 50_000_000  # no fit runs in less
 
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s*A-Z]+")
 # Segments of letters, digits and `._~-`. None begins with a dot, so that none is `..`.
 PATH_PREFIX = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$"
 
@@ -31,6 +33,16 @@ def _check_networks(text: str) -> str:
     return text
 
 
+def _check_origins(origins: str) -> str:
+    for each in filter(None, map(str.strip, origins.split(","))):
+        if not _ORIGIN.fullmatch(each):
+            raise ValueError(
+                f"{each} is no origin; write https://app.example.com, in lower case and "
+                "without a path or slash behind it, or * for all"
+            )
+    return origins
+
+
 class Settings(BaseSettings):
     """Read each field from the environment variable of its name, else from `.run/env`.
 
@@ -46,6 +58,11 @@ class Settings(BaseSettings):
     port: int = Field(5000, description="The port that the producer listens on.")
     log_level: str = Field(
         "INFO", description="The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR`."
+    )
+    cors_origins: Annotated[str, AfterValidator(_check_origins)] = Field(
+        "",
+        description="The origins whose pages may call the producer from a browser (CORS), as "
+        "`https://app.example.com` or `*` for all, separated by commas.",
     )
 
     keep_alive_seconds: Annotated[int, Unit("seconds")] = Field(
@@ -167,6 +184,12 @@ class Settings(BaseSettings):
     )
     drain_seconds: Seconds = Field(
         30.0, description="How long a consumer may finish its work after SIGTERM."
+    )
+
+    health_file: str | None = Field(
+        None,
+        description="A file that the consumer touches twice a second while it serves all its "
+        "connections to the broker, for a health check.",
     )
 
     invoke_hosts: str = Field(

@@ -1,9 +1,11 @@
 """Parse and write JSON more strictly than Python does: RFC 8259, without ambiguity.
 
-The text is UTF-8. There is no NaN and no Infinity (not even by overflow), no duplicate key in an
-object, no lone surrogate, and no nesting deeper than `MAX_DEPTH`.
+The text is UTF-8; many Windows programs put a byte order mark before it. There is no NaN and no
+Infinity (not even by overflow), no duplicate key in an object, no lone surrogate, and no nesting
+deeper than `MAX_DEPTH`.
 """
 
+import codecs
 import json
 import math
 import re
@@ -11,29 +13,29 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from app import errors
+from app import content_sniffing, errors
 
 MAX_DEPTH = 64  # because pydantic and Python can read deeper nesting, but not always write it
 CHUNK = 100  # elements of a list encoded at a time, because no other thread runs meanwhile
 
 
 def loads(body: bytes) -> Any:
-    """Parse strict JSON. Raises `errors.Malformed`."""
+    """Parse strict JSON, perhaps after a byte order mark. Raises `errors.Malformed`."""
     try:
-        text = body.decode()
+        text = body.removeprefix(codecs.BOM_UTF8).decode()
         value = _decoder.decode(text)
         if _is_deeper(value, MAX_DEPTH):
             raise _malformed(_TOO_DEEP)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # fails at a lone surrogate
     except UnicodeDecodeError as error:
-        raise _malformed(f"the byte at position {error.start} is not UTF-8") from None
+        raise _malformed(_named(body) or content_sniffing.describe_undecodable(error)) from None
     except UnicodeEncodeError:
         raise _malformed("a text has half of a surrogate pair") from None
     except RecursionError:
         raise _malformed(_TOO_DEEP) from None
     except json.JSONDecodeError as error:
-        raise _malformed(str(error)) from None
+        raise _malformed(_named(body) or str(error)) from None
     except ValueError:  # from int()
         raise _malformed("a number has too many digits") from None
     return value
@@ -88,6 +90,10 @@ def _finite(number: str) -> float:
 
 def _refuse(constant: str) -> NoReturn:
     raise _malformed(f"{constant} is not a JSON number")
+
+
+def _named(body: bytes) -> str | None:
+    return content_sniffing.describe(body, "JSON")
 
 
 def _malformed(reason: str) -> errors.Malformed:

@@ -2,7 +2,7 @@
 # Install what is missing on this machine. A second run finds everything installed.
 #   devstack/bootstrap.sh python  only the Python packages, into .venv
 #   devstack/bootstrap.sh         also RabbitMQ, for `make up`
-#   devstack/bootstrap.sh dev     also Chromium, nginx and Java, for all tests
+#   devstack/bootstrap.sh dev     also Chromium, curl, Node, nginx and Java, for all tests
 #   devstack/bootstrap.sh bench   RabbitMQ, hey and .venv-bench, for the benchmark
 #   VENV=.venv-3.13 PYTHON=python3.13 devstack/bootstrap.sh dev  an environment beside the first
 set -euo pipefail
@@ -113,6 +113,8 @@ If there is a newer one, name it:
     fi
     if [ "${1:-}" = dev ] && has apt-get; then
         if ! has_chromium; then packages="$packages chromium"; fi
+        if ! has curl; then packages="$packages curl"; fi
+        if ! has node; then packages="$packages nodejs"; fi
         if ! has_nginx; then packages="$packages nginx"; fi
         if ! has java; then packages="$packages default-jre-headless"; fi # it compiles a single file, too
     fi

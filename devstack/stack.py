@@ -14,7 +14,6 @@ from devstack.layout import ROOT, RUN
 from devstack.program import ProgramError, inherited, tail
 from warren_client.client import Api, ApiError
 
-DATASET = "diabetes"
 READY_SECONDS = 90
 
 HINT = "`make logs` shows more, `make down` stops everything."
@@ -45,7 +44,7 @@ def up() -> None:
         supervisor.start(RUN, programs)
     api = Api(layout.api_address(settings))
     wait_until_ready(api)
-    upload(api)
+    add_example_data(settings)
     print(addresses(settings))
 
 
@@ -79,13 +78,25 @@ def status() -> None:
 
 def migrate(settings: dict[str, str]) -> None:
     """Make or change the tables."""
-    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
-    environment = inherited() | settings
+    run_module(settings, "alembic", "upgrade", "head")
+
+
+def run_module(settings: dict[str, str], *arguments: str) -> str:
+    """Run `python -m` to its end with the settings of the applications; return what it printed.
+
+    Raises `ProgramError`.
+    """
     ended = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env=inherited() | settings,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if ended.returncode:
-        raise ProgramError(f"the database could not be migrated:\n{ended.stderr}")
+        raise ProgramError(f"python -m {' '.join(arguments)} failed:\n{ended.stderr}")
+    return ended.stdout
 
 
 def wait_until_ready(api: Api) -> None:
@@ -111,17 +122,10 @@ def report(culprits: list[str]) -> str:
     return "\n".join([f"{', '.join(culprits)} not ready", *ends, "", HINT])
 
 
-def upload(api: Api) -> None:
-    """Give the API the data set of the examples, if it has not got it."""
-    if DATASET in {dataset["id"] for dataset in api.get("/datasets")["datasets"]}:
-        return
-    from sklearn.datasets import (
-        load_diabetes,
-    )  # a second of imports that only the first start needs
-
-    frame = load_diabetes(as_frame=True).frame
-    api.put_csv(f"/datasets/{DATASET}", frame.to_csv(index=False))
-    say(f"Uploaded the data set '{DATASET}': {len(frame)} rows")
+def add_example_data(settings: dict[str, str]) -> None:
+    """Store what the examples of the API's pages name, and say what was missing."""
+    for line in run_module(settings, "app.cli.example_data").splitlines():
+        say(line)
 
 
 def addresses(settings: dict[str, str]) -> str:

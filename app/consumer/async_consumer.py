@@ -22,6 +22,7 @@ from app.amqp.connection import connection_parameters
 from app.amqp.message import DIRECT_REPLY_PREFIX, MAX_UNSENT, IncomingMessage, OutgoingMessage
 from app.amqp.reply_publisher import DirectReplyPublisher
 from app.consumer.handlers import AsyncHandler
+from app.consumer.health_file import LastServed
 from app.protocol.replies import Failed
 from app.remote.client import RemoteModelClient
 from app.settings import Settings
@@ -47,6 +48,7 @@ class AsyncConsumer(threading.Thread):
         self.connection: AsyncConnection | None = None  # the newest one
         self._settings = settings
         self._connection_name = name
+        self.last_served = LastServed()
         self._endpoints = endpoints
         self._handlers = handlers
         self._unsent: deque[OutgoingMessage] = deque(maxlen=MAX_UNSENT)
@@ -124,10 +126,16 @@ class AsyncConsumer(threading.Thread):
         self.connection = connection
         while self._unsent:
             connection.publish(self._unsent.popleft())
-        await wait_for_first(asyncio.shield(connection.lost), self._stopping.wait())
+        lost = asyncio.shield(connection.lost)
+        await wait_for_first(lost, self._stopping.wait(), self._note_serving())
         if connection.alive:
             await connection.cancel()
             await self._drain()
+
+    async def _note_serving(self) -> None:
+        while True:
+            self.last_served.note()
+            await asyncio.sleep(1.0)
 
     async def _drain(self) -> None:
         """Finish the messages in flight; cancel them on `give_up`."""

@@ -27,6 +27,7 @@ from app.consumer.handlers.predict import PredictHandler
 from app.consumer.handlers.predict_async import AsyncPredictHandler
 from app.consumer.handlers.predict_remote import RemotePredictHandler
 from app.consumer.handlers.train import TrainHandler
+from app.consumer.health_file import touch_health_file
 from app.consumer.threaded_consumer import ThreadedConsumer
 from app.inference.cache import ModelCache
 from app.inference.loader import load_model
@@ -123,6 +124,7 @@ def main(num_threads: int, invoke: int) -> None:
         if dead := [each.name for each in (leases, *threads) if not each.healthy]:
             log.critical("%s died", ", ".join(dead))
             os._exit(1)
+        touch_health_file(settings.health_file, (each.last_served for each in consumers))
 
     log.info("draining, for %.0f s at most", settings.drain_seconds)
     for each in threads:

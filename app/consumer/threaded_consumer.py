@@ -16,6 +16,7 @@ from app.amqp.connection import BlockingConnection, ConnectionParameters, run_wi
 from app.amqp.message import DIRECT_REPLY_PREFIX, IncomingMessage, OutgoingMessage
 from app.amqp.reply_publisher import DirectReplyPublisher
 from app.consumer.handlers import Handler
+from app.consumer.health_file import LastServed
 from app.consumer.worker_thread import WorkerThread
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class ThreadedConsumer(threading.Thread):
         self._fast_bytes = fast_bytes
         self._clock = clock
         self._fast_from = 0.0
+        self.last_served = LastServed()
         self._stopping = threading.Event()
         self._direct_replies = direct_replies or DirectReplyPublisher(parameters)
         self.worker = WorkerThread(name, handler, at_end=self._direct_replies.close)
@@ -118,6 +120,7 @@ class ThreadedConsumer(threading.Thread):
             session.process_events(0.5)
             self.dispatch(session, arrived)
             arrived.clear()
+            self.last_served.note()
             if not session.alive:
                 what = "consumer cancelled" if session.cancelled else "channel closed"
                 raise errors.BrokerUnavailable(f"{what} by the broker")

@@ -9,6 +9,7 @@ from app.database.tables import jobs_table
 from app.jobs.record import JOB_COLUMNS, Job, job_columns_without, read_jobs
 from app.protocol.types import JobStatus
 
+_NEWEST_FIRST = (jobs_table.c.created_at.desc(), jobs_table.c.id.desc())
 IS_QUEUED = jobs_table.c.state == JobStatus.QUEUED
 
 
@@ -25,6 +26,10 @@ class JobReader:
     def get(self, job_id: str) -> Job | None:
         """Return a job."""
         return self._one(sa.select(*JOB_COLUMNS).where(jobs_table.c.id == job_id))
+
+    def latest(self) -> Job | None:
+        """Return the newest job."""
+        return self._one(sa.select(*JOB_COLUMNS).order_by(*_NEWEST_FIRST).limit(1))
 
     def of_key(self, idempotency_key: str) -> Job | None:
         """Return the job with an idempotency key."""
@@ -59,7 +64,7 @@ class JobReader:
     def newest(self, limit: int, state: JobStatus | None = None) -> list[Job]:
         """Return the newest jobs of one or all states, without answers, which may be long."""
         query = sa.select(*job_columns_without("result", "sync"))
-        query = query.order_by(jobs_table.c.created_at.desc(), jobs_table.c.id.desc()).limit(limit)
+        query = query.order_by(*_NEWEST_FIRST).limit(limit)
         return read_jobs(self.engine, query.where(jobs_table.c.state == state) if state else query)
 
     def check(self) -> None:

@@ -14,6 +14,7 @@ from app.jobs.relay import OutboxRelay
 from app.jobs.store import open_store
 from app.models.registry import CachedModelRegistry
 from app.producer.http import problems
+from app.producer.http.fallback import Fallback
 from app.producer.http.raw_route import refuse_dependencies
 from app.producer.middleware.admission import AdmissionControl
 from app.producer.middleware.stack import middlewares
@@ -50,23 +51,24 @@ _NO_TELEMETRY: TelemetryConfig = {
     "operation_spans": False,
     "auto_configure": False,
 }
-# The pages /docs and /redoc show them in this order.
+# The pages /docs and /redoc show them in this order, in which the examples run one after another.
 ROUTES = (
+    train,
+    jobs,
     predict,
     predict_parallel,
     predict_async,
     sagemaker,
     model_metadata,
-    train,
-    jobs,
-    health,
     model_registration,
     datasets,
     models,
+    health,
 )
 _DESCRIPTION = (
     "Machine-learning jobs over RabbitMQ. Open POST /train, *Try it out*, *Execute*; then "
-    "POST /predict: the examples below run as they are."
+    "POST /predict. With the example data, all examples below run as they are, from top to bottom; "
+    "PUT /models also needs a file."
 )
 
 
@@ -103,7 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Warren",
         description=_DESCRIPTION,
         lifespan=lifespan,
-        redirect_slashes=False,
+        redirect_slashes=False,  # `Fallback` serves these paths
         redoc_url=None,
         static_url=_STATIC_URL,
         telemetry=_NO_TELEMETRY,
@@ -112,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
     docs.install(app, _STATIC_URL)
     for each in ROUTES:
         app.include_router(each.router)
+    app.router.routes.append(Fallback(app.router))
     refuse_dependencies(app)
     problems.install(app)
     return app

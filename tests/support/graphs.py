@@ -83,6 +83,17 @@ def probabilities(labels: int, softmax: bool = True) -> bytes:
     return file(nodes, {"x": (FLOAT, [None, 1])}, {"p": (FLOAT, [None, labels])}, constants)
 
 
+def iris() -> bytes:
+    """Probabilities of two labels, as the manifest in the API's documentation describes them."""
+    nodes = [
+        helper.make_node("MatMul", ["X", "w"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"]),
+    ]
+    constants = {"w": (FLOAT, [2, 2], [-1, 1, 2, -2])}
+    outputs = {"probabilities": (FLOAT, [None, 2])}
+    return file(nodes, {"X": (FLOAT, [None, 2])}, outputs, constants)
+
+
 def endless(ends_at_zero: bool = False) -> bytes:
     """A loop that goes on for ever, or unless the first value is zero."""
     inside = helper.make_graph(

@@ -157,7 +157,15 @@ CASES = [
     csv("a column without a name", b"a,,c\n1,2,3\n", "no name"),
     csv("an open quote", b'a,b\n1,2\n"3,4\n', "never closed"),
     csv("not UTF-8", b"a,b\n\xff,1\n", "UTF-8"),
+    csv("rows longer than the header", b"a,b\n1,2,3\n", "index=False in pandas"),
+    csv("a longer row", b"a,b\n1,2\n1,2,3\n", "line 3 has 3 fields"),
+    csv("semicolons", b"a;b\n1;2\n", "separated by semicolons"),
+    csv("a workbook", b"PK\x03\x04[Content_Types].xml\0", "an Excel workbook (xlsx)"),
     csv("a NUL byte", b"a,b\n\0,1\n", "NUL"),
+    Case(
+        *("CSV: JSON", "PUT", "/datasets/bad", 415, "body", "send CSV", b"[]"),
+        {"Content-Type": "application/json"},
+    ),
     csv("an endless line", b"a" * 1_100_000 + b",b\n1,2\n", "longer than"),
     *(
         Case(f"{method} {path}", method, path, 422, where)
@@ -245,11 +253,15 @@ def test_an_unknown_estimator_or_parameter_is_answered_with_what_there_is(
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
 @pytest.mark.parametrize(
-    ("method", "path", "limit"),
-    [("POST", "/train", 1000), ("POST", "/predict", 1000), ("PUT", "/datasets/large", 2000)],
+    ("method", "path", "kind", "limit"),
+    [
+        ("POST", "/train", "application/json", 1000),
+        ("POST", "/predict", "application/json", 1000),
+        ("PUT", "/datasets/large", "text/csv", 2000),
+    ],
 )
 def test_a_body_over_the_limit_gets_413(
-    limited: httpx2.Client, method: str, path: str, limit: int, chunked: bool
+    limited: httpx2.Client, method: str, path: str, kind: str, limit: int, chunked: bool
 ) -> None:
     body = b'{"a":1}' + b" " * limit
 
@@ -258,7 +270,8 @@ def test_a_body_over_the_limit_gets_413(
             yield body[start : start + 100]
 
     content = chunks() if chunked else body
-    problem = is_problem(limited.request(method, path, content=content, headers=JSON), 413)
+    headers = {"Content-Type": kind}
+    problem = is_problem(limited.request(method, path, content=content, headers=headers), 413)
     assert problem["field"] == "body"
     assert f"{limit} bytes" in problem["detail"]
 
@@ -291,8 +304,8 @@ def test_a_body_of_megabytes_gets_413_by_the_default_limit(http: httpx2.Client) 
         ),
         ("a,b\n1,x\n2,y\n", {"features": ["a"], "target": "b"}, "target", "text"),
         ("a,b\n1,\n2,\n", {"features": ["a"], "target": "b"}, "target", "empty"),
-        ("a,b\n1,2\n1,2,3,4\n", {"features": ["a"], "target": "b"}, "dataset_id", "CSV"),
-        (None, {"features": ["a"], "target": "b"}, "dataset_id", "CSV"),
+        (b"a,b\n1,2\n1,2,3,4\n", {"features": ["a"], "target": "b"}, "dataset_id", "CSV"),
+        (b"", {"features": ["a"], "target": "b"}, "dataset_id", "CSV"),
     ],
     ids=[
         "no such feature",
@@ -306,18 +319,18 @@ def test_a_body_of_megabytes_gets_413_by_the_default_limit(http: httpx2.Client) 
 )
 def test_data_that_cannot_be_learnt_from_end_the_job_with_an_error(
     running: Running,
-    csv: str | None,
+    csv: str | bytes,
     changes: dict[str, Any],
     where: str | None,
     says: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if csv is None:  # the API refuses it, but anybody may write into the bucket
+    if isinstance(csv, bytes):  # the API refuses it, but anybody may write into the bucket
         for name, value in running.stack.environment.items():
             monkeypatch.setenv(name, value)
         settings = Settings(_env_file=None)
         datasets = DatasetStore(S3Client(settings), settings.s3_path_name)
-        datasets.put("awry", io.BytesIO())
+        datasets.put("awry", io.BytesIO(csv))
     else:
         upload(running.http, "awry", csv)
     job_id = train(running.http, dataset_id="awry", **{"target": "b", **changes})

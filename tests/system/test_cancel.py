@@ -77,6 +77,10 @@ def of(process: Process, job_id: str) -> str:
     return "\n".join(line for line in process.output().splitlines() if f"[{job_id}]" in line)
 
 
+def test_the_latest_job_is_not_cancelled_by_that_name(http: httpx2.Client) -> None:
+    assert is_problem(http.delete("/jobs/latest"), 422)["field"] == "job_id"
+
+
 @pytest.mark.parametrize("changes", [{"dataset_id": HELD}, ENDLESS], ids=["held", "busy"])
 def test_a_fit_that_is_cancelled_ends_with_its_process(
     running: Running, http: httpx2.Client, quiet: set[int], changes: dict[str, object]

@@ -145,6 +145,18 @@ def test_other_ends_are_told_too(running: Running, http: httpx2.Client, ending: 
     assert events[-1].job["ended_at"]
 
 
+def test_latest_is_the_newest_job(running: Running, http: httpx2.Client) -> None:
+    older = train(http, dataset_id=HELD)
+    newest = train(http)
+    running.consumer.says(f"holding {older}")
+    assert job(http, "latest")["id"] == newest
+    with following(http, "latest") as events:
+        running.stack.let_go(older)
+        seen = list(events)
+    assert {event.job["id"] for event in seen} == {newest}
+    assert seen[-1].job["state"] == "TASK_COMPLETED"
+
+
 def test_there_is_no_job_to_follow(http: httpx2.Client) -> None:
     assert is_problem(http.get("/jobs/nobody/events"), 404)["field"] == "job_id"
 

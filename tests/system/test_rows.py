@@ -73,7 +73,7 @@ def test_another_method_is_told_which_one_is_allowed(http: httpx2.Client) -> Non
     for method in ("GET", "PUT", "DELETE"):
         answer = http.request(method, "/predict")
         is_problem(answer, 405)
-        assert answer.headers["allow"] == "POST"
+        assert answer.headers["allow"] == "OPTIONS, POST"
 
 
 def test_the_documentation_shows_an_example_that_runs_and_what_it_refers_to(

@@ -33,6 +33,7 @@ def test_a_chunked_upload_passes_through_the_producer(stack: Stack) -> None:
         "columns": ["a", "b"],
         "rows": CHUNKS * 50_000,
         "size": size,
+        "warnings": [],
     }
     assert producer.peak() - before < size / 4
     (stored,) = http.get("/datasets").json()["datasets"]

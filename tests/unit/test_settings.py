@@ -80,6 +80,12 @@ def test_the_file_of_the_local_stack_is_read_where_the_environment_says_nothing(
         ("FIT_SECONDS", "0"),
         ("FIT_SECONDS", "86400"),
         ("FIT_MEMORY", "1000000"),
+        ("CORS_ORIGINS", "https://app.example.com/"),
+        ("CORS_ORIGINS", "https://app.example.com/page"),
+        ("CORS_ORIGINS", "https://App.example.com"),
+        ("CORS_ORIGINS", "app.example.com"),
+        ("CORS_ORIGINS", "https://*.example.com"),
+        ("CORS_ORIGINS", "*, app.example.com"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_its_name(monkeypatch, name, value):
@@ -135,3 +141,12 @@ def test_a_connection_has_the_settings_and_a_name():
     assert parameters.heartbeat == 7
     assert parameters.client_properties["connection_name"] == "a name"
     assert 0 < parameters.blocked_connection_timeout < 600
+
+
+@pytest.mark.parametrize(
+    "origins", ["", "*", " https://a.example.com , http://localhost:3000,", "http://[::1]:8080"]
+)
+def test_origins_are_those_that_browsers_send(monkeypatch, origins):
+    monkeypatch.setenv("CORS_ORIGINS", origins)
+
+    assert Settings().cors_origins == origins

@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -10,7 +11,18 @@ from app.strict_json import CHUNK, dumps, loads
     ("body", "says"),
     [
         (b"{", "not valid JSON: Expecting property name"),
-        ('"ä"'.encode("latin-1"), "the byte at position 1 is not UTF-8"),
+        (
+            '"ä"'.encode("latin-1"),
+            "line 1 has the byte E4, which is not UTF-8 there; the text seem",
+        ),
+        ('{"a":\n"ä"}'.encode("latin-1"), "line 2 has the byte E4"),
+        ('"ä"'.encode()[:2], "line 1 ends within a character; the text was cut off"),
+        ('{"a": 1}'.encode("utf-16"), "its text is UTF-16; save it as UTF-8"),
+        ('{"a": 1}'.encode("utf-16-le"), "its text is UTF-16"),
+        (gzip.compress(b"{}"), "it is compressed by gzip; name that as its content encoding, or"),
+        (b"PAR1\x15\x04\x15", "it is a Parquet file; send JSON"),
+        (b"<!DOCTYPE html>\n<title>", "it is an HTML page; send JSON"),
+        (b"a\xef\xbb\xbf", "Expecting value"),
         (b'"\\ud800"', "half of a surrogate pair"),
         (b"[" * 65 + b"1" + b"]" * 65, "nested deeper than 64 levels"),
         (b"[" * 100_000, "nested deeper than 64 levels"),
@@ -30,6 +42,11 @@ def test_a_body_that_is_not_strict_is_refused_in_plain_words(body, says):
     assert len(caught.value.detail) < 200
     for word in ("codec", "recursion", "sys.", "Exceeds", "Error"):
         assert word not in caught.value.detail
+
+
+@pytest.mark.parametrize("text", ["1", '{"a": "ä"}', '"\ufeff"', " []"])
+def test_a_byte_order_mark_may_come_first(text):
+    assert loads(text.encode("utf-8-sig")) == loads(text.encode()) == json.loads(text)
 
 
 def test_an_object_may_be_nested_64_levels_deep():

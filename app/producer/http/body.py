@@ -10,16 +10,15 @@ from starlette.exceptions import HTTPException
 from app import errors
 from app.amqp.topology import MAX_MESSAGE_BYTES
 from app.producer.http.problems import SEND_JSON
+from app.protocol import media_types
 from app.protocol.types import JSON_MEDIA_TYPE
 
 MAX_REQUEST_BYTES = MAX_MESSAGE_BYTES - 100_000  # room for what consumers and the relay add
 
 
 def media_type(request: Request) -> str:
-    """Return the media type of a request, "application/json" for JSON of any kind."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_json = kind.startswith("application/") and kind.endswith("+json")
-    return JSON_MEDIA_TYPE if is_json else kind
+    """Return the media type of a request, as `media_types.media_type` does."""
+    return media_types.media_type(request.headers.get("content-type", ""))
 
 
 async def read_json_body(request: Request, take: Callable[[int], None], seconds: float) -> bytes:

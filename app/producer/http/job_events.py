@@ -14,7 +14,7 @@ from app.inference.agreement import predictions_differ
 from app.jobs.record import Job
 from app.jobs.store import JobStore
 from app.producer.schemas.responses import JobSummary, JobView
-from app.protocol.types import JobStatus
+from app.protocol.types import LATEST, JobStatus
 
 LOOK_SECONDS = 0.5  # between two reads of the row
 CLOSE_SECONDS = 2.0  # how long a stream may take to end at shutdown
@@ -24,7 +24,10 @@ ViewT = TypeVar("ViewT", bound=JobSummary)
 
 
 async def look(jobs: JobStore, job_id: str) -> JobView:
-    """Return the job as its row is now. Raises `errors.NotFound`."""
+    """Return the job, or the newest one for `latest`, as its row is now.
+
+    Raises `errors.NotFound`.
+    """
     return await run_in_thread(_look, jobs, job_id)
 
 
@@ -58,7 +61,7 @@ def shown(form: type[ViewT], job: Job) -> ViewT:
 
 
 def _look(jobs: JobStore, job_id: str) -> JobView:
-    job = jobs.get(job_id)
+    job = jobs.latest() if job_id == LATEST else jobs.get(job_id)
     if job is None:
         raise errors.NotFound("job_id", f"there is no job {job_id}")
     view = shown(JobView, job)

@@ -23,6 +23,7 @@ SEND_JSON = f"send JSON, with the header Content-Type: {JSON_MEDIA_TYPE}"
 _STATUS: dict[type[errors.WarrenError], int] = {
     errors.WarrenError: 500,
     errors.Invalid: 422,
+    errors.Unsupported: 415,
     errors.NotFound: 404,
     errors.NotReady: 409,
     errors.JobEnded: 409,
@@ -37,6 +38,9 @@ _STATUS: dict[type[errors.WarrenError], int] = {
     errors.ShuttingDown: 503,
     errors.DeadlineExceeded: 504,
 }
+
+# The extra values of `errors.Unsupported` that name the right forms, and their headers on a 415.
+_FORMS = {"encodings": "Accept-Encoding", "media_types": "Accept"}
 
 _MEMBERS = ("type", "title", "status", "detail")
 
@@ -87,7 +91,10 @@ def _warren(error: errors.WarrenError) -> Response:
     status = next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
     if status >= 500 and not isinstance(error, errors.Overloaded):  # there may be many
         log.warning("%d: %s", status, error.detail)
-    return problem(status, error.detail, error.type, **error.extra)
+    answer = problem(status, error.detail, error.type, **error.extra)
+    for name in _FORMS.keys() & error.extra.keys():
+        answer.headers[_FORMS[name]] = error.extra[name]
+    return answer
 
 
 def _validation(error: RequestValidationError) -> Response:

@@ -30,8 +30,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        special = next((n for prefix, n in self._special.items() if path.startswith(prefix)), None)
+        special = special_limit(scope, self._special)
         limit = self._limit
         if special is not None:
             limit, receive = special, _without_stalls(receive, self._stall_seconds)
@@ -47,6 +46,12 @@ class BodyLimit:
             return message
 
         await self._app(scope, limited, send)
+
+
+def special_limit(scope: Scope, special: dict[str, int]) -> int | None:
+    """Return the value of the first key that the path below a proxy's prefix begins with."""
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return next((limit for prefix, limit in special.items() if path.startswith(prefix)), None)
 
 
 def _without_stalls(receive: Receive, seconds: float) -> Receive:

@@ -1,13 +1,17 @@
 """The middleware chain: ASGI middlewares in front of every path, raw routes included."""
 
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from app.producer.middleware.body_limit import BodyLimit
+from app.producer.middleware.content_decoding import ContentDecoding
 from app.producer.middleware.error_responses import ErrorResponses
 from app.producer.middleware.forwarded import Forwarded
 from app.settings import Settings, networks
 
 _STALL_SECONDS = 30.0  # an upload that sends nothing for so long gets a 408
+# The headers that pages of other origins may read, besides those that CORS always lets them read.
+_EXPOSED = ("Accept-Encoding", "Allow", "ETag", "Location", "Retry-After")
 
 
 def middlewares(settings: Settings) -> tuple[Middleware, ...]:
@@ -23,12 +27,33 @@ def middlewares(settings: Settings) -> tuple[Middleware, ...]:
     return (
         *([forwarded] if trusted or root_path else []),
         # Here: allowed hosts.
-        # Here: request context, metrics, tracing, CORS, security headers. They stand outside of
+        # Here: request context, metrics, tracing, security headers. They and CORS stand outside of
         # ErrorResponses because they have to see the responses to refused requests, too.
+        *_cors(settings.cors_origins),
         Middleware(ErrorResponses),
         # Here: authentication, then the rate limit.
         Middleware(
             BodyLimit, limit=settings.max_body, special=limits, stall_seconds=_STALL_SECONDS
         ),
-        # Here: content decoding. BodyLimit counts the bytes before they are decoded.
+        # BodyLimit counts the bytes before they are decoded.
+        Middleware(ContentDecoding, limit=settings.max_body, special=limits),
+    )
+
+
+def _cors(origins: str) -> tuple[Middleware, ...]:
+    """Return the middleware that lets pages of other origins call, or nothing if there is none.
+
+    It answers each preflight before the routes. No credentials are allowed, so any header may be.
+    """
+    allowed = [each.strip() for each in origins.split(",") if each.strip()]
+    if not allowed:
+        return ()
+    return (
+        Middleware(
+            CORSMiddleware,
+            allow_origins=allowed,
+            allow_methods=("*",),
+            allow_headers=("*",),
+            expose_headers=_EXPOSED,
+        ),
     )

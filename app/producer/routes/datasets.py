@@ -6,35 +6,50 @@ from typing import Annotated, Any
 import anyio.from_thread
 import anyio.to_thread
 from fastapi import APIRouter, Path, Request
+from pydantic import BeforeValidator
+from starlette.exceptions import HTTPException
 
 from app.concurrency import run_in_thread
+from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
 from app.producer.http.csv_stream import CsvBody
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.http.csv_type import CSV, check_csv_type
+from app.producer.http.examples import example
+from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.requests import CSV_EXAMPLE
 from app.producer.schemas.responses import Datasets, Stored
-from app.producer.services import ServicesDep
+from app.producer.services import Services, ServicesDep
 from app.protocol.types import Id
 
 _READ_BYTES = 1_000_000
+# The path has the rest of the URL, so that an id with a slash in it is named as the error.
+_DatasetId = Annotated[
+    Id, BeforeValidator(lambda path: path.rstrip("/")), Path(openapi_examples=example("colours"))
+]
 
-router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
+router = APIRouter(route_class=ConditionalRoute, tags=["catalogue"])
 
 
 @router.put(
     "/datasets/{dataset_id:path}",
     response_model=Stored,
-    responses=problem_responses(408, 413, 422, 503),
+    responses=problem_responses(408, 412, 413, 415, 422, 503),
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE}},
+            "content": {CSV: {"schema": {"type": "string"}, "example": CSV_EXAMPLE}},
         }
     },
 )
-async def put_dataset(
-    dataset_id: Annotated[Id, Path(examples=["colours"])], request: Request, services: ServicesDep
-) -> Stored:
-    """Store a data set: a CSV with a header, in UTF-8. It replaces one of the same id."""
+async def put_dataset(dataset_id: _DatasetId, request: Request, services: ServicesDep) -> Stored:
+    """Store a data set: a CSV with a header, in UTF-8. It replaces one of the same id.
+
+    Its fields are separated by commas. A CSV that a training could not read is refused, and the
+    data set stays as it was. With `If-None-Match: *` it replaces none: the answer is 412 if there
+    is one.
+    """
+    check_csv_type(request)
+    if request.headers.get("if-none-match") == "*":
+        await _check_absent(services, dataset_id)
     chunks = request.stream()
 
     async def following() -> bytes:
@@ -50,12 +65,25 @@ async def put_dataset(
         BufferedReader(body, _READ_BYTES),
         limiter=services.uploads,
     )
+    scan = body.scan
     return Stored(
-        dataset_id=dataset_id, columns=body.scan.columns, rows=body.scan.rows, size=body.size
+        dataset_id=dataset_id,
+        columns=scan.columns,
+        rows=scan.rows,
+        size=body.size,
+        warnings=scan.warnings,
     )
 
 
-@router.get("/datasets", response_model=Datasets)
+async def _check_absent(services: Services, dataset_id: str) -> None:
+    """Raise HTTP's 412 if the data set is there (RFC 9110 section 13.1.2)."""
+    if await run_in_thread(services.datasets.exists, dataset_id):
+        raise HTTPException(
+            412, f"dataset_id: there is a data set {dataset_id}, and If-None-Match forbids it"
+        )
+
+
+@router.get("/datasets", response_model=Datasets, responses=NOT_MODIFIED)
 async def datasets(services: ServicesDep) -> dict[str, Any]:
     """List the data sets."""
     return {"datasets": await run_in_thread(services.datasets.list)}

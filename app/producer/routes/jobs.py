@@ -9,13 +9,16 @@ from sse_starlette import EventSourceResponse
 
 from app import errors
 from app.concurrency import run_in_thread
+from app.producer.http.examples import example
 from app.producer.http.job_events import CLOSE_SECONDS, changes, look, shown
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.responses import Jobs, JobSummary, JobView
 from app.producer.services import ServicesDep
-from app.protocol.types import Id, JobStatus
+from app.protocol.examples import CANCELLED_JOB_ID
+from app.protocol.types import LATEST, Id, JobStatus
 
-_JobId = Annotated[Id, Path()]
+_JobId = Annotated[Id, Path(openapi_examples=example(LATEST))]
+_CancelledId = Annotated[Id, Path(openapi_examples=example(CANCELLED_JOB_ID))]
 _LastEvent = Annotated[str | None, Header()]
 
 router = APIRouter(route_class=StrictRoute, tags=["jobs"])
@@ -39,7 +42,10 @@ async def jobs(
     responses=problem_responses(404, 422, 503),
 )
 async def job(job_id: _JobId, services: ServicesDep) -> JobView:
-    """Return a job: its state, progress, times, result, error and attempts."""
+    """Return a job: its state, progress, times, result, error and attempts.
+
+    `latest` is the newest job.
+    """
     return await look(services.jobs, job_id)
 
 
@@ -48,8 +54,10 @@ async def job(job_id: _JobId, services: ServicesDep) -> JobView:
     response_model=JobView,
     responses=problem_responses(404, 409, 422, 503),
 )
-async def cancel(job_id: _JobId, services: ServicesDep) -> JobView:
+async def cancel(job_id: _CancelledId, services: ServicesDep) -> JobView:
     """Cancel a job: a waiting one ends at once, a running one within 2 seconds."""
+    if job_id == LATEST:
+        raise errors.Invalid("job_id", f"{LATEST} may be another job by now; use the job's id")
     applied = await run_in_thread(services.jobs.cancel, job_id)
     found = await look(services.jobs, job_id)
     if not applied and found.state is not JobStatus.CANCELLED:
@@ -81,7 +89,7 @@ async def job_events(
         return Response(status_code=204)  # keeps a browser from reconnecting
     closing = anyio.Event()
     return EventSourceResponse(
-        changes(services.jobs, job_id, known, closing),
+        changes(services.jobs, found.id, known, closing),
         ping=15,
         shutdown_event=closing,
         shutdown_grace_period=CLOSE_SECONDS,

@@ -11,13 +11,15 @@ from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest, TrainedManifest
 from app.models.record import ModelRecord
 from app.producer.http.body import encode_message
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
+from app.producer.http.examples import example
+from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.models import Metadata, TakenFeature, TakenImage
 from app.producer.schemas.responses import PredictionAnswer
 from app.producer.services import Services, ServicesDep
 from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id
 
-router = APIRouter(route_class=StrictRoute, tags=["predictions"])
+router = APIRouter(route_class=ConditionalRoute, tags=["predictions"])
 
 # A PNG of 32 by 32 grey pixels.
 GREY = (
@@ -26,10 +28,14 @@ GREY = (
 )
 _ZEROS: dict[str, Any] = {"number": 0, "boolean": False, "text": ""}
 
-_ModelId = Annotated[Id, Query(examples=[LATEST])]
+_ModelId = Annotated[Id, Query(openapi_examples=example(LATEST))]
 
 
-@router.get("/metadata", response_model=Metadata, responses=problem_responses(404, 409, 422, 503))
+@router.get(
+    "/metadata",
+    response_model=Metadata,
+    responses=NOT_MODIFIED | problem_responses(404, 409, 422, 503),
+)
 async def metadata(model_id: _ModelId, services: ServicesDep) -> Metadata:
     """Describe what a model takes and answers.
 
@@ -42,7 +48,7 @@ async def metadata(model_id: _ModelId, services: ServicesDep) -> Metadata:
 @router.get(
     "/predict/test",
     response_model=PredictionAnswer,
-    responses=problem_responses(404, 409, 413, 422, 502, 503, 504),
+    responses=NOT_MODIFIED | problem_responses(404, 409, 413, 422, 502, 503, 504),
 )
 async def predict_sample(model_id: _ModelId, services: ServicesDep) -> Response:
     """Predict the model's own sample, the one of `GET /metadata`, as `POST /predict` would."""

@@ -17,6 +17,7 @@ from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.models.record import Spec, StoredFile
 from app.producer.http.body import media_type, read_body
+from app.producer.http.examples import example
 from app.producer.http.location import location
 from app.producer.http.model_form import FORM, form_parts, read_form
 from app.producer.http.strict_route import StrictRoute, problem_responses
@@ -36,12 +37,14 @@ router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
     responses={
         200: {"model": Registered, "description": "It had been registered before"},
         201: {"description": "It is registered, and can be asked"},
-        **problem_responses(408, 409, 413, 422, 503),
+        **problem_responses(408, 409, 413, 415, 422, 503),
     },
     openapi_extra={"requestBody": REGISTRATION},
 )
 async def put_model(
-    model_id: Annotated[Id, Path(examples=["iris"])], request: Request, services: ServicesDep
+    model_id: Annotated[Id, Path(openapi_examples=example("iris"))],
+    request: Request,
+    services: ServicesDep,
 ) -> Response:
     """Register a model that was not trained here: an ONNX file, or an endpoint to be called.
 

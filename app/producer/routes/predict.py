@@ -24,7 +24,7 @@ router = APIRouter(route_class=RawRoute)
     "/predict",
     tags=["predictions"],
     response_model=PredictionAnswer,
-    responses=problem_responses(404, 408, 409, 413, 422, 502, 503, 504),
+    responses=problem_responses(404, 408, 409, 413, 415, 422, 502, 503, 504),
     openapi_extra=document_body((JSON_MEDIA_TYPE, body_schema(PredictBody))),
 )
 async def predict(request: Request) -> Response:

@@ -84,7 +84,7 @@ class BothAnswer(BaseModel):
     "/predict/async",
     status_code=202,
     response_model=QueuedAnswer,
-    responses=problem_responses(404, 408, 409, 413, 422, 503),
+    responses=problem_responses(404, 408, 409, 413, 415, 422, 503),
     openapi_extra=_documented(AsyncBody),
 )
 async def predict_async(request: Request) -> Response:
@@ -114,7 +114,7 @@ async def predict_async(request: Request) -> Response:
     "/predict/sync_async",
     response_model=BothAnswer,
     response_model_exclude_unset=True,
-    responses=problem_responses(404, 408, 409, 413, 422, 503),
+    responses=problem_responses(404, 408, 409, 413, 415, 422, 503),
     openapi_extra=_documented(SyncAsyncBody),
 )
 async def predict_sync_async(request: Request) -> Response:

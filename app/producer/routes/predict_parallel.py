@@ -75,7 +75,7 @@ class _Branch:
 @router.post(
     "/predict/parallel",
     response_model=ParallelAnswer,
-    responses=problem_responses(404, 408, 409, 413, 422, 502, 503, 504),
+    responses=problem_responses(404, 408, 409, 413, 415, 422, 502, 503, 504),
     openapi_extra=document_body((JSON_MEDIA_TYPE, body_schema(ParallelBody))),
 )
 async def parallel(request: Request) -> Response:

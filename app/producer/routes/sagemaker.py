@@ -41,7 +41,7 @@ async def ping(request: Request) -> Response:
 @router.post(
     "/invocations",
     response_model=Prediction,
-    responses=problem_responses(404, 408, 409, 413, 422, 502, 503, 504),
+    responses=problem_responses(404, 408, 409, 413, 415, 422, 502, 503, 504),
     openapi_extra=document_body(
         (JSON_MEDIA_TYPE, body_schema(InvocationBody)), *((kind, _BINARY) for kind in IMAGES)
     )

@@ -6,32 +6,21 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.inference.ensemble import CombineMethod
+from app.protocol.examples import DATASET_ID, ROW, TRAINING
 from app.protocol.requests import PredictionInputs, PredictRequest, TrainingSpec
 from app.protocol.types import LATEST, Id
 
-_ROW: JsonDict = {
-    "age": 0.038076,
-    "bmi": 0.061696,
-    "bp": 0.021872,
-    "s1": -0.044223,
-    "s2": -0.034821,
-    "s3": -0.043401,
-    "s4": -0.002592,
-    "s5": 0.019908,
-    "s6": -0.017646,
-}
-TRAIN_EXAMPLE: JsonDict = {"dataset_id": "diabetes", "features": list(_ROW), "target": "target"}
-PREDICT_EXAMPLE: JsonDict = {"model_id": LATEST, "dataset_id": "diabetes", "input_data": _ROW}
+PREDICT_EXAMPLE: JsonDict = {"model_id": LATEST, "dataset_id": DATASET_ID, "input_data": ROW}
 PARALLEL_EXAMPLE: JsonDict = {
     "model_ids": [LATEST],
-    "dataset_id": "diabetes",
-    "input_data": _ROW,
+    "dataset_id": DATASET_ID,
+    "input_data": ROW,
     "combine": "mean",
 }
 SYNC_ASYNC_EXAMPLE: JsonDict = {
     "sync_model_id": LATEST,
     "async_model_id": LATEST,
-    "input_data": PREDICT_EXAMPLE["input_data"],
+    "input_data": ROW,
 }
 CSV_EXAMPLE = "size,colour,price\n1.5,red,10\n2.5,blue,14\n3.0,red,18\n4.5,,23\n5.0,blue,24\n"
 
@@ -39,7 +28,7 @@ CSV_EXAMPLE = "size,colour,price\n1.5,red,10\n2.5,blue,14\n3.0,red,18\n4.5,,23\n
 class TrainBody(TrainingSpec):
     """The body of `POST /train`. Unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [TRAIN_EXAMPLE]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [TRAINING]})
 
 
 class PredictBody(PredictRequest):
@@ -90,9 +79,7 @@ class SyncAsyncBody(PredictionInputs):
 class InvocationBody(PredictionInputs):
     """The JSON body of `POST /invocations`, unless it is a bare row or a list of rows."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"input_data": _ROW}]}
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"input_data": ROW}]})
 
     model_id: Id = LATEST
     dataset_id: Id | None = None

@@ -120,12 +120,16 @@ class Datasets(BaseModel):
 
 
 class Stored(BaseModel):
-    """A stored data set: its columns, rows and size in bytes."""
+    """A stored data set: its columns, rows and size in bytes.
+
+    `warnings` say what is probably a mistake in the file, though a training can use it.
+    """
 
     dataset_id: str
     columns: list[str]
     rows: int
     size: int
+    warnings: list[str]
 
 
 class JobSummary(BaseModel):

@@ -23,6 +23,17 @@ def test_the_newest_come_first(store):
     assert len(store.newest(100)) == 5
 
 
+def test_the_latest_job_is_the_newest_of_any_state(store):
+    assert store.latest() is None
+
+    for name in ("first", "last"):
+        accept(store, name)
+        wait_for_the_clock(store)
+    store.cancel("last")
+
+    assert store.latest().id == "last"
+
+
 def test_the_newest_may_be_of_one_state(store):
     store.complete_training("done", run(store, "done"), *RESULT)
     run(store, "running")

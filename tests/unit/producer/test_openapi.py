@@ -30,6 +30,18 @@ def test_the_openapi_document_is_that_of_the_snapshot() -> None:
         pytest.fail("\n".join([*diff, "", HINT]), pytrace=False)
 
 
+def test_every_required_parameter_has_an_example_that_swagger_ui_reads() -> None:
+    paths = create_app(Settings(_env_file=None)).openapi()["paths"]
+    missing = [
+        (path, parameter["name"])
+        for path, operations in paths.items()
+        for operation in operations.values()
+        for parameter in operation.get("parameters", ())
+        if parameter.get("required") and not parameter.get("examples")
+    ]
+    assert missing == []
+
+
 def forget_phrases(document: dict[str, Any]) -> None:
     """Replace the phrases of statuses, because Python 3.13 has other ones for 413 and 422."""
     for operations in document["paths"].values():

@@ -4,6 +4,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Mount, Route
 
 from app.producer.app import create_app
+from app.producer.http.conditional_route import ConditionalRoute
+from app.producer.http.fallback import Fallback
 from app.producer.http.raw_route import RawRoute
 from app.producer.http.strict_route import StrictRoute
 from app.settings import Settings
@@ -34,13 +36,16 @@ ROUTES = {
     ("DELETE", "/jobs/{job_id}"): StrictRoute,
     ("GET", "/jobs/{job_id}/events"): StrictRoute,
     ("GET", "/job/{job_id}/events"): StrictRoute,
-    ("GET", "/predict/test"): StrictRoute,
-    ("GET", "/metadata"): StrictRoute,
-    ("GET", "/models"): StrictRoute,
-    ("GET", "/models/{model_id}"): StrictRoute,
     ("PUT", "/models/{model_id}"): StrictRoute,
-    ("GET", "/datasets"): StrictRoute,
-    ("PUT", "/datasets/{dataset_id:path}"): StrictRoute,
+    # conditional: strict, with an ETag
+    ("GET", "/predict/test"): ConditionalRoute,
+    ("GET", "/metadata"): ConditionalRoute,
+    ("GET", "/models"): ConditionalRoute,
+    ("GET", "/models/{model_id}"): ConditionalRoute,
+    ("GET", "/datasets"): ConditionalRoute,
+    ("PUT", "/datasets/{dataset_id:path}"): ConditionalRoute,
+    # what no other route takes
+    ("*", None): Fallback,
 }
 
 

@@ -14,6 +14,7 @@ STATUSES = {
     "internal": 500,
     "invalid": 422,
     "malformed": 422,
+    "unsupported": 415,
     "bad_data": 422,
     "elsewhere": 422,
     "not_found": 404,

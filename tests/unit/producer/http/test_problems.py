@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 from app import errors
 from app.producer.http import problems
 from app.producer.http.idempotency import IdempotencyKey
-from app.producer.schemas.requests import PREDICT_EXAMPLE, TRAIN_EXAMPLE, PredictBody, TrainBody
+from app.producer.schemas.requests import PREDICT_EXAMPLE, PredictBody, TrainBody
 from app.producer.schemas.responses import Problem
+from app.protocol.examples import TRAINING
 from app.protocol.types import Id, JobStatus
 
 
@@ -116,14 +117,14 @@ def client():
 @pytest.mark.parametrize(
     ("path", "body", "field", "said"),
     [
-        ("/train", {**TRAIN_EXAMPLE, "target": 1}, "target", "string"),
-        ("/train", {**TRAIN_EXAMPLE, "target": "age"}, "target", "also among"),
-        ("/train", {**TRAIN_EXAMPLE, "features": []}, "features", "must not be empty"),
-        ("/train", {**TRAIN_EXAMPLE, "features": ["a", 1]}, "features.1", "string"),
-        ("/train", {**TRAIN_EXAMPLE, "model_id": "m"}, "model_id", "this key is not known"),
+        ("/train", {**TRAINING, "target": 1}, "target", "string"),
+        ("/train", {**TRAINING, "target": "age"}, "target", "also among"),
+        ("/train", {**TRAINING, "features": []}, "features", "must not be empty"),
+        ("/train", {**TRAINING, "features": ["a", 1]}, "features.1", "string"),
+        ("/train", {**TRAINING, "model_id": "m"}, "model_id", "this key is not known"),
         (
             "/train",
-            {**TRAIN_EXAMPLE, "dataset_id": "../x"},
+            {**TRAINING, "dataset_id": "../x"},
             "dataset_id",
             "begin with a letter or digit",
         ),
@@ -193,5 +194,5 @@ def test_a_wrong_parameter_is_refused_by_its_name(client, path, headers, field, 
 
 
 def test_the_examples_are_what_is_accepted(client):
-    assert client("POST", "/train", json=TRAIN_EXAMPLE).status_code == 200
+    assert client("POST", "/train", json=TRAINING).status_code == 200
     assert client("POST", "/predict", json=PREDICT_EXAMPLE).status_code == 200

@@ -1,0 +1,50 @@
+"""Routes whose GETs answer 304 if the client has the same answer already (RFC 9110 section 13)."""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from email.utils import parsedate
+from typing import Any
+
+from fastapi import Request, Response
+from starlette.staticfiles import NotModifiedResponse
+
+from app.producer.http.strict_route import StrictRoute
+
+# OpenAPI's description of the answer without a body.
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The answer is still that of the `ETag` in `If-None-Match`"}
+}
+
+
+class ConditionalRoute(StrictRoute):
+    """A strict route that gives each answer to a GET an `ETag`, made of its bytes.
+
+    `Cache-Control: no-cache` makes caches ask again; a browser would guess how long to keep it.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler of a strict route, for conditional requests."""
+        handler = super().get_route_handler()
+
+        async def conditional(request: Request) -> Response:
+            response = await handler(request)
+            if request.method != "GET" or response.status_code != 200:
+                return response
+            tag = hashlib.sha256(response.body).hexdigest()[:32]
+            response.headers.update({"ETag": f'"{tag}"', "Cache-Control": "no-cache"})
+            return (
+                NotModifiedResponse(response.headers) if _is_known(request, response) else response
+            )
+
+        return conditional
+
+
+def _is_known(request: Request, response: Response) -> bool:
+    """Return whether the client has this answer: by its tags, or by its date if it sent none."""
+    asked = ",".join(request.headers.getlist("if-none-match"))
+    if asked:
+        tags = [each.strip().removeprefix("W/") for each in asked.split(",")]
+        return tags == ["*"] or response.headers["ETag"] in tags
+    since = parsedate(request.headers.get("if-modified-since"))
+    modified = parsedate(response.headers.get("last-modified"))
+    return since is not None and modified is not None and since >= modified

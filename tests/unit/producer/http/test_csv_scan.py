@@ -1,0 +1,264 @@
+import csv
+import gzip
+import io
+import warnings
+
+import hypothesis
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import errors
+from app.producer.http.csv_scan import MAX_LINE, CsvScan
+
+
+def fed(*chunks):
+    scan = CsvScan()
+    for chunk in chunks:
+        scan.feed(chunk)
+    return scan
+
+
+def scanned(*chunks):
+    scan = fed(*chunks)
+    scan.feed(b"", last=True)
+    return scan
+
+
+def cut(content, places):
+    """Cut the content into chunks at these places."""
+    ends = sorted({place % (len(content) + 1) for place in places})
+    return [content[a:b] for a, b in zip([0, *ends], [*ends, len(content)], strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "rows"),
+    [
+        (b"a,b\n1,2\n3,4\n", ["a", "b"], 2),
+        (b"a,b\n1,2\n3,4", ["a", "b"], 2),
+        (b"a,b\r\n1,2\r\n3,4\r\n", ["a", "b"], 2),
+        (b"a,b\r\n1,2\r\n3,4", ["a", "b"], 2),
+        (b"\xef\xbb\xbfa,b\n1,2\n", ["a", "b"], 1),
+        (b'\xef\xbb\xbf"a","b"\n1,2\n', ["a", "b"], 1),
+        (b'\xef\xbb\xbf"a\n1",b\n1,2\n', ["a\n1", "b"], 1),
+        (b"a\n1\n", ["a"], 1),
+        (b"a,b\n\n1,2\n\n\n3,4\n\n", ["a", "b"], 2),
+        (b"\n\na,b\n1,2\n", ["a", "b"], 1),
+        (b"a,b\n,\n", ["a", "b"], 1),
+        (b'a,b\n"1\n2",3\n', ["a", "b"], 1),
+        (b'a,b\n"\n",3\n', ["a", "b"], 1),
+        (b'a,b\n"\n\n\n",3\n4,5\n', ["a", "b"], 2),
+        (b'a,b\n"1""\n""2",3\n', ["a", "b"], 1),
+        (b'a,b\n"1,\n""",3\n', ["a", "b"], 1),
+        (b'a,b\n"",""\n', ["a", "b"], 1),
+        (b'a,b\n"1\r\n2",3\r\n', ["a", "b"], 1),
+        (b'"a\nb","c,d","e""f"\n1,2,3\n', ["a\nb", "c,d", 'e"f'], 1),
+        (b'"a\r\nb",c\r\n1,2\r\n', ["a\r\nb", "c"], 1),
+        (b'a,b\n5" disk,2\n6,7\n', ["a", "b"], 2),
+        (b'a,b\n5",2\n6",7\n8",9\n', ["a", "b"], 3),
+        (b'a,b\n"5"" disk",2\n6,7\n', ["a", "b"], 2),
+        (b'a,b\n"1"2"3,4\n5,6\n', ["a", "b"], 2),
+        ("größe,色\n1,ä\n".encode(), ["größe", "色"], 1),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_columns_and_rows_are_those_of_the_csv(content, columns, rows, size):
+    scan = scanned(*(content[at : at + size] for at in range(0, len(content), size)))
+
+    assert scan.columns == columns
+    assert scan.rows == rows
+    frame = pd.read_csv(io.BytesIO(content), index_col=False)
+    assert [column.replace("\r\n", "\n") for column in columns] == [
+        column.replace("\r\n", "\n") for column in frame.columns
+    ]
+    assert len(frame) == rows
+
+
+cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=6)
+cells |= st.sampled_from(["\n", '"', ",", '"\n"', "\r\n", 'a"b', ""])
+
+
+@given(
+    rows=st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=8),
+    names=st.lists(cells.filter(bool), min_size=3, max_size=3, unique=True),
+    places=st.lists(st.integers(0, 10_000), max_size=6),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    bom=st.booleans(),
+    newline_at_end=st.booleans(),
+)
+def test_any_csv_is_read_as_the_csv_module_reads_it(
+    rows, names, places, end, quoting, bom, newline_at_end
+):
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=end, quoting=quoting).writerows([names, *rows])
+    content = text.getvalue() if newline_at_end else text.getvalue().removesuffix(end)
+    header, *below = csv.reader(io.StringIO(content, newline=""))
+
+    scan = scanned(*cut((b"\xef\xbb\xbf" if bom else b"") + content.encode(), places))
+
+    # A first name that begins with a byte order mark looks like the mark of the file.
+    assert scan.columns == [name if bom else name.removeprefix("\ufeff") for name in header]
+    assert scan.rows == len(below)
+
+
+@given(content=st.binary(max_size=60), places=st.lists(st.integers(0, 60), max_size=4))
+def test_any_bytes_are_read_or_refused_alike_wherever_they_are_cut(content, places):
+    def outcome(chunks):
+        try:
+            scan = scanned(*chunks)
+        except errors.Invalid as error:
+            return error.detail
+        return scan.columns, scan.rows
+
+    assert outcome(cut(content, places)) == outcome([content])
+
+
+def read(content):
+    """The data frame of a training, or None if it could not read the file."""
+    try:
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            return pd.read_csv(io.BytesIO(content), index_col=False, low_memory=False)
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError):
+        return None
+
+
+@given(
+    header=st.sampled_from([b"a,b,c", b"a,b", b'"a,x",b', b"\xef\xbb\xbfa,b,c"]),
+    lines=st.lists(
+        st.lists(
+            st.sampled_from([b"1", b"", b'""', b'"x,y"', b'"x\ny"', b'5"', b'"a""b"', b" ", b"\t"]),
+            max_size=5,
+        ).map(b",".join),
+        max_size=6,
+    ),
+    end=st.sampled_from([b"\n", b"\r\n", b"\r\r\n"]),
+    last=st.sampled_from([b"", b"\r", b"\n", b"\r\n", b" "]),
+    places=st.lists(st.integers(0, 100), max_size=4),
+)
+def test_what_a_training_can_read_is_accepted_and_nothing_else(header, lines, end, last, places):
+    content = end.join([header, *lines]) + last
+    frame = read(content)
+    # Such a column beyond the header is empty but for quotes, which nobody writes.
+    hypothesis.assume(not (frame is None and b'""' in content))
+
+    if frame is None or not len(frame):
+        with pytest.raises(errors.Invalid):
+            scanned(*cut(content, places))
+    else:
+        scan = scanned(*cut(content, places))
+        assert (scan.columns, scan.rows) == (list(frame.columns), len(frame))
+
+
+REFUSED = [
+    (b"", "empty"),
+    (b"\n \r\n\n", "empty"),
+    (b"a,b", "no row"),
+    (b"a,b\n", "no row"),
+    (b"a,b\r\n\r\n", "no row"),
+    (b"a,a\n1,2\n", "named twice: a"),
+    (b"a,b,a,b,c\n", "named twice: a, b"),
+    (b"a,,b\n1,2,3\n", "column 2 of the header has no name"),
+    (b",\n1,2\n", "no name"),
+    (b",a,b\n0,1,2\n", "the first column has no name; if it holds row names, write it with"),
+    (b'"","a","b"\n"1",1,2\n', "index=False in pandas, row.names=FALSE in R"),
+    (b"a,b,\n1,2,\n", "the last column has no name; remove the comma at the end of the header"),
+    (b"a,b\n1,\xff\n", "line 2 has the byte FF, which is not UTF-8"),
+    ("ä,b\n1,2\n".encode("latin-1"), "line 1 has the byte E4, which is not UTF-8"),
+    (b"a,b\n" * 3000 + b"\xe4,b\n", "line 3001 has the byte E4, which is not UTF-8 there"),
+    ("a,b\n1,2\n".encode("utf-16"), "its text is UTF-16; save it as UTF-8"),
+    ("a,b\n1,2\n".encode("utf-16-le"), "its text is UTF-16"),
+    ("a,b\n1,2\n".encode("utf-32"), "its text is UTF-32"),
+    (b"a,b\n1,\xc3", "ends within a character; the text was cut off"),
+    (b"a,b\n1,\x00\n", "NUL"),
+    (b"a,b\n" + b"1,2\n" * 3000 + b"1,\x00\n", "line 3002 has a NUL byte"),
+    (gzip.compress(b"a,b\n1,2\n"), "it is compressed by gzip; name that as its content encoding"),
+    (b"PK\x03\x04" + b"[Content_Types].xml" + bytes(99), "an Excel workbook (xlsx); save"),
+    (b"PAR1\x15\x04" + bytes(5000), "it is a Parquet file; send CSV"),
+    (b"%PDF-1.7\nendobj\n", "it is a PDF document"),
+    (b"<!DOCTYPE html>\n<p>Not found</p>\n", "it is an HTML page"),
+    (b'[{"a": 1, "b": 2}]\n', "it is JSON; send CSV"),
+    (b'{\n"a": [1, 2],\n', "it is JSON"),
+    (b'{"a": 1}\n{"a": 2}\n', "it is JSON"),
+    (b'a,b\n1,2\n"3,4\n', "the quoted field that begins in line 3 is never closed"),
+    (b'a,b\n"1,2\n3,4\n', "the quoted field that begins in line 2 is never closed"),
+    (b'"a,b\n1,2\n', "the quoted field that begins in line 1 is never closed"),
+    (b'a,b\n"x\ny",2\n\n5,"6\n', "the quoted field that begins in line 5 is never closed"),
+    (b"a" * 200_000 + b",b\n1,2\n", "a name in the header is too long"),
+    (b"a,b\r1,2\r3,4\r", "its lines end in CR alone, as on old Macs; save it with line ends of"),
+    (b"a,b\r1,2\r" + b"3,4\r" * 300_000, "its lines end in CR alone"),
+    (b"sep=,\na,b\n1,2\n", "the first line, sep=,, is for Excel only; remove it"),
+    (b"\xef\xbb\xbfsep=;\r\na;b\r\n1;2\r\n", "the first line, sep=;, is for Excel only; remove it"),
+    (b"a;b\n1,5;2\n", "the fields are separated by semicolons; separate them by commas"),
+    (b"a\tb\n1\t2\n", "the fields are separated by tabs; separate them by commas"),
+    (b"a|b\n1|2\n", "the fields are separated by vertical bars"),
+    (b'"a" "b"\n"1" 5 6\n', "the fields are separated by blanks"),
+    (b"Chins Situps Jumps\n5 162 60\n", "the fields are separated by blanks"),
+    (b"a,b\n1,2,3\n", "the header has 2 names, but line 2 has 3 fields; if the first f"),
+    (b'"a","b"\n"1",5,6\n', "write it without row names: index=False in pandas, row.names=FALSE"),
+    (b"a,b\n1,2,3,4\n", "the header has 2 names, but line 2 has 4 fields"),
+    (b"a,b\n1,2\n\n3,4,5\n", "line 4 has 3 fields, but the header has 2 names; put quotes"),
+    (b"a,b\n" + b"1,2\n" * 5000 + b"3,4,5\n", "line 5002 has 3 fields"),
+    (b'a,b\n"x\ny",2\n3,4,5\n', "line 4 has 3 fields"),
+    (b"a,b\n1,2\n3,4,\n", "line 3 has 3 fields"),
+    (b"a,b\n1,2,\n3,4,5\n", "line 3 has 3 fields"),
+    (b"569,30,malignant,benign\n" + b"1," * 30 + b"0\n", "counts the rows and columns, as in scik"),
+    (b"2,4,setosa,versicolor,virginica\n" + b"5.1,3.5,1.4,0.2,0\n" * 2, "counts the rows and col"),
+]
+
+
+@pytest.mark.parametrize(("content", "said"), REFUSED)
+@pytest.mark.parametrize("size", [7, 5000, 10_000_000])
+def test_what_is_no_csv_is_refused_with_its_remedy(content, said, size):
+    chunks = [content[at : at + size] for at in range(0, len(content), size)]
+
+    with pytest.raises(errors.Invalid) as caught:
+        scanned(*chunks)
+
+    assert said in caught.value.detail
+    assert caught.value.extra["field"] == "body"
+    assert len(caught.value.detail) < 220
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "said"),
+    [
+        (b"a,b\n1,2\n", ["a", "b"], []),
+        (b"a,b\n1,2,\n3,4,\n", ["a", "b"], []),
+        (b"a,b\r\r\n1,2\r\r\n", ["a", "b"], []),
+        (b"a, b,c \n1,2,3\n", ["a", " b", "c "], ["belong to the names: ' b', 'c '"]),
+        (b"5.1,3.5,0\n4.9,3,0\n", ["5.1", "3.5", "0"], ["with the names '5.1', '3.5', '0'"]),
+        (b"year,2019,2020\n1,2,3\n", ["year", "2019", "2020"], ["with the names '2019', '2020'"]),
+        (b"a,b\n1,2\n3\n\n4\n", ["a", "b"], ["2 rows have fewer fields than the header"]),
+        (b"a,b\n1\n" + b"1,2\n" * 5000, ["a", "b"], ["1 rows have fewer fields"]),
+        (b"2,1,a\n", ["2", "1", "a"], ["names '2', '1'"]),
+    ],
+)
+def test_what_a_training_can_use_is_accepted_with_a_warning(content, columns, said):
+    scan = scanned(content + b"7,8,9\n"[: 2 * len(columns) - 1])
+
+    assert scan.columns == columns
+    assert len(scan.warnings) == len(said)
+    assert all(part in warning for part, warning in zip(said, scan.warnings, strict=True))
+
+
+@pytest.mark.parametrize("content", [b"x" * MAX_LINE, b'a,b\n"' + b"x" * MAX_LINE])
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(content):
+    chunks = [content[at : at + 1000] for at in range(0, len(content), 1000)]
+
+    with pytest.raises(errors.Invalid, match="longer than"):
+        fed(*chunks, b"x")
+
+
+def test_a_header_without_end_is_refused_before_it_fills_the_memory():
+    lines = [b"x" * 999 + b"\n"] * 1100
+
+    with pytest.raises(errors.Invalid, match="longer than"):
+        fed(b'"a\n', *lines)
+
+
+def test_a_character_may_be_cut():
+    scan = scanned(*cut("größe,色\n1,2\n".encode(), range(20)))
+
+    assert scan.columns == ["größe", "色"]
