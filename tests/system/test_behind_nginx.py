@@ -90,6 +90,14 @@ def test_the_api_description_names_the_prefix(http: httpx2.Client) -> None:
     assert http.get("/openapi.json").json()["servers"] == [{"url": PREFIX}]
 
 
+def test_other_methods_and_slashes_know_the_prefix(http: httpx2.Client) -> None:
+    assert http.head("/models").status_code == 200
+    assert http.get("/models/").json() == http.get("/models").json()
+    assert "POST" in http.options("/predict").headers["allow"]
+    assert "POST" in http.get("/predict").headers["allow"]
+    assert http.get("/").status_code == 404
+
+
 def test_each_event_of_a_job_passes_at_once(running: Running, http: httpx2.Client) -> None:
     upload(http, HELD)
     job_id = train(http, dataset_id=HELD)
