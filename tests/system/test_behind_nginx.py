@@ -95,7 +95,7 @@ def test_other_methods_and_slashes_know_the_prefix(http: httpx2.Client) -> None:
     assert http.get("/models/").json() == http.get("/models").json()
     assert "POST" in http.options("/predict").headers["allow"]
     assert "POST" in http.get("/predict").headers["allow"]
-    assert http.get("/").status_code == 404
+    assert http.get("/").status_code == 200
 
 
 def test_each_event_of_a_job_passes_at_once(running: Running, http: httpx2.Client) -> None:
