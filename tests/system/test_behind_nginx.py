@@ -116,6 +116,7 @@ def test_an_upload_above_a_megabyte_passes(http: httpx2.Client) -> None:
     upload(http, "long", "a,b\n" + "1.5,2.5\n" * 500_000)
 
 
+@pytest.mark.slow
 def test_a_thousand_callers_at_a_time_get_their_predictions(
     http: httpx2.Client, model_id: str
 ) -> None:
