@@ -19,7 +19,8 @@ from app.inference.predictor import (
     fit_names,
     refuse_images,
 )
-from app.models.manifest import METADATA_KEY, Feature, TrainedManifest, label_keys
+from app.models.manifest import METADATA_KEY, Feature, TrainedManifest
+from app.protocol.label_keys import label_keys
 from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
 

@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.producer.http.protocol import HttpProtocol
+from app.producer.http.uvicorn_protocol import HttpProtocol
 
 SECONDS = 30.0
 
