@@ -26,7 +26,7 @@ RUN groupadd --gid 10001 warren \
         --shell /usr/sbin/nologin warren
 WORKDIR /srv/warren
 COPY --from=packages /opt/venv /opt/venv
-# A checkout may have been made with any umask, and here everybody must be able to read.
+# The modes do not depend on the umask of the checkout, because every user must be able to read.
 COPY --chmod=644 pyproject.toml ./
 COPY --chmod=755 app app
 COPY --chmod=755 deploy/sagemaker/serve /usr/local/bin/

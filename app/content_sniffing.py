@@ -2,7 +2,7 @@
 
 import re
 
-HEAD = 4096  # bytes that are looked at
+HEAD_BYTES = 4096  # bytes that are looked at
 
 _REMEDY = "save it as UTF-8"
 # By their first bytes. Some signatures go on with a byte that no text has.
@@ -37,7 +37,7 @@ def describe(head: bytes, wanted: str) -> str | None:
 
     `head` begins a body that should be `wanted`: CSV, for example.
     """
-    head = head[:HEAD]
+    head = head[:HEAD_BYTES]
     for signature, name in _COMPRESSED:
         if re.match(signature, head):
             declare = "name that as its content encoding, or " if name == "gzip" else ""

@@ -9,7 +9,7 @@ from pamqp import commands
 from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
-from app.amqp.body_form import encoding_of
+from app.amqp.body_encoding import encoding_of
 from app.amqp.message import (
     Disposition,
     IncomingMessage,

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Protocol, TypeGuard
 
 from app import errors
-from app.amqp.body_form import decode_body
+from app.amqp.body_encoding import decode_body
 from app.amqp.topology import MAX_MESSAGE_BYTES, QUEUE_TYPES
 from app.protocol.replies import Failed, Reply
 from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, JobStatus

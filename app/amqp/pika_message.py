@@ -4,7 +4,7 @@ from typing import Any
 
 import pika
 
-from app.amqp.body_form import encoding_of
+from app.amqp.body_encoding import encoding_of
 from app.amqp.message import IncomingMessage, OutgoingMessage, ReplyPublisher, Settler, deadline_of
 from app.protocol.media_types import is_json_lines
 

@@ -11,10 +11,10 @@ from sys import float_info
 from typing import Any, Literal, NamedTuple
 
 from app import errors
-from app.models.manifest import label_key
+from app.protocol.label_keys import label_key
 
 CombineMethod = Literal["mean", "vote", "max_proba"]
-NAMED = 3  # labels of a model, in an error
+MAX_NAMED_LABELS = 3  # labels of a model, in an error
 _OLDER_KEYS = {"True": "true", "False": "false"}
 
 
@@ -64,8 +64,8 @@ def check_labels(labels: Mapping[str, Collection[str]]) -> None:
 
 
 def _few(labels: Collection[str]) -> str:
-    more = ["..."] if len(labels) > NAMED else []
-    return ", ".join([*islice(labels, NAMED), *more])
+    more = ["..."] if len(labels) > MAX_NAMED_LABELS else []
+    return ", ".join([*islice(labels, MAX_NAMED_LABELS), *more])
 
 
 def mean(answers: list[BranchAnswer]) -> dict[str, Any]:

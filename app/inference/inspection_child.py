@@ -31,15 +31,17 @@ from app.models.manifest import OnnxManifest
 from app.protocol.requests import PredictionInputs
 
 CPU_SECONDS = 60
-MEMORY = 2_000_000_000  # bytes, with the libraries, on top of `COPIES` times the file
+MEMORY_BYTES = 2_000_000_000  # with the libraries, on top of `COPIES` times the file
 COPIES = 4
-LOADED = 200_000_000  # bytes that a loaded model may take, on top of `LOADED_COPIES` times its file
+LOADED_BYTES = (
+    200_000_000  # bytes that a loaded model may take, on top of `LOADED_COPIES` times its file
+)
 LOADED_COPIES = 3
 NICENESS = 10
-ROWS = 2  # of the trial run, because one row shows nothing about batches
+TRIAL_ROWS = 2  # of the trial run, because one row shows nothing about batches
 
 _ORT_PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
-_NEEDS_MEMORY = f"it needs more than {MEMORY / 1e6:,.0f} MB of memory"
+_NEEDS_MEMORY = f"it needs more than {MEMORY_BYTES / 1e6:,.0f} MB of memory"
 
 
 def main(path: str) -> None:
@@ -64,7 +66,7 @@ def main(path: str) -> None:
 def _confine(size: int) -> None:
     """Limit this process to what the inspection of a file of `size` bytes needs."""
     os.nice(NICENESS)
-    bound = MEMORY + COPIES * size
+    bound = MEMORY_BYTES + COPIES * size
     limits = {"DATA": bound, "CPU": CPU_SECONDS, "CORE": 0, "FSIZE": 0, "NOFILE": 0}
     for name, most in limits.items():
         which = getattr(resource, f"RLIMIT_{name}")
@@ -86,7 +88,7 @@ def check(
         session = load_session(file)
     except errors.Corrupt as error:
         raise errors.Invalid("model", f"onnxruntime cannot load it: {_cause(error)}") from None
-    grown, most = _resident() - before, LOADED + LOADED_COPIES * len(file)
+    grown, most = _resident() - before, LOADED_BYTES + LOADED_COPIES * len(file)
     if grown > most:  # the model cache counts the bytes of files
         raise errors.Invalid(
             "model",
@@ -153,7 +155,7 @@ def _try(model: UploadedModel, spec: OnnxManifest) -> None:
         except errors.Invalid as error:
             detail = error.detail.replace("input_data.0.", "").replace("input_data.", "")
             raise errors.Invalid("manifest.sample", detail) from None
-    for count in sorted({1, model.batch(MAX_IMAGES_PER_RUN if spec.image else ROWS)}):
+    for count in sorted({1, model.batch(MAX_IMAGES_PER_RUN if spec.image else TRIAL_ROWS)}):
         try:
             outputs = model.run(sample * count)
         except errors.DeadlineExceeded as error:

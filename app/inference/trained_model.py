@@ -18,7 +18,8 @@ from app.inference.predictor import (
     wrong_value,
 )
 from app.inference.tensor_types import TENSOR_TYPES, TensorType
-from app.models.manifest import METADATA_KEY, FeatureKind, TrainedManifest, label_keys
+from app.models.manifest import METADATA_KEY, FeatureKind, TrainedManifest
+from app.protocol.label_keys import label_keys
 from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
 

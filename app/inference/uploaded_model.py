@@ -21,7 +21,8 @@ from app.inference.predictor import (
 )
 from app.inference.run_deadline import watchdog
 from app.inference.tensor_types import TENSOR_TYPES
-from app.models.manifest import OnnxManifest, label_keys
+from app.models.manifest import OnnxManifest
+from app.protocol.label_keys import label_keys
 from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
 

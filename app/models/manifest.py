@@ -1,6 +1,5 @@
 """Manifests: the descriptions of models, stored inside their ONNX files and beside them."""
 
-import json
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -8,40 +7,17 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    StrictBool,
-    StrictInt,
-    StrictStr,
     model_validator,
 )
 
-from app.protocol.types import Column, Explained, Row
+from app.protocol.label_keys import Label, label_keys
+from app.protocol.types import Column, Row
 from app.wording import nfc
 
 METADATA_KEY = "warren"  # the manifest's key among the ONNX file's metadata properties
 
-Label = Annotated[
-    StrictBool | StrictInt | StrictStr,
-    Explained("a label is text, a whole number without a decimal point, true or false"),
-]
 FeatureKind = Literal["number", "boolean", "text"]
 ZEROS: dict[FeatureKind, JsonValue] = {"number": 0, "boolean": False, "text": ""}
-
-
-def label_key(label: object) -> str:
-    """Return the key of a label in `pred_proba`: a text itself, else the label's JSON text."""
-    if isinstance(label, str):
-        return label
-    return str(label) if type(label) is int else json.dumps(label)  # `str` is ten times as fast
-
-
-def label_keys(labels: list[Label]) -> list[str]:
-    """Return the key of each label of a model.
-
-    Where true or false has the key of a text label, it keeps its older key, `True` or `False`.
-    """
-    texts = {label for label in labels if isinstance(label, str)}
-    keys = map(label_key, labels)
-    return [str(label) if key in texts else key for label, key in zip(labels, keys, strict=True)]
 
 
 class Feature(BaseModel):

@@ -28,7 +28,7 @@ CACHE_BYTES = 64_000_000  # of records, as JSON
 RECORD_BYTES = 1000  # of each record, beside its spec
 LATEST_SECONDS = 1.0  # how long the id of the latest model is cached
 MAX_RESOLVED = 1024  # data sets whose latest model is cached
-NEAR = 200  # newest models with whose ids one that is not found is compared
+MAX_COMPARED_IDS = 200  # newest models with whose ids one that is not found is compared
 
 
 class CachedModelRegistry:
@@ -136,7 +136,7 @@ class CachedModelRegistry:
             return record
         job = self._jobs.get(model_id)
         if job is None or job.kind is not JobKind.TRAIN:
-            known = [LATEST, *read_newest_ids(self._jobs.engine, NEAR)]
+            known = [LATEST, *read_newest_ids(self._jobs.engine, MAX_COMPARED_IDS)]
             meant = did_you_mean(model_id, known)
             raise errors.NotFound("model_id", f"there is no model {model_id}{meant}")
         if job.state is JobStatus.COMPLETED:

@@ -13,10 +13,10 @@ from app.concurrency import run_in_thread
 from app.jobs.relay import OutboxRelay
 from app.jobs.store import open_store
 from app.models.registry import CachedModelRegistry
+from app.producer.admission import AdmissionControl
 from app.producer.http import problems
 from app.producer.http.fallback import Fallback
 from app.producer.http.raw_route import refuse_dependencies
-from app.producer.middleware.admission import AdmissionControl
 from app.producer.middleware.stack import middlewares
 from app.producer.routes import (
     datasets,

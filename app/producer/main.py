@@ -7,7 +7,7 @@ import uvicorn
 
 from app.observability import logs
 from app.producer.app import create_app
-from app.producer.http.protocol import HttpProtocol
+from app.producer.http.uvicorn_protocol import HttpProtocol
 from app.runtime import collect_garbage_rarely, raise_open_file_limit
 from app.settings import Settings
 

@@ -12,7 +12,7 @@ from app import errors
 from app.concurrency import run_in_thread
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
-from app.producer.middleware.admission import AdmissionControl
+from app.producer.admission import AdmissionControl
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
 from app.protocol.types import JobStatus

@@ -9,9 +9,9 @@ from typing import Protocol
 from app import errors
 from app.wording import quoted
 
-PIECE = 250_000  # decoded bytes at a time; a bomb takes no more memory
+PIECE_BYTES = 250_000  # decoded bytes at a time; a bomb takes no more memory
 MAX_CODINGS = 3
-_SLICE = 16_000  # bytes decoded at a time, because the libraries copy the rest
+_SLICE_BYTES = 16_000  # bytes decoded at a time, because the libraries copy the rest
 
 
 class Stream(Protocol):
@@ -85,7 +85,7 @@ class Decoder:
         self._stages = [_Stage(name, codings[name], limit) for name in reversed(names)]
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the next bytes decoded, in pieces of at most `PIECE` bytes.
+        """Yield the next decoded bytes, in pieces of at most `PIECE_BYTES`.
 
         Pieces may be empty. Raises `errors.TooLarge`, or `errors.Malformed` for damaged bytes.
         """
@@ -119,8 +119,8 @@ class _Stage:
     def feed(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the decoded form of the next bytes."""
         for piece in pieces:
-            for begin in range(0, len(piece), _SLICE):
-                yield from self._decode(piece[begin : begin + _SLICE])
+            for begin in range(0, len(piece), _SLICE_BYTES):
+                yield from self._decode(piece[begin : begin + _SLICE_BYTES])
 
     def end(self) -> None:
         """Raise `errors.Malformed` if the stream is incomplete."""
@@ -134,7 +134,7 @@ class _Stage:
                 self._begin(data)
             assert self._stream is not None
             try:
-                piece = self._stream.decompress(data, PIECE)
+                piece = self._stream.decompress(data, PIECE_BYTES)
             except _FAILURES as error:
                 raise self._damaged(str(error).rpartition(": ")[2]) from None
             self._blank = self._blank and not piece
@@ -146,7 +146,7 @@ class _Stage:
             # zlib gives back the bytes that it has not read yet, the others keep them.
             rest = "unused_data" if ended else "unconsumed_tail"
             data = getattr(self._stream, rest, b"")
-            more = bool(data) or (len(piece) == PIECE and not ended)
+            more = bool(data) or (len(piece) == PIECE_BYTES and not ended)
 
     def _begin(self, data: bytes) -> None:
         self._follows = self._stream is not None

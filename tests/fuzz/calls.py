@@ -8,7 +8,19 @@ from urllib.parse import quote
 
 from tests.fuzz import bodies, encodings, invocations, params, serving, uploads
 from tests.fuzz.bodies import CANARY, IDS
-from tests.fuzz.oddities import BROKEN, CSV_TYPES, CSVS, HEADERS, METHODS, PATHS, QUERIES, TYPES
+from tests.fuzz.oddities import (
+    BROKEN,
+    CSV_TYPES,
+    CSVS,
+    HEADERS,
+    METHODS,
+    OFFERS,
+    PATHS,
+    PREFIXES,
+    QUERIES,
+    TRAILERS,
+    TYPES,
+)
 
 TINY = "tiny"  # a data set of five rows
 CSV = b"size,colour,price\n1.5,red,10\n2.5,blue,14\n3.0,red,18\n4.5,,23\n5.0,blue,24\n"
@@ -53,6 +65,13 @@ def framed(
 ) -> Call:
     """Frame a request, whole or in chunks, with a header or two that nobody asked for."""
     head = [(b"Host", b"a"), *headers, *rng.choices(HEADERS, k=rng.choice((0, 0, 0, 0, 1, 2)))]
+    if rng.random() < 0.05:
+        head += rng.choice(OFFERS)
+    if rng.random() < 0.05:
+        prefix = rng.choice(PREFIXES)
+        head.append((b"X-Forwarded-Prefix", prefix.encode("latin-1")))
+        if target.startswith("/") and rng.random() < 0.5:
+            target = prefix + target
     if content_type:
         odd = rng.random() < 0.03
         head.append((b"Content-Type", rng.choice(TYPES) if odd else content_type))
@@ -74,10 +93,11 @@ def framed(
 
 
 def in_chunks(rng: Random, body: bytes) -> bytes:
-    """Write a chunked body."""
+    """Write a chunked body, now and then with a trailer field."""
     size = max(rng.choice((1, 7, 1000, 100_000)), len(body) // 500)
     parts = [body[start : start + size] for start in range(0, len(body), size)]
-    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in [*parts, b""])
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+    return chunks + b"0\r\n" + rng.choice(TRAILERS) + b"\r\n"
 
 
 def odd_id(rng: Random) -> str:
@@ -163,6 +183,13 @@ def one(rng: Random) -> Call:
     return framed(rng, "GET", target.format(odd_id(rng)) + rng.choice((*[""] * 5, "?a=%ff")))
 
 
+def nested(rng: Random) -> Call:
+    """Return a request whose body is a request; if that were served, it would have an answer."""
+    inner = rng.choice((one, several, predict))(rng).raw
+    target = rng.choice(("/predict", "/train", "/jobs", "/datasets/up-4"))
+    return framed(rng, rng.choice(("POST", "PUT", "GET")), target, inner, JSON)
+
+
 def delete(rng: Random) -> Call:
     return framed(rng, "DELETE", f"/jobs/{odd_id(rng)}", rng.choice((b"", b"", b"{}", b"\xff")))
 
@@ -198,6 +225,7 @@ MAKERS: dict[str, tuple[float, Callable[[Random], Call]]] = {
     "describe": (2, describe),
     "upload": (8, upload),
     "one": (10, one),
+    "nested": (2, nested),
     "delete": (4, delete),
     "several": (3, several),
     "odd": (8, odd),

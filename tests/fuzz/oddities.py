@@ -38,6 +38,22 @@ HEADERS = [
     *((b"Authorization", b"Basic \xff"), (b"Origin", b"null"), (b"Host", b"\xff:x")),
     *((b"X-HTTP-Method-Override", b"DELETE"), (b"X-Long", b"a" * 8000), (b"Connection", b"x")),
 ]
+OFFERS = [
+    [(b"Connection", b"Upgrade, HTTP2-Settings"), (b"Upgrade", b"h2c"), (b"HTTP2-Settings", b"AA")],
+    [(b"Connection", b"upgrade"), (b"Upgrade", b"websocket"), (b"Sec-WebSocket-Version", b"13")],
+    [(b"Upgrade", b"a/1, b"), (b"Connection", b"keep-alive"), (b"Connection", b"Upgrade")],
+    [(b"Upgrade", b""), (b"Connection", b"upgrade")],
+]
+TRAILERS = [
+    b"",
+    b"",
+    b"X-Forwarded-Prefix: /trailer\r\n",
+    b"Upgrade: h2c\r\nConnection: upgrade\r\n",
+]
+PREFIXES = [
+    *("/warren", "/a/b", "/jobs", "/predict/", "/", "", "//evil.example", "https://evil.example"),
+    *("/..", "/a/../b", "/a?b", "/%2e%2e", "/\xfc", "/a\t/b", "/a, /b", "/" + "a" * 4000),
+]
 QUERIES = [
     *(
         "",

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.settings import PATH_PREFIX
 from tests.fuzz.calls import Call
 from tests.support.words import foreign_words
 
@@ -16,8 +18,11 @@ PIPELINED = 4
 ANSWER_SECONDS = 60.0
 SILENCE_SECONDS = 0.3  # for what broke off: that there is no answer is no surprise
 
-# What uvicorn says itself, before there is a request that the application could answer.
-NO_HTTP = b"Invalid HTTP request received."
+# Where a link may lead; the prefix is what a proxy said.
+LOCATION = re.compile(rf"{PATH_PREFIX.removesuffix('/?$')}/(jobs|models)/[^/]+$")
+
+# What is said before there is a request that the application could answer.
+NO_HTTP = b"Invalid HTTP request received.", b"CONNECT is refused: this server is no proxy."
 
 
 class Failed(Exception):
@@ -92,7 +97,10 @@ class Connection:
         answered = 0
         try:
             reader, writer = await self._open()
-            writer.write(b"".join(call.raw for _, call in batch))
+            sent = b"".join(call.raw for _, call in batch)
+            for part in (sent[: len(sent) // 2], sent[len(sent) // 2 :]):
+                writer.write(part)
+                await asyncio.sleep(0)  # most often this makes a segment of each part
             for number, call in batch:
                 seconds = ANSWER_SECONDS if call.whole else SILENCE_SECONDS
                 async with asyncio.timeout(seconds):
@@ -103,6 +111,8 @@ class Connection:
                 if answer.headers.get("connection") == "close":
                     self.close()
                     break
+            else:
+                await self._probe(batch, seen)
         except TimeoutError:
             if batch[answered][1].whole:
                 seen.failures.append((batch[answered][0], f"no answer in {ANSWER_SECONDS:.0f} s"))
@@ -114,6 +124,21 @@ class Connection:
             seen.counts[f"{batch[0][1].kind} silence"] += 1
             answered = 1
         return answered
+
+    async def _probe(self, batch: list[Case], seen: Seen) -> None:
+        """Note if the batch had more answers than requests: the next one is not to the next."""
+        if self._streams is None or batch[0][1].alone:
+            return
+        reader, writer = self._streams
+        name = f"probe-{batch[-1][0]}"
+        writer.write(f"GET /jobs/{name} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        async with asyncio.timeout(ANSWER_SECONDS):
+            answer = await read(reader, head=False)
+        if name.encode() not in answer.body:
+            seen.failures.append(
+                (batch[-1][0], f"the answers after {batch[0][0]} are out of step: {answer}")
+            )
+            self.close()
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None:
@@ -173,11 +198,12 @@ def check(call: Call, answer: Answer) -> None:
     for word in (b"Traceback", b'File "', b"root:x:", b"site-packages"):
         if word in answer.body:
             raise Failed(f"the answer holds {word!r}")
+    _check_link(answer)
     kind = answer.headers.get("content-type", "")
     parsed = _parse(kind, answer.body)
     if answer.status < 400 or call.head:
         return
-    if answer.status == 400 and answer.body == NO_HTTP:
+    if answer.status == 400 and answer.body in NO_HTTP:
         return
     if kind != "application/problem+json":
         raise Failed(f"an error as {kind or 'nothing'}")
@@ -205,6 +231,11 @@ def _parse(kind: str, body: bytes) -> Any:
     except ValueError as error:
         raise Failed(f"no JSON ({error})") from None
     return None
+
+
+def _check_link(answer: Answer) -> None:
+    if not LOCATION.match(answer.headers.get("location", "/jobs/a")):
+        raise Failed(f"a link to {answer.headers['location']}")
 
 
 def _refuse(constant: str) -> None:

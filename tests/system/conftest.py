@@ -1,5 +1,6 @@
 """A Warren that runs, for a module that leaves it running; an empty one for any other test."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -9,12 +10,15 @@ from typing import Any
 
 import httpx2
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from devstack.rabbitmq import Broker
 from devstack.s3 import S3Server
 from devstack.stack import migrate
 from tests.system.support.client import trained, upload
 from tests.system.support.processes import CONSUMER, Process, Stack
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @dataclass(frozen=True)
@@ -89,3 +93,17 @@ def model_id(running: Running) -> str:
     """The reference model, in the module's Warren."""
     upload(running.http)
     return trained(running.http)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium, the one of the system."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None and not os.environ.get("CI"):
+        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
+    assert path, "CI has a Chromium"
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()

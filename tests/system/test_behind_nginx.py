@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -32,8 +31,6 @@ def http(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx2.Client]:
     """A client of Warren by way of nginx."""
-    if nginx.program() is None and not os.environ.get("CI"):
-        pytest.skip("nginx is not installed")
     servers, producer = nginx.documented(), running.http
     if request.param == "nginx leaves it":
         for line in ("proxy_pass http://warren/;", f"X-Forwarded-Prefix {PREFIX};"):
@@ -93,6 +90,14 @@ def test_the_api_description_names_the_prefix(http: httpx2.Client) -> None:
     assert http.get("/openapi.json").json()["servers"] == [{"url": PREFIX}]
 
 
+def test_other_methods_and_slashes_know_the_prefix(http: httpx2.Client) -> None:
+    assert http.head("/models").status_code == 200
+    assert http.get("/models/").json() == http.get("/models").json()
+    assert "POST" in http.options("/predict").headers["allow"]
+    assert "POST" in http.get("/predict").headers["allow"]
+    assert http.get("/").status_code == 200
+
+
 def test_each_event_of_a_job_passes_at_once(running: Running, http: httpx2.Client) -> None:
     upload(http, HELD)
     job_id = train(http, dataset_id=HELD)
@@ -111,6 +116,7 @@ def test_an_upload_above_a_megabyte_passes(http: httpx2.Client) -> None:
     upload(http, "long", "a,b\n" + "1.5,2.5\n" * 500_000)
 
 
+@pytest.mark.slow
 def test_a_thousand_callers_at_a_time_get_their_predictions(
     http: httpx2.Client, model_id: str
 ) -> None:

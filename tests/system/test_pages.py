@@ -1,34 +1,18 @@
 """The documentation in a browser without a network: it shows the operations, and runs them."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 
 from devstack.stack import run_module
 from tests.support import graphs
 from tests.system.conftest import Running
 from tests.system.support.processes import SECONDS
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OPERATIONS = ("/train", "/predict", "/jobs/{job_id}", "/datasets/{dataset_id}", "/models")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None and not os.environ.get("CI"):
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
-    assert path, "CI has a Chromium"
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from tests.fuzz import (
     echo,
     encodings,
     messages,
+    oddities,
     params,
     properties,
     serving,
@@ -122,7 +123,11 @@ def test_many_compressed_bodies_are_what_they_say():
 
 
 def test_a_body_in_chunks_ends_with_an_empty_one():
-    assert calls.in_chunks(Random(1), b"abc").endswith(b"\r\n0\r\n\r\n")
+    made = {
+        calls.in_chunks(Random(number), b"abc").partition(b"\r\n0\r\n")[2] for number in range(50)
+    }
+
+    assert made == {each + b"\r\n" for each in oddities.TRAILERS}
 
 
 def test_some_messages_are_many_predictions():
@@ -151,6 +156,9 @@ def test_no_message_is_larger_than_a_frame():
         Answer(200, {"content-type": "application/jsonlines"}, b'{"a": 1}\n{"a": 1}'),
         Answer(200, {}, b"root:x:0:0"),
         Answer(404, {"content-type": "text/plain"}, b"Not Found"),
+        Answer(202, {"location": "//evil.example/jobs/a"}, b""),
+        Answer(202, {"location": "https://evil.example/jobs/a"}, b""),
+        Answer(202, {"location": "/../jobs/a"}, b""),
         Answer(404, PROBLEM, b'{"status": 404}'),
         Answer(404, PROBLEM, b'{"status": 400, "detail": "a"}'),
     ],
@@ -167,7 +175,9 @@ def test_an_answer_that_must_not_be_fails(answer):
         Answer(200, {"content-type": "application/json"}, b'{"a": 1}'),
         Answer(200, {"content-type": "application/jsonlines"}, b'{"a": 1}\n{"a": 1}\n'),
         Answer(404, PROBLEM, b'{"detail": "a", "status": 404}'),
-        Answer(400, {"content-type": "text/plain"}, web.NO_HTTP),
+        *(Answer(400, {"content-type": "text/plain"}, said) for said in web.NO_HTTP),
+        Answer(202, {"location": "/jobs/a"}, b""),
+        Answer(202, {"location": "/tools/warren/models/a"}, b""),
     ],
     ids=repr,
 )
@@ -197,6 +207,37 @@ async def test_answers_are_read(sent, body):
     answer = await web.read(reader, head=False)
 
     assert (answer.status, answer.body) == (200, body)
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_an_answer_that_nobody_asked_for_fails(twice):
+    async def serve(reader, writer):
+        asked = 0
+        with suppress(asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                asked += 1
+                name = head.split(b" ")[1]
+                answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(name), name)
+                writer.write(answer * (2 if twice and asked == 2 else 1))
+        writer.close()
+        left.set()
+
+    async def drive():
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            await web.drive(server.sockets[0].getsockname(), [(n, GET) for n in range(4)], seen)
+            await left.wait()
+
+    left = asyncio.Event()
+    seen = web.Seen()
+    asyncio.run(drive())
+    assert len(seen.failures) == twice
+
+
+def test_offers_and_prefixes_are_sent():
+    made = [calls.make(Random(number)).raw.lower() for number in range(2000)]
+
+    assert sum(b"\r\nupgrade: " in each for each in made) > 50
+    assert sum(b"\r\nx-forwarded-prefix: " in each for each in made) > 50
 
 
 @pytest.mark.parametrize(("text", "numbers"), [("17", (17, 17)), ("1000-1999", (1000, 1999))])

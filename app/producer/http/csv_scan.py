@@ -34,10 +34,10 @@ class CsvScan:
     def feed(self, chunk: bytes, last: bool = False) -> None:
         """Check the next bytes. Raises `errors.Invalid` if a training could not read them."""
         data = self._rest + chunk
-        if not self._head and len(data) < content_sniffing.HEAD and not last:
+        if not self._head and len(data) < content_sniffing.HEAD_BYTES and not last:
             self._rest = data
             return
-        self._head = self._head or data[: content_sniffing.HEAD]
+        self._head = self._head or data[: content_sniffing.HEAD_BYTES]
         complete = len(data) if last else data.rfind(b"\n") + 1
         block, self._rest = data[:complete], data[complete:]
         self._check_text(block)

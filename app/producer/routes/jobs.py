@@ -10,7 +10,7 @@ from sse_starlette import EventSourceResponse
 from app import errors
 from app.concurrency import run_in_thread
 from app.producer.http.examples import example
-from app.producer.http.job_events import CLOSE_SECONDS, job_changes, job_view, read_job
+from app.producer.http.job_views import CLOSE_SECONDS, job_changes, job_view, read_job
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.jobs import Jobs, JobSummary, JobView
 from app.producer.services import ServicesDep

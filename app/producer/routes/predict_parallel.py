@@ -15,7 +15,7 @@ from app import errors
 from app.concurrency import run_in_thread
 from app.inference import ensemble
 from app.inference.ensemble import check_labels, combine, named_labels
-from app.models.manifest import OnnxManifest, label_keys
+from app.models.manifest import OnnxManifest
 from app.models.record import TrainedSpec
 from app.observability import logs
 from app.producer.http.body import encode_message, read_json_body
@@ -25,6 +25,7 @@ from app.producer.rpc.replies import read_prediction
 from app.producer.schemas.requests import ParallelBody
 from app.producer.schemas.responses import ParallelAnswer
 from app.producer.services import Services
+from app.protocol.label_keys import label_keys
 from app.protocol.types import JSON_MEDIA_TYPE, JobStatus
 from app.protocol.validation import parse_request
 

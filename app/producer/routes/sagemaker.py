@@ -15,7 +15,7 @@ from app.producer.http.strict_route import problem_responses
 from app.producer.invocations import media
 from app.producer.invocations.answers import Answers
 from app.producer.invocations.batches import predict_rows
-from app.producer.invocations.call import parse_call
+from app.producer.invocations.invocation_request import parse_invocation
 from app.producer.invocations.model_inputs import inputs_of
 from app.producer.rpc.replies import read_prediction
 from app.producer.schemas.health import Alive
@@ -77,7 +77,7 @@ async def invocations(request: Request) -> Response:
         header = media.csv_header(request) if kind == CSV_MEDIA_TYPE else None
         body = await read_body(request, take, services.settings.predict_timeout)
         size, chosen = len(body), attributes(request.headers.get(ATTRIBUTES, ""))
-        call = await offload_if_large(size, partial(parse_call, kind, header, body))
+        call = await offload_if_large(size, partial(parse_invocation, kind, header, body))
         wrapped = call.wrapped
         if call.plain is not None:
             plain = validate(InvocationBody, call.plain | chosen)

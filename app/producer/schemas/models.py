@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator
 from pydantic.config import JsonDict
 
 from app.models.endpoint import EndpointSpec
-from app.models.manifest import Label, OnnxManifest, TrainedManifest
+from app.models.manifest import OnnxManifest, TrainedManifest
+from app.protocol.label_keys import Label
 from app.protocol.types import JSON_MEDIA_TYPE
 
 # Literals keep the enum inline in the OpenAPI document; the values are those of `ModelKind`.

@@ -1,5 +1,6 @@
 """The nginx of docs/operations.md, in front of a producer."""
 
+import os
 import re
 import shutil
 import socket
@@ -9,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from app.runtime import raise_open_file_limit
 from devstack import ports
@@ -36,9 +38,13 @@ http {{
 """
 
 
-def program() -> str | None:
-    """Return where nginx is: Debian installs it where only root looks."""
-    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+def program() -> str:
+    """Return where nginx is, often where only root looks; skip the test if it is nowhere."""
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if found is None and not os.environ.get("CI"):
+        pytest.skip("nginx is not installed")
+    assert found, "CI has nginx"
+    return found
 
 
 def documented() -> str:
@@ -61,7 +67,7 @@ def serving(servers: str, producer: httpx2.Client, folder: Path) -> Iterator[htt
     configuration.write_text(MAIN.format(folder=folder, servers=servers))
     raise_open_file_limit()  # nginx inherits it
     files = ("-p", folder, "-c", configuration, "-e", folder / "error.log")
-    nginx = subprocess.Popen([str(program()), *files])
+    nginx = subprocess.Popen([program(), *files])
     try:
         until(lambda: listens(nginx, port), "nginx listens")
         address = f"http://127.0.0.1:{port}{PREFIX}"

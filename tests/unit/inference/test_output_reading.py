@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.inference.output_reading import read_outputs, softmax
-from app.models.manifest import OnnxManifest, label_keys
+from app.models.manifest import OnnxManifest
+from app.protocol.label_keys import label_keys
 
 
 def read(output, labels=None, holds="probabilities", **further):

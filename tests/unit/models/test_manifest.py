@@ -2,7 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from app import errors
-from app.models.manifest import OnnxManifest, TrainedManifest, label_key, label_keys
+from app.models.manifest import OnnxManifest, TrainedManifest
+from app.protocol.label_keys import label_keys
 from app.protocol.validation import validate
 from tests.support import frames
 from tests.support.graphs import IMAGES, LINEAR
@@ -28,41 +29,6 @@ def test_two_inputs_of_a_graph_have_different_names():
 
     with pytest.raises(ValidationError, match="inputs: two have the same name"):
         OnnxManifest.model_validate({**LINEAR, "inputs": inputs})
-
-
-@pytest.mark.parametrize(
-    ("label", "key"),
-    [
-        ("red", "red"),
-        ("true", "true"),
-        ('say "a"', 'say "a"'),
-        ("", ""),
-        (True, "true"),
-        (False, "false"),
-        (1, "1"),
-        (-(2**70), str(-(2**70))),
-        (1.0, "1.0"),
-        (1e300, "1e+300"),
-        (None, "null"),
-    ],
-)
-def test_the_key_of_a_label_is_its_text_or_its_json(label, key):
-    assert label_key(label) == key
-
-
-@pytest.mark.parametrize(
-    ("labels", "keys"),
-    [
-        ([False, True], ["false", "true"]),
-        ([1, 2, "x"], ["1", "2", "x"]),
-        ([True, "true", False], ["True", "true", "false"]),
-        ([True, "True"], ["true", "True"]),
-    ],
-)
-def test_the_keys_of_a_model_differ(labels, keys):
-    manifest = OnnxManifest.model_validate({**IMAGES, "labels": labels})
-
-    assert label_keys(manifest.labels) == keys
 
 
 WRONG = {

@@ -16,8 +16,8 @@ from fastapi.routing import iter_route_contexts
 
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
+from app.producer.admission import AdmissionControl
 from app.producer.app import create_app
-from app.producer.middleware.admission import AdmissionControl
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
 from app.producer.services import Services

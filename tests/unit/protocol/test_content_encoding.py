@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import errors
-from app.protocol.content_encoding import ACCEPTED, PIECE, Decoder, decode
+from app.protocol.content_encoding import ACCEPTED, PIECE_BYTES, Decoder, decode
 from tests.support.packing import gzip_compress
 
 LIMIT = 1_000_000
@@ -62,7 +62,10 @@ def test_any_content_is_decoded(content, encode):
 
 
 @pytest.mark.parametrize("encode", [gzip_compress, zlib.compress, bare])
-@pytest.mark.parametrize("size", [PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 3 * PIECE + 7])
+@pytest.mark.parametrize(
+    "size",
+    [PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES, 3 * PIECE_BYTES + 7],
+)
 @pytest.mark.parametrize("make", [bytes, os.urandom])
 def test_a_body_of_several_pieces_is_decoded(encode, size, make):
     content = make(size)
@@ -156,9 +159,9 @@ def test_a_bomb_ends_at_the_limit_and_takes_no_memory(encoding, body):
 
     assert caught.value.detail == f"body: over the limit of {LIMIT} bytes when decoded"
     assert caught.value.extra == {"field": "body", "limit": LIMIT}
-    assert max(sizes, default=0) <= PIECE
+    assert max(sizes, default=0) <= PIECE_BYTES
     assert sum(sizes) <= LIMIT
-    assert peak < 8 * PIECE
+    assert peak < 8 * PIECE_BYTES
 
 
 def test_a_body_as_long_as_the_limit_is_decoded():

@@ -4,7 +4,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from app import errors
-from app.producer.middleware.admission import AdmissionControl
+from app.producer.admission import AdmissionControl
 from app.producer.middleware.body_limit import BodyLimit
 
 

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from app import errors
 from app.producer.middleware.content_decoding import ContentDecoding
-from app.protocol.content_encoding import ACCEPTED, PIECE
+from app.protocol.content_encoding import ACCEPTED, PIECE_BYTES
 
 gzipped = functools.partial(gzip.compress, mtime=0)
 TEXT = b"some text " * 20
@@ -160,5 +160,5 @@ def test_a_long_body_is_never_in_memory_as_a_whole_and_lets_other_requests_go_on
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert peak < 8 * PIECE
-    assert turns >= 50_000_000 // PIECE
+    assert peak < 8 * PIECE_BYTES
+    assert turns >= 50_000_000 // PIECE_BYTES

@@ -153,6 +153,23 @@ def test_the_path_begins_with_the_prefix(path: str, whole: str, root_path: str) 
     assert (scope["root_path"], scope["path"], scope["raw_path"]) == ("/a/b", whole, whole.encode())
 
 
+def asked(settings: Settings, path: str, headers: dict[str, str]) -> httpx2.Response:
+    """Return what the application answers to a GET."""
+
+    async def ask() -> httpx2.Response:
+        transport = httpx2.ASGITransport(create_app(settings))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get(path, headers=headers)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("path", ["/a/b", "/a/b/", "/", "/a/b/health", "/health", "/a/b/health/"])
+def test_the_prefix_alone_is_the_root(path: str) -> None:
+    answer = asked(Settings(_env_file=None, root_path="/a/b"), path, {})
+    assert answer.json() in ({"status": "ok"}, {"Status": "OK"})
+
+
 @pytest.mark.parametrize(
     "path", ["/docs", "/redoc", "/openapi.json", "/static/redoc.standalone.js"]
 )
@@ -163,12 +180,7 @@ def test_the_pages_and_their_files_are_below_the_prefix(path: str, kept: bool, s
     settings = Settings(_env_file=None, root_path="" if said else prefix)
     headers = {"X-Forwarded-Prefix": prefix} if said else {}
 
-    async def ask() -> httpx2.Response:
-        transport = httpx2.ASGITransport(create_app(settings))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.get(prefix * kept + path, headers=headers)
-
-    answer = asyncio.run(ask())
+    answer = asked(settings, prefix * kept + path, headers)
 
     assert answer.status_code == 200
     if path.endswith("json"):

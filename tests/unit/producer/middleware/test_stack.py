@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from starlette.middleware.cors import CORSMiddleware
 
+from app.producer.admission import AdmissionControl
 from app.producer.app import create_app
-from app.producer.middleware.admission import AdmissionControl
 from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.content_decoding import ContentDecoding
 from app.producer.middleware.error_responses import ErrorResponses

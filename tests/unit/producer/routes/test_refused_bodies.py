@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from app.producer.admission import AdmissionControl
 from app.producer.http import problems
-from app.producer.middleware.admission import AdmissionControl
 from app.producer.routes import predict, predict_async, predict_parallel, train
 from app.producer.schemas.requests import (
     AsyncBody,

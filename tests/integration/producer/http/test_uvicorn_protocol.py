@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.producer.http.protocol import HttpProtocol
+from app.producer.http.uvicorn_protocol import HttpProtocol
 
 SECONDS = 30.0
 
@@ -218,8 +218,26 @@ def test_a_body_whose_end_is_unclear_ends_the_connection(
     assert [status for status, _ in answers(ours, sent.encode())] == [400]
 
 
+@pytest.mark.parametrize("protocol", [HttpProtocol, Bytewise])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "\0",
+        "GET /c HTTP/1.1\r\nHost x\r\n\r\n",
+        "GET /c HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        f"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n{HIDDEN}",
+    ],
+)
+def test_the_requests_before_a_broken_one_get_their_answers(protocol: Protocol, wrong: str) -> None:
+    requests = [request("POST", target, OFFERS["none"], "chunks") for target in ("/a", "/b")]
+    sent = "".join(raw for raw, _ in requests) + wrong
+    with served(protocol) as address:
+        assert echoed(answers(address, sent.encode())) == [told for _, told in requests]
+
+
 FAULTS = {
     "an offer ends the body": f"{OFFERS['h2c']}Connection: close\r\nContent-Length: 2\r\n\r\n{{}}",
+    "the answer to a broken request goes to one before": "\r\nGET /b HTTP/1.1\r\nHost x\r\n\r\n",
     "trailer fields become header fields": "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
     "2\r\n{}\r\n0\r\nHttp2-Settings: a\r\n\r\n",
 }

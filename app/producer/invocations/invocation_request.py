@@ -17,7 +17,7 @@ from app.protocol.types import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, MAX_ROWS
 
 
 @dataclass(frozen=True)
-class Call:
+class InvocationRequest:
     """A request whose form is known.
 
     `plain` is the body of a prediction as it would go to `/predict`, without the model. It is None
@@ -31,12 +31,12 @@ class Call:
     plain: dict[str, Any] | None = None
 
 
-def parse_call(kind: str, header: Header | None, body: bytes) -> Call:
+def parse_invocation(kind: str, header: Header | None, body: bytes) -> InvocationRequest:
     """Return the call in a body of the media type `kind`. Raises `errors.Invalid`."""
     if kind == CSV_MEDIA_TYPE:
-        return Call({}, partial(read_csv, body, header))
+        return InvocationRequest({}, partial(read_csv, body, header))
     if is_json_lines(kind):
-        return Call({}, partial(read_json_lines, body))
+        return InvocationRequest({}, partial(read_json_lines, body))
     if kind == JSON_MEDIA_TYPE:
         field, rows, beside = unwrap(strict_json.loads(body))
     else:
@@ -44,10 +44,10 @@ def parse_call(kind: str, header: Header | None, body: bytes) -> Call:
     too_many = isinstance(rows, list) and len(rows) > MAX_ROWS
     read = partial(read_rows, field, rows)
     if field != INPUTS:
-        return Call(beside, read)
+        return InvocationRequest(beside, read)
     if too_many or has_lists(rows):
-        return Call(beside, read, wrapped=False)
+        return InvocationRequest(beside, read, wrapped=False)
     plain = {INPUTS: rows, **beside}
     if strict_json.is_deeper(plain, strict_json.MAX_DEPTH):  # a row may be, as a part of a message
         raise errors.Invalid(INPUTS, f"is nested deeper than {strict_json.MAX_DEPTH - 1} levels")
-    return Call(beside, read, wrapped=False, plain=plain)
+    return InvocationRequest(beside, read, wrapped=False, plain=plain)

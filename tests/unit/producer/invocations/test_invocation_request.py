@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app import errors
-from app.producer.invocations.call import parse_call
+from app.producer.invocations.invocation_request import parse_invocation
 from app.protocol.types import MAX_ROWS
 
 JSON = "application/json"
@@ -25,7 +25,7 @@ ROW = {"a": 1}
     ],
 )
 def test_the_form_of_predict_is_passed_on(body: Any, plain: Any) -> None:
-    call = parse_call(JSON, None, json.dumps(body).encode())
+    call = parse_invocation(JSON, None, json.dumps(body).encode())
     assert call.plain == plain
     assert not call.wrapped
 
@@ -41,23 +41,23 @@ def test_the_form_of_predict_is_passed_on(body: Any, plain: Any) -> None:
     ],
 )
 def test_other_rows_are_read_first(body: Any, wrapped: bool) -> None:
-    call = parse_call(JSON, None, json.dumps(body).encode())
+    call = parse_invocation(JSON, None, json.dumps(body).encode())
     assert call.plain is None
     assert call.wrapped is wrapped
 
 
 @pytest.mark.parametrize("kind", ["text/csv", "application/x-ndjson"])
 def test_csv_and_json_lines_are_read_first(kind: str) -> None:
-    call = parse_call(kind, None, b"1\n")
+    call = parse_invocation(kind, None, b"1\n")
     assert (call.plain, call.wrapped) == (None, True)
 
 
 def test_the_bytes_of_an_image_become_base64() -> None:
-    plain = parse_call("image/png", None, b"\xff\xd8").plain
+    plain = parse_invocation("image/png", None, b"\xff\xd8").plain
     assert plain == {"input_data": None, "image_data": "/9g="}
 
 
 def test_a_row_that_is_too_deep_for_a_message_is_refused() -> None:
     deep = b'{"a":' * 64 + b"1" + b"}" * 64
     with pytest.raises(errors.Invalid, match="input_data: is nested deeper than 63 levels"):
-        parse_call(JSON, None, deep)
+        parse_invocation(JSON, None, deep)

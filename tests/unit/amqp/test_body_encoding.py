@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from app import errors
-from app.amqp.body_form import decode_body, encoding_of
+from app.amqp.body_encoding import decode_body, encoding_of
 from tests.support.packing import gzip_compress
 
 LIMIT = 1_000_000

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a connection: uvicorn's protocol, which here ignores offers to upgrade."""
+"""HTTP/1.1 on a connection: uvicorn's protocol, corrected where it loses what a client sent."""
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -15,6 +15,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Parse the next bytes of the connection, and begin to serve the requests in them."""
         self._unset_keepalive_if_required()
         rest: bytes | memoryview = data
+        refusal = "Invalid HTTP request received."
         try:
             while True:
                 try:
@@ -22,14 +23,13 @@ class HttpProtocol(HttpToolsProtocol):
                     return
                 except HttpParserUpgrade as stop:
                     rest = memoryview(rest)[stop.args[0] :]
-                if self.scope["method"] == "CONNECT":  # whatever may follow it is no request
-                    self.send_400_response("CONNECT is refused: this server is no proxy.")
-                    return
-                self._parse_without_offer()
+                if self.scope["method"] == "CONNECT":
+                    refusal = "CONNECT is refused: this server is no proxy."
+                    rest = b"\0"  # after it the parser refuses all that may follow
+                else:
+                    self._parse_without_offer()
         except HttpParserError:
-            refusal = "Invalid HTTP request received."
-            self.logger.warning(refusal)
-            self.send_400_response(refusal)
+            self._refuse(refusal)
 
     def on_chunk_header(self) -> None:
         """Keep the trailer fields of a body out of the header fields (RFC 9110, 6.5.1)."""
@@ -38,6 +38,15 @@ class HttpProtocol(HttpToolsProtocol):
     def _should_upgrade(self) -> bool:
         """Let uvicorn's callbacks pass over a request at which the parser stops."""
         return True
+
+    def _refuse(self, refusal: str) -> None:
+        """Answer 400 and close, or close after the answers to the requests that came before."""
+        latest = self.cycle
+        if latest is None or latest.response_complete or latest.more_body:
+            self.logger.warning(refusal)
+            self.send_400_response(refusal)
+        else:
+            latest.keep_alive = False
 
     def _parse_without_offer(self) -> None:
         """Parse the header fields once more, without the offer; the parser reads on after them."""
