@@ -52,8 +52,6 @@ if sys.version_info >= (3, 14):
     HTTP_CODINGS = {**HTTP_CODINGS, "zstd": _zstd}
     _FAILURES = (*_FAILURES, zstd.ZstdError)
 
-ACCEPTED = ", ".join(HTTP_CODINGS)  # as the header Accept-Encoding names them
-
 
 def decode(body: bytes, encoding: str, limit: int, codings: Codings = HTTP_CODINGS) -> bytes:
     """Return a body without the codings that `encoding` lists. Raises the errors of `Decoder`."""

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from app.amqp.topology import TRAIN_QUEUE
-from tests.support import graphs
+from tests.support import harmful_graphs
 from tests.support.graphs import LINEAR
 from tests.system.support.client import ENDLESS, LONG, job, reached, train, upload
 from tests.system.support.processes import Process, Stack, until
@@ -70,7 +70,7 @@ def test_a_consumer_hands_back_what_it_cannot_finish_in_time(stack: Stack) -> No
 
 def test_a_consumer_does_not_wait_for_a_model_that_computes(stack: Stack) -> None:
     _, consumer, http = stack.pair(DRAIN_SECONDS="0.5")
-    files = {"model": ("model.onnx", graphs.endless(ends_at_zero=True))}
+    files = {"model": ("model.onnx", harmful_graphs.endless(ends_at_zero=True))}
     answer = http.put("/models/loop", data={"manifest": json.dumps(LINEAR)}, files=files)
     assert answer.status_code == 201, answer.text
     asked = {"model_id": "loop", "input_data": {"a": 1, "b": 0}}

@@ -9,7 +9,7 @@ import pytest
 
 from devstack.demo import ROW
 from devstack.s3 import S3Server
-from tests.support import graphs, pictures
+from tests.support import graphs, harmful_graphs, pictures
 from tests.support.graphs import COLOURS, IMAGES, LINEAR
 from tests.support.pictures import BLUE, GREEN, RED
 from tests.system.conftest import Running
@@ -166,9 +166,9 @@ BAD_MODELS = {
     "garbage": (b"garbage", LINEAR, "model", "not an ONNX file"),
     "empty": (b"", LINEAR, "model", "not valid ONNX"),
     "cut": (graphs.linear()[:-30], LINEAR, "model", "not an ONNX file"),
-    "external": (graphs.external("attribute"), LINEAR, "model", "in other files"),
-    "memory": (graphs.memory_bomb(30_000), LINEAR, "model", "memory"),
-    "endless": (graphs.endless(), LINEAR, "model", "longer than 15 s"),
+    "external": (harmful_graphs.external("attribute"), LINEAR, "model", "in other files"),
+    "memory": (harmful_graphs.memory_bomb(30_000), LINEAR, "model", "memory"),
+    "endless": (harmful_graphs.endless(), LINEAR, "model", "longer than 15 s"),
     "another manifest": (graphs.linear(), IMAGES, "manifest.inputs.0.name", "it has x"),
     "too few labels": (
         graphs.colours(),
@@ -476,7 +476,7 @@ def test_what_is_not_there_has_no_metadata(http: httpx2.Client, path: str) -> No
 
 
 def test_a_loop_that_some_input_makes_endless_ends_alone(http: httpx2.Client) -> None:
-    answer = put(http, "loop", graphs.endless(ends_at_zero=True), LINEAR)
+    answer = put(http, "loop", harmful_graphs.endless(ends_at_zero=True), LINEAR)
     assert answer.status_code == 201, answer.text
     with ThreadPoolExecutor() as threads:
         endless = threads.submit(ask, http, "loop", input_data={"a": 1, "b": 0})

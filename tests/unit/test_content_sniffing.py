@@ -66,7 +66,7 @@ TEXT = "größe,target\n1,2\n"
         (TEXT.encode("utf-32-le"), "its text is UTF-32"),
         (TEXT.encode("utf-32-be"), "its text is UTF-32"),
         ("имя,цель\n1,2\n".encode("utf-32-le"), "its text is UTF-32"),
-        (b"a,b\n1,\0\n", "it has a NUL byte, so it is no text; send CSV"),
+        (b"a,b\n1,\0\n", "it has a NUL byte, so it is not text; send CSV"),
         (bytes(5000), "it has a NUL byte"),
     ],
 )

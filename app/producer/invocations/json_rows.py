@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from app import errors
 from app.producer.invocations.model_inputs import ModelInputs
 from app.producer.invocations.rows import InputRows, encode_row, wrong_count
+from app.wording import cut, listed, repeated
 
 INPUTS = "input_data"  # the field of Warren's own form, and of rows without a wrapper
 
@@ -98,10 +99,10 @@ def _of_split(parent: str, split: Any) -> list[dict[str, Any]]:
             said = "must be a list" if name in split else "is missing"
             raise errors.Invalid(f"{parent}{name}", said)
     if unknown := split.keys() - set(_SPLIT):
-        raise errors.Invalid(f"{parent}{min(unknown)}", "this key is not known")
+        raise errors.Invalid(f"{parent}{cut(min(unknown))}", "this key is not known")
     names = [_column(each, f"{parent}columns.{n}") for n, each in enumerate(split["columns"])]
-    if len(set(names)) < len(names):
-        raise errors.Invalid(f"{parent}columns", "a name stands twice")
+    if twice := repeated(names):
+        raise errors.Invalid(f"{parent}columns", f"given more than once: {listed(twice)}")
     rows = split["data"]
     for number, row in enumerate(rows):
         if not isinstance(row, list):
@@ -124,10 +125,10 @@ def _of_columns(columns: dict[str, Any]) -> list[dict[str, Any]]:
     first, count = "", 0
     for name, values in columns.items():
         if not isinstance(values, list):
-            raise errors.Invalid(f"inputs.{name}", "must be a list, as the other columns are")
+            raise errors.Invalid(f"inputs.{cut(name)}", "must be a list, as the other columns are")
         if not first:
             first, count = name, len(values)
         elif len(values) != count:
-            reason = f"has {len(values)}, but inputs.{first} has {count} values"
-            raise errors.Invalid(f"inputs.{name}", reason)
+            reason = f"has {len(values)}, but inputs.{cut(first)} has {count} values"
+            raise errors.Invalid(f"inputs.{cut(name)}", reason)
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

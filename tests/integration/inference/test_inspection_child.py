@@ -13,7 +13,7 @@ from app.inference import inspection_child
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
 from tests.conftest import ROOT
-from tests.support import graphs
+from tests.support import graphs, harmful_graphs
 from tests.support.graphs import (
     BOOL,
     DOUBLE,
@@ -49,14 +49,6 @@ def typed(holds, **changes):
     return {**LINEAR, "inputs": inputs}
 
 
-WORDS = {
-    "inputs": [
-        {"name": "word", "features": ["word"], "type": "text"},
-        {"name": "a", "features": ["a"]},
-    ],
-    "output": {"name": "y", "holds": "values"},
-    "outputs": ["said"],
-}
 OWN_PARTS = {
     "inputs": [{"name": "a", "features": ["a"]}, {"name": "b", "features": ["b"]}],
     "output": {"name": "y", "holds": "values"},
@@ -82,7 +74,7 @@ OWN_PARTS = {
         "half floats": (graphs.cast_sum(FLOAT16), LINEAR),
         "small numbers": (graphs.cast_sum(UINT8), LINEAR),
         "true and false": (graphs.cast_sum(BOOL), typed("boolean")),
-        "text": (graphs.words(), WORDS),
+        "text": (graphs.words(), graphs.WORDS),
         "missing values": (graphs.known_or_zero(), typed("number", nullable=True)),
         "pixels": (graphs.colours(kind=UINT8), IMAGES),
         "half pixels": (graphs.colours(kind=FLOAT16), IMAGES),
@@ -184,7 +176,7 @@ BAD = {
     "unknown operator": (unknown_operator(), LINEAR, "model", "Prophesy"),
     "an operator of its own": (own_domain(), LINEAR, "model", "own"),
     **{
-        f"external {where}": (graphs.external(where), LINEAR, "model", "in other files")
+        f"external {where}": (harmful_graphs.external(where), LINEAR, "model", "in other files")
         for where in ("initializer", "attribute", "sparse", "subgraph", "function", "training")
     },
     "no such input": (
@@ -297,7 +289,7 @@ BAD = {
         "a number",
     ),
     "zeros it cannot take": (logarithm(), LINEAR, "manifest.sample", "no finite prediction"),
-    "memory": (graphs.memory_bomb(10**9), LINEAR, "model", "memory"),
+    "memory": (harmful_graphs.memory_bomb(10**9), LINEAR, "model", "memory"),
 }
 
 
@@ -320,7 +312,7 @@ def test_a_loop_without_an_end_is_ended():
     load = partial(UploadedModel, run_seconds=0.1)
 
     with pytest.raises(errors.Invalid, match=r"longer than 0\.1 s"):
-        inspection_child.check(graphs.endless(), spec(LINEAR), load)
+        inspection_child.check(harmful_graphs.endless(), spec(LINEAR), load)
 
 
 def inspected(tmp_path, file, described, code=""):
@@ -356,13 +348,13 @@ def test_the_process_says_what_is_wrong(tmp_path):
 
 @pytest.mark.parametrize("side", [30_000, 100_000])
 def test_memory_is_bounded(tmp_path, side):
-    error = inspected(tmp_path, graphs.memory_bomb(side), LINEAR)["error"]
+    error = inspected(tmp_path, harmful_graphs.memory_bomb(side), LINEAR)["error"]
 
     assert error["detail"].endswith("it needs more than 2,000 MB of memory")
 
 
 def test_a_small_file_may_not_become_a_large_model(tmp_path):
-    error = inspected(tmp_path, graphs.swelling(100_000_000), LINEAR)["error"]
+    error = inspected(tmp_path, harmful_graphs.swelling(100_000_000), LINEAR)["error"]
 
     assert error["field"] == "model"
     assert "it takes 4" in error["detail"]
@@ -370,8 +362,8 @@ def test_a_small_file_may_not_become_a_large_model(tmp_path):
 
 
 def test_a_model_may_become_somewhat_larger_than_its_file(tmp_path):
-    assert inspected(tmp_path, graphs.swelling(25_000_000), LINEAR) == {}
-    assert inspected(tmp_path, graphs.heavy(100), LINEAR) == {}
+    assert inspected(tmp_path, harmful_graphs.swelling(25_000_000), LINEAR) == {}
+    assert inspected(tmp_path, harmful_graphs.heavy(100), LINEAR) == {}
 
 
 def test_as_many_are_tried_as_will_be_asked_at_a_time():

@@ -5,7 +5,7 @@ from app import errors
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
 from app.protocol.requests import PredictionInputs
-from tests.support import graphs, pictures
+from tests.support import graphs, harmful_graphs, pictures
 from tests.support.pictures import BLUE, GREEN, RED
 
 LIMIT = 1_000_000
@@ -113,20 +113,10 @@ def test_a_graph_may_take_values_of_other_types(kind, holds, row, expected):
     assert [each["prediction"] for each in answers] == [expected] * 2
 
 
-WORDS = {
-    "inputs": [
-        {"name": "word", "features": ["word"], "type": "text"},
-        {"name": "a", "features": ["a"]},
-    ],
-    "output": {"name": "y", "holds": "values"},
-    "outputs": ["said"],
-}
-
-
 def test_a_graph_may_take_text_beside_numbers():
     rows = [{"word": word, "a": n} for n, word in enumerate(("ten", "", "größe\n\0"))]
 
-    answers = asked(model(graphs.words(), WORDS), input_data=rows)
+    answers = asked(model(graphs.words(), graphs.WORDS), input_data=rows)
 
     assert [each["prediction"] for each in answers] == [10, 1, 2]
     assert answers[0]["outputs"] == {"said": ["ten"]}
@@ -318,8 +308,8 @@ def test_what_a_graph_fails_at_spoils_no_other_row():
 
 
 def test_a_run_that_does_not_end_is_ended():
-    loop = model(graphs.endless(ends_at_zero=True), graphs.LINEAR)
-    limited = model(graphs.endless(ends_at_zero=True), graphs.LINEAR, run_seconds=0.1)
+    loop = model(harmful_graphs.endless(ends_at_zero=True), graphs.LINEAR)
+    limited = model(harmful_graphs.endless(ends_at_zero=True), graphs.LINEAR, run_seconds=0.1)
 
     with pytest.raises(errors.DeadlineExceeded, match=r"longer than 0\.1 s"):
         asked(limited, input_data={"a": 1, "b": 0})

@@ -13,6 +13,7 @@ from app.producer.invocations.rows import InputRows
 MODEL = ModelInputs("m", {"a": "number", "b": "text"})
 ONE = ModelInputs("m", {"a": "number"})
 IMAGES = ModelInputs("m", {}, images=True)
+LONG = "x" * 10_000  # the name of a column
 UNKNOWN = ModelInputs("m", None)
 X, Y = {"a": 1, "b": "x"}, {"a": 2, "b": None}
 DEEP = json.loads("[" * 62 + "1" + "]" * 62)
@@ -132,11 +133,16 @@ def test_lists_in_the_order_of_the_model(rows: Any, expected: bool) -> None:
         ({"dataframe_split": {"columns": "a", "data": [[1]]}}, MODEL,
          "dataframe_split.columns", "must be a list"),
         ({"dataframe_split": {"columns": ["a", "a"], "data": [[1, 1]]}}, MODEL,
-         "dataframe_split.columns", "a name stands twice"),
+         "dataframe_split.columns", "given more than once: a"),
         ({"dataframe_split": {"columns": [None], "data": [[1]]}}, MODEL,
          "dataframe_split.columns.0", "must be a string"),
         ({"dataframe_split": {"columns": ["a"], "data": [[1]], "odd": 1}}, MODEL,
          "dataframe_split.odd", "this key is not known"),
+        ({"dataframe_split": {"columns": ["a"], "data": [[1]], LONG: 1}}, MODEL,
+         f"dataframe_split.{LONG[:256]}…", "this key is not known"),
+        ({"inputs": {"a": [1, 2], LONG: 1}}, MODEL, f"inputs.{LONG[:256]}…", "must be a list"),
+        ({"inputs": {LONG: [1, 2], "a": [1]}}, MODEL,
+         "inputs.a", f"has 1, but inputs.{LONG[:256]}… has 2 values"),
         ({"dataframe_split": [[1]]}, MODEL, "dataframe_split", "must be an object"),
     ],
 )  # fmt: skip
