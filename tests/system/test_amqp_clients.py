@@ -101,7 +101,7 @@ def test_kombu_is_told_what_it_may_send_instead_of_brotli_or_pickle(
     (pickle,) = of_kombu.call(PREDICT_QUEUE, body, serializer="pickle")
 
     assert brotli["error"]["type"] == "unsupported"
-    assert "'application/x-brotli' is unknown; send gzip, " in brotli["error"]["detail"]
+    assert '"application/x-brotli" is unknown; send gzip, ' in brotli["error"]["detail"]
     assert pickle["status"] == "TASK_ERROR"
     assert len(take(connection.channel(), DEAD_LETTER_QUEUE, 2)) == 2
 
