@@ -17,6 +17,7 @@ from devstack.demo import ROW, TRAIN
 from tests.support import tiny
 from tests.system.conftest import Running
 from tests.system.support.client import upload
+from tests.system.support.programs import program
 
 HOST = "models.example.com"
 SETTINGS = {"MAX_DATASET": "50000000", "MAX_MODEL": "50000000", "INVOKE_HOSTS": HOST}
@@ -52,7 +53,16 @@ def curl(running: Running, tmp_path: Path) -> Curl:
         options = [f"-H{name}: {value}" for name, value in more.items()]
         if kind is not None:
             options.append(f"-HContent-Type: {kind}")
-        command = ["curl", "-sS", "--noproxy", "*", "-X", method, "--data-binary", f"@{sent}"]
+        command = [
+            program("curl"),
+            "-sS",
+            "--noproxy",
+            "*",
+            "-X",
+            method,
+            "--data-binary",
+            f"@{sent}",
+        ]
         url = f"{base}".rstrip("/") + path
         done = subprocess.run([*command, "-D", headers, *options, url], capture_output=True)
         assert not done.returncode, done.stderr
