@@ -64,7 +64,7 @@ def curl(running: Running, tmp_path: Path) -> Curl:
             f"@{sent}",
         ]
         url = f"{base}".rstrip("/") + path
-        done = subprocess.run([*command, "-D", headers, *options, url], capture_output=True)
+        done = subprocess.run([program("curl"), "-D", headers, *options, url], capture_output=True)
         assert not done.returncode, done.stderr
         final = headers.read_text().strip().split("\n\n")[-1]  # after a 100 (Continue)
         first, *lines = final.splitlines()
