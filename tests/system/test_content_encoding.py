@@ -53,16 +53,7 @@ def curl(running: Running, tmp_path: Path) -> Curl:
         options = [f"-H{name}: {value}" for name, value in more.items()]
         if kind is not None:
             options.append(f"-HContent-Type: {kind}")
-        command = [
-            program("curl"),
-            "-sS",
-            "--noproxy",
-            "*",
-            "-X",
-            method,
-            "--data-binary",
-            f"@{sent}",
-        ]
+        options += ["-sS", "--noproxy", "*", "-X", method, "--data-binary", f"@{sent}"]
         url = f"{base}".rstrip("/") + path
         done = subprocess.run([program("curl"), "-D", headers, *options, url], capture_output=True)
         assert not done.returncode, done.stderr
