@@ -1,6 +1,5 @@
 """A Warren that runs, for a module that leaves it running; an empty one for any other test."""
 
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -17,8 +16,7 @@ from devstack.s3 import S3Server
 from devstack.stack import migrate
 from tests.system.support.client import trained, upload
 from tests.system.support.processes import CONSUMER, Process, Stack
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+from tests.system.support.programs import program
 
 
 @dataclass(frozen=True)
@@ -98,10 +96,7 @@ def model_id(running: Running) -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium, the one of the system."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None and not os.environ.get("CI"):
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
-    assert path, "CI has a Chromium"
+    path = program("chromium", "chromium-browser", "google-chrome")
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)

@@ -17,6 +17,7 @@ from devstack.demo import ROW, TRAIN
 from tests.support import tiny
 from tests.system.conftest import Running
 from tests.system.support.client import upload
+from tests.system.support.programs import program
 
 HOST = "models.example.com"
 SETTINGS = {"MAX_DATASET": "50000000", "MAX_MODEL": "50000000", "INVOKE_HOSTS": HOST}
@@ -52,9 +53,9 @@ def curl(running: Running, tmp_path: Path) -> Curl:
         options = [f"-H{name}: {value}" for name, value in more.items()]
         if kind is not None:
             options.append(f"-HContent-Type: {kind}")
-        command = ["curl", "-sS", "--noproxy", "*", "-X", method, "--data-binary", f"@{sent}"]
+        options += ["-sS", "--noproxy", "*", "-X", method, "--data-binary", f"@{sent}"]
         url = f"{base}".rstrip("/") + path
-        done = subprocess.run([*command, "-D", headers, *options, url], capture_output=True)
+        done = subprocess.run([program("curl"), "-D", headers, *options, url], capture_output=True)
         assert not done.returncode, done.stderr
         final = headers.read_text().strip().split("\n\n")[-1]  # after a 100 (Continue)
         first, *lines = final.splitlines()

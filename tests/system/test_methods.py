@@ -1,19 +1,17 @@
 """Methods, slashes, conditional requests and CORS, as curl, Node and a browser use them."""
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from devstack.demo import ROW
 from tests.system.conftest import Running
 from tests.system.support.client import ENDLESS, train
-from tests.system.test_pages import BROWSERS
+from tests.system.support.programs import program
 
 SETTINGS = {"CORS_ORIGINS": "*"}
 GET_METHODS = "GET, HEAD, OPTIONS"
@@ -22,15 +20,6 @@ PREFLIGHT = (
     *("-H", "Access-Control-Request-Method: POST"),
 )
 JSON = ("-H", "Content-Type: application/json")
-
-
-def program(*names: str) -> str:
-    """Return the path of a program; skip the test on a laptop that has none of the names."""
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None and not os.environ.get("CI"):
-        pytest.skip(f"none of {', '.join(names)} is installed")
-    assert path, f"CI has one of {', '.join(names)}"
-    return path
 
 
 def curl(running: Running, path: str, *arguments: str) -> tuple[int, dict[str, str], str]:
@@ -158,17 +147,14 @@ PAGE = """async ([base, body]) => {
 
 
 def test_a_page_of_another_origin_calls_and_reads_the_headers(
-    running: Running, model_id: str
+    running: Running, model_id: str, browser: Browser
 ) -> None:
     base = str(running.http.base_url).rstrip("/")
     body = json.dumps({"model_id": model_id, "input_data": ROW})
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program(*BROWSERS), args=arguments)
-        page = browser.new_page()
-        page.goto(base.replace("127.0.0.1", "localhost") + "/health")
-        queued, location, refused, tag = page.evaluate(PAGE, [base, body])
-        browser.close()
+    page = browser.new_page()
+    page.goto(base.replace("127.0.0.1", "localhost") + "/health")
+    queued, location, refused, tag = page.evaluate(PAGE, [base, body])
+    page.close()
 
     assert (queued, refused) == (202, 404)
     assert location.startswith("/jobs/")

@@ -1,8 +1,6 @@
 """Clients that offer another protocol, as the JDK's does by default: Warren goes on in HTTP/1.1."""
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -13,6 +11,7 @@ from devstack.demo import ROW
 from tests.system.conftest import Running
 from tests.system.support.client import PREDICTION
 from tests.system.support.processes import SECONDS
+from tests.system.support.programs import program
 
 JAVA_CLIENT = Path(__file__).parent / "support" / "JavaClient.java"
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAA\r\n"
@@ -24,12 +23,8 @@ HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 def test_the_client_of_the_jdk_gets_its_predictions(
     running: Running, model_id: str, length: int
 ) -> None:
-    java = shutil.which("java")
-    if java is None and not os.environ.get("CI"):
-        pytest.skip("java is not installed")
-    assert java, "CI has Java"
     body = json.dumps({"model_id": model_id, "input_data": ROW}).ljust(length)
-    command = [java, str(JAVA_CLIENT), f"{running.http.base_url}/predict"]
+    command = [program("java"), str(JAVA_CLIENT), f"{running.http.base_url}/predict"]
     ran = subprocess.run(command, input=body, capture_output=True, text=True, timeout=SECONDS)
     answers = [line.split(" ", 2) for line in ran.stdout.splitlines()]
     assert [each[:2] for each in answers] == [["200", "HTTP_1_1"]] * 3, ran

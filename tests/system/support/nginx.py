@@ -1,8 +1,6 @@
 """The nginx of docs/operations.md, in front of a producer."""
 
-import os
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -10,12 +8,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from app.runtime import raise_open_file_limit
 from devstack import ports
 from devstack.layout import ROOT
 from tests.system.support.processes import SECONDS, until
+from tests.system.support.programs import program
 
 PAGE = ROOT / "docs" / "operations.md"
 PREFIX = "/warren"
@@ -38,15 +36,6 @@ http {{
 """
 
 
-def program() -> str:
-    """Return where nginx is, often where only root looks; skip the test if it is nowhere."""
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if found is None and not os.environ.get("CI"):
-        pytest.skip("nginx is not installed")
-    assert found, "CI has nginx"
-    return found
-
-
 def documented() -> str:
     """Return the configuration that the page shows."""
     (found,) = re.findall(r"^```nginx\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
@@ -67,7 +56,7 @@ def serving(servers: str, producer: httpx2.Client, folder: Path) -> Iterator[htt
     configuration.write_text(MAIN.format(folder=folder, servers=servers))
     raise_open_file_limit()  # nginx inherits it
     files = ("-p", folder, "-c", configuration, "-e", folder / "error.log")
-    nginx = subprocess.Popen([program(), *files])
+    nginx = subprocess.Popen([program("nginx"), *files])
     try:
         until(lambda: listens(nginx, port), "nginx listens")
         address = f"http://127.0.0.1:{port}{PREFIX}"
