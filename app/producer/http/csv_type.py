@@ -9,16 +9,9 @@ from app.wording import cut
 
 # Clients also send its older names, that of Excel (Windows) and that of a form (curl -d).
 _TYPES = {
-    *(
-        "",
-        CSV_MEDIA_TYPE,
-        "text/x-csv",
-        "text/comma-separated-values",
-        "text/plain",
-        "application/csv",
-    ),
-    *("application/x-csv", "application/octet-stream", "binary/octet-stream"),
-    *("application/vnd.ms-excel", "application/x-www-form-urlencoded"),
+    *("", "text/plain", "text/x-csv", "text/comma-separated-values", CSV_MEDIA_TYPE),
+    *("application/csv", "application/x-csv", "application/vnd.ms-excel"),
+    *("application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"),
 }
 # The bytes are checked to be UTF-8, which ASCII is. The last two are the defaults of clients.
 _CHARSETS = {"", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"}
