@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from app import errors, strict_json
+from app import errors
 from app.amqp.dead_letters import DeadLetter, open_dead_letters, plain
 from app.amqp.topology import DEAD_LETTER_QUEUE
 from app.observability import logs
+from app.protocol import strict_json
 from app.settings import Settings
 
 MAX_WIDTH = 40  # characters of a cell

@@ -11,7 +11,7 @@ from app import errors
 from app.protocol.hints import shape
 from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
-from app.wording import cut, listed, nearest, nfc, quoted, repeated
+from app.protocol.wording import cut, listed, nearest, nfc, quoted, repeated
 
 Prediction = dict[str, Any]
 Tensors = dict[str, npt.NDArray[Any]]

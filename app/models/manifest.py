@@ -12,7 +12,7 @@ from pydantic import (
 
 from app.protocol.label_keys import Label, label_keys
 from app.protocol.types import Column, Row
-from app.wording import nfc
+from app.protocol.wording import nfc
 
 METADATA_KEY = "warren"  # the manifest's key among the ONNX file's metadata properties
 

@@ -22,7 +22,7 @@ from app.models.queries import (
 )
 from app.models.record import ModelRecord, ModelSummary, StoredFile
 from app.protocol.types import LATEST, JobKind, JobStatus
-from app.wording import did_you_mean
+from app.protocol.wording import did_you_mean
 
 CACHE_BYTES = 64_000_000  # of records, as JSON
 RECORD_BYTES = 1000  # of each record, beside its spec

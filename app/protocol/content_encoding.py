@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from app import errors
-from app.wording import quoted
+from app.protocol.wording import quoted
 
 PIECE_BYTES = 250_000  # decoded bytes at a time; a bomb takes no more memory
 MAX_CODINGS = 3

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, WithJsonSchema
 
-from app.wording import did_you_mean
+from app.protocol.wording import did_you_mean
 
 Task = Literal["regression", "classification"]
 

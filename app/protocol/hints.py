@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from app.protocol.examples import SHORT_ROW
-from app.wording import cut, did_you_mean, listed, nearest, quoted
+from app.protocol.wording import cut, did_you_mean, listed, nearest, quoted
 
 # The keys in which other model servers and data frames send rows.
 WRAPPERS = frozenset(

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
-from app import errors, strict_json
+from app import errors
+from app.protocol import strict_json
 from app.protocol.types import JobStatus
-from app.wording import quoted
+from app.protocol.wording import quoted
 
 ErrorBody = dict[str, Any]  # {"type", "detail", ...}, as `WarrenError.to_wire` returns it
 ABSENT: Any = object()  # marks a member that a reply lacks, because None becomes null

@@ -17,8 +17,8 @@ from app import errors
 from app.protocol.estimators import EstimatorName
 from app.protocol.examples import SHORT_ROW
 from app.protocol.types import LATEST, Column, Id, Images, Row, Rows
+from app.protocol.wording import cut, listed, nfc, repeated
 from app.settings import MIN_FIT_MEMORY
-from app.wording import cut, listed, nfc, repeated
 
 _Column = Annotated[Column, AfterValidator(nfc)]  # data sets are read in the same form
 Extra = Literal["ignore"]  # how to treat fields of a row that the model does not know

@@ -7,7 +7,7 @@ a test reads them from the schemas.
 from pydantic_core import ErrorDetails
 
 from app.protocol.types import EXPLAINED, ROW_TAG, ROWS_TAG
-from app.wording import cut
+from app.protocol.wording import cut
 
 # By pydantic's error types; the braces take values of the error's context.
 _SENTENCES = {

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from app import errors, strict_json
+from app import errors
+from app.protocol import strict_json
 from app.protocol.hints import describe_body, hint
 from app.protocol.sentences import explain, field_name
 from app.protocol.types import ROWS_TAG

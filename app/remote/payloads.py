@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from app import errors, strict_json
+from app import errors
 from app.models.endpoint import EndpointSpec
+from app.protocol import strict_json
 from app.protocol.requests import PredictionInputs
 from app.remote.http_transport import HttpResponse
 from app.remote.redaction import SecretRedactor

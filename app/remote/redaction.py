@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from app import strict_json
+from app.protocol import strict_json
 from app.settings import Settings
 
 MAX_QUOTED = 200  # characters of a response that an error may quote

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import IO, Any
 
 from app import errors
+from app.protocol.wording import did_you_mean
 from app.storage.client import SEQUENTIAL_TRANSFER, S3Client, map_s3_errors
-from app.wording import did_you_mean
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from app import errors
 from app.protocol.requests import TrainingSpec
-from app.wording import cut, listed, nearest, nfc, quoted
+from app.protocol.wording import cut, listed, nearest, nfc, quoted
 
 
 def read_dataset(path: str, request: TrainingSpec) -> pd.DataFrame:

@@ -11,8 +11,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 from app import errors
 from app.inference.predictor import describe_value
 from app.protocol.estimators import ESTIMATORS, EstimatorSpec
+from app.protocol.wording import cut, did_you_mean
 from app.training.param_rules import describe_rule
-from app.wording import cut, did_you_mean
 
 
 def build_estimator(name: str, params: dict[str, Any]) -> BaseEstimator:

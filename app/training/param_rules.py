@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, Options
 
-from app.wording import quoted
+from app.protocol.wording import quoted
 
 # By scikit-learn's names of constraints and by types; JSON has no values for the others.
 _PHRASES: dict[Any, tuple[str, ...]] = {

@@ -5,8 +5,9 @@ import io
 import re
 from collections.abc import Sequence
 
-from app import content_sniffing, errors
-from app.wording import cut, listed, nfc, quoted, repeated
+from app import errors
+from app.protocol import content_sniffing
+from app.protocol.wording import cut, listed, nfc, quoted, repeated
 
 _SEPARATORS = ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars"), ('" "', "blanks"))
 _JSON = re.compile(rb'\s*[{\[]\s*(["{\[]|$)')

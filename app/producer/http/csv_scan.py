@@ -3,8 +3,9 @@
 import codecs
 import re
 
-from app import content_sniffing, errors
+from app import errors
 from app.producer.http import csv_header
+from app.protocol import content_sniffing
 
 MAX_LINE = 1_000_000  # bytes
 

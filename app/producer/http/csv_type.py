@@ -5,7 +5,7 @@ from fastapi import Request
 from app import errors
 from app.producer.http.body import content_type_parameter, media_type
 from app.protocol.types import CSV_MEDIA_TYPE
-from app.wording import cut
+from app.protocol.wording import cut
 
 # Clients also send its older names, that of Excel (Windows) and that of a form (curl -d).
 _TYPES = {

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Message, Receive, Scope, Send
 
-from app.wording import cut
+from app.protocol.wording import cut
 
 
 class Fallback(BaseRoute):

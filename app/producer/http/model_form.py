@@ -12,7 +12,7 @@ from app import errors
 from app.models.manifest import OnnxManifest
 from app.producer.http.body import content_type_parameter
 from app.protocol.validation import parse_request
-from app.wording import quoted
+from app.protocol.wording import quoted
 
 FORM = "multipart/form-data"
 _PARTS = ("manifest", "model")

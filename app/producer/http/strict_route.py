@@ -7,8 +7,9 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from app import errors, strict_json
+from app import errors
 from app.producer.schemas.responses import Problem
+from app.protocol import strict_json
 
 
 class _StrictRequest(Request):

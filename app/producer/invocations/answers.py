@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
-from app import strict_json
+from app.protocol import strict_json
 from app.protocol.media_types import is_json_lines
 from app.protocol.replies import Predicted
 from app.protocol.types import CSV_MEDIA_TYPE

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Literal
 
-from app import content_sniffing, errors
+from app import errors
 from app.producer.invocations.model_inputs import ColumnType, ModelInputs
 from app.producer.invocations.rows import InputRows, in_line, wrong_count
-from app.wording import cut, did_you_mean, listed, nfc, quoted, repeated
+from app.protocol import content_sniffing
+from app.protocol.wording import cut, did_you_mean, listed, nfc, quoted, repeated
 
 Header = Literal["present", "absent"]
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from app import errors, strict_json
+from app import errors
 from app.producer.invocations.csv_rows import Header, read_csv
 from app.producer.invocations.json_lines import read_json_lines
 from app.producer.invocations.json_rows import INPUTS, has_lists, read_rows, unwrap
 from app.producer.invocations.model_inputs import ModelInputs
 from app.producer.invocations.rows import InputRows
+from app.protocol import strict_json
 from app.protocol.media_types import is_json_lines
 from app.protocol.types import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, MAX_ROWS
 

@@ -2,9 +2,10 @@
 
 import codecs
 
-from app import errors, strict_json
+from app import errors
 from app.producer.invocations.model_inputs import ModelInputs
 from app.producer.invocations.rows import InputRows, encode_row, in_line
+from app.protocol import strict_json
 
 
 def read_json_lines(body: bytes, model: ModelInputs) -> InputRows:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from app import errors
 from app.producer.invocations.model_inputs import ModelInputs
 from app.producer.invocations.rows import InputRows, encode_row, wrong_count
-from app.wording import cut, listed, repeated
+from app.protocol.wording import cut, listed, repeated
 
 INPUTS = "input_data"  # the field of Warren's own form, and of rows without a wrapper
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app import errors, strict_json
+from app import errors
 from app.producer.invocations.model_inputs import ModelInputs
+from app.protocol import strict_json
 from app.protocol.types import MAX_IMAGES, MAX_ROWS
-from app.wording import listed
+from app.protocol.wording import listed
 
 PIECE_BYTES = 1_000_000  # of rows in a message, so that a consumer answers others in between
 _DEPTH = strict_json.MAX_DEPTH - 2  # the message is an object with a list of rows

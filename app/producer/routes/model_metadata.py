@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from app import errors, strict_json
+from app import errors
 from app.concurrency import run_in_thread
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import ZEROS, OnnxManifest, TrainedManifest
@@ -16,6 +16,7 @@ from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.models import Metadata, TakenFeature, TakenImage
 from app.producer.schemas.responses import PredictionAnswer
 from app.producer.services import Services, ServicesDep
+from app.protocol import strict_json
 from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id
 
 router = APIRouter(route_class=ConditionalRoute, tags=["predictions"])

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from app import errors
 from app.protocol.estimators import ESTIMATORS
 from app.protocol.requests import PredictRequest, TrainingSpec, TrainRequest
+from app.protocol.strict_json import loads
 from app.protocol.types import LATEST, MAX_ROWS
 from app.protocol.validation import parse_request
 from app.settings import MIN_FIT_MEMORY
-from app.strict_json import loads
 
 TRAINING = {"dataset_id": "d", "features": ["a", "b"], "target": "t"}
 PREDICTION = {"model_id": "m", "input_data": {"a": 1.5}}

@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from app import content_sniffing, errors
-from app.json_fault import describe_fault
-from app.wording import quoted, repeated
+from app import errors
+from app.protocol import content_sniffing
+from app.protocol.json_fault import describe_fault
+from app.protocol.wording import quoted, repeated
 
 MAX_DEPTH = 64  # because pydantic and Python can read deeper nesting, but not always write it
 CHUNK = 100  # elements of a list encoded at a time, because no other thread runs meanwhile

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from app import errors
-from app.strict_json import CHUNK, dumps, loads
+from app.protocol.strict_json import CHUNK, dumps, loads
 from tests.support.packing import gzip_compress
 
 

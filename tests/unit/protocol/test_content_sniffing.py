@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.content_sniffing import describe, describe_undecodable
+from app.protocol.content_sniffing import describe, describe_undecodable
 from tests.support.packing import gzip_compress
 
 

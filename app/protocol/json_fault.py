@@ -3,7 +3,7 @@
 import json
 import re
 
-from app.wording import quoted
+from app.protocol.wording import quoted
 
 # By the beginning of the json module's own message.
 _SENTENCES = {

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from app.wording import MAX_NAME, did_you_mean, listed, nearest, nfc, quoted, repeated
+from app.protocol.wording import MAX_NAME, did_you_mean, listed, nearest, nfc, quoted, repeated
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from app import errors
-from app.strict_json import loads
+from app.protocol.strict_json import loads
 
 
 @pytest.mark.parametrize(
