@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app import errors
-from app.protocol.content_encoding import ACCEPTED, decode
+from app.protocol.content_encoding import ACCEPTED, HTTP_CODINGS, decode
 from app.protocol.media_types import media_type
 from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
 
@@ -28,6 +28,12 @@ _KOMBU = {
     **dict.fromkeys(("application/zstd", "zstandard"), "zstd"),
 }
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 2.3.1
+
+_CODINGS = {
+    **HTTP_CODINGS,
+    "bzip2": lambda _: bz2.BZ2Decompressor(),
+    "lzma": lambda _: lzma.LZMADecompressor(memlimit=LZMA_MEMORY_BYTES),
+}
 
 
 def is_json_lines(content_type: object) -> bool:
@@ -58,36 +64,17 @@ def decode_body(body: bytes, encoding: str, limit: int) -> bytes:
     body has more than `limit` bytes.
     """
     before, _, last = encoding.rpartition(", ")
-    if last == "bzip2":
-        body, encoding = _decompressed(bz2.BZ2Decompressor(), last, body, limit), before
-    elif last == "lzma":
-        stream = lzma.LZMADecompressor(memlimit=LZMA_MEMORY_BYTES)
-        body, encoding = _decompressed(stream, last, body, limit), before
-    elif last == "gzip" and not body.startswith(_GZIP_MAGIC):
+    if last == "gzip" and not body.startswith(_GZIP_MAGIC):
         encoding = f"{before}, deflate"
     try:
-        return decode(body, encoding, limit)
+        return decode(body, encoding, limit, _CODINGS)
     except errors.Unsupported as error:
         detail = f"{error.message} (kombu's bzip2 and lzma are read, too), and the text as UTF-8"
         raise errors.Unsupported("content_encoding", detail, encodings=ACCEPTED) from None
 
 
-def _decompressed(
-    stream: bz2.BZ2Decompressor | lzma.LZMADecompressor, name: str, body: bytes, limit: int
-) -> bytes:
-    try:
-        decoded = stream.decompress(body, limit + 1)
-    except (OSError, EOFError, lzma.LZMAError):
-        raise errors.Malformed("body", f"the {name} data cannot be decoded") from None
-    if len(decoded) > limit:
-        raise errors.TooLarge("body", f"over the limit of {limit} bytes when decoded", limit=limit)
-    if not stream.eof:
-        raise errors.Malformed("body", f"the {name} data end too early, the body was cut off")
-    return decoded
-
-
 def _text(written: object) -> str:
     """Return what a client wrote as text; an absent value is empty."""
-    if isinstance(written, bytes):
+    if isinstance(written, bytes | bytearray):  # aiormq reads a byte array as the latter
         return written.decode("utf-8", "replace")
     return "" if written is None else str(written)

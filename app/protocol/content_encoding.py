@@ -1,8 +1,9 @@
 """Decode bodies that are compressed on their way: HTTP's Content-Encoding (RFC 9110 8.4)."""
 
+import lzma
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from app import errors
@@ -35,8 +36,10 @@ def _deflate(first: int) -> _Stream:
     return zlib.decompressobj(zlib.MAX_WBITS if first & 0x0F == 8 else -zlib.MAX_WBITS)
 
 
-_CODINGS: dict[str, Callable[[int], _Stream]] = {"gzip": _gzip, "deflate": _deflate}
-_FAILURES: tuple[type[Exception], ...] = (zlib.error,)
+Codings = Mapping[str, Callable[[int], _Stream]]  # each begins a stream, given its first byte
+
+HTTP_CODINGS: dict[str, Callable[[int], _Stream]] = {"gzip": _gzip, "deflate": _deflate}
+_FAILURES: tuple[type[Exception], ...] = (zlib.error, lzma.LZMAError, OSError)  # OSError: bz2
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -45,15 +48,15 @@ if sys.version_info >= (3, 14):
         options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}  # RFC 9659: 8 MB
         return zstd.ZstdDecompressor(options=options)
 
-    _CODINGS["zstd"] = _zstd
-    _FAILURES = (zlib.error, zstd.ZstdError)
+    HTTP_CODINGS["zstd"] = _zstd
+    _FAILURES = (*_FAILURES, zstd.ZstdError)
 
-ACCEPTED = ", ".join(_CODINGS)  # as the header Accept-Encoding names them
+ACCEPTED = ", ".join(HTTP_CODINGS)  # as the header Accept-Encoding names them
 
 
-def decode(body: bytes, encoding: str, limit: int) -> bytes:
+def decode(body: bytes, encoding: str, limit: int, codings: Codings = HTTP_CODINGS) -> bytes:
     """Return a body without the codings that `encoding` lists. Raises the errors of `Decoder`."""
-    decoder = Decoder(encoding, limit)
+    decoder = Decoder(encoding, limit, codings)
     whole = b"".join(decoder.feed(body))
     decoder.end()
     return whole
@@ -62,7 +65,7 @@ def decode(body: bytes, encoding: str, limit: int) -> bytes:
 class Decoder:
     """Decodes a body that arrives in chunks. No form of it may be longer than `limit` bytes."""
 
-    def __init__(self, encoding: str, limit: int) -> None:
+    def __init__(self, encoding: str, limit: int, codings: Codings = HTTP_CODINGS) -> None:
         """Start before the first byte. `encoding` lists the codings as they were applied.
 
         Raises `errors.Unsupported` if one is unknown, or if there are more than `MAX_CODINGS`.
@@ -70,13 +73,13 @@ class Decoder:
         names = [each.strip().lower().removeprefix("x-") for each in encoding.split(",")]
         names = [each for each in names if each not in ("", "identity")]
         for name in names:
-            if name not in _CODINGS:
+            if name not in codings:
                 raise _unsupported(f"the content encoding {name[:80]!r} is unknown")
         if len(names) > MAX_CODINGS:
             raise _unsupported(f"it is encoded {len(names)} times; at most {MAX_CODINGS} are read")
         self._limit = limit
         self._size = 0
-        self._stages = [_Stage(name, limit) for name in reversed(names)]
+        self._stages = [_Stage(name, codings[name], limit) for name in reversed(names)]
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield what the next bytes decode to, in pieces of at most `PIECE` bytes; some are empty.
@@ -101,8 +104,9 @@ class Decoder:
 class _Stage:
     """Decodes one coding. Streams may follow each other: gzip's members, zstd's frames."""
 
-    def __init__(self, name: str, limit: int) -> None:
+    def __init__(self, name: str, begin: Callable[[int], _Stream], limit: int) -> None:
         self._name = name
+        self._begin_stream = begin
         self._limit = limit
         self._size = 0
         self._stream: _Stream | None = None
@@ -136,7 +140,7 @@ class _Stage:
                 raise _too_large(self._limit)
             yield piece
             ended = self._stream.eof
-            # zlib gives back what it has not read yet, zstd keeps it.
+            # zlib gives back what it has not read yet, the others keep it.
             rest = "unused_data" if ended else "unconsumed_tail"
             data = getattr(self._stream, rest, b"")
             more = bool(data) or (len(piece) == PIECE and not ended)
@@ -146,7 +150,7 @@ class _Stage:
         self._blank = True
         if self._follows and self._name == "deflate":
             raise self._damaged("")
-        self._stream = _CODINGS[self._name](data[0])
+        self._stream = self._begin_stream(data[0])
 
     def _damaged(self, reason: str) -> errors.Malformed:
         name = self._name
