@@ -25,6 +25,8 @@ from app.remote.client import RemoteModelClient
 
 log = logging.getLogger(__name__)
 
+IN_FLIGHT_BYTES = 128_000_000  # of decoded bodies, because 20 kB may decode to 4 MB
+
 _BEGUN = "it may have been carried out, and is not sent a second time"
 
 
@@ -34,13 +36,22 @@ class RemotePredictHandler:
     queue: ClassVar[str] = INVOKE_QUEUE
 
     def __init__(
-        self, registry: CachedModelRegistry, endpoints: RemoteModelClient, prefetch: int = 1000
+        self,
+        registry: CachedModelRegistry,
+        endpoints: RemoteModelClient,
+        prefetch: int = 1000,
+        max_bytes: int = IN_FLIGHT_BYTES,
     ) -> None:
-        """Create the handler; the consumer opens `endpoints`."""
+        """Create the handler; the consumer opens `endpoints`.
+
+        Calls that would put more than `max_bytes` in flight get an `Overloaded` error.
+        """
         self.prefetch = prefetch
         self._registry = registry
         self._endpoints = endpoints
         self._in_flight: set[IncomingMessage] = set()
+        self._max_bytes = max_bytes
+        self._bytes = 0
 
     @property
     def in_flight(self) -> list[IncomingMessage]:
@@ -65,10 +76,13 @@ class RemotePredictHandler:
             lost.continue_as(message)  # its connection was lost, but the call continues
             return
         self._in_flight.add(message)
+        size = len(message.body)
+        self._bytes += size
         try:
             await self._handle(message)
         finally:
             self._in_flight.discard(message)
+            self._bytes -= size
 
     def _lost_twin(self, message: IncomingMessage) -> IncomingMessage | None:
         """Return the message in flight that is delivered again by this one.
@@ -111,6 +125,9 @@ class RemotePredictHandler:
             spec = record.require_endpoint()
             if message.redelivered and not spec.idempotent:
                 raise errors.EndpointFailed(f"the consumer of this call was lost: {_BEGUN}")
+            if self._bytes > self._max_bytes:
+                detail = f"the calls in flight have {self._bytes} bytes: ask again in a moment"
+                raise errors.Overloaded(detail)
             seconds = spec.seconds
             if message.deadline is not None:
                 seconds = min(seconds, message.deadline - monotonic())
