@@ -190,7 +190,7 @@ async def test_calls_in_flight_have_so_many_bytes_and_the_next_one_is_told_to_as
 
     error = packed.channel.replies[0]["error"]
     assert (error["type"], packed.disposition) == ("overloaded", Disposition.ACK)
-    assert f"{3 * size} bytes" in error["detail"]
+    assert f"{2 * size} bytes" in error["detail"]
     assert "may have been carried out" in again.channel.replies[0]["error"]["detail"]
     assert later.channel.replies[0]["status"] == "TASK_COMPLETED"
     assert endpoint.calls == 3
