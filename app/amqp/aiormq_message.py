@@ -17,6 +17,7 @@ from app.amqp.message import (
     ReplyPublisher,
     Settler,
     deadline_of,
+    name_of,
 )
 from app.protocol.media_types import is_json_lines
 
@@ -33,14 +34,14 @@ def incoming_from_aiormq(
 ) -> IncomingMessage:
     """Return a delivery as a message. Any client may have written its properties."""
     properties = delivered.header.properties
-    reply_to, message_id = properties.reply_to, properties.message_id
+    reply_to = properties.reply_to
     encoding = properties.content_encoding
     assert delivered.delivery_tag is not None
     return IncomingMessage(
         delivered.body,
         reply_to if isinstance(reply_to, str) else None,
         properties.correlation_id,
-        message_id if isinstance(message_id, str) else None,
+        name_of(properties.message_id),
         queue,
         bool(delivered.redelivered),
         delivered.delivery_tag,

@@ -63,6 +63,6 @@ def decode_body(body: bytes, encoding: str, limit: int) -> bytes:
 
 def _text(written: object) -> str:
     """Return the value of a property as text; an absent one is empty."""
-    if isinstance(written, bytes):
+    if isinstance(written, bytes | bytearray):  # aiormq reads a byte array as the latter
         return written.decode("utf-8", "replace")
     return "" if written is None else str(written)

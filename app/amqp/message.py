@@ -218,6 +218,13 @@ def may_reply_to(reply_to: str | None) -> TypeGuard[str]:
     return bool(reply_to)
 
 
+def name_of(message_id: object) -> str | None:
+    """Return a message's id as text, with escapes for bytes that are not UTF-8."""
+    if isinstance(message_id, bytes):
+        return message_id.decode(errors="backslashreplace")
+    return message_id if isinstance(message_id, str) else None
+
+
 def deadline_of(expiration: object) -> float | None:
     """Return when a message's sender stops waiting; `expiration` holds milliseconds as text."""
     if isinstance(expiration, str) and expiration.isdecimal():

@@ -5,7 +5,14 @@ from typing import Any
 import pika
 
 from app.amqp.body_encoding import encoding_of
-from app.amqp.message import IncomingMessage, OutgoingMessage, ReplyPublisher, Settler, deadline_of
+from app.amqp.message import (
+    IncomingMessage,
+    OutgoingMessage,
+    ReplyPublisher,
+    Settler,
+    deadline_of,
+    name_of,
+)
 from app.protocol.media_types import is_json_lines
 
 
@@ -18,13 +25,13 @@ def incoming_from_pika(
     body: bytes,
 ) -> IncomingMessage:
     """Return a delivery as a message. Any client may have written its properties."""
-    reply_to, message_id = properties.reply_to, properties.message_id
+    reply_to = properties.reply_to
     encoding = properties.content_encoding
     return IncomingMessage(
         body,
         reply_to if isinstance(reply_to, str) else None,
         properties.correlation_id,
-        message_id if isinstance(message_id, str) else None,
+        name_of(properties.message_id),
         queue,
         method.redelivered,
         method.delivery_tag,

@@ -1,7 +1,7 @@
 """Decide whether two messages of `queue.model.train` ask for the same training.
 
-A training is named by the `model_id` in its body, or by its message's `message_id` and body. A
-message without either is a training of its own, unless the broker delivers it again.
+A training is named by the `model_id` in its body, or by its message's `message_id` and what it asks
+for. A message without either is a training of its own, unless the broker delivers it again.
 """
 
 import uuid
@@ -19,15 +19,15 @@ from app.protocol.validation import validate
 REDELIVERY_SECONDS = 3600.0
 
 
-def request_key(message: IncomingMessage) -> str | None:
+def request_key(message: IncomingMessage, request: TrainRequest) -> str | None:
     """Return the key of the request that a message carries, or None if it has no `message_id`.
 
-    It includes the body, because two clients may count their messages from 1. It has a blank, which
-    the `Idempotency-Key` of an HTTP request never has.
+    It includes what is asked for, because two clients may count their messages from 1. It has a
+    blank, which the `Idempotency-Key` of an HTTP request never has.
     """
     if not message.message_id:
         return None
-    named = f"{message.message_id!r}\n{message.body!r}"
+    named = f"{message.message_id!r}\n{request.model_id}\n{request.canonical()}"
     return f"message {uuid.uuid5(uuid.NAMESPACE_OID, named).hex}"
 
 
@@ -35,7 +35,7 @@ def training_id(message: IncomingMessage, request: TrainRequest, jobs: JobReader
     """Return the id of a message's job, which may exist. Raises `errors.DatabaseUnavailable`."""
     if request.model_id:
         return request.model_id
-    if key := request_key(message):
+    if key := request_key(message, request):
         return key.split()[1]
     if message.redelivered:
         asker = storable(message.reply_to), storable(message.correlation_id)
@@ -52,9 +52,9 @@ def difference(message: IncomingMessage, request: TrainRequest, job: Job) -> str
         return f"{job.id} is taken"
     if not asked.asks_the_same(request):
         return f"{job.id} is another training"
-    if message.redelivered or message.message_id in (None, "", job.id):
+    if message.message_id in (None, "", job.id):
         return None
-    if job.idempotency_key != request_key(message):
+    if job.idempotency_key != request_key(message, request):
         return f"{job.id} is taken by an earlier training; leave it out, or choose another"
     return None
 

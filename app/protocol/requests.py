@@ -92,9 +92,13 @@ class TrainRequest(TrainingSpec):
         return body
 
     def asks_the_same(self, other: Self) -> bool:
-        """Tell whether both have the same body, apart from the model's id."""
-        mine, theirs = (each.model_copy(update={"model_id": None}) for each in (self, other))
-        return mine.encode() == theirs.encode()
+        """Tell whether both ask for the same training, under whatever id."""
+        return self.canonical() == other.canonical()
+
+    def canonical(self) -> str:
+        """Return the JSON without the model's id; the order of its members never differs."""
+        asked = self.model_dump(exclude={"model_id"}, exclude_none=True)
+        return json.dumps(asked, sort_keys=True)
 
     @field_validator("model_id")
     @classmethod

@@ -206,6 +206,19 @@ def test_a_training_published_twice_with_new_data_in_between_makes_two_models(
     assert len({each["model_id"] for each in (first, second, third)}) == 3
 
 
+def test_a_training_is_the_same_under_a_name_in_bytes_and_in_another_order(
+    model_id: str, client: RpcClient
+) -> None:
+    body = {**TRAIN, "estimator": "ridge"}
+    name: Any = b"\xff\x00\x80"
+    (_, first) = client.call(TRAIN_QUEUE, body, 2, message_id=name)
+    (again,) = client.call(TRAIN_QUEUE, dict(reversed(body.items())), message_id=name)
+    (_, other) = client.call(TRAIN_QUEUE, body, 2, message_id=b"\xfe\x00\x80")
+
+    assert again == first
+    assert other["model_id"] != first["model_id"]
+
+
 def test_an_error_is_not_told_again_when_its_cause_is_gone(
     model_id: str, client: RpcClient, running: Running
 ) -> None:

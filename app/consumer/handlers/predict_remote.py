@@ -25,6 +25,9 @@ from app.remote.client import RemoteModelClient
 
 log = logging.getLogger(__name__)
 
+IN_FLIGHT_BYTES = 128_000_000  # of decoded bodies, because 16 kB may decode to 4 MB
+DECODING = 4  # bodies that are decoded at a time, and are not counted yet
+
 _BEGUN = "it may have been carried out, and is not sent a second time"
 
 
@@ -34,13 +37,23 @@ class RemotePredictHandler:
     queue: ClassVar[str] = INVOKE_QUEUE
 
     def __init__(
-        self, registry: CachedModelRegistry, endpoints: RemoteModelClient, prefetch: int = 1000
+        self,
+        registry: CachedModelRegistry,
+        endpoints: RemoteModelClient,
+        prefetch: int = 1000,
+        max_bytes: int = IN_FLIGHT_BYTES,
     ) -> None:
-        """Create the handler; the consumer opens `endpoints`."""
+        """Create the handler; the consumer opens `endpoints`.
+
+        Calls that would put more than `max_bytes` in flight get an `Overloaded` error.
+        """
         self.prefetch = prefetch
         self._registry = registry
         self._endpoints = endpoints
         self._in_flight: set[IncomingMessage] = set()
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._decoding = asyncio.Semaphore(DECODING)
 
     @property
     def in_flight(self) -> list[IncomingMessage]:
@@ -57,18 +70,28 @@ class RemotePredictHandler:
             )
             reject_with_error(message, error)
             return
-        if message.encoding is not None and not await run_in_pool(
-            None, lambda: decode_or_reject(message)
-        ):
-            return
+        if message.encoding is not None:
+            async with self._decoding:
+                if not await run_in_pool(None, lambda: decode_or_reject(message)):
+                    return
         if message.redelivered and (lost := self._lost_twin(message)):
             lost.continue_as(message)  # its connection was lost, but the call continues
             return
+        size = len(message.body)
+        if self._bytes + size > self._max_bytes:
+            self._refuse(message)
+            return
         self._in_flight.add(message)
+        self._bytes += size
         try:
             await self._handle(message)
         finally:
             self._in_flight.discard(message)
+            self._bytes -= size
+
+    def _refuse(self, message: IncomingMessage) -> None:
+        detail = f"the calls in flight have {self._bytes} bytes: ask again in a moment"
+        message.reply(Failed.of(_lost_call() if message.redelivered else errors.Overloaded(detail)))
 
     def _lost_twin(self, message: IncomingMessage) -> IncomingMessage | None:
         """Return the message in flight that is delivered again by this one.
@@ -110,7 +133,7 @@ class RemotePredictHandler:
             record = await self._registry.find(model_id, request.dataset_id)
             spec = record.require_endpoint()
             if message.redelivered and not spec.idempotent:
-                raise errors.EndpointFailed(f"the consumer of this call was lost: {_BEGUN}")
+                raise _lost_call()
             seconds = spec.seconds
             if message.deadline is not None:
                 seconds = min(seconds, message.deadline - monotonic())
@@ -129,6 +152,10 @@ class RemotePredictHandler:
                 return None
             stopped = errors.EndpointFailed(f"the consumer of this call was stopped: {_BEGUN}")
             return Failed.of(stopped, model_id)
+
+
+def _lost_call() -> errors.EndpointFailed:
+    return errors.EndpointFailed(f"the consumer of this call was lost: {_BEGUN}")
 
 
 def _asked(message: IncomingMessage) -> tuple[object, ...]:

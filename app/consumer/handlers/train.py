@@ -127,7 +127,7 @@ class TrainHandler:
                 request.dataset_id,
                 request.model_dump(),
                 named=True,
-                idempotency_key=request_key(message),
+                idempotency_key=request_key(message, request),
                 reply_to=storable(message.reply_to),
                 correlation_id=storable(message.correlation_id),
             )

@@ -29,6 +29,7 @@ TEXT = b'{"input_data": {"a": 1}}' * 100
         ("utf-8", {"compression": "application/x-gzip"}, "gzip"),
         ("utf-8", {"compression": "zlib"}, "gzip"),
         ("utf-8", {"compression": b"application/x-bz2"}, "bzip2"),
+        ("utf-8", {"compression": bytearray(b"application/x-bz2")}, "bzip2"),
         ("utf-8", {"compression": "xz"}, "lzma"),
         ("binary", {"compression": "application/zstd"}, "zstd"),
         ("deflate", {"compression": "application/x-gzip"}, "deflate, gzip"),
@@ -53,7 +54,10 @@ def test_the_codings_of_a_message_are_read_and_a_charset_is_none(
         ("deflate, gzip", zlib.compress(zlib.compress(TEXT))),
         ("gzip, bzip2", bz2.compress(gzip_compress(TEXT))),
         ("bzip2, deflate", zlib.compress(bz2.compress(TEXT))),
-        ("bzip2", bz2.compress(TEXT[:100]) + bz2.compress(TEXT[100:])),
+        ("bzip2, lzma", lzma.compress(bz2.compress(TEXT))),
+        # Streams that follow each other, as parallel compressors write them.
+        ("bzip2", bz2.compress(TEXT[:99]) + bz2.compress(b"") + bz2.compress(TEXT[99:])),
+        ("lzma", lzma.compress(TEXT[:99]) + lzma.compress(b"") + lzma.compress(TEXT[99:])),
     ],
 )
 def test_a_body_is_decoded(encoding, body):
@@ -105,6 +109,19 @@ def test_damaged_data_are_named(encoding, body):
         decode_body(body, encoding, LIMIT)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "stream"), [("bzip2", bz2.compress(TEXT)), ("lzma", lzma.compress(TEXT))]
+)
+def test_bytes_behind_the_data_are_refused(encoding, stream):
+    with pytest.raises(errors.Malformed, match=f"bytes that are not {encoding} follow its "):
+        decode_body(stream + b"\n{}", encoding, LIMIT)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "bzip2", "lzma"])
+def test_an_empty_body_stays_empty(encoding):
+    assert decode_body(b"", encoding, LIMIT) == b""
+
+
 BOMB = bytes(20 * LIMIT)
 
 
@@ -116,6 +133,9 @@ BOMB = bytes(20 * LIMIT)
         ("bzip2", bz2.compress(BOMB)),
         ("lzma", lzma.compress(BOMB, preset=0)),
         ("gzip, lzma", lzma.compress(gzip_compress(BOMB), preset=0)),
+        ("bzip2", bz2.compress(bytes(LIMIT)) + bz2.compress(b"0")),
+        # The outer coding is a bomb of empty streams, which decode to nothing.
+        ("bzip2, gzip", gzip_compress(bz2.compress(b"") * (2 * LIMIT // 14))),
     ],
 )
 def test_a_bomb_ends_at_the_limit(encoding, body):

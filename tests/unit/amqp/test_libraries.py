@@ -49,6 +49,15 @@ def test_the_form_of_a_body_is_read(read, properties, is_ndjson, encoding):
     assert (message.is_ndjson, message.encoding) == (is_ndjson, encoding)
 
 
+@pytest.mark.parametrize("read", [by_pika, by_aiormq])
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [("a b", "a b"), ("\u00fc", "\u00fc"), (b"\xff\x01a", "\\xff\x01a"), ("", ""), (None, None)],
+)
+def test_any_message_id_is_a_name(read, written, name):
+    assert read(FakeSession(), message_id=written).message_id == name
+
+
 def test_the_encoding_of_a_body_is_written():
     message = OutgoingMessage("queue", b"...", "c", content_encoding="deflate, gzip")
 

@@ -317,6 +317,23 @@ BAD_PREDICTIONS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("params", "same"),
+    [
+        ({"b": [1, 2], "a": {"d": 1, "c": None}}, True),
+        ({"b": [2, 1], "a": {"d": 1, "c": None}}, False),
+        ({"b": [1.0, 2], "a": {"d": 1, "c": None}}, False),
+        ({"b": [1, 2], "a": {"d": True, "c": None}}, False),
+        ({"b": [1, 2], "a": {"d": 1}}, False),
+    ],
+)
+def test_two_trainings_ask_the_same_in_whatever_order_they_are_written(params, same):
+    asked = {"dataset_id": "d", "features": ["a"], "target": "t"}
+    first = TrainRequest(**asked, model_id="m", params={"a": {"c": None, "d": 1}, "b": [1, 2]})
+
+    assert first.asks_the_same(TrainRequest(**asked, params=params)) is same
+
+
 @pytest.mark.parametrize(("field", "changes"), BAD_PREDICTIONS)
 def test_a_prediction_against_the_rules_is_refused_by_the_name_of_its_field(field, changes):
     with pytest.raises(errors.Invalid) as caught:

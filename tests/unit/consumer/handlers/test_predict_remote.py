@@ -18,8 +18,8 @@ from tests.support.rows import model_record
 pytestmark = pytest.mark.anyio
 
 
-def call(**changes):
-    return delivery({"model_id": "m", "input_data": {"a": 1}}, **changes)
+def call(body=None, **changes):
+    return delivery(body or {"model_id": "m", "input_data": {"a": 1}}, **changes)
 
 
 class Registry:
@@ -168,6 +168,32 @@ async def test_a_call_of_another_message_is_not_its_redelivery():
         await handler(call(message_id=name, redelivered=True))
 
     assert endpoint.calls == 2
+
+
+async def test_calls_in_flight_have_so_many_bytes_and_the_next_one_is_told_to_ask_again():
+    endpoint = Endpoint()
+    record = model_record("m", EndpointSpec(url="http://localhost/"))
+    size = len(call().body)
+    handler = RemotePredictHandler(Registry(record), endpoint, max_bytes=2 * size)
+    first = [asyncio.create_task(handler(call())) for _ in range(2)]
+    for _ in first:
+        await endpoint.begun.acquire()
+    packed = call(body=gzip.compress(call().body), encoding="gzip")
+    again = call(redelivered=True)
+
+    await handler(packed)
+    await handler(again)
+    endpoint.gate.set()
+    await asyncio.gather(*first)
+    later = call()
+    await handler(later)
+
+    error = packed.channel.replies[0]["error"]
+    assert (error["type"], packed.disposition) == ("overloaded", Disposition.ACK)
+    assert f"{2 * size} bytes" in error["detail"]
+    assert "may have been carried out" in again.channel.replies[0]["error"]["detail"]
+    assert later.channel.replies[0]["status"] == "TASK_COMPLETED"
+    assert endpoint.calls == 3
 
 
 async def test_an_encoded_call_is_decoded():

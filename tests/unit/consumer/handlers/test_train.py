@@ -23,6 +23,7 @@ from tests.support.rows import ENDPOINT
 
 TRAINING = {"dataset_id": "data", "features": ["a"], "target": "t", "model_id": "m"}
 NAMELESS = {key: value for key, value in TRAINING.items() if key != "model_id"}
+REORDERED = dict(reversed({**NAMELESS, "params": {}}.items()))
 ELSEWHERE = ("models/m/9/", "a" * 64, {"rmse": 2.0})
 AWAY = errors.DatabaseUnavailable
 
@@ -219,6 +220,7 @@ def test_the_progress_of_a_fit_is_seen_in_its_row(renewing):
         ({"message_id": "a"}, {"message_id": "a", "reply_to": "b", "correlation_id": "c"}, True),
         ({"message_id": "a"}, {"message_id": "a", "redelivered": True}, True),
         ({"message_id": "a"}, {"message_id": "a", "body": {**NAMELESS, "test_size": 0.3}}, False),
+        ({"message_id": "a"}, {"message_id": "a", "body": REORDERED}, True),
         ({"message_id": "a"}, {"message_id": "b"}, False),
         ({"message_id": "a"}, {"message_id": "b", "redelivered": True}, False),
         ({"message_id": "a"}, {"redelivered": True}, False),
@@ -289,7 +291,8 @@ def test_an_error_is_told_only_to_the_request_that_it_belongs_to(bench, named):
         ("a", {"message_id": ""}, True),
         ("a", {"message_id": "n"}, True),  # as the relay and the producer name it
         ("a", {"message_id": "b"}, False),
-        ("a", {"message_id": "b", "redelivered": True}, True),  # a row of an older release
+        ("a", {"message_id": "b", "redelivered": True}, False),
+        ("a", {"message_id": "a", "body": {**REORDERED, "model_id": "n"}}, True),
         (None, {}, True),
         (None, {"message_id": "b"}, False),
     ],
@@ -299,7 +302,7 @@ def test_a_model_is_trained_once_and_another_request_for_its_id_is_told_so(
 ):
     body = {**TRAINING, "model_id": "n"}
     bench.handle(body, message_id=first)
-    message = bench.handle(body, **second)
+    message = bench.handle(**{"body": body, **second})
 
     assert len(bench.trainer.requests) == 1
     assert message.disposition is Disposition.ACK
