@@ -31,7 +31,7 @@ def read_header(header: bytes) -> list[str]:
         columns = next(csv.reader(io.StringIO(text, newline="")), [])
     except csv.Error:  # its limit is 131,072 characters
         raise errors.Invalid("body", "a name in the header is too long") from None
-    if problem := _separator(text, columns) or _unnamed(columns) or _twice(columns):
+    if problem := separator_problem(text, columns) or _unnamed(columns) or _twice(columns):
         raise errors.Invalid("body", problem)
     return columns
 
@@ -88,7 +88,11 @@ def count_line(columns: Sequence[str]) -> str:
     )
 
 
-def _separator(text: str, columns: list[str]) -> str | None:
+def separator_problem(text: str, columns: Sequence[str]) -> str | None:
+    """Say what separates the fields of a line in place of commas; None if commas do.
+
+    `columns` is the line read as CSV.
+    """
     if re.match('"?sep=', text, re.IGNORECASE):
         return f"the first line, {text.strip()[:20]}, is for Excel only; remove it"
     if len(columns) > 1:
