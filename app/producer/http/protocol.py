@@ -1,6 +1,11 @@
 """HTTP/1.1 on a connection: uvicorn's protocol, corrected where it loses what a client sent."""
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+)
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
@@ -15,7 +20,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Parse the next bytes of the connection, and begin to serve the requests in them."""
         self._unset_keepalive_if_required()
         rest: bytes | memoryview = data
-        refusal = "Invalid HTTP request received."
+        refusal = None
         try:
             while True:
                 try:
@@ -28,8 +33,11 @@ class HttpProtocol(HttpToolsProtocol):
                     rest = b"\0"  # after it the parser refuses all that may follow
                 else:
                     self._parse_without_offer()
-        except HttpParserError:
-            self._refuse(refusal)
+        except HttpParserCallbackError:  # of uvicorn's callbacks only that of the target raises
+            self._refuse("Invalid HTTP request: Invalid target")
+        except HttpParserError as error:
+            reason = "only HTTP/1.1 is served" if "PRI" in str(error) else error
+            self._refuse(refusal or f"Invalid HTTP request: {reason}")
 
     def on_chunk_header(self) -> None:
         """Keep the trailer fields of a body out of the header fields (RFC 9110, 6.5.1)."""

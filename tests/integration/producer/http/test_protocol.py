@@ -249,3 +249,22 @@ def test_uvicorn_still_has_what_is_corrected_here(ours: tuple[str, int], fault: 
     sent = f"POST /a HTTP/1.1\r\nHost: x\r\n{FAULTS[fault]}".encode()
     with served(HttpToolsProtocol) as address:
         assert answers(address, sent) != answers(ours, sent)
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (
+            "POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+            "Duplicate Content-Length",
+        ),
+        ("POST / HTTP/1.1\r\nX: a\r\n b\r\n\r\n", "Unexpected whitespace after header value"),
+        ("GET / HTTP/1.1\nHost: x\n\n", "Expected CRLF after version"),
+        ("GET /ä HTTP/1.1\r\n\r\n", "Invalid char in url path"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "only HTTP/1.1 is served"),
+        ("GET http://x.example HTTP/1.1\r\n\r\n", "Invalid target"),
+        (f"GET /{'a' * 70_000} HTTP/1.1\r\n\r\n", "Invalid target"),
+    ],
+)
+def test_what_is_no_http_is_told(ours: tuple[str, int], sent: str, reason: str) -> None:
+    assert answers(ours, sent.encode()) == [(400, f"Invalid HTTP request: {reason}".encode())]
