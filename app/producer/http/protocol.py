@@ -39,6 +39,10 @@ class HttpProtocol(HttpToolsProtocol):
             reason = "only HTTP/1.1 is served" if "PRI" in str(error) else error
             self._refuse(refusal or f"Invalid HTTP request: {reason}")
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header field, without the blanks at its end (RFC 9112, 5.1)."""
+        super().on_header(name, value.rstrip(b" \t"))
+
     def on_chunk_header(self) -> None:
         """Keep the trailer fields of a body out of the header fields (RFC 9110, 6.5.1)."""
         self.headers = []
