@@ -13,6 +13,7 @@ _SEPARATORS = ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars"), ('" 
 _JSON = re.compile(rb'\s*[{\[]\s*(["{\[]|$)')
 _NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 _COUNT = re.compile("[0-9]{1,9}")
+_UNSEEN = "\ufeff\u200b"  # a second byte order mark, a blank without width
 QUOTES = "put quotes round a field that holds a comma"
 _NO_INDEX = "write it without row names: index=False in pandas, row.names=FALSE in R"
 
@@ -41,7 +42,7 @@ def suspect_names(columns: Sequence[str]) -> list[str]:
     found = []
     if len(columns) == 1:
         found.append("there is one column only, but a training needs a feature and a target")
-    if padded := [name for name in columns if name != name.strip()]:
+    if padded := [name for name in columns if name != name.strip().strip(_UNSEEN)]:
         found.append(f"blanks at the ends of names belong to the names: {_shown(padded)}")
     if numbers := [name for name in columns if _NUMBER.fullmatch(name.strip())]:
         found.append(f"the first line is taken for the header, with the names {_shown(numbers)}")

@@ -238,6 +238,7 @@ def test_what_is_no_csv_is_refused_with_its_remedy(content, said, size):
         (b"a,b\r\r\n1,2\r\r\n", ["a", "b"], []),
         (b"a\n1\n", ["a"], ["a training needs a feature and a target"]),
         (b"a, b,c \n1,2,3\n", ["a", " b", "c "], ["belong to the names: ' b', 'c '"]),
+        ("\ufeff\ufeffa,b\n1,2\n".encode(), ["\ufeffa", "b"], [r"to the names: '\ufeffa'"]),
         (b"5.1,3.5,0\n4.9,3,0\n", ["5.1", "3.5", "0"], ["with the names '5.1', '3.5', '0'"]),
         (b"year,2019,2020\n1,2,3\n", ["year", "2019", "2020"], ["with the names '2019', '2020'"]),
         (
