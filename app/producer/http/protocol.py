@@ -39,6 +39,17 @@ class HttpProtocol(HttpToolsProtocol):
             reason = "only HTTP/1.1 is served" if "PRI" in str(error) else error
             self._refuse(refusal or f"Invalid HTTP request: {reason}")
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn always closes
+        """Let a client that sends no more have its answers, and close then.
+
+        An answer that has begun ends at once, because it may be a stream of events without an end.
+        """
+        latest = self.cycle
+        if latest is None or latest.more_body or latest.response_started:
+            return False
+        latest.keep_alive = False
+        return True
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field, without the blanks at its end (RFC 9112, 5.1)."""
         super().on_header(name, value.rstrip(b" \t"))

@@ -279,3 +279,22 @@ def test_uvicorn_still_has_what_is_corrected_here(ours: tuple[str, int], fault: 
 )
 def test_what_is_no_http_is_told(ours: tuple[str, int], sent: str, reason: str) -> None:
     assert answers(ours, sent.encode()) == [(400, f"Invalid HTTP request: {reason}".encode())]
+
+
+def test_a_client_that_sends_no_more_gets_its_answers(ours: tuple[str, int]) -> None:
+    requests = [request("POST", target, OFFERS["none"], "length") for target in ("/a", "/b")]
+    with socket.create_connection(ours, SECONDS) as connection:
+        connection.sendall("".join(sent for sent, _ in requests).encode())
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile("rb") as received:
+            assert echoed(list(parsed(received))) == [told for _, told in requests]
+
+
+@pytest.mark.parametrize("sent", ["", "POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\n{"])
+def test_a_client_that_ends_within_a_request_gets_no_answer(
+    ours: tuple[str, int], sent: str
+) -> None:
+    with socket.create_connection(ours, SECONDS) as connection:
+        connection.sendall(sent.encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1) == b""
