@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pydantic import JsonValue
 
 from app import errors
-from app.protocol.hints import shape
+from app.protocol.hints import WRAPPERS, shape
 from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
 from app.protocol.wording import cut, listed, nearest, nfc, quoted, repeated
@@ -96,7 +96,8 @@ def _wrong_features(
     said = f"missing {listed(missing)}"
     if (found := nearest(missing[0], unknown)) is not None:
         said += f" (you sent {quoted(found)})"
-    if len(missing) == len(names) and any(isinstance(each, list | dict) for each in row.values()):
+    nested = any(isinstance(each, list | dict) for each in row.values())
+    if len(missing) == len(names) and (nested or WRAPPERS & row.keys()):
         takes += f"; you sent {shape(row)}, but a row holds a value for each feature"
     return errors.Invalid(f"input_data.{cut(missing[0])}", f"{said}; {takes}")
 

@@ -126,7 +126,8 @@ class PredictionInputs(RequestBody):
     @classmethod
     def _one_of_them(cls, rows: Rows | None, info: ValidationInfo) -> Rows | None:
         if "image_data" in info.data and (rows is None) == (info.data["image_data"] is None):
-            raise ValueError("give either this or image_data")
+            missing = "is missing, or null; give " if rows is None else "give either "
+            raise ValueError(f"{missing}this or image_data")
         return rows
 
     def encode_inputs(self) -> str:

@@ -10,21 +10,28 @@ from app import errors
 
 
 def numeric_target(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
-    """Return the target of a regressor [rows]. Raises `errors.BadData` for text and booleans."""
+    """Return the target of a regressor [rows].
+
+    Raises `errors.BadData` for text, booleans and infinity.
+    """
     if not _is_numeric(column):
         raise errors.BadData(
             "target",
             f"column {column.name} holds text or booleans; a regressor needs numbers",
         )
+    _check_finite(column)
     return column.to_numpy(np.float64)
 
 
 def encode_classes(column: "pd.Series[Any]") -> tuple[list[Any], npt.NDArray[Any]]:
     """Return the classes in ascending order, and the index of each row's class [rows].
 
-    Raises `errors.BadData` for fractions, numbers too large to be exact, and a single class.
+    Raises `errors.BadData` for infinity, fractions, numbers too large to be exact, and a single
+    class.
     """
     name, numeric = column.name, _is_numeric(column)
+    if numeric:
+        _check_finite(column)
     if numeric and not (column % 1 == 0).all():
         raise errors.BadData("target", f"column {name} holds fractions; a classifier needs classes")
     exact = 2 ** (63 if pd.api.types.is_integer_dtype(column) else 53) - 1  # an int64, a float
@@ -40,6 +47,12 @@ def encode_classes(column: "pd.Series[Any]") -> tuple[list[Any], npt.NDArray[Any
             "target", f"column {name} has {len(labels)} class; a classifier needs two"
         )
     return labels.tolist(), codes
+
+
+def _check_finite(column: "pd.Series[Any]") -> None:
+    if np.isinf(column.to_numpy(np.float64)).any():
+        reason = f"column {column.name} holds infinity, or a number that is too large; remove it"
+        raise errors.BadData("target", reason)
 
 
 def _is_numeric(column: "pd.Series[Any]") -> bool:

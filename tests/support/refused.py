@@ -49,7 +49,7 @@ PREDICTIONS: list[tuple[Any, str, str]] = [
     ({"model_id": "m", "instances": [ROW]}, "body", "you sent {model_id, instances}"),
     ({"model_id": "m", "inputData": ROW}, "input_data", 'you sent "inputData"'),
     ({"modelId": "m", "input_data": ROW}, "model_id", 'is missing; you sent "modelId"'),
-    ({"model_id": "m"}, "input_data", "give either this or image_data"),
+    ({"model_id": "m"}, "input_data", "is missing, or null; give this or image_data"),
     (
         {"model_id": "m", "input_data": [[1, 2]]},
         "input_data.0",
@@ -57,6 +57,11 @@ PREDICTIONS: list[tuple[Any, str, str]] = [
     ),
     ({"model_id": "m", "input_data": []}, "input_data", "must not be empty"),
     ({"model_id": "a b", "input_data": ROW}, "model_id", "use letters, digits, underscores"),
+    (
+        {"model_id": 5, "input_data": ROW},
+        "model_id",
+        "with a letter or digit; you sent the number 5",
+    ),
     ({"model_id": None, "input_data": ROW}, "model_id", "use letters, digits, underscores"),
     ({"model_id": "m", "image_data": 5}, "image_data", "must be a string"),
 ]

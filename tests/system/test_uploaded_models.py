@@ -284,6 +284,16 @@ def test_a_form_that_is_none_is_refused(
     assert "Traceback" not in running.stack.output()
 
 
+def test_a_form_without_a_boundary_and_one_with_a_large_part_are_told(http: httpx2.Client) -> None:
+    for content, kind, status, says in [
+        (form(MODEL, MANIFEST), "multipart/form-data", 422, "Content-Type has no boundary; let"),
+        (form(MODEL, MANIFEST), "multipart/form-data; boundary=c", 422, "send multipart/form-data"),
+        (form(MODEL, manifest(b" " * 4_000_001)), FORM, 413, "over the limit of 4000000 bytes"),
+    ]:
+        answer = http.put("/models/odd", content=content, headers={"Content-Type": kind})
+        assert says in is_problem(answer, status)["detail"]
+
+
 def test_a_form_may_say_that_it_is_utf_8(http: httpx2.Client) -> None:
     described = json.dumps({**LINEAR, "sample": {"a": 1, "b": 2}}).encode()
     for number, charset in enumerate(("utf-8", "UTF-8", '"utf8"')):

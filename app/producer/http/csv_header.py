@@ -13,6 +13,8 @@ _SEPARATORS = ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars"), ('" 
 _JSON = re.compile(rb'\s*[{\[]\s*(["{\[]|$)')
 _NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 _COUNT = re.compile("[0-9]{1,9}")
+_UNSEEN = "\ufeff\u200b"  # a second byte order mark, a blank without width
+QUOTES = "put quotes round a field that holds a comma"
 _NO_INDEX = "write it without row names: index=False in pandas, row.names=FALSE in R"
 
 
@@ -30,7 +32,7 @@ def read_header(header: bytes) -> list[str]:
         columns = next(csv.reader(io.StringIO(text, newline="")), [])
     except csv.Error:  # its limit is 131,072 characters
         raise errors.Invalid("body", "a name in the header is too long") from None
-    if problem := _separator(text, columns) or _unnamed(columns) or _twice(columns):
+    if problem := separator_problem(text, columns) or _unnamed(columns) or _twice(columns):
         raise errors.Invalid("body", problem)
     return columns
 
@@ -38,7 +40,9 @@ def read_header(header: bytes) -> list[str]:
 def suspect_names(columns: Sequence[str]) -> list[str]:
     """Return warnings about names that are probably mistakes, though a training can use them."""
     found = []
-    if padded := [name for name in columns if name != name.strip()]:
+    if len(columns) == 1:
+        found.append("there is one column only, but a training needs a feature and a target")
+    if padded := [name for name in columns if name != name.strip().strip(_UNSEEN)]:
         found.append(f"blanks at the ends of names belong to the names: {_shown(padded)}")
     if numbers := [name for name in columns if _NUMBER.fullmatch(name.strip())]:
         found.append(f"the first line is taken for the header, with the names {_shown(numbers)}")
@@ -54,13 +58,14 @@ def first_row_problem(columns: Sequence[str], row: str, line: int, fields: int) 
     count = len(columns)
     if is_count_line(columns, fields) and fields != count:
         return count_line(columns)
-    if fields == count + 1:
-        return (
-            f"the header has {count} names, but line {line} has {fields} fields; if the first "
-            f"fields are row names, {_NO_INDEX}"
-        )
     if fields > count:
-        return f"the header has {count} names, but line {line} has {fields} fields"
+        names = "1 name" if count == 1 else f"{count} names"
+        remedy = f"if the first fields are row names, {_NO_INDEX}; {QUOTES}"
+        if count == 1:
+            remedy = "if the header is a title or a comment, remove it"
+        elif fields > count + 1:
+            remedy = QUOTES
+        return f"the header has {names}, but line {line} has {fields} fields; {remedy}"
     words = len(row.split())
     if count == 1 and 1 < len(columns[0].split()) in (words, words - 1) and _has_number(row):
         return _separated_by("blanks")
@@ -84,7 +89,11 @@ def count_line(columns: Sequence[str]) -> str:
     )
 
 
-def _separator(text: str, columns: list[str]) -> str | None:
+def separator_problem(text: str, columns: Sequence[str]) -> str | None:
+    """Say what separates the fields of a line in place of commas; None if commas do.
+
+    `columns` is the line read as CSV.
+    """
     if re.match('"?sep=', text, re.IGNORECASE):
         return f"the first line, {cut(text.strip(), 20)}, is for Excel only; remove it"
     if len(columns) > 1:

@@ -126,8 +126,8 @@ class CsvScan:
         if fields > self._width or (fields > count and not blank_end):
             raise errors.Invalid(
                 "body",
-                f"line {self._lines} has {fields} fields, but the header has {count} names; put "
-                "quotes round a field that holds a comma",
+                f"line {self._lines} has {fields} fields, but the header has {count} names; "
+                f"{csv_header.QUOTES}",
             )
         if fields < count:
             first, number = self._short_rows or (self._lines, 0)
@@ -154,9 +154,11 @@ class CsvScan:
             raise errors.Invalid("body", csv_header.count_line(self.columns))
 
 
-# A quote begins a quoted field only where the field begins, so 5" (five inches) begins none.
-_QUOTED = re.compile(rb',"(?:[^"]++|"")++"')
-_EMPTY = re.compile(rb',""(?!")')
+# A quote begins a quoted field only where the field begins, so 5" (five inches) begins none. A lone
+# CR begins one, too, because it ends a row.
+_QUOTED = re.compile(rb'([,\r])"(?:[^"]++|"")++"')
+_EMPTY = re.compile(rb'([,\r])""(?!")')
+_OPEN = re.compile(rb'[,\r]"')
 _EMPTY_ENDS = (b",", b",\x01")
 
 
@@ -169,9 +171,9 @@ def _outside_quotes(line: bytes, inside: bool) -> tuple[bytes, bool]:
     if b'"' not in line:
         return (b"", True) if inside else (line, False)
     line = (b',"' if inside else b",") + line.removeprefix(codecs.BOM_UTF8)
-    outside = _EMPTY.sub(b",\x01", _QUOTED.sub(b",-", line))
-    begin = outside.find(b',"')
-    return (outside[1:], False) if begin < 0 else (outside[1 : begin + 1], True)
+    outside = _EMPTY.sub(b"\\1\x01", _QUOTED.sub(rb"\1-", line))
+    begin = _OPEN.search(outside)
+    return (outside[1 : begin.start() + 1], True) if begin else (outside[1:], False)
 
 
 def _is_plain(block: bytes) -> bool:

@@ -28,17 +28,24 @@ async def read_form(request: Request, limit: int) -> AsyncIterator[FormData]:
     except HTTPException as error:
         if error.status_code != 400:
             raise
-        raise errors.Invalid("body", error.detail) from None
+        if error.detail.startswith("Part exceeded"):
+            raise errors.TooLarge("body", f"a part is over the limit of {limit} bytes") from None
+        raise errors.Invalid("body", _fault(error.detail)) from None
     except (ValueError, LookupError):
-        raise errors.Invalid(
-            "body", f"not a readable form; send {FORM} with the parts {' and '.join(_PARTS)}"
-        ) from None
+        raise errors.Invalid("body", _fault("")) from None
     except OSError as error:
         raise errors.Unavailable(f"the upload cannot be kept: {error.strerror}") from error
     try:
         yield form
     finally:
         await form.close()
+
+
+def _fault(reason: str) -> str:
+    """Return what is wrong with a form; `reason` is the parser's."""
+    if reason.startswith("Missing boundary"):
+        return f"Content-Type has no boundary; let the client write the whole {FORM} by itself"
+    return f"not a readable form; send {FORM} with the parts {' and '.join(_PARTS)}"
 
 
 def check_charset(content_type: str) -> None:

@@ -1,6 +1,11 @@
 """HTTP/1.1 on a connection: uvicorn's protocol, corrected where it loses what a client sent."""
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+)
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
@@ -15,7 +20,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Parse the next bytes of the connection, and begin to serve the requests in them."""
         self._unset_keepalive_if_required()
         rest: bytes | memoryview = data
-        refusal = "Invalid HTTP request received."
+        refusal = None
         try:
             while True:
                 try:
@@ -28,8 +33,26 @@ class HttpProtocol(HttpToolsProtocol):
                     rest = b"\0"  # after it the parser refuses all that may follow
                 else:
                     self._parse_without_offer()
-        except HttpParserError:
-            self._refuse(refusal)
+        except HttpParserCallbackError:  # of uvicorn's callbacks only that of the target raises
+            self._refuse("Invalid HTTP request: Invalid target")
+        except HttpParserError as error:
+            reason = "only HTTP/1.1 is served" if "PRI" in str(error) else error
+            self._refuse(refusal or f"Invalid HTTP request: {reason}")
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn always closes
+        """Let a client that sends no more have its answers, and close then.
+
+        An answer that has begun ends at once, because it may be a stream of events without an end.
+        """
+        latest = self.cycle
+        if latest is None or latest.more_body or latest.response_started:
+            return False
+        latest.keep_alive = False
+        return True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header field, without the blanks at its end (RFC 9112, 5.1)."""
+        super().on_header(name, value.rstrip(b" \t"))
 
     def on_chunk_header(self) -> None:
         """Keep the trailer fields of a body out of the header fields (RFC 9110, 6.5.1)."""

@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Literal
 
 from app import errors
+from app.producer.http.csv_header import separator_problem
 from app.producer.invocations.model_inputs import ColumnType, ModelInputs
 from app.producer.invocations.rows import InputRows, in_line, wrong_count
 from app.protocol import content_sniffing
@@ -31,6 +32,14 @@ _MISSING = {
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,199})(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 
 
+# By a part of what the csv module says.
+_FAULTS = {
+    "unexpected end": "a quoted field is never closed",
+    "expected after": "a quoted field goes on after its end; write a quote inside of it twice",
+    "field limit": f"a field is longer than {csv.field_size_limit()} characters",
+}
+
+
 def read_csv(body: bytes, header: Header | None, model: ModelInputs) -> InputRows:
     """Return the rows of a CSV. Raises `errors.Invalid`, which names the line.
 
@@ -42,6 +51,8 @@ def read_csv(body: bytes, header: Header | None, model: ModelInputs) -> InputRow
     if not records:
         raise errors.Invalid("body", "empty; expected CSV")
     first_line, first = records[0]
+    if problem := _first_line_problem(first, header, model):
+        raise in_line(errors.Invalid(None, problem), first_line)
     if header is None and _names_columns(first, model):
         header = "present"
     if header == "present":
@@ -56,6 +67,8 @@ def read_csv(body: bytes, header: Header | None, model: ModelInputs) -> InputRow
     cells = [_CELLS[columns.get(name, "any")] for name in names]
     rows = []
     for line, record in records:
+        if record == [""] and len(names) > 1:
+            raise in_line(errors.Invalid(None, "is empty; expected a row in each line"), line)
         if len(record) != len(names):
             wanted = "the header names" if header == "present" else f"model {model.model_id} takes"
             raise in_line(wrong_count(len(record), wanted, names), line)
@@ -80,10 +93,27 @@ def _records(body: bytes) -> list[_Record]:
             records.append((line, cells or [""]))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise errors.Invalid("body", f"line {line}: not CSV: {error}", line=line) from None
+        reason = next((said for part, said in _FAULTS.items() if part in str(error)), "no CSV")
+        raise in_line(errors.Invalid(None, reason), line) from None
     while records and not "".join(records[-1][1]).strip() and len(records[-1][1]) == 1:
         records.pop()
     return records
+
+
+def _first_line_problem(cells: list[str], header: Header | None, model: ModelInputs) -> str | None:
+    """Return why a first line is neither a row nor a header of a model with several columns."""
+    columns = model.columns or {}
+    if len(columns) < 2:
+        return None
+    if len(cells) != len(columns):
+        return separator_problem(",".join(cells), cells)
+    numbers = set(columns.values()) == {"number"}
+    if header or not numbers or _names_columns(cells, model):
+        return None
+    if all(_number(cell).startswith('"') for cell in cells):
+        hint = did_you_mean(cells[0], columns)
+        return f"no number, and no column of the model{hint}; it takes {listed(columns)}"
+    return None
 
 
 def _names_columns(cells: list[str], model: ModelInputs) -> bool:

@@ -163,6 +163,7 @@ def test_an_older_model_may_have_a_name_in_both_forms():
             {"columns": ["a", "b", "c"], "data": [[1, 2, 3]]},
             "; you sent {columns, data}, but a row holds a value for each feature",
         ),
+        ({"instances": None}, "; you sent {instances}, but a row holds a value for each feature"),
     ],
 )
 def test_a_row_that_does_not_fit_is_told_what_is_near_in_few_words(row, said):

@@ -20,6 +20,7 @@ from app.producer.admission import AdmissionControl
 from app.producer.app import create_app
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
+from app.producer.schemas.invocations import ATTRIBUTES
 from app.producer.services import Services
 from app.protocol.types import JobKind
 from app.settings import Settings
@@ -210,7 +211,7 @@ def test_a_page_of_an_allowed_origin_may_call_and_read_the_answer(
 
     assert second.headers["access-control-allow-origin"] == ORIGIN
     readable = second.headers["access-control-expose-headers"].split(", ")
-    assert {"ETag", "Location", "Retry-After"} <= set(readable)
+    assert {"ETag", "Location", "Retry-After", "Accept", ATTRIBUTES} <= set(readable)
 
 
 @pytest.mark.parametrize(

@@ -160,15 +160,25 @@ def test_the_message_says_what_is_expected(
     assert caught.value.detail == detail
 
 
-@pytest.mark.parametrize("model_id", ["", ".", "a..b", "a/b", "-a", "x" * 129, 1, None])
-def test_an_id_that_is_refused_is_answered_with_the_rule(model_id: Any) -> None:
+@pytest.mark.parametrize(
+    ("model_id", "sent"),
+    [
+        *((each, "") for each in ("", ".", "a..b", "a/b", "-a", "x" * 129, None)),
+        (1, "; you sent the number 1"),
+        (10**400, f"; you sent the number 1{'0' * 39}…"),
+        (True, "; you sent true"),
+        (["a"], "; you sent a list"),
+        ({"a": 1}, "; you sent an object"),
+    ],
+)
+def test_an_id_that_is_refused_is_answered_with_the_rule(model_id: Any, sent: str) -> None:
     with pytest.raises(errors.Invalid) as caught:
         validate(PredictBody, {"model_id": model_id, "input_data": ROW})
 
     assert caught.value.extra == {"field": "model_id"}
     assert caught.value.detail == (
         "model_id: use letters, digits, underscores, dashes and single dots, at most 128 "
-        "characters; begin with a letter or digit"
+        f"characters; begin with a letter or digit{sent}"
     )
 
 
@@ -225,7 +235,8 @@ def test_too_many_rows_are_too_large() -> None:
         (
             OnnxManifest,
             {"labels": [1.5, "a"]},
-            "labels.0: a label is text, a whole number without a decimal point, true or false",
+            "labels.0: a label is text, a whole number without a decimal point, true or false; "
+            "you sent the number 1.5",
         ),
         (
             OnnxManifest,

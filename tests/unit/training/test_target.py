@@ -75,6 +75,17 @@ def test_a_regressor_refuses_a_target_of_text_or_booleans(estimator, values):
     assert caught.value.extra["field"] == "target"
 
 
+@pytest.mark.parametrize("estimator", [*frames.REGRESSORS, *frames.CLASSIFIERS])
+def test_a_target_of_infinity_is_bad_data(estimator, tmp_path):
+    path = frames.write_csv(tmp_path, b"a,target\n" + b"1,2\n3,4\n" * 30 + b"5,1e999\n")
+    asked = frames.request(["a"], estimator=estimator)
+
+    with pytest.raises(errors.BadData, match="column target holds infinity") as caught:
+        pipeline.fit_pipeline(read_dataset(path, asked), asked, "m")
+
+    assert caught.value.extra["field"] == "target"
+
+
 @pytest.mark.parametrize("estimator", frames.CLASSIFIERS)
 def test_a_classifier_refuses_a_target_of_fractions(estimator):
     data = frames.frame("numeric", "ridge")

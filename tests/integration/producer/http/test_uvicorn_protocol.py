@@ -44,8 +44,10 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    names = [name.decode() for name, _ in scope["headers"]]
-    said = json.dumps([scope["method"], scope["path"], body.decode(), names]).encode()
+    names, values = (
+        [each.decode() for each in part] for part in zip(*scope["headers"], strict=True)
+    )
+    said = json.dumps([scope["method"], scope["path"], body.decode(), names, values]).encode()
     fields = [(b"content-length", b"%d" % len(said))]
     await send({"type": "http.response.start", "status": 200, "headers": fields})
     await send({"type": "http.response.body", "body": said})
@@ -161,7 +163,7 @@ def test_a_connection_ends_when_the_client_wants_it_to(
 def test_a_client_that_waits_for_100_continue_gets_it(address: tuple[str, int]) -> None:
     head = f"POST /a HTTP/1.1\r\nHost: x\r\n{OFFERS['h2c']}Connection: close\r\n"
     with socket.create_connection(address, SECONDS) as connection:
-        connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n".encode())
+        connection.sendall(f"{head}Expect: 100-continue \t\r\nContent-Length: 2\r\n\r\n".encode())
         with connection.makefile("rb") as received:
             assert received.readline() == b"HTTP/1.1 100 Continue\r\n"
             assert received.readline() == b"\r\n"
@@ -178,7 +180,7 @@ def test_many_offers_in_one_segment_are_ignored_one_by_one(address: tuple[str, i
 
 def test_the_header_fields_arrive_without_the_offer(ours: tuple[str, int]) -> None:
     sent = f"GET /a HTTP/1.1\r\nHost: x\r\nX-Empty:\r\n{OFFERS['h2c']}Connection: close\r\n\r\n"
-    ((_, (*_, names)),) = answers(ours, sent.encode())
+    ((_, (*_, names, _)),) = answers(ours, sent.encode())
     assert names == ["host", "x-empty", "connection", "http2-settings", "connection"]
 
 
@@ -189,6 +191,15 @@ def test_trailer_fields_are_no_header_fields(address: tuple[str, int]) -> None:
     found = answers(address, sent.encode())
     assert echoed(found) == ["POST /a {}", "POST /a "]
     assert found[0][1][3] == ["host", "transfer-encoding"]
+
+
+@pytest.mark.parametrize("offer", ["none", "h2c"])
+def test_blanks_round_the_value_of_a_field_do_not_belong_to_it(
+    address: tuple[str, int], offer: str
+) -> None:
+    fields = "Host:\t x \t\r\nIf-None-Match:* \r\nX:\r\nY: \t\r\nConnection: close \r\n"
+    ((_, found),) = answers(address, f"GET /a HTTP/1.1\r\n{OFFERS[offer]}{fields}\r\n".encode())
+    assert found[4][-5:] == ["x", "*", "", "", "close"]
 
 
 @pytest.mark.parametrize("target", ["/a", "x:443", "x"])
@@ -249,3 +260,41 @@ def test_uvicorn_still_has_what_is_corrected_here(ours: tuple[str, int], fault: 
     sent = f"POST /a HTTP/1.1\r\nHost: x\r\n{FAULTS[fault]}".encode()
     with served(HttpToolsProtocol) as address:
         assert answers(address, sent) != answers(ours, sent)
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (
+            "POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+            "Duplicate Content-Length",
+        ),
+        ("POST / HTTP/1.1\r\nX: a\r\n b\r\n\r\n", "Unexpected whitespace after header value"),
+        ("GET / HTTP/1.1\nHost: x\n\n", "Expected CRLF after version"),
+        ("GET /ä HTTP/1.1\r\n\r\n", "Invalid char in url path"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "only HTTP/1.1 is served"),
+        ("GET http://x.example HTTP/1.1\r\n\r\n", "Invalid target"),
+        (f"GET /{'a' * 70_000} HTTP/1.1\r\n\r\n", "Invalid target"),
+    ],
+)
+def test_what_is_no_http_is_told(ours: tuple[str, int], sent: str, reason: str) -> None:
+    assert answers(ours, sent.encode()) == [(400, f"Invalid HTTP request: {reason}".encode())]
+
+
+def test_a_client_that_sends_no_more_gets_its_answers(ours: tuple[str, int]) -> None:
+    requests = [request("POST", target, OFFERS["none"], "length") for target in ("/a", "/b")]
+    with socket.create_connection(ours, SECONDS) as connection:
+        connection.sendall("".join(sent for sent, _ in requests).encode())
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile("rb") as received:
+            assert echoed(list(parsed(received))) == [told for _, told in requests]
+
+
+@pytest.mark.parametrize("sent", ["", "POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\n{"])
+def test_a_client_that_ends_within_a_request_gets_no_answer(
+    ours: tuple[str, int], sent: str
+) -> None:
+    with socket.create_connection(ours, SECONDS) as connection:
+        connection.sendall(sent.encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1) == b""
