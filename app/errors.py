@@ -8,6 +8,8 @@ wire and in the job table.
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
+from app.wording import escaped
+
 
 class WarrenError(Exception):
     """Something went wrong inside Warren."""
@@ -15,8 +17,12 @@ class WarrenError(Exception):
     type: ClassVar[str] = "internal"
 
     def __init__(self, detail: str | None = None, /, **extra: Any) -> None:
-        """Create the error; `extra` has values for programs: the field, the state, the limits."""
-        self.detail = detail or self.__doc__ or ""
+        """Create the error; `extra` has values for programs: the field, the state, the limits.
+
+        `detail` is shown to people and written to logs, and what clients send may be part of it, so
+        characters that cannot be seen are escaped.
+        """
+        self.detail = escaped(detail) if detail else self.__doc__ or ""
         self.extra = extra
         super().__init__(self.detail)
 
@@ -38,7 +44,7 @@ class FieldError(WarrenError):
     @property
     def message(self) -> str:
         """Return the detail without the field."""
-        return self.detail.removeprefix(f"{self.extra.get('field')}: ")
+        return self.detail.removeprefix(f"{escaped(str(self.extra.get('field')))}: ")
 
     def within(self, parent: str) -> Self:
         """Return the same error for the field below `parent`; the body itself becomes `parent`."""

@@ -26,17 +26,26 @@ def cut(text: str, most: int = MAX_NAME) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+def escaped(text: str) -> str:
+    """Return a text with JSON's escapes in place of characters that cannot be seen."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+
+
 def quoted(text: str) -> str:
     """Return a text as a JSON string, cut; characters that cannot be seen are escaped."""
-    shown = cut(text, _QUOTED)
-    return json.dumps(shown, ensure_ascii=not shown.isprintable())
+    return escaped(json.dumps(cut(text, _QUOTED), ensure_ascii=False))
 
 
 def listed(names: Collection[str]) -> str:
-    """Return `a, b, c`; of many names the first ones, and how many there are besides."""
+    """Return `a, b, c`; of many names the first ones, and how many there are besides.
+
+    Names that are empty, or that begin or end with a blank, stand in quotation marks.
+    """
     shown, length = [], 0
     for name in names:
-        shown.append(cut(name))
+        shown.append(cut(name) if name and name == name.strip() else quoted(name))
         length += len(shown[-1]) + 2
         if length > _LISTED:
             break

@@ -106,7 +106,7 @@ def describe_number(value: JsonValue, largest: float) -> str:
     """Describe the number that is wanted in place of a value; `largest` is that of the model."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "a number"
-    return f"a number from {-largest:.2g} to {largest:.2g}"
+    return f"a number from {-largest:.5g} to {largest:.5g}"
 
 
 def describe_value(value: JsonValue) -> str:

@@ -1,6 +1,8 @@
 """Manifests: the descriptions of models, stored inside their ONNX files and beside them."""
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -15,7 +17,7 @@ from pydantic import (
 )
 
 from app.protocol.types import Column, Explained, Row
-from app.wording import nfc
+from app.wording import listed, nfc, quoted
 
 METADATA_KEY = "warren"  # the manifest's key among the ONNX file's metadata properties
 
@@ -42,6 +44,11 @@ def label_keys(labels: list[Label]) -> list[str]:
     texts = {label for label in labels if isinstance(label, str)}
     keys = map(label_key, labels)
     return [str(label) if key in texts else key for label, key in zip(labels, keys, strict=True)]
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    """Return the names that occur more than once."""
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 class Feature(BaseModel):
@@ -190,16 +197,16 @@ class OnnxManifest(StrictModel):
     def _fits(self) -> Self:
         if self.image and len(self.inputs) > 1:
             raise ValueError("inputs: an image has to be the only input")
-        if len({each.name for each in self.inputs}) < len(self.inputs):
-            raise ValueError("inputs: two have the same name")
-        if len(set(self.features)) < len(self.features):
-            raise ValueError("inputs: a feature is named twice")
+        if twice := _repeated(each.name for each in self.inputs):
+            raise ValueError(f"inputs: two have the name {quoted(twice[0])}")
+        if twice := _repeated(map(nfc, self.features)):
+            raise ValueError(f"inputs: a feature is named twice: {listed(twice)}")
         if (self.labels is None) != (self.output.holds == "values"):
             raise ValueError("labels: probabilities and logits need them, values have none")
-        if len({self.output.name, *self.outputs}) <= len(self.outputs):
-            raise ValueError("outputs: one is named twice, or is the output")
-        if len(set(label_keys(self.labels or []))) < len(self.labels or ()):
-            raise ValueError("labels: one is given twice")
+        if twice := _repeated([self.output.name, *self.outputs]):
+            raise ValueError(f"outputs: one is named twice, or is the output: {listed(twice)}")
+        if twice := _repeated(label_keys(self.labels or [])):
+            raise ValueError(f"labels: two have the same key in pred_proba, {quoted(twice[0])}")
         if self.sample is not None and set(map(nfc, self.sample)) != set(map(nfc, self.features)):
             raise ValueError("sample: it has to hold each feature, and no more")
         return self

@@ -25,6 +25,8 @@ def encode_classes(column: "pd.Series[Any]") -> tuple[list[Any], npt.NDArray[Any
     Raises `errors.BadData` for fractions, numbers too large to be exact, and a single class.
     """
     name, numeric = column.name, _is_numeric(column)
+    if numeric and np.isinf(column).any():
+        raise errors.BadData("target", f"column {name} holds infinity; a classifier needs classes")
     if numeric and not (column % 1 == 0).all():
         raise errors.BadData("target", f"column {name} holds fractions; a classifier needs classes")
     exact = 2 ** (63 if pd.api.types.is_integer_dtype(column) else 53) - 1  # an int64, a float

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from app import content_sniffing, errors
-from app.wording import nfc
+from app.wording import nfc, quoted
 
 _SEPARATORS = ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars"), ('" "', "blanks"))
 _JSON = re.compile(rb'\s*[{\[]\s*(["{\[]|$)')
@@ -121,5 +121,5 @@ def _has_number(row: str) -> bool:
 
 
 def _shown(names: Sequence[str]) -> str:
-    shown = ", ".join(f"{name[:40]!r}" for name in names[:4])
+    shown = ", ".join(quoted(name[:40]) for name in names[:4])
     return f"{shown} and {len(names) - 4} more" if len(names) > 4 else shown

@@ -18,6 +18,7 @@ def frame(rows: int) -> pd.DataFrame:
     data["three"] = [n % 3 for n in range(rows)]
     data["rare"] = [int(n == 0) for n in range(rows)]
     data["huge"] = 1e300
+    data["enormous"] = np.where(np.arange(len(data)) % 2, 1e308, -1e308)
     data.loc[0, "infinite"] = np.inf
     return data.fillna(1.0)
 
@@ -36,7 +37,7 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
         (
             6,
             {"estimator": "knn_regressor"},
-            "n_neighbors is 5, but only 4 rows are left to learn from; lower n_neighbors",
+            "n_neighbors is 5, but the rows that are left to learn from are 4; lower n_neighbors",
         ),
         (
             6,
@@ -117,6 +118,20 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
             },
             'class_weight may only be "balanced" or null here',
         ),
+        (
+            30,
+            {"estimator": "svm_regressor", "target": "rare", "params": {"epsilon": 2}},
+            "perhaps the target varies by less than epsilon",
+        ),
+        (
+            30,
+            {
+                "estimator": "hist_gradient_boosting_regressor",
+                "params": {"categorical_features": ["a"]},
+            },
+            "categorical_features takes a list of true or false for each column",
+        ),
+        (30, {"target": "enormous"}, "a column holds infinity, or a number that is too large"),
     ],
 )
 def test_what_a_fit_lacks_is_told_in_plain_words(rows, asked, said):

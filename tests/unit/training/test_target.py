@@ -75,6 +75,14 @@ def test_a_regressor_refuses_a_target_of_text_or_booleans(estimator, values):
     assert caught.value.extra["field"] == "target"
 
 
+def test_a_classifier_refuses_infinity_by_its_name():
+    data = frames.frame("numeric", "ridge")
+    data["target"] = [np.inf if n % 2 else 1.0 for n in range(len(data))]
+
+    with pytest.raises(errors.BadData, match="column target holds infinity"):
+        pipeline.fit_pipeline(data, frames.request(["a"], estimator="knn_classifier"), "m")
+
+
 @pytest.mark.parametrize("estimator", frames.CLASSIFIERS)
 def test_a_classifier_refuses_a_target_of_fractions(estimator):
     data = frames.frame("numeric", "ridge")
