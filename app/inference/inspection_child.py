@@ -22,7 +22,7 @@ import onnx
 from google.protobuf.message import DecodeError, Message
 from onnx import TensorProto
 
-from app import content_sniffing, errors
+from app import errors
 from app.inference import graph_check
 from app.inference.graph_check import short
 from app.inference.onnx_session import load_session
@@ -119,10 +119,7 @@ def _check_file(file: bytes) -> None:
     try:
         model = onnx.load_model_from_string(file)
     except DecodeError:
-        said = content_sniffing.describe(file, "ONNX")
-        raise errors.Invalid(
-            "model", said or "it is not an ONNX file, or it is truncated"
-        ) from None
+        raise errors.Invalid("model", "it is not an ONNX file, or it is truncated") from None
     if any(each.external_data or each.data_location for each in _tensors(model)):
         raise errors.Invalid(
             "model", "some of its data is in other files; save it as one (save_as_external_data)"
