@@ -27,6 +27,11 @@ _SENTENCES = {
             "the estimator keeps no row to predict from: perhaps the target varies by less than "
             "epsilon, or max_iter is 0; lower epsilon, scale the target, or change max_iter"
         ),
+        r"Interaction constraints": (
+            "interaction_cst takes lists of the places of columns, from 0, such as [[0, 1], [2]]"
+        ),
+        r"quantile must be": 'the loss "quantile" needs quantile, a number from 0 to 1',
+        r"iteration over a 0-d array": "a param holds an object where a list is needed",
         r"[Cc]ategorical_features": (
             "categorical_features takes a list of true or false for each column, or of the places "
             "of columns, from 0"
@@ -91,7 +96,9 @@ _SENTENCES = {
         r"argument must be a (?:string|bytes).* number": (
             "a param holds a list or an object where a number is needed"
         ),
-        r"int too large to convert": "a number among the params is too large",
+        r"too large to convert|cannot convert float infinity|Maximum allowed dimension": (
+            "a number among the params is too large"
+        ),
     }.items()
 }
 _PYTHON = re.compile(

@@ -131,6 +131,14 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
             },
             "categorical_features takes a list of true or false for each column",
         ),
+        (
+            30,
+            {
+                "estimator": "hist_gradient_boosting_regressor",
+                "params": {"interaction_cst": [1]},
+            },
+            "interaction_cst takes lists of the places of columns",
+        ),
         (30, {"target": "enormous"}, "a column holds infinity, or a number that is too large"),
     ],
 )
@@ -150,6 +158,18 @@ def test_what_a_fit_lacks_is_told_in_plain_words(rows, asked, said):
     ("error", "said"),
     [
         (ValueError("the rows are too short"), "the rows are too short"),
+        (
+            OverflowError("value too large to convert to unsigned int"),
+            "a number among the params is too large",
+        ),
+        (
+            TypeError("quantile must be an instance of float, not NoneType."),
+            'the loss "quantile" needs quantile, a number from 0 to 1',
+        ),
+        (
+            TypeError("iteration over a 0-d array"),
+            "a param holds an object where a list is needed",
+        ),
         (ValueError(""), None),
         (ValueError("x_ must be an ndarray of dtype('float64')"), None),
         (TypeError("'<' not supported between instances of 'str' and 'int'"), None),
