@@ -5,8 +5,14 @@ producer turns these into HTTP problems and the consumer into replies; `type` is
 wire and in the job table.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
+
+
+def escaped(text: str) -> str:
+    """Return a text with JSON's escapes in place of characters that cannot be seen."""
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 class WarrenError(Exception):
@@ -15,8 +21,11 @@ class WarrenError(Exception):
     type: ClassVar[str] = "internal"
 
     def __init__(self, detail: str | None = None, /, **extra: Any) -> None:
-        """Create the error; `extra` has values for programs: the field, the state, the limits."""
-        self.detail = detail or self.__doc__ or ""
+        """Create the error; `extra` has values for programs: the field, the state, the limits.
+
+        Characters of `detail` that cannot be seen are escaped, because clients may have sent them.
+        """
+        self.detail = escaped(detail) if detail else self.__doc__ or ""
         self.extra = extra
         super().__init__(self.detail)
 
@@ -38,7 +47,7 @@ class FieldError(WarrenError):
     @property
     def message(self) -> str:
         """Return the detail without the field."""
-        return self.detail.removeprefix(f"{self.extra.get('field')}: ")
+        return self.detail.removeprefix(f"{escaped(str(self.extra.get('field')))}: ")
 
     def within(self, parent: str) -> Self:
         """Return the same error for the field below `parent`; the body itself becomes `parent`."""

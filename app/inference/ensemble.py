@@ -93,15 +93,14 @@ def vote(answers: list[BranchAnswer]) -> dict[str, Any]:
     for each in answers:
         if not isinstance(each.prediction, str | bool | int):
             raise _unsuited("vote", each, "labels: text, booleans or whole numbers")
-    votes = Counter(_key(each.prediction) for each in answers)
+    votes = Counter(label_key(each.prediction) for each in answers)
     known = [each.pred_proba for each in answers if _has_labels(each)]
 
     def weight(answer: BranchAnswer) -> tuple[int, float]:
-        shares = [each.get(label_key(answer.prediction), 0.0) for each in known]
-        return votes[_key(answer.prediction)], _mean(shares or [0.0])
+        key = label_key(answer.prediction)
+        return votes[key], _mean([each.get(key, 0.0) for each in known] or [0.0])
 
-    named = {label_key(each.prediction): votes[_key(each.prediction)] for each in answers}
-    return {"prediction": max(answers, key=weight).prediction, "votes": named}
+    return {"prediction": max(answers, key=weight).prediction, "votes": dict(votes)}
 
 
 def max_proba(answers: list[BranchAnswer]) -> dict[str, Any]:
@@ -127,9 +126,15 @@ def _whole(answer: dict[str, Any]) -> BranchAnswer:
 
 
 def _branch(model_id: str, prediction: Any, pred_proba: Any) -> BranchAnswer:
-    """Return an answer; true and false have the keys of JSON, also those of an older consumer."""
+    """Return an answer; true and false have the keys of JSON, also those of an older consumer.
+
+    A model of true and the text "true" keeps the older key, because the text has the other one.
+    """
     if isinstance(prediction, bool) and isinstance(pred_proba, dict):
-        pred_proba = {_OLDER_KEYS.get(key, key): each for key, each in pred_proba.items()}
+        pred_proba = {
+            key if (newer := _OLDER_KEYS.get(key, key)) in pred_proba else newer: each
+            for key, each in pred_proba.items()
+        }
     return BranchAnswer(model_id, prediction, pred_proba)
 
 
@@ -169,11 +174,6 @@ def _unsuited(how: CombineMethod, answer: BranchAnswer, wanted: str) -> errors.I
     )
 
 
-def _key(label: object) -> tuple[str, Any]:
-    """Return a key that differs for 1 and True, which are equal in Python."""
-    return type(label).__name__, label
-
-
 def _mean(values: list[float]) -> float:
     """Return the mean, kept between the smallest and the largest value despite rounding."""
     try:
@@ -190,7 +190,7 @@ def _label(name: str, answers: list[BranchAnswer]) -> Any:
             return each.prediction
     kinds = {type(each.prediction) for each in answers}
     if kinds == {bool}:
-        return name == "true"
+        return _OLDER_KEYS.get(name, name) == "true"
     if kinds == {int} and name.removeprefix("-").isdecimal():
         return int(name)
     return name

@@ -116,6 +116,8 @@ def _resident() -> int:
 
 def _check_file(file: bytes) -> None:
     """Check that the file is valid ONNX in one piece."""
+    if not file:
+        raise errors.Invalid("model", "the file is empty")
     try:
         model = onnx.load_model_from_string(file)
     except DecodeError:
@@ -204,16 +206,20 @@ def _check_raw_output(output: Any, count: int, spec: OnnxManifest) -> None:
             field,
             f"for {count} at a time the output has shape {list(output.shape)}, not {wanted}",
         )
-    if spec.output.holds == "probabilities" and not _are_probabilities(output):
+    if spec.output.holds == "probabilities" and not _are_probabilities(output, count):
         raise errors.Invalid(
             "manifest.output.holds", "the output is not probabilities; perhaps it is logits"
         )
 
 
-def _are_probabilities(output: npt.NDArray[Any]) -> bool:
+def _are_probabilities(output: npt.NDArray[Any], count: int) -> bool:
+    """Tell whether all finite values are from 0 to 1, and no row of several labels is all zeros."""
     tolerance = 1e-3
     finite = output[np.isfinite(output)]
-    return bool(((finite >= -tolerance) & (finite <= 1 + tolerance)).all())
+    if ((finite < -tolerance) | (finite > 1 + tolerance)).any():
+        return False
+    rows = output.reshape(count, -1)
+    return rows.shape[1] == 1 or bool(rows.any(axis=1).all())
 
 
 def _cause(error: Exception) -> str:

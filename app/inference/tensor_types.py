@@ -40,7 +40,7 @@ class TensorType:
         if self.is_float:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 return "a number"
-            return f"a number from {self.lowest:.2g} to {self.largest:.2g}"
+            return f"a number from {self.lowest:.5g} to {self.largest:.5g}"
         return f"a whole number from {self.lowest} to {self.largest}"
 
 

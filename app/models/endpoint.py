@@ -101,7 +101,10 @@ class EndpointSpec(StrictModel):
         if self.sagemaker and self.secret:
             raise ValueError("secret: SageMaker takes credentials")
         if not _is_address(self.address):
-            raise ValueError("the address has to be http:// or https:// and a host, with no user")
+            raise ValueError(
+                "the address has to be http:// or https://, a host, and no user; a port is 1 to "
+                "65535"
+            )
         return self
 
     @property

@@ -12,7 +12,7 @@ from pydantic import (
 
 from app.protocol.label_keys import Label, label_keys
 from app.protocol.types import Column, Row
-from app.protocol.wording import nfc
+from app.protocol.wording import listed, nfc, quoted, repeated
 
 METADATA_KEY = "warren"  # the manifest's key among the ONNX file's metadata properties
 
@@ -172,16 +172,16 @@ class OnnxManifest(StrictModel):
     def _fits(self) -> Self:
         if self.image and len(self.inputs) > 1:
             raise ValueError("inputs: an image has to be the only input")
-        if len({each.name for each in self.inputs}) < len(self.inputs):
-            raise ValueError("inputs: two have the same name")
-        if len(set(self.features)) < len(self.features):
-            raise ValueError("inputs: a feature is named twice")
+        if twice := repeated(each.name for each in self.inputs):
+            raise ValueError(f"inputs: two have the name {quoted(twice[0])}")
+        if twice := repeated(map(nfc, self.features)):
+            raise ValueError(f"inputs: a feature is named twice: {listed(twice)}")
         if (self.labels is None) != (self.output.holds == "values"):
             raise ValueError("labels: probabilities and logits need them, values have none")
-        if len({self.output.name, *self.outputs}) <= len(self.outputs):
-            raise ValueError("outputs: one is named twice, or is the output")
-        if len(set(label_keys(self.labels or []))) < len(self.labels or ()):
-            raise ValueError("labels: one is given twice")
+        if twice := repeated([self.output.name, *self.outputs]):
+            raise ValueError(f"outputs: one is named twice, or is the output: {listed(twice)}")
+        if twice := repeated(label_keys(self.labels or [])):
+            raise ValueError(f"labels: two have the same key in pred_proba, {quoted(twice[0])}")
         if self.sample is not None and set(map(nfc, self.sample)) != set(map(nfc, self.features)):
             raise ValueError("sample: it has to hold each feature, and no more")
         return self

@@ -18,10 +18,10 @@ _SENTENCES = {
     "string_too_long": "must have at most {max_length} characters",
     "string_unicode": "must be Unicode text",
     "string_pattern_mismatch": "has characters that are not allowed here",
-    "int_type": "must be a whole number",
+    "int_type": "must be a whole number, written in digits only",
     "int_parsing": "must be a whole number",
     "int_parsing_size": "is too large",
-    "int_from_float": "must be a whole number",
+    "int_from_float": "must be a whole number, written in digits only",
     "float_type": "must be a number",
     "float_parsing": "must be a number",
     "finite_number": "must be a finite number",
@@ -58,9 +58,12 @@ def explain(error: ErrorDetails) -> str:
     values = error.get("ctx", {})
     if values.get("min_length") == 1:
         return "must not be empty"
+    if "expected" in values:  # pydantic quotes as Python does
+        values = {**values, "expected": values["expected"].replace("'", '"')}
     return _SENTENCES.get(error["type"], _FALLBACK).format_map(values)
 
 
 def field_name(location: tuple[int | str, ...]) -> str:
     """Return the location of one of pydantic's errors as the path of a field."""
-    return ".".join(cut(str(part)) for part in location if part not in (ROW_TAG, ROWS_TAG))
+    parts = (cut(str(part)) or '""' for part in location if part not in (ROW_TAG, ROWS_TAG))
+    return ".".join(parts)

@@ -59,8 +59,8 @@ Id = Annotated[
     str,
     Field(max_length=128, pattern=r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_-])*\.?$"),
     Explained(
-        "use letters, digits, underscores, dashes and single dots, at most 128 characters; "
-        "begin with a letter or digit"
+        "use a string of letters, digits, underscores, dashes and single dots, at most 128 "
+        "characters; begin with a letter or digit"
     ),
 ]
 Column = Annotated[str, Field(min_length=1, max_length=256)]

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from itertools import islice
 
+from app.errors import escaped
+
 MAX_NAME = 256  # characters of a name that an error shows: as many as a column's name may have
 _QUOTED = 80  # characters of a name in quotation marks
 _LISTED = 1000  # characters of a list of names
@@ -29,15 +31,17 @@ def cut(text: str, most: int = MAX_NAME) -> str:
 
 def quoted(text: str) -> str:
     """Return a text as a JSON string, cut; characters that cannot be seen are escaped."""
-    shown = cut(text, _QUOTED)
-    return json.dumps(shown, ensure_ascii=not shown.isprintable())
+    return escaped(json.dumps(cut(text, _QUOTED), ensure_ascii=False))
 
 
 def listed(names: Collection[str]) -> str:
-    """Return `a, b, c`; of many names the first ones, and how many there are besides."""
+    """Return `a, b, c`; of many names the first ones, and how many there are besides.
+
+    Names that are empty, or that begin or end with a blank, stand in quotation marks.
+    """
     shown, length = [], 0
     for name in names:
-        shown.append(cut(name))
+        shown.append(cut(name) if name and name == name.strip() else quoted(name))
         length += len(shown[-1]) + 2
         if length > _LISTED:
             break

@@ -12,6 +12,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable
+from math import isfinite
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -69,10 +70,11 @@ def main(
         max_parity = ESTIMATORS[request.estimator].max_parity
         parity = measure_parity(fitted.expected, TrainedModel(file).run(fitted.inputs))
         if max_parity is not None and not parity <= max_parity:
+            far = f"parity {parity:.2g}" if isfinite(parity) else "numbers become too large for it"
             raise errors.BadData(
                 "params",
-                f"the ONNX model would not predict the same as scikit-learn (parity {parity:.2g}), "
-                "so it cannot be served",
+                f"the ONNX model would not predict the same as scikit-learn ({far}), so it cannot "
+                "be served; scaled columns may help",
             )
         file, manifest = fitted.encode(parity)
         Path(onnx).write_bytes(file)

@@ -19,11 +19,23 @@ _SENTENCES = {
             "only one class is left in the training rows; add rows of the others, or lower "
             "test_size"
         ),
-        r"Input X contains (?:infinity|NaN)|array must not contain infs": (
-            f"a feature holds {_TOO_LARGE}"
-        ),
+        r"Input X contains (?:infinity|NaN)": f"a feature holds {_TOO_LARGE}",
         r"Input y contains (?:infinity|NaN)": f"the target holds {_TOO_LARGE}",
-        r"dual coefficients or intercepts are not finite": f"a column holds {_TOO_LARGE}",
+        r"^Input contains (?:infinity|NaN)|array must not contain infs"
+        r"|dual coefficients or intercepts are not finite": f"a column holds {_TOO_LARGE}",
+        r"Unable to create node 'SVM": (
+            "the estimator keeps no row to predict from: perhaps the target varies by less than "
+            "epsilon, or max_iter is 0; lower epsilon, scale the target, or change max_iter"
+        ),
+        r"Interaction constraints": (
+            "interaction_cst takes lists of the places of columns, from 0, such as [[0, 1], [2]]"
+        ),
+        r"quantile must be": 'the loss "quantile" needs quantile, a number from 0 to 1',
+        r"iteration over a 0-d array": "a param holds an object where a list is needed",
+        r"[Cc]ategorical_features": (
+            "categorical_features takes a list of true or false for each column, or of the places "
+            "of columns, from 0"
+        ),
         r"Requesting (\d+)-fold cross-validation": _FEW_OF_A_CLASS,
         r"splits n_splits=(\d+) greater than the number of samples": _FEW_OF_A_CLASS,
         r"n_splits=(\d+) cannot be greater than the number of members": _FEW_OF_A_CLASS,
@@ -35,8 +47,8 @@ _SENTENCES = {
             "early_stopping to false"
         ),
         r"n_neighbors = (\d+), n_samples_fit = (\d+)": (
-            "n_neighbors is {0}, but only {1} rows are left to learn from; lower n_neighbors, or "
-            "add rows"
+            "n_neighbors is {0}, but the rows that are left to learn from are {1}; lower "
+            "n_neighbors, or add rows"
         ),
         r"Solver (\S+) supports only 'l2' or None penalties, got (\S+) penalty": (
             'the solver "{0}" has only the penalties "l2" and null, not "{1}"; the solver "saga" '
@@ -84,7 +96,9 @@ _SENTENCES = {
         r"argument must be a (?:string|bytes).* number": (
             "a param holds a list or an object where a number is needed"
         ),
-        r"int too large to convert": "a number among the params is too large",
+        r"too large to convert|cannot convert float infinity|Maximum allowed dimension": (
+            "a number among the params is too large"
+        ),
     }.items()
 }
 _PYTHON = re.compile(

@@ -108,6 +108,8 @@ def to_onnx(
     ]
     final = pipeline.named_steps["estimator"]
     options = {**({"zipmap": False} if is_classifier(final) else {}), **spec.onnx_options}
+    if isinstance(getattr(final, "intercept_", None), float):  # without fit_intercept
+        final.intercept_ = np.float64(final.intercept_)  # skl2onnx reshapes it
     inputs = [
         ("number", DoubleTensorType([None, numbers])),
         ("text", StringTensorType([None, texts])),

@@ -25,10 +25,15 @@ _PHRASES: dict[Any, tuple[str, ...]] = {
     dict: ("an object",),
 }
 
+# Constraints of which no value of JSON fits: classes and columns have numbers there, not names.
+_USELESS: dict[str, tuple[type, ...]] = {"class_weight": (dict, list), "monotonic_cst": (dict,)}
+
 
 def describe_rule(estimator: BaseEstimator, name: str) -> str:
     """Return the rule of a parameter: `must be a number above 0 or null`."""
-    phrases = list(dict.fromkeys(_phrases(estimator._parameter_constraints[name])))
+    useless = _USELESS.get(name, ())
+    constraints = [each for each in estimator._parameter_constraints[name] if each not in useless]
+    phrases = list(dict.fromkeys(_phrases(constraints)))
     if len(phrases) > 1:
         phrases = [f"{', '.join(phrases[:-1])} or {phrases[-1]}"]
     return f"must be {phrases[0]}" if phrases else "cannot be set"

@@ -56,13 +56,21 @@ PREDICTIONS: list[tuple[Any, str, str]] = [
         'must be an object that names each feature, such as {"age": 0.04, "bmi": 0.06}',
     ),
     ({"model_id": "m", "input_data": []}, "input_data", "must not be empty"),
-    ({"model_id": "a b", "input_data": ROW}, "model_id", "use letters, digits, underscores"),
+    (
+        {"model_id": "a b", "input_data": ROW},
+        "model_id",
+        "use a string of letters, digits, underscores",
+    ),
     (
         {"model_id": 5, "input_data": ROW},
         "model_id",
         "with a letter or digit; you sent the number 5",
     ),
-    ({"model_id": None, "input_data": ROW}, "model_id", "use letters, digits, underscores"),
+    (
+        {"model_id": None, "input_data": ROW},
+        "model_id",
+        "use a string of letters, digits, underscores",
+    ),
     ({"model_id": "m", "image_data": 5}, "image_data", "must be a string"),
 ]
 

@@ -164,7 +164,7 @@ def test_of_two_at_once_one_wins_and_the_other_leaves_nothing(
 
 BAD_MODELS = {
     "garbage": (b"garbage", LINEAR, "model", "not an ONNX file"),
-    "empty": (b"", LINEAR, "model", "not valid ONNX"),
+    "empty": (b"", LINEAR, "model", "the file is empty"),
     "cut": (graphs.linear()[:-30], LINEAR, "model", "not an ONNX file"),
     "external": (harmful_graphs.external("attribute"), LINEAR, "model", "in other files"),
     "memory": (harmful_graphs.memory_bomb(30_000), LINEAR, "model", "memory"),

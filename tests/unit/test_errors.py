@@ -28,6 +28,15 @@ def test_every_error_survives_the_wire(cls):
     assert again.extra == {"field": "features", "columns": ["a", "b"]}
 
 
+def test_a_detail_is_one_line_of_characters_that_can_be_seen():
+    error = errors.Invalid("a\n2026 INFO forged", "not known\x1b[31m", sent="\u202e")
+
+    assert error.detail == "a\\n2026 INFO forged: not known\\u001b[31m"
+    assert error.message == "not known\\u001b[31m"
+    assert error.extra == {"field": "a\n2026 INFO forged", "sent": "\u202e"}
+    assert error.within("b").detail == "b.a\\n2026 INFO forged: not known\\u001b[31m"
+
+
 def test_a_field_error_begins_with_its_field():
     error = errors.Invalid("features.a", "expected a number", allowed=["number"])
 

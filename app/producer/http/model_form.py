@@ -66,10 +66,9 @@ async def form_parts(form: FormData, limit: int) -> tuple[OnnxManifest, IO[bytes
     names = [name for name, _ in form.multi_items()]
     for name in [*names, *_PARTS]:
         if name not in _PARTS or names.count(name) != 1:
+            count = {0: "no part is", 1: "a part is"}.get(names.count(name), "several parts are")
             raise errors.Invalid(
-                "body",
-                f"{names.count(name)} parts are named {quoted(name)}; send two, "
-                f"{' and '.join(_PARTS)}",
+                "body", f"{count} named {quoted(name)}; send two, {' and '.join(_PARTS)}"
             )
     manifest, model = form["manifest"], form["model"]
     if not isinstance(model, UploadFile):

@@ -169,7 +169,7 @@ def newer():
 
 BAD = {
     "garbage": (b"garbage", LINEAR, "model", "not an ONNX file"),
-    "nothing": (b"", LINEAR, "model", "not valid ONNX"),
+    "nothing": (b"", LINEAR, "model", "the file is empty"),
     "zeros": (bytes(1000), LINEAR, "model", "not an ONNX file"),
     "cut": (graphs.linear()[:-30], LINEAR, "model", "not an ONNX file"),
     "too new": (newer(), LINEAR, "model", "not valid ONNX"),
@@ -279,6 +279,12 @@ BAD = {
     "logits": (
         graphs.probabilities(3, softmax=False),
         {**probable(3), "sample": {"x": 5}},
+        "manifest.output.holds",
+        "not probabilities",
+    ),
+    "logits that are zero at the sample": (
+        graphs.probabilities(3, softmax=False),
+        probable(3),
         "manifest.output.holds",
         "not probabilities",
     ),

@@ -1,4 +1,5 @@
 import base64
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,9 @@ FORMS = {
     "no padding": lambda file: base64.b64encode(file).rstrip(b"="),
     "for URLs, no padding": lambda file: base64.urlsafe_b64encode(file).rstrip(b"="),
     "a data URL": lambda file: b"data:image/png;base64," + base64.b64encode(file),
+    "a percent-encoded data URL": lambda file: (
+        b"data:image/png;base64," + quote(base64.b64encode(file), safe="").encode()
+    ),
     "a data URL without a type": lambda file: b"data:;base64," + base64.b64encode(file),
     "a data URL with parameters": lambda file: (
         b"Data:image/png;name=a.png;BASE64,\n" + base64.urlsafe_b64encode(file)
@@ -42,7 +46,7 @@ def test_each_form_of_base64_is_read(form, file):
         ("data:image/png," + "a" * 8, "a data: URL has to say ;base64"),
         ("data:image/png;base64;" + "a" * 8, "not base64"),
         ("data:image/png;base64,red!", "not base64"),
-        ("https://example.com/cat.png", "not base64"),
+        ("https://example.com/cat.png", "the address of an image is not read"),
     ],
 )
 def test_what_is_no_base64_is_refused(text, says):

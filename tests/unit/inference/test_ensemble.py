@@ -151,6 +151,20 @@ def test_true_and_false_have_the_keys_of_json_whoever_answers():
     assert named_labels(older) == named_labels(newer) == ["false", "true"]
 
 
+def test_a_vote_counts_labels_of_one_key_together():
+    answers = [{"model_id": "m", "prediction": each} for each in ("x", 1, "1")]
+
+    assert combine("vote", answers, None) == {"prediction": 1, "votes": {"x": 1, "1": 2}}
+
+
+def test_true_beside_the_text_true_keeps_its_own_share():
+    shares = {"True": 0.6, "true": 0.4}
+    answer = {"model_id": "m", "prediction": True, "pred_proba": shares}
+
+    assert combine("mean", [answer], None) == {"prediction": True, "pred_proba": shares}
+    assert combine("max_proba", [answer], None)["pred_proba"] == shares
+
+
 def test_a_label_of_true_is_not_a_text():
     text = {"model_id": "m", "prediction": "True", "pred_proba": {"True": 0.5, "x": 0.5}}
 

@@ -27,17 +27,26 @@ def test_a_manifest_does_not_change():
 def test_two_inputs_of_a_graph_have_different_names():
     inputs = [{"name": "x", "features": ["a"]}, {"name": "x", "features": ["b"]}]
 
-    with pytest.raises(ValidationError, match="inputs: two have the same name"):
+    with pytest.raises(ValidationError, match='inputs: two have the name "x"'):
         OnnxManifest.model_validate({**LINEAR, "inputs": inputs})
 
 
 WRONG = {
-    "a label twice": ({"labels": ["a", "a"]}, "body", "labels: one is given twice"),
-    "a number and its text": ({"labels": [1, "1"]}, "body", "labels: one is given twice"),
+    "a label twice": (
+        {"labels": ["a", "a"]},
+        "body",
+        'labels: two have the same key in pred_proba, "a"',
+    ),
+    "a number and its text": ({"labels": [1, "1"]}, "body", 'in pred_proba, "1"'),
+    "a feature in two forms of Unicode": (
+        {"inputs": [{"name": "x", "features": ["\u00e9", "e\u0301"]}]},
+        "body",
+        "inputs: a feature is named twice: \u00e9",
+    ),
     "keys that nothing tells apart": (
         {"labels": [True, "true", "True"]},
         "body",
-        "labels: one is given twice",
+        'labels: two have the same key in pred_proba, "True"',
     ),
     "a fraction": ({"labels": [1.0, 2.0]}, "labels.0", "a whole number without a decimal point"),
     "null": ({"labels": ["a", None]}, "labels.1", "a label is text"),
@@ -59,9 +68,13 @@ WRONG = {
     "another type": (
         {"inputs": [{"name": "x", "features": ["a"], "type": "date"}]},
         "inputs.0.type",
-        "must be 'number', 'boolean' or 'text'",
+        'must be "number", "boolean" or "text"',
     ),
-    "the output twice": ({"outputs": ["logits"]}, "body", "outputs: one is named twice"),
+    "the output twice": (
+        {"outputs": ["logits"]},
+        "body",
+        "outputs: one is named twice, or is the output: logits",
+    ),
     "a further output twice": ({"outputs": ["a", "a"]}, "body", "outputs: one is named twice"),
 }
 

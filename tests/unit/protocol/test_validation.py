@@ -135,7 +135,22 @@ def test_a_key_that_is_not_known_is_named(
         (TrainBody, {"features": []}, "features: must not be empty"),
         (TrainBody, {"test_size": 1}, "test_size: must be less than 1"),
         (TrainBody, {"test_size": 0}, "test_size: must be greater than 0"),
-        (TrainBody, {"max_memory": 1.5}, "max_memory: must be a whole number"),
+        (
+            TrainBody,
+            {"": 1},
+            '"": this key is not known; known are dataset_id, features, target, estimator, params, '
+            "test_size, max_seconds, max_memory",
+        ),
+        (
+            TrainBody,
+            {"max_memory": 1e9},
+            "max_memory: must be a whole number, written in digits only",
+        ),
+        (
+            TrainBody,
+            {"max_memory": 1.5},
+            "max_memory: must be a whole number, written in digits only",
+        ),
         (TrainBody, {"params": []}, "params: must be an object"),
         (
             PredictBody,
@@ -144,7 +159,7 @@ def test_a_key_that_is_not_known_is_named(
             '{"age": 0.04, "bmi": 0.06}',
         ),
         (PredictBody, {"image_data": "x"}, "input_data: give either this or image_data"),
-        (ParallelBody, {"combine": "sum"}, "combine: must be 'mean', 'vote' or 'max_proba'"),
+        (ParallelBody, {"combine": "sum"}, 'combine: must be "mean", "vote" or "max_proba"'),
         (ParallelBody, {"seconds": 4000}, "seconds: must be at most 3600"),
         (ParallelBody, {"model_ids": ["m"] * 33}, "model_ids: must have at most 32 items"),
     ],
@@ -177,8 +192,8 @@ def test_an_id_that_is_refused_is_answered_with_the_rule(model_id: Any, sent: st
 
     assert caught.value.extra == {"field": "model_id"}
     assert caught.value.detail == (
-        "model_id: use letters, digits, underscores, dashes and single dots, at most 128 "
-        f"characters; begin with a letter or digit{sent}"
+        "model_id: use a string of letters, digits, underscores, dashes and single dots, at most "
+        f"128 characters; begin with a letter or digit{sent}"
     )
 
 
@@ -228,7 +243,8 @@ def test_too_many_rows_are_too_large() -> None:
             (
                 EndpointSpec,
                 {"url": url},
-                "body: the address has to be http:// or https:// and a host, with no user",
+                "body: the address has to be http:// or https://, a host, and no user; a port is 1 "
+                "to 65535",
             )
             for url in ("http://h:x", "http://h:99999", "http://[", "h", "ftp://h", "http://u@h")
         ),

@@ -4,6 +4,7 @@ import unicodedata
 
 import pytest
 
+from app.errors import escaped
 from app.protocol.wording import MAX_NAME, did_you_mean, listed, nearest, nfc, quoted, repeated
 
 
@@ -57,11 +58,30 @@ def test_names_that_are_repeated_are_in_the_order_of_the_first():
         ("größe", '"größe"'),
         ('a"b\n', '"a\\"b\\n"'),
         ("a\u202eb", '"a\\u202eb"'),
+        ("größe\u200c", '"größe\\u200c"'),
         ("x" * 100, f'"{"x" * 80}…"'),
     ],
 )
 def test_a_text_is_quoted_as_json_and_cut(text, shown):
     assert quoted(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a: größe", "a: größe"),
+        ("a\x1b[31m\n\u202eb", "a\\u001b[31m\\n\\u202eb"),
+        ("क्\u200dष", "क्\\u200dष"),
+        ("\U000e0041", "\\udb40\\udc41"),
+        ("{}%s", "{}%s"),
+    ],
+)
+def test_characters_that_cannot_be_seen_are_escaped(text, shown):
+    assert escaped(text) == shown
+
+
+def test_names_that_are_hard_to_see_are_quoted_in_a_list():
+    assert listed(["", " b", "c ", "d e"]) == '"", " b", "c ", d e'
 
 
 def test_long_lists_and_long_names_are_cut():

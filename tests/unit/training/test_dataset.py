@@ -99,7 +99,7 @@ def test_a_header_may_have_other_columns_in_two_forms(tmp_path):
     ("header", "asked", "said"),
     [
         ("BMI,target", "bmi", 'has no column bmi (did you mean "BMI"?); it has BMI, target'),
-        (" age,target", "age", 'has no column age (did you mean " age"?); it has  age, target'),
+        (" age,target", "age", 'has no column age (did you mean " age"?); it has " age", target'),
         ("price,target", "bmi", "has no column bmi; it has price, target"),
     ],
 )

@@ -18,6 +18,7 @@ def frame(rows: int) -> pd.DataFrame:
     data["three"] = [n % 3 for n in range(rows)]
     data["rare"] = [int(n == 0) for n in range(rows)]
     data["huge"] = 1e300
+    data["enormous"] = np.where(np.arange(len(data)) % 2, 1e308, -1e308)
     data.loc[0, "infinite"] = np.inf
     return data.fillna(1.0)
 
@@ -32,11 +33,15 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
         (8, {"test_size": 0.99}, "too few rows: of 8, test_size 0.99 leaves none to learn from"),
         (30, {"features": ["huge"]}, "a feature holds infinity, or a number that is too large"),
         (30, {"features": ["infinite"]}, "a feature holds infinity, or a number that is too"),
-        (30, {"target": "infinite"}, "the target holds infinity, or a number that is too large"),
+        (
+            30,
+            {"target": "infinite"},
+            "column infinite holds infinity, or a number that is too large",
+        ),
         (
             6,
             {"estimator": "knn_regressor"},
-            "n_neighbors is 5, but only 4 rows are left to learn from; lower n_neighbors",
+            "n_neighbors is 5, but the rows that are left to learn from are 4; lower n_neighbors",
         ),
         (
             6,
@@ -117,6 +122,28 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
             },
             'class_weight may only be "balanced" or null here',
         ),
+        (
+            30,
+            {"estimator": "svm_regressor", "target": "rare", "params": {"epsilon": 2}},
+            "perhaps the target varies by less than epsilon",
+        ),
+        (
+            30,
+            {
+                "estimator": "hist_gradient_boosting_regressor",
+                "params": {"categorical_features": ["a"]},
+            },
+            "categorical_features takes a list of true or false for each column",
+        ),
+        (
+            30,
+            {
+                "estimator": "hist_gradient_boosting_regressor",
+                "params": {"interaction_cst": [1]},
+            },
+            "interaction_cst takes lists of the places of columns",
+        ),
+        (30, {"target": "enormous"}, "a column holds infinity, or a number that is too large"),
     ],
 )
 def test_what_a_fit_lacks_is_told_in_plain_words(rows, asked, said):
@@ -135,6 +162,18 @@ def test_what_a_fit_lacks_is_told_in_plain_words(rows, asked, said):
     ("error", "said"),
     [
         (ValueError("the rows are too short"), "the rows are too short"),
+        (
+            OverflowError("value too large to convert to unsigned int"),
+            "a number among the params is too large",
+        ),
+        (
+            TypeError("quantile must be an instance of float, not NoneType."),
+            'the loss "quantile" needs quantile, a number from 0 to 1',
+        ),
+        (
+            TypeError("iteration over a 0-d array"),
+            "a param holds an object where a list is needed",
+        ),
         (ValueError(""), None),
         (ValueError("x_ must be an ndarray of dtype('float64')"), None),
         (TypeError("'<' not supported between instances of 'str' and 'int'"), None),

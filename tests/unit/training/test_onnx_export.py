@@ -60,6 +60,17 @@ def test_weights_of_classes_are_those_of_the_forest(params):
     assert np.array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("kind", frames.KINDS)
+@pytest.mark.parametrize("estimator", ["linear_regression", "ridge", "logistic_regression"])
+def test_a_linear_model_without_an_intercept_answers_alike(estimator, kind):
+    data = frames.frame(kind, estimator)
+    request = frames.request(
+        frames.features(data), estimator=estimator, params={"fit_intercept": False}
+    )
+
+    assert frames.parity(pipeline.fit_pipeline(data, request, "m")) < 1e-4
+
+
 @pytest.mark.parametrize("estimator", frames.ESTIMATORS)
 def test_the_file_is_valid(estimator):
     onnx.checker.check_model(onnx.load_from_string(frames.file("everything", estimator)))

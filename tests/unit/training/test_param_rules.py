@@ -6,6 +6,14 @@ from app.training.param_rules import describe_rule
 from tests.support.words import foreign_words
 
 
+def test_no_rule_offers_what_a_fit_would_refuse():
+    forest = estimator_class(ESTIMATORS["random_forest_classifier"])()
+
+    rule = describe_rule(forest, "class_weight")
+
+    assert rule == 'must be "balanced", "balanced_subsample" or null'
+
+
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_every_rule_of_every_estimator_is_said_without_a_word_of_python(name):
     estimator = estimator_class(ESTIMATORS[name])()

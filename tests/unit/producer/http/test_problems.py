@@ -167,15 +167,15 @@ def test_a_body_that_is_not_declared_as_json_is_told_how_to_be(client):
             "/jobs?limit=1&state=DONE",
             {},
             "state",
-            "state: must be 'TASK_RECEIVED', 'TASK_QUEUED', 'TASK_RUNNING', 'TASK_COMPLETED', "
-            "'TASK_ERROR' or 'TASK_CANCELLED'",
+            'state: must be "TASK_RECEIVED", "TASK_QUEUED", "TASK_RUNNING", "TASK_COMPLETED", '
+            '"TASK_ERROR" or "TASK_CANCELLED"',
         ),
         (
             "/models/..x",
             {},
             "model_id",
-            "model_id: use letters, digits, underscores, dashes and single dots, at most 128 "
-            "characters; begin with a letter or digit",
+            "model_id: use a string of letters, digits, underscores, dashes and single dots, at "
+            "most 128 characters; begin with a letter or digit",
         ),
         (
             "/jobs?limit=1",

@@ -135,7 +135,7 @@ def test_a_training_is_refused_with_the_remedy(post, body, field, said):
             "/predict/parallel",
             {"model_ids": ["m"], "input_data": ROW, "combine": "avg"},
             "combine",
-            "must be 'mean', 'vote' or 'max_proba'",
+            'must be "mean", "vote" or "max_proba"',
         ),
         (
             "/predict/sync_async",
