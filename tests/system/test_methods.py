@@ -11,9 +11,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from devstack.demo import ROW
-from tests.system.conftest import Running
+from tests.system.conftest import BROWSERS, Running
 from tests.system.support.client import ENDLESS, train
-from tests.system.test_pages import BROWSERS
 
 SETTINGS = {"CORS_ORIGINS": "*"}
 GET_METHODS = "GET, HEAD, OPTIONS"
@@ -100,11 +99,18 @@ def test_a_stream_of_events_has_a_head(running: Running, model_id: str) -> None:
     running.http.delete(f"/jobs/{waiting}")
 
 
-def test_a_data_set_is_put_with_a_slash_and_not_replaced_unasked(running: Running) -> None:
-    keep = ("-H", "If-None-Match: *")
+def test_a_data_set_is_put_with_a_slash_and_only_if_the_conditions_hold(running: Running) -> None:
+    keep, replace = ("-H", "If-None-Match: *"), ("-H", "If-Match: *")
     for path, arguments, status in [
+        ("/datasets/new", replace, 412),
+        ("/datasets/new", (*replace, *keep), 412),
+        ("/datasets/new", ("-H", 'If-Match: "abc"'), 412),
         ("/datasets/new/", keep, 200),
         ("/datasets/new", keep, 412),
+        ("/datasets/new", (*replace, *keep), 412),
+        ("/datasets/new", ("-H", 'If-Match: "abc", W/"def"'), 412),
+        ("/datasets/new", replace, 200),
+        ("/datasets/new", ("-H", 'If-None-Match: "abc"'), 200),
         ("/datasets/new", (), 200),
     ]:
         found, _, body = curl(running, path, "-X", "PUT", "--data-binary", "a,b\n1,2\n", *arguments)

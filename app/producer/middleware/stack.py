@@ -7,11 +7,12 @@ from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.content_decoding import ContentDecoding
 from app.producer.middleware.error_responses import ErrorResponses
 from app.producer.middleware.forwarded import Forwarded
+from app.producer.schemas.invocations import ATTRIBUTES
 from app.settings import Settings, networks
 
 _STALL_SECONDS = 30.0  # an upload that sends nothing for so long gets a 408
 # The headers that pages of other origins may read, besides those that CORS always lets them read.
-_EXPOSED = ("Accept-Encoding", "Allow", "ETag", "Location", "Retry-After")
+_EXPOSED = ("Accept-Encoding", "Allow", "ETag", "Location", "Retry-After", ATTRIBUTES)
 
 
 def middlewares(settings: Settings) -> tuple[Middleware, ...]:

@@ -20,6 +20,7 @@ from app.producer.admission import AdmissionControl
 from app.producer.app import create_app
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
+from app.producer.schemas.invocations import ATTRIBUTES
 from app.producer.services import Services
 from app.protocol.types import JobKind
 from app.settings import Settings
@@ -136,6 +137,16 @@ def test_an_unknown_path_is_a_404_for_every_method(app: FastAPI, method: str, pa
         answer = ask(app, method, each)
         assert answer.status_code == 404
         assert "allow" not in answer.headers
+        if method != "HEAD":
+            assert answer.json()["type"] == "about:blank"
+            assert f'there is no path "{path}"' in answer.json()["detail"]
+            assert answer.json()["detail"].endswith("; /docs lists all paths")
+
+
+def test_an_unknown_path_is_told_the_nearest_one(app: FastAPI) -> None:
+    said = ask(app, "GET", "/predicts").json()["detail"]
+
+    assert said == 'there is no path "/predicts"; did you mean "/predict"?; /docs lists all paths'
 
 
 @pytest.mark.parametrize("path", GETS)
@@ -210,7 +221,7 @@ def test_a_page_of_an_allowed_origin_may_call_and_read_the_answer(
 
     assert second.headers["access-control-allow-origin"] == ORIGIN
     readable = second.headers["access-control-expose-headers"].split(", ")
-    assert {"ETag", "Location", "Retry-After"} <= set(readable)
+    assert {"ETag", "Location", "Retry-After", ATTRIBUTES} <= set(readable)
 
 
 @pytest.mark.parametrize(
