@@ -13,24 +13,33 @@ _SEPARATORS = ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars"), ('" 
 _JSON = re.compile(rb'\s*[{\[]\s*(["{\[]|$)')
 _NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 _COUNT = re.compile("[0-9]{1,9}")
+CURL_JOINED = "curl's -d removes line breaks, use -T or --data-binary"
 _NO_INDEX = "write it without row names: index=False in pandas, row.names=FALSE in R"
 
 
-def read_header(header: bytes) -> list[str]:
+def read_header(header: bytes, alone: bool) -> list[str]:
     """Return the names of the columns. Raises `errors.Invalid`.
 
     `header` is the first line that is not blank, or more lines if a quoted name has line breaks.
+    If it stands `alone`, the whole file has no line break.
     """
     if what := content_sniffing.describe(header, "CSV"):
         raise errors.Invalid("body", what)
     if _JSON.match(header):
         raise errors.Invalid("body", "it is JSON; send CSV")
+    if alone:
+        raise errors.Invalid("body", f"no row below the header; {CURL_JOINED}")
     text = header.decode("utf-8-sig")
     try:
         columns = next(csv.reader(io.StringIO(text, newline="")), [])
     except csv.Error:  # its limit is 131,072 characters
         raise errors.Invalid("body", "a name in the header is too long") from None
-    if problem := _separator(text, columns) or _unnamed(columns) or _twice(columns):
+    if (
+        problem := _for_excel(text)
+        or _separator(text, columns)
+        or _unnamed(columns)
+        or _twice(columns)
+    ):
         raise errors.Invalid("body", problem)
     return columns
 
@@ -84,12 +93,24 @@ def count_line(columns: Sequence[str]) -> str:
     )
 
 
+def separator_problem(text: str) -> str | None:
+    """Return the sentence about a line without commas that has another separator, or None."""
+    return next((_separated_by(name) for mark, name in _SEPARATORS if mark in text), None)
+
+
+def has_line_break(content: bytes) -> bool:
+    """Tell whether there is any line break, which curl's -d removes."""
+    return b"\n" in content or b"\r" in content
+
+
 def _separator(text: str, columns: list[str]) -> str | None:
+    return separator_problem(text) if len(columns) <= 1 else None
+
+
+def _for_excel(text: str) -> str | None:
     if re.match('"?sep=', text, re.IGNORECASE):
         return f"the first line, {text.strip()[:20]}, is for Excel only; remove it"
-    if len(columns) > 1:
-        return None
-    return next((_separated_by(name) for mark, name in _SEPARATORS if mark in text), None)
+    return None
 
 
 def _separated_by(name: str) -> str:

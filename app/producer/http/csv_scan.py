@@ -25,6 +25,7 @@ class CsvScan:
         self._head = b""  # of the file
         self._rest = b""  # of the last chunk: a line that is not complete yet
         self._lines = 0
+        self._alone = False  # the first line: no line break is in the file
         self._header: list[bytes] = []  # lines, because a quoted name may hold a line break
         self._quoted_since = 0  # the line where the open quoted field begins; 0 if none is open
         self._commas = 0  # of the row so far
@@ -40,11 +41,11 @@ class CsvScan:
         self._head = self._head or data[: content_sniffing.HEAD_BYTES]
         complete = len(data) if last else data.rfind(b"\n") + 1
         block, self._rest = data[:complete], data[complete:]
+        self._alone = last and not self._lines and not csv_header.has_line_break(block)
         self._check_text(block)
         self._check_lines(block)
         if len(self._rest) > MAX_LINE or sum(map(len, self._header)) > MAX_LINE:
-            lone = not self._lines and b"\r" in self._rest
-            raise self._invalid(_CR_ONLY if lone else f"a line is longer than {MAX_LINE} bytes")
+            raise self._invalid(self._long_line())
         if last:
             self._check_end()
 
@@ -63,6 +64,13 @@ class CsvScan:
     def _invalid(self, problem: str) -> errors.Invalid:
         """Return the error, which is about the format of the whole file if that is no CSV."""
         return errors.Invalid("body", content_sniffing.describe(self._head, "CSV") or problem)
+
+    def _long_line(self) -> str:
+        """Say what is wrong with a line that is too long."""
+        problem = f"a line is longer than {MAX_LINE} bytes"
+        if self._lines:
+            return problem
+        return _CR_ONLY if b"\r" in self._rest else f"{problem}; {csv_header.CURL_JOINED}"
 
     def _check_text(self, block: bytes) -> None:
         try:
@@ -109,7 +117,7 @@ class CsvScan:
             raise self._invalid(_CR_ONLY)
         self._header.append(line)
         if not self._quoted_since:
-            self.columns = csv_header.read_header(b"\n".join(self._header))
+            self.columns = csv_header.read_header(b"\n".join(self._header), self._alone)
 
     def _check_row(self, outside: bytes) -> None:
         """Check the last line of a row, of which `outside` is what stands outside of quotes."""
@@ -146,8 +154,7 @@ class CsvScan:
         if not self.columns:
             raise errors.Invalid("body", "empty; expected a CSV with a header")
         if not self.rows:
-            problem = "no row below the header; curl -d removes line breaks, use curl -T"
-            raise errors.Invalid("body", problem)
+            raise errors.Invalid("body", "no row below the header")
         like = csv_header.is_count_line(self.columns, len(self.columns))
         if like and self.rows == int(self.columns[0]):
             raise errors.Invalid("body", csv_header.count_line(self.columns))

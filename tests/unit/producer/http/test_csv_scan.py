@@ -154,7 +154,13 @@ def test_what_a_training_can_read_is_accepted_and_nothing_else(header, lines, en
 REFUSED = [
     (b"", "empty"),
     (b"\n \r\n\n", "empty"),
-    (b"a,b", "no row"),
+    (b"a,b", "no row below the header; curl's -d removes line breaks, use -T or --data-binary"),
+    (b"\xef\xbb\xbfa,b,c1,2,34,5,6", "curl's -d removes line breaks"),
+    (b"a,b,c1,,31,,34,5,6", "curl's -d removes line breaks"),
+    (b"a,b,a,b,a", "curl's -d removes line breaks"),
+    (b"a;b1;2", "curl's -d removes line breaks"),
+    (b"1,2," * 300_000, "a line is longer than 1000000 bytes; curl's -d removes line breaks"),
+    (b'[{"a": 1}, {"a": 2}]', "it is JSON; send CSV"),
     (b"a,b\n", "no row"),
     (b"a,b\r\n\r\n", "no row"),
     (b"a,a\n1,2\n", "named twice: a"),
@@ -223,6 +229,14 @@ def test_what_is_no_csv_is_refused_with_its_remedy(content, said, size):
     assert said in caught.value.detail
     assert caught.value.extra["field"] == "body"
     assert len(caught.value.detail) < 220
+
+
+@pytest.mark.parametrize("content", [b"a,b\n", b"a,b\r\n\r\n", b"a,,b\n1,2,3\n", b"\na,b"])
+def test_curl_is_not_named_where_it_removed_nothing(content):
+    with pytest.raises(errors.Invalid) as caught:
+        scanned(content)
+
+    assert "curl" not in caught.value.detail
 
 
 @pytest.mark.parametrize(
