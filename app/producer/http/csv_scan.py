@@ -45,7 +45,7 @@ class CsvScan:
         self._check_text(block)
         self._check_lines(block)
         if len(self._rest) > MAX_LINE or sum(map(len, self._header)) > MAX_LINE:
-            raise self._invalid(self._long_line())
+            raise self._too_long()
         if last:
             self._check_end()
 
@@ -65,12 +65,13 @@ class CsvScan:
         """Return the error, which is about the format of the whole file if that is no CSV."""
         return errors.Invalid("body", content_sniffing.describe(self._head, "CSV") or problem)
 
-    def _long_line(self) -> str:
-        """Say what is wrong with a line that is too long."""
+    def _too_long(self) -> errors.Invalid:
+        """Return the error of a line that is too long, which may be many lines in one."""
         problem = f"a line is longer than {MAX_LINE} bytes"
-        if self._lines:
-            return problem
-        return _CR_ONLY if b"\r" in self._rest else f"{problem}; {csv_header.CURL_JOINED}"
+        if not self._lines:
+            lone = b"\r" in self._rest
+            problem = _CR_ONLY if lone else f"{problem}; {csv_header.CURL_JOINED}"
+        return self._invalid(problem)
 
     def _check_text(self, block: bytes) -> None:
         try:
@@ -96,6 +97,8 @@ class CsvScan:
                 self._check_line(line)
 
     def _check_line(self, line: bytes) -> None:
+        if len(line) > MAX_LINE:  # it came in one chunk
+            raise self._too_long()
         self._lines += 1
         outside, is_open = _outside_quotes(line.removesuffix(b"\r"), bool(self._quoted_since))
         self._quoted_since = (self._quoted_since or self._lines) if is_open else 0
