@@ -15,6 +15,7 @@ from app.protocol.validation import parse_request
 from app.wording import quoted
 
 FORM = "multipart/form-data"
+HOW = "curl -X PUT -F manifest=@manifest.json -F model=@model.onnx"
 _PARTS = ("manifest", "model")
 
 
@@ -63,7 +64,7 @@ async def form_parts(form: FormData, limit: int) -> tuple[OnnxManifest, IO[bytes
             raise errors.Invalid(
                 "body",
                 f"{names.count(name)} parts are named {quoted(name)}; send two, "
-                f"{' and '.join(_PARTS)}",
+                f"{' and '.join(_PARTS)}: {HOW}",
             )
     manifest, model = form["manifest"], form["model"]
     if not isinstance(model, UploadFile):
