@@ -231,7 +231,7 @@ def _cause(error: Exception) -> str:
     message = str(error.__cause__ or error)
     if "allocat" in message.lower() or "bad_alloc" in message:
         return _NEEDS_MEMORY
-    return short(_ORT_PREFIX.sub("", message))
+    return short(_ORT_PREFIX.sub("", message[:5000]))
 
 
 if __name__ == "__main__":

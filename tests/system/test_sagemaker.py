@@ -73,7 +73,7 @@ def test_without_a_model_it_is_the_latest(
         ("model-id=two", "model_id"),
         ("trace=1; Model_ID=two", "model_id"),
         ("model_id=nobody,datasetid=d", "dataset_id"),
-        ("jobid=1", "job_id"),
+        ("job=1", "job_id"),
         ("extras=ignore", "extra"),
     ],
 )

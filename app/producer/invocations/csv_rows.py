@@ -111,8 +111,8 @@ def _header(cells: list[str], line: int, model: ModelInputs) -> list[str]:
     known = {nfc(name): name for name in model.columns or ()}
     names = [known.get(nfc(cell.strip()), cell.strip()) for cell in cells]
     if (
-        names[0] not in known.values()
-        and len(names) == 1
+        len(names) == 1
+        and not set(names) & set(known.values())
         and (problem := separator_problem(names[0]))
     ):
         raise in_line(errors.Invalid(None, problem), line)
@@ -141,7 +141,7 @@ def _header(cells: list[str], line: int, model: ModelInputs) -> list[str]:
 def _misfit(record: list[str], wanted: str, names: list[str], remedy: str) -> errors.Invalid:
     """Return the error of a record with a wrong number of cells; some have another separator."""
     text = ",".join(record)
-    by_semicolons = text.count(";") == len(names) - 1  # and its commas stand in decimals
+    by_semicolons = text.count(";") == len(names) - 1 > 0  # its commas stand in decimals
     if (len(record) == 1 or by_semicolons) and (problem := separator_problem(text)):
         return errors.Invalid(None, problem)
     error = wrong_count(len(record), wanted, names)

@@ -131,6 +131,7 @@ def test_a_text_and_a_boolean(cell: str, colour: Any, new: Any) -> None:
          "body: line 1: the fields are separated by tabs; separate them by commas"),
         (b"1,5;red;true\n", None, MIXED,
          "body: line 1: the fields are separated by semicolons; separate them by commas"),
+        (b"1,a|b\n", None, ONE, "body: line 1: has 2 values, but model m takes 1: size"),
         (b"1,red,true2,red,true3,red,true", None, MIXED,
          "body: line 1: has 7 values, but model m takes 3: size, colour, new; "
          "curl's -d removes line breaks, use -T or --data-binary"),
