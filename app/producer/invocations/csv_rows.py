@@ -110,11 +110,8 @@ def _header(cells: list[str], line: int, model: ModelInputs) -> list[str]:
     """Return the names of the columns. Raises `errors.Invalid` if they are not the model's."""
     known = {nfc(name): name for name in model.columns or ()}
     names = [known.get(nfc(cell.strip()), cell.strip()) for cell in cells]
-    if (
-        len(names) == 1
-        and not set(names) & set(known.values())
-        and (problem := separator_problem(names[0]))
-    ):
+    unsplit = len(names) == 1 and names[0] not in known.values()
+    if unsplit and (problem := separator_problem(names[0])):
         raise in_line(errors.Invalid(None, problem), line)
     if "" in names:
         place = names.index("") + 1
