@@ -26,6 +26,7 @@ from app import errors
 from app.inference import graph_check
 from app.inference.graph_check import short
 from app.inference.onnx_session import load_session
+from app.inference.onnx_versions import version_problem
 from app.inference.uploaded_model import MAX_IMAGES_PER_RUN, UploadedModel
 from app.models.manifest import OnnxManifest
 from app.protocol.requests import PredictionInputs
@@ -40,7 +41,11 @@ LOADED_COPIES = 3
 NICENESS = 10
 TRIAL_ROWS = 2  # of the trial run, because one row shows nothing about batches
 
-_ORT_PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+# What stands before onnxruntime's own words: an error code; the place and function of its source.
+_ORT_PREFIX = re.compile(
+    r"^\[ONNXRuntimeError\] : \d+ : \w+ : "
+    r"|/\S+\.(?:cc|h):\d+ (?:[^()]*\((?:[^()]|\([^()]*\))*\)(?: const)? )?"
+)
 _NEEDS_MEMORY = f"it needs more than {MEMORY_BYTES / 1e6:,.0f} MB of memory"
 
 
@@ -126,6 +131,8 @@ def _check_file(file: bytes) -> None:
         raise errors.Invalid(
             "model", "some of its data is in other files; save it as one (save_as_external_data)"
         )
+    if problem := version_problem(model):
+        raise errors.Invalid("model", problem)
     del model
     try:
         onnx.checker.check_model(file)
@@ -227,7 +234,7 @@ def _cause(error: Exception) -> str:
     message = str(error.__cause__ or error)
     if "allocat" in message.lower() or "bad_alloc" in message:
         return _NEEDS_MEMORY
-    return short(_ORT_PREFIX.sub("", message))
+    return short(_ORT_PREFIX.sub("", message[:5000]))
 
 
 if __name__ == "__main__":

@@ -67,8 +67,9 @@ ROUTES = (
 )
 _DESCRIPTION = (
     "Machine-learning jobs over RabbitMQ. Open POST /train, *Try it out*, *Execute*; then "
-    "POST /predict. With the example data, all examples below run as they are, from top to bottom; "
-    "PUT /models also needs a file."
+    "POST /predict. With the example data, all examples below run as they are, from top to bottom. "
+    "Only PUT /models needs more: a file that fits its `manifest`, or for an endpoint its host in "
+    "the setting `INVOKE_HOSTS`."
 )
 
 

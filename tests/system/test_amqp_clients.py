@@ -8,7 +8,9 @@ import sys
 import uuid
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import kombu
 import pika
@@ -21,7 +23,7 @@ from tests.support.packing import gzip_compress
 from tests.support.taking import take
 from tests.system.conftest import Running
 from tests.system.support.amqp import RpcClient
-from tests.system.support.client import PREDICTION, RMSE, diabetes, trained, upload
+from tests.system.support.client import PREDICTION, RMSE, diabetes, upload
 from tests.system.support.processes import until
 
 
@@ -232,19 +234,25 @@ def test_an_error_is_not_told_again_when_its_cause_is_gone(
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs/amqp.md").read_text(), re.DOTALL)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["pika", "kombu"])
-def test_the_examples_of_the_documentation_run(
-    example: str, running: Running, model_id: str
+@pytest.mark.parametrize(
+    ("example", "completed"), list(zip(EXAMPLES, (1, 2), strict=True)), ids=["pika", "kombu"]
+)
+def test_the_examples_of_the_documentation_run_and_several_at_a_time(
+    example: str, completed: int, running: Running, model_id: str
 ) -> None:
-    trained(running.http, features=["bmi", "bp"], estimator="ridge")
     of = running.stack.environment
     login = f"amqp://{of['RABBITMQ_USER']}:{of['RABBITMQ_PASSWORD']}@{of['RABBITMQ_HOST']}"
-    url = f"{login}:{of['RABBITMQ_PORT']}/{of['RABBITMQ_VHOST']}"
+    url = f"{login}:{of['RABBITMQ_PORT']}/{quote(of['RABBITMQ_VHOST'], safe='')}"
     program = example.replace("amqp://user:password@127.0.0.1:5672/vhost", url)
-    ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert "TASK_COMPLETED" in ended.stdout
+
+    def run(_: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    with ThreadPoolExecutor() as pool:
+        for ended in pool.map(run, range(2)):
+            assert (ended.returncode, ended.stderr) == (0, "")
+            assert ended.stdout.count("TASK_COMPLETED") == completed
 
 
 def test_nothing_is_left(running: Running) -> None:

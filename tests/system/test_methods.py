@@ -89,11 +89,18 @@ def test_a_stream_of_events_has_a_head(running: Running, model_id: str) -> None:
     running.http.delete(f"/jobs/{waiting}")
 
 
-def test_a_data_set_is_put_with_a_slash_and_not_replaced_unasked(running: Running) -> None:
-    keep = ("-H", "If-None-Match: *")
+def test_a_data_set_is_put_with_a_slash_and_only_if_the_conditions_hold(running: Running) -> None:
+    keep, replace = ("-H", "If-None-Match: *"), ("-H", "If-Match: *")
     for path, arguments, status in [
+        ("/datasets/new", replace, 412),
+        ("/datasets/new", (*replace, *keep), 412),
+        ("/datasets/new", ("-H", 'If-Match: "abc"'), 412),
         ("/datasets/new/", keep, 200),
         ("/datasets/new", keep, 412),
+        ("/datasets/new", (*replace, *keep), 412),
+        ("/datasets/new", ("-H", 'If-Match: "abc", W/"def"'), 412),
+        ("/datasets/new", replace, 200),
+        ("/datasets/new", ("-H", 'If-None-Match: "abc"'), 200),
         ("/datasets/new", (), 200),
     ]:
         found, _, body = curl(running, path, "-X", "PUT", "--data-binary", "a,b\n1,2\n", *arguments)

@@ -56,11 +56,34 @@ def test_the_answer_is_that_of_predict_without_its_message(
     assert invoked(http, {"input_data": ROW, "model_id": newest}, f"model_id={model_id}") == alone
 
 
-@pytest.mark.parametrize("header", [None, "", "trace=7", "model_id=", "model_id", "=;,="])
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "trace=7", "trace_id=c1,X-Amzn-Trace-Id=Root=1", "model_id=", "model_id", "=;,="],
+)
 def test_without_a_model_it_is_the_latest(
     http: httpx2.Client, newest: str, header: str | None
 ) -> None:
     assert invoked(http, ROW, header)["model_id"] == newest
+
+
+@pytest.mark.parametrize(
+    ("header", "meant"),
+    [
+        ("modelid=two", "model_id"),
+        ("model-id=two", "model_id"),
+        ("trace=1; Model_ID=two", "model_id"),
+        ("model_id=nobody,datasetid=d", "dataset_id"),
+        ("job=1", "job_id"),
+        ("extras=ignore", "extra"),
+    ],
+)
+def test_a_misspelt_attribute_is_refused_with_the_name_that_is_meant(
+    http: httpx2.Client, newest: str, header: str, meant: str
+) -> None:
+    answer = http.post("/invocations", json=ROW, headers={ATTRIBUTES: header})
+    problem = is_problem(answer, 422)
+    assert problem["field"] == ATTRIBUTES
+    assert problem["detail"].endswith(f'is not known; did you mean "{meant}"?')
 
 
 def test_a_call_may_have_a_job_and_a_data_set(

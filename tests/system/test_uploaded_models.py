@@ -218,6 +218,18 @@ def manifest(written: bytes, more: str = "") -> bytes:
     return PART.format("manifest", more).encode() + written
 
 
+@pytest.mark.parametrize("kind", ["", "application/x-www-form-urlencoded"])
+def test_a_file_without_a_manifest_is_told_how_both_are_sent(
+    http: httpx2.Client, kind: str
+) -> None:
+    """As curl sends it with -T, and with --data-binary."""
+    headers = {"Content-Type": kind} if kind else {}
+    answer = http.put("/models/odd", content=graphs.linear(), headers=headers)
+    said = "curl -X PUT -F manifest=@manifest.json -F model=@model.onnx"
+    assert said in is_problem(answer, 422)["detail"]
+    assert said in is_problem(http.put("/models/odd", files={"model": b"x"}), 422)["detail"]
+
+
 BAD_FORMS = {
     "no manifest": (form(MODEL), FORM, "body"),
     "no model": (form(MANIFEST), FORM, "body"),

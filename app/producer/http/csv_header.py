@@ -15,18 +15,22 @@ _NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 _COUNT = re.compile("[0-9]{1,9}")
 _UNSEEN = "\ufeff\u200b"  # a second byte order mark, a blank without width
 QUOTES = "put quotes round a field that holds a comma"
+CURL_JOINED = "curl's -d removes line breaks, use -T or --data-binary"
 _NO_INDEX = "write it without row names: index=False in pandas, row.names=FALSE in R"
 
 
-def read_header(header: bytes) -> list[str]:
+def read_header(header: bytes, alone: bool) -> list[str]:
     """Return the names of the columns. Raises `errors.Invalid`.
 
     `header` is the first line that is not blank, or more lines if a quoted name has line breaks.
+    If it stands `alone`, the whole file has no line break.
     """
     if what := content_sniffing.describe(header, "CSV"):
         raise errors.Invalid("body", what)
     if _JSON.match(header):
         raise errors.Invalid("body", "it is JSON; send CSV")
+    if alone:
+        raise errors.Invalid("body", f"no row below the header; {CURL_JOINED}")
     text = header.decode("utf-8-sig")
     try:
         columns = next(csv.reader(io.StringIO(text, newline="")), [])
@@ -89,8 +93,8 @@ def count_line(columns: Sequence[str]) -> str:
     )
 
 
-def separator_problem(text: str, columns: Sequence[str]) -> str | None:
-    """Say what separates the fields of a line in place of commas; None if commas do.
+def separator_problem(text: str, columns: Sequence[str] = ()) -> str | None:
+    """Return the error text about the separator of a line, or None if that is a comma.
 
     `columns` is the line read as CSV.
     """
@@ -99,6 +103,11 @@ def separator_problem(text: str, columns: Sequence[str]) -> str | None:
     if len(columns) > 1:
         return None
     return next((_separated_by(name) for mark, name in _SEPARATORS if mark in text), None)
+
+
+def has_line_break(content: bytes) -> bool:
+    """Tell whether there is any line break, which curl's -d removes."""
+    return b"\n" in content or b"\r" in content
 
 
 def _separated_by(name: str) -> str:

@@ -26,6 +26,7 @@ class CsvScan:
         self._head = b""  # of the file
         self._rest = b""  # of the last chunk: a line that is not complete yet
         self._lines = 0
+        self._alone = False  # the first line: no line break is in the file
         self._header: list[bytes] = []  # lines, because a quoted name may hold a line break
         self._quoted_since = 0  # the line where the open quoted field begins; 0 if none is open
         self._commas = 0  # of the row so far
@@ -41,11 +42,11 @@ class CsvScan:
         self._head = self._head or data[: content_sniffing.HEAD_BYTES]
         complete = len(data) if last else data.rfind(b"\n") + 1
         block, self._rest = data[:complete], data[complete:]
+        self._alone = last and not self._lines and not csv_header.has_line_break(block)
         self._check_text(block)
         self._check_lines(block)
         if len(self._rest) > MAX_LINE or sum(map(len, self._header)) > MAX_LINE:
-            lone = not self._lines and b"\r" in self._rest
-            raise self._invalid(_CR_ONLY if lone else f"a line is longer than {MAX_LINE} bytes")
+            raise self._too_long()
         if last:
             self._check_end()
 
@@ -64,6 +65,14 @@ class CsvScan:
     def _invalid(self, problem: str) -> errors.Invalid:
         """Return the error, which is about the format of the whole file if that is no CSV."""
         return errors.Invalid("body", content_sniffing.describe(self._head, "CSV") or problem)
+
+    def _too_long(self) -> errors.Invalid:
+        """Return the error of a line that is too long, which may be many lines in one."""
+        problem = f"a line is longer than {MAX_LINE} bytes"
+        if not self._lines:
+            lone = b"\r" in self._rest
+            problem = _CR_ONLY if lone else f"{problem}; {csv_header.CURL_JOINED}"
+        return self._invalid(problem)
 
     def _check_text(self, block: bytes) -> None:
         try:
@@ -89,6 +98,8 @@ class CsvScan:
                 self._check_line(line)
 
     def _check_line(self, line: bytes) -> None:
+        if len(line) > MAX_LINE:  # it came in one chunk
+            raise self._too_long()
         self._lines += 1
         outside, is_open = _outside_quotes(line.removesuffix(b"\r"), bool(self._quoted_since))
         self._quoted_since = (self._quoted_since or self._lines) if is_open else 0
@@ -110,7 +121,7 @@ class CsvScan:
             raise self._invalid(_CR_ONLY)
         self._header.append(line)
         if not self._quoted_since:
-            self.columns = csv_header.read_header(b"\n".join(self._header))
+            self.columns = csv_header.read_header(b"\n".join(self._header), self._alone)
 
     def _check_row(self, outside: bytes) -> None:
         """Check the last line of a row; `outside` is its text outside of quotes."""
@@ -147,8 +158,7 @@ class CsvScan:
         if not self.columns:
             raise errors.Invalid("body", "empty; expected a CSV with a header")
         if not self.rows:
-            problem = "no row below the header; curl -d removes line breaks, use curl -T"
-            raise errors.Invalid("body", problem)
+            raise errors.Invalid("body", "no row below the header")
         like = csv_header.is_count_line(self.columns, len(self.columns))
         if like and self.rows == int(self.columns[0]):
             raise errors.Invalid("body", csv_header.count_line(self.columns))

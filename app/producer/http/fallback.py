@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Message, Receive, Scope, Send
 
-from app.protocol.wording import cut
+from app.protocol.wording import cut, did_you_mean, quoted
 
 
 class Fallback(BaseRoute):
@@ -41,7 +41,7 @@ class Fallback(BaseRoute):
             return
         allowed = self._methods(scope)
         if not allowed:
-            raise HTTPException(404)
+            raise no_path(scope, [each.path for each in self._routes if each.path])
         if method == "HEAD" and method in allowed:
             await self._answer_head({**scope, "method": "GET"}, receive, send)
             return
@@ -70,6 +70,14 @@ class Fallback(BaseRoute):
                     await checkpoint()
 
             await self._router(scope, receive, send_head)
+
+
+def no_path(scope: Scope, known: Iterable[str] = ()) -> HTTPException:
+    """Return the 404 of a path that nothing serves, with the nearest of the `known` paths."""
+    root = scope.get("app_root_path", scope.get("root_path", ""))  # a mount changes the second
+    path = scope["path"].removeprefix(root).rstrip("/")
+    hint = did_you_mean(path, known)
+    return HTTPException(404, f"there is no path {quoted(path)}{hint}; {root}/docs lists all paths")
 
 
 def answer_other_method(method: str, allowed: Iterable[str]) -> Response:

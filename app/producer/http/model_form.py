@@ -15,6 +15,7 @@ from app.protocol.validation import parse_request
 from app.protocol.wording import quoted
 
 FORM = "multipart/form-data"
+HOW = "curl -X PUT -F manifest=@manifest.json -F model=@model.onnx"
 _PARTS = ("manifest", "model")
 
 
@@ -68,7 +69,8 @@ async def form_parts(form: FormData, limit: int) -> tuple[OnnxManifest, IO[bytes
         if name not in _PARTS or names.count(name) != 1:
             count = {0: "no part is", 1: "a part is"}.get(names.count(name), "several parts are")
             raise errors.Invalid(
-                "body", f"{count} named {quoted(name)}; send two, {' and '.join(_PARTS)}"
+                "body",
+                f"{count} named {quoted(name)}; send two, {' and '.join(_PARTS)}: {HOW}",
             )
     manifest, model = form["manifest"], form["model"]
     if not isinstance(model, UploadFile):

@@ -13,9 +13,10 @@ from math import isfinite
 from typing import Literal
 
 from app import errors
-from app.producer.http.csv_header import separator_problem
+from app.producer.http.csv_header import CURL_JOINED, has_line_break, separator_problem
 from app.producer.invocations.model_inputs import ColumnType, ModelInputs
 from app.producer.invocations.rows import InputRows, in_line, wrong_count
+from app.producer.schemas.invocations import ATTRIBUTES
 from app.protocol import content_sniffing
 from app.protocol.wording import cut, did_you_mean, listed, nfc, quoted, repeated
 
@@ -23,6 +24,7 @@ Header = Literal["present", "absent"]
 
 _Record = tuple[int, list[str]]  # the number of its first line, and its cells
 
+_HOW_IGNORED = f" (send extra=ignore in {ATTRIBUTES} to have it ignored)"
 # pandas reads these as missing in columns of numbers and booleans; in texts, only the empty one.
 _MISSING = {
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
@@ -47,7 +49,8 @@ def read_csv(body: bytes, header: Header | None, model: ModelInputs) -> InputRow
     """
     if model.images:
         raise model.takes_images()
-    records = _records(body)
+    remedy = "" if has_line_break(body) else f"; {CURL_JOINED}"
+    records = _records(body, remedy)
     if not records:
         raise errors.Invalid("body", "empty; expected CSV")
     first_line, first = records[0]
@@ -56,10 +59,10 @@ def read_csv(body: bytes, header: Header | None, model: ModelInputs) -> InputRow
     if header is None and _names_columns(first, model):
         header = "present"
     if header == "present":
+        if len(records) == 1:
+            raise errors.Invalid("body", f"no row below the header{remedy}")
         names = _header(first, first_line, model)
         del records[0]
-        if not records:
-            raise errors.Invalid("body", "no row below the header")
     else:
         names = model.in_order()
     columns = model.columns or {}
@@ -71,14 +74,17 @@ def read_csv(body: bytes, header: Header | None, model: ModelInputs) -> InputRow
             raise in_line(errors.Invalid(None, "is empty; expected a row in each line"), line)
         if len(record) != len(names):
             wanted = "the header names" if header == "present" else f"model {model.model_id} takes"
-            raise in_line(wrong_count(len(record), wanted, names), line)
+            raise in_line(_misfit(record, wanted, names, remedy), line)
         pairs = zip(keys, cells, record, strict=True)
         rows.append("{" + ",".join([key + encode(cell) for key, encode, cell in pairs]) + "}")
     return InputRows(rows, "body", lines=[line for line, _ in records])
 
 
-def _records(body: bytes) -> list[_Record]:
-    """Parse a CSV; an empty line is a record with one empty cell, but none at the end."""
+def _records(body: bytes, remedy: str) -> list[_Record]:
+    """Parse a CSV; an empty line is a record with one empty cell, but none at the end.
+
+    Raises `errors.Invalid`, with the `remedy` if it is not CSV.
+    """
     if reason := content_sniffing.describe(body, "CSV"):
         raise errors.Invalid("body", f"not CSV: {reason}")
     try:
@@ -93,8 +99,10 @@ def _records(body: bytes) -> list[_Record]:
             records.append((line, cells or [""]))
             line = reader.line_num + 1
     except csv.Error as error:
-        reason = next((said for part, said in _FAULTS.items() if part in str(error)), "no CSV")
-        raise in_line(errors.Invalid(None, reason), line) from None
+        begin = text.partition("\n")[0]
+        separated = None if "," in begin else separator_problem(begin)
+        fault = next((said for part, said in _FAULTS.items() if part in str(error)), "no CSV")
+        raise in_line(errors.Invalid(None, separated or fault + remedy), line) from None
     while records and not "".join(records[-1][1]).strip() and len(records[-1][1]) == 1:
         records.pop()
     return records
@@ -130,6 +138,9 @@ def _header(cells: list[str], line: int, model: ModelInputs) -> list[str]:
     """Return the names of the columns. Raises `errors.Invalid` if they are not the model's."""
     known = {nfc(name): name for name in model.columns or ()}
     names = [known.get(nfc(cell.strip()), cell.strip()) for cell in cells]
+    unsplit = len(names) == 1 and names[0] not in known.values()
+    if unsplit and (problem := separator_problem(names[0])):
+        raise in_line(errors.Invalid(None, problem), line)
     if "" in names:
         place = names.index("") + 1
         reason = f"column {place} has no name; leave out the index of a data frame"
@@ -143,13 +154,23 @@ def _header(cells: list[str], line: int, model: ModelInputs) -> list[str]:
     takes = f"model {model.model_id} takes {listed(model.columns)}"
     for name in names:
         if name not in model.columns and model.extra != "ignore":
-            hint = did_you_mean(name, missing)
+            hint = did_you_mean(name, missing) or _HOW_IGNORED
             reason = f"the model has no column {quoted(name)}{hint}; {takes}"
             raise in_line(errors.Invalid(None, reason), line, cut(name))
     if missing:
         reason = f"the header lacks {listed(missing)}; {takes}"
         raise in_line(errors.Invalid(None, reason), line)
     return names
+
+
+def _misfit(record: list[str], wanted: str, names: list[str], remedy: str) -> errors.Invalid:
+    """Return the error of a record with a wrong number of cells; some have another separator."""
+    text = ",".join(record)
+    by_semicolons = text.count(";") == len(names) - 1 > 0  # its commas stand in decimals
+    if (len(record) == 1 or by_semicolons) and (problem := separator_problem(text)):
+        return errors.Invalid(None, problem)
+    error = wrong_count(len(record), wanted, names)
+    return errors.Invalid(None, error.detail + remedy) if len(record) > len(names) else error
 
 
 def _number(cell: str) -> str:

@@ -27,6 +27,8 @@ WRITES: Final = (
     NDJSON_MEDIA_TYPE,
 )
 
+_FORM = "application/x-www-form-urlencoded"
+_OF_CURL = f": curl's -d says that it sends {_FORM}"
 _HEADERS = ("present", "absent")
 
 
@@ -35,8 +37,9 @@ def form_of_request(request: Request) -> str:
     kind = media_type(request)
     if kind not in (JSON_MEDIA_TYPE, CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE, *IMAGES):
         known = ", ".join(READS)
+        hint = _OF_CURL if kind == _FORM else ""
         raise errors.Unsupported(
-            "body", f"send one of {known}, and name it in Content-Type", media_types=known
+            "body", f"send one of {known}, and name it in Content-Type{hint}", media_types=known
         )
     return kind
 

@@ -45,11 +45,10 @@ async def put_dataset(dataset_id: _DatasetId, request: Request, services: Servic
 
     Its fields are separated by commas. A CSV that a training could not read is refused, and the
     data set stays as it was. With `If-None-Match: *` it replaces none: the answer is 412 if there
-    is one.
+    is one. With `If-Match: *` it stores no new one: the answer is 412 if there is none.
     """
     check_csv_type(request)
-    if request.headers.get("if-none-match") == "*":
-        await _check_absent(services, dataset_id)
+    await _check_conditions(services, dataset_id, request)
     chunks = request.stream()
 
     async def following() -> bytes:
@@ -75,9 +74,24 @@ async def put_dataset(dataset_id: _DatasetId, request: Request, services: Servic
     )
 
 
-async def _check_absent(services: Services, dataset_id: str) -> None:
-    """Raise HTTP's 412 if the data set is there (RFC 9110 section 13.1.2)."""
-    if await run_in_thread(services.datasets.exists, dataset_id):
+async def _check_conditions(services: Services, dataset_id: str, request: Request) -> None:
+    """Raise HTTP's 412 if If-Match or If-None-Match forbids the upload (RFC 9110 section 13.2.2).
+
+    No tag of `If-Match` is that of a data set, because Warren gives a data set none.
+    """
+    wanted, unwanted = request.headers.get("if-match"), request.headers.get("if-none-match")
+    if wanted not in (None, "*"):
+        raise HTTPException(
+            412, "dataset_id: a data set has no ETag of its own; the only If-Match that works is *"
+        )
+    if wanted is None and unwanted != "*":
+        return
+    exists = await run_in_thread(services.datasets.exists, dataset_id)
+    if wanted and not exists:
+        raise HTTPException(
+            412, f"dataset_id: there is no data set {dataset_id}, and If-Match wants one"
+        )
+    if unwanted == "*" and exists:
         raise HTTPException(
             412, f"dataset_id: there is a data set {dataset_id}, and If-None-Match forbids it"
         )

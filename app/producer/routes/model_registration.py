@@ -19,7 +19,7 @@ from app.models.record import Spec, StoredFile
 from app.producer.http.body import media_type, read_body
 from app.producer.http.examples import example
 from app.producer.http.location import location
-from app.producer.http.model_form import FORM, form_parts, read_form
+from app.producer.http.model_form import FORM, HOW, form_parts, read_form
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.models import REGISTRATION, Registered
 from app.producer.services import Services, ServicesDep
@@ -64,7 +64,9 @@ async def put_model(
         kind = ModelKind.ENDPOINT
     else:
         raise errors.Invalid(
-            "body", f"send {FORM} or {JSON_MEDIA_TYPE}, and name it in Content-Type"
+            "body",
+            f"send an ONNX file with its manifest as {FORM} ({HOW}), or an endpoint as "
+            f"{JSON_MEDIA_TYPE}, and name it in Content-Type",
         )
     return JSONResponse(
         {"model_id": model_id, "kind": kind},

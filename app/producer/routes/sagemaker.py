@@ -4,9 +4,11 @@ import logging
 import re
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from itertools import islice
 
 from fastapi import APIRouter, Request, Response
 
+from app import errors
 from app.concurrency import offload_if_large
 from app.observability import logs
 from app.producer.http.body import check_message_size, read_body
@@ -25,10 +27,12 @@ from app.producer.schemas.responses import ExecutionParameters, Invocation
 from app.producer.services import Services
 from app.protocol.types import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE
 from app.protocol.validation import validate
+from app.protocol.wording import nearest, quoted
 
 log = logging.getLogger(__name__)
 
 _NAMES = ("model_id", "dataset_id", "job_id", "extra")
+_COMPARED = 50  # unknown attributes that are compared with the known ones
 _MEGABYTE = 2**20  # as SageMaker counts
 _GROWTH = 4  # rows repeat the names of their columns, so they are larger than the body
 
@@ -113,10 +117,18 @@ async def invocations(request: Request) -> Response:
 
 
 def attributes(header: str) -> dict[str, str]:
-    """Return Warren's attributes of `name=value,name=value`; semicolons separate, too."""
+    """Return Warren's attributes of `name=value,name=value`; semicolons separate, too.
+
+    Those of others, such as trace ids, are ignored. Raises `errors.Invalid` for a name that is
+    nearly one of Warren's.
+    """
     pairs = (each.partition("=") for each in re.split("[,;]", header))
-    found = {name.strip(): value.strip() for name, _, value in pairs}
-    return {name: found[name] for name in _NAMES if found.get(name)}
+    found = {name.strip(): value.strip() for name, _, value in pairs if value.strip()}
+    for name in islice((name for name in found if name not in _NAMES), _COMPARED):
+        if meant := nearest(name, _NAMES):
+            reason = f"the attribute {quoted(name)} is not known; did you mean {quoted(meant)}?"
+            raise errors.Invalid(ATTRIBUTES, reason)
+    return {name: found[name] for name in _NAMES if name in found}
 
 
 def _logged(job_id: str | None, model_id: str) -> AbstractContextManager[object]:

@@ -1,5 +1,6 @@
 """HTTP bodies about models: how they are registered, listed and described."""
 
+import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -123,6 +124,9 @@ _REMOTE: JsonDict = {
     "seconds": 10,
     "sample": {"bmi": 0.06, "bp": 0.02},
 }
+_MANIFEST = _whole(OnnxManifest)
+# Swagger UI shows the example of a part only after *Try it out*, so the description has it, too.
+_SHOWN = f"{_MANIFEST['description']}\n\n```json\n{json.dumps(_IRIS, indent=2)}\n```"
 REGISTRATION: JsonDict = {
     "required": True,
     "content": {
@@ -131,7 +135,12 @@ REGISTRATION: JsonDict = {
                 "type": "object",
                 "required": ["manifest", "model"],
                 "properties": {
-                    "manifest": {**_whole(OnnxManifest), "title": "Uploaded", "example": _IRIS},
+                    "manifest": {
+                        **_MANIFEST,
+                        "title": "Uploaded",
+                        "description": _SHOWN,
+                        "example": _IRIS,
+                    },
                     "model": {"type": "string", "format": "binary"},
                 },
             },

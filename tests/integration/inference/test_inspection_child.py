@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 
 from app import errors
 from app.inference import inspection_child
+from app.inference.onnx_versions import highest_ir, highest_opset
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
 from tests.conftest import ROOT
@@ -161,10 +162,16 @@ def logarithm():
     return graphs.file(nodes, *shapes, {"axis": (INT64, [1], [1])})
 
 
-def newer():
+def newer(ir_version=9, **opsets):
     loaded = onnx.load_model_from_string(graphs.linear())
-    loaded.ir_version = 99
+    loaded.ir_version = ir_version
+    for each in loaded.opset_import:
+        each.version = opsets.get(each.domain.replace(".", "_") or "own_operators", each.version)
     return loaded.SerializeToString()
+
+
+IR, OPSET, ML = highest_ir(), highest_opset(""), highest_opset("ai.onnx.ml")
+READS = f"this server reads at most IR version {IR}, opset {OPSET} and opset {ML} of ai.onnx.ml"
 
 
 BAD = {
@@ -172,7 +179,20 @@ BAD = {
     "nothing": (b"", LINEAR, "model", "the file is empty"),
     "zeros": (bytes(1000), LINEAR, "model", "not an ONNX file"),
     "cut": (graphs.linear()[:-30], LINEAR, "model", "not an ONNX file"),
-    "too new": (newer(), LINEAR, "model", "not valid ONNX"),
+    "of another time": (newer(99), LINEAR, "model", f"it has IR version 99, but {READS}"),
+    "an IR too new": (newer(IR + 1), LINEAR, "model", f"it has IR version {IR + 1}, but {READS}"),
+    "operators too new": (
+        newer(own_operators=OPSET + 1),
+        LINEAR,
+        "model",
+        f"it has opset {OPSET + 1}, but {READS}; export it again, with ir_version={IR} and",
+    ),
+    "all too new": (
+        newer(IR + 1, own_operators=OPSET + 1, ai_onnx_ml=ML + 1),
+        LINEAR,
+        "model",
+        f"IR version {IR + 1} and opset {OPSET + 1} and opset {ML + 1} of ai.onnx.ml, but",
+    ),
     "unknown operator": (unknown_operator(), LINEAR, "model", "Prophesy"),
     "an operator of its own": (own_domain(), LINEAR, "model", "own"),
     **{
@@ -308,6 +328,14 @@ def test_what_cannot_serve_is_refused_with_the_reason(file, described, field, sa
     assert says in caught.value.detail
     assert caught.value.detail.startswith(f"{field}: ")
     assert len(caught.value.detail) < 700
+    assert "onnxruntime_src" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "file", [graphs.linear(), newer(IR), newer(own_operators=OPSET), newer(ai_onnx_ml=ML)]
+)
+def test_the_highest_versions_that_are_named_can_be_read(file):
+    inspection_child.check(file, spec(LINEAR))
 
 
 def test_zeros_that_a_model_cannot_take_are_no_matter_if_there_is_a_sample():

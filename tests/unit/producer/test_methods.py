@@ -137,6 +137,16 @@ def test_an_unknown_path_is_a_404_for_every_method(app: FastAPI, method: str, pa
         answer = ask(app, method, each)
         assert answer.status_code == 404
         assert "allow" not in answer.headers
+        if method != "HEAD":
+            assert answer.json()["type"] == "about:blank"
+            assert f'there is no path "{path}"' in answer.json()["detail"]
+            assert answer.json()["detail"].endswith("; /docs lists all paths")
+
+
+def test_an_unknown_path_is_told_the_nearest_one(app: FastAPI) -> None:
+    said = ask(app, "GET", "/predicts").json()["detail"]
+
+    assert said == 'there is no path "/predicts"; did you mean "/predict"?; /docs lists all paths'
 
 
 @pytest.mark.parametrize("path", GETS)

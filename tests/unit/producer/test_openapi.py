@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from app import errors
+from app.models.endpoint import EndpointSpec
+from app.models.manifest import OnnxManifest
 from app.producer.app import create_app
 from app.settings import Settings
 
@@ -40,6 +43,22 @@ def test_every_required_parameter_has_an_example_that_swagger_ui_reads() -> None
         if parameter.get("required") and not parameter.get("examples")
     ]
     assert missing == []
+
+
+def test_the_examples_of_a_registration_are_shown_and_accepted() -> None:
+    document = create_app(Settings(_env_file=None)).openapi()
+    content = document["paths"]["/models/{model_id}"]["put"]["requestBody"]["content"]
+    manifest = content["multipart/form-data"]["schema"]["properties"]["manifest"]
+    endpoint = content["application/json"]["example"]
+
+    assert OnnxManifest.model_validate(manifest["example"]).features
+    shown = manifest["description"].partition("```json\n")[2].removesuffix("\n```")
+    assert json.loads(shown) == manifest["example"]
+    spec = EndpointSpec.model_validate(endpoint)
+    spec.check_host("127.0.0.1")
+    with pytest.raises(errors.Invalid, match="INVOKE_HOSTS"):
+        spec.check_host("")
+    assert "`INVOKE_HOSTS`" in document["info"]["description"]
 
 
 def forget_phrases(document: dict[str, Any]) -> None:

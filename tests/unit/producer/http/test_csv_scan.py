@@ -156,7 +156,12 @@ def test_what_a_training_can_read_is_accepted_and_nothing_else(header, lines, en
 REFUSED = [
     (b"", "empty"),
     (b"\n \r\n\n", "empty"),
-    (b"a,b", "no row"),
+    (b"a,b", "no row below the header; curl's -d removes line breaks, use -T or --data-binary"),
+    (b"\xef\xbb\xbfa,b,c1,2,34,5,6", "curl's -d removes line breaks"),
+    (b"a,b,c1,,31,,34,5,6", "curl's -d removes line breaks"),
+    (b"a,b,a,b,a", "curl's -d removes line breaks"),
+    (b"a;b1;2", "curl's -d removes line breaks"),
+    (b'[{"a": 1}, {"a": 2}]', "it is JSON; send CSV"),
     (b"a,b\n", "no row"),
     (b"a,b\r\n\r\n", "no row"),
     (b"a,a\n1,2\n", "named twice: a"),
@@ -230,6 +235,14 @@ def test_what_is_no_csv_is_refused_with_its_remedy(content, said, size):
     assert len(caught.value.detail) < 220
 
 
+@pytest.mark.parametrize("content", [b"a,b\n", b"a,b\r\n\r\n", b"a,,b\n1,2,3\n", b"\na,b"])
+def test_curl_is_not_named_where_it_removed_nothing(content):
+    with pytest.raises(errors.Invalid) as caught:
+        scanned(content)
+
+    assert "curl" not in caught.value.detail
+
+
 @pytest.mark.parametrize(
     ("content", "columns", "said"),
     [
@@ -276,6 +289,17 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(content):
 
     with pytest.raises(errors.Invalid, match="longer than"):
         fed(*chunks, b"x")
+
+
+@pytest.mark.parametrize("size", [65_536, 10_000_000])
+@pytest.mark.parametrize("content", [b"1,2," * 300_000, b"a" * (MAX_LINE + 1) + b",b\n1,2\n"])
+def test_a_first_line_that_is_too_long_may_be_many_that_curl_joined(content, size):
+    chunks = [content[at : at + size] for at in range(0, len(content), size)]
+
+    with pytest.raises(errors.Invalid) as caught:
+        scanned(*chunks)
+
+    assert "a line is longer than 1000000 bytes; curl's -d removes" in caught.value.detail
 
 
 def test_a_header_without_end_is_refused_before_it_fills_the_memory():

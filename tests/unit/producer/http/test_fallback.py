@@ -1,6 +1,7 @@
 """What a server sees: the messages of a HEAD, and paths below a prefix."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -100,3 +101,14 @@ def test_a_slash_at_the_end_means_nothing_below_a_prefix_too(
     router.get("/thing")(whole)
 
     assert ask(router, "GET", path, prefix)[0]["status"] == status
+
+
+def test_an_unknown_path_below_a_prefix_is_told_without_it_and_where_the_pages_are() -> None:
+    router = APIRouter(route_class=RawRoute)
+    router.get("/thing")(whole)
+
+    _, body = ask(router, "GET", "/api/things", "/api")
+
+    detail = json.loads(body["body"])["detail"]
+    said = 'there is no path "/things"; did you mean "/thing"?; /api/docs lists all paths'
+    assert detail == said

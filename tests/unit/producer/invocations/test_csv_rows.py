@@ -124,6 +124,31 @@ def test_a_text_and_a_boolean(cell: str, colour: Any, new: Any) -> None:
         (b"size,color,new\n1,2,3\n", None, MIXED,
          'body: line 1, column color: the model has no column "color"; did you mean "colour"?; '
          "model m takes size, colour, new"),
+        (b"size,colour,new,price\n1,2,3,4\n", None, MIXED,
+         'body: line 1, column price: the model has no column "price" (send extra=ignore in '
+         "X-Amzn-SageMaker-Custom-Attributes to have it ignored); model m takes size, colour, new"),
+        (b"size;colour;new\n1,5;red;true\n", None, MIXED,
+         "body: line 1: the fields are separated by semicolons; separate them by commas"),
+        (b"size;colour;new\n1,5;red;true\n", "present", MIXED,
+         "body: line 1: the fields are separated by semicolons; separate them by commas"),
+        (b"size\tcolour\n1\tred\n", "present", UNKNOWN,
+         "body: line 1: the fields are separated by tabs; separate them by commas"),
+        (b'"size";"colour"\n1;"red"\n', None, MIXED,
+         "body: line 1: the fields are separated by semicolons; separate them by commas"),
+        (b"1\tred\ttrue\n", None, MIXED,
+         "body: line 1: the fields are separated by tabs; separate them by commas"),
+        (b"1,5;red;true\n", None, MIXED,
+         "body: line 1: the fields are separated by semicolons; separate them by commas"),
+        (b"1,a|b\n", None, ONE, "body: line 1: has 2 values, but model m takes 1: size"),
+        (b"1,red,true2,red,true3,red,true", None, MIXED,
+         "body: line 1: has 7 values, but model m takes 3: size, colour, new; "
+         "curl's -d removes line breaks, use -T or --data-binary"),
+        (b"size,colour,new1,red,true2,,false", None, MIXED,
+         "body: no row below the header; curl's -d removes line breaks, use -T or --data-binary"),
+        (b'size,colour,new1,"red",2,"blue",', None, MIXED,
+         "body: no row below the header; curl's -d removes line breaks, use -T or --data-binary"),
+        (b'1,"red"2,"blue"', None, MIXED,
+         "body: line 1: not CSV: ',' expected after '\"'; curl's -d removes line breaks, use -T"),
         (b"size,new\n1,true\n", None, MIXED,
          "body: line 1: the header lacks colour; model m takes size, colour, new"),
         (b",size,colour,new\n0,1,red,true\n", None, MIXED,
@@ -147,6 +172,20 @@ def test_a_csv_that_cannot_be_read(
         read_csv(body, header, model)
     assert caught.value.detail.startswith(said)
     assert caught.value.extra["field"] == "body"
+
+
+@pytest.mark.parametrize(
+    ("body", "model"),
+    [(b"1,red", MIXED), (b"1,red,true,4\n", MIXED), (b"size,colour,new\n", MIXED)],
+)
+def test_curl_is_not_named_where_it_removed_nothing(body: bytes, model: ModelInputs) -> None:
+    with pytest.raises(errors.Invalid) as caught:
+        read_csv(body, None, model)
+    assert "curl" not in caught.value.detail
+
+
+def test_a_name_of_the_model_may_hold_a_separator() -> None:
+    assert rows(b"a;b\n1\n", ModelInputs("m", {"a;b": "number"})) == [{"a;b": 1}]
 
 
 def test_the_line_of_a_row_is_the_first_of_its_lines() -> None:

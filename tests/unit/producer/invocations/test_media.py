@@ -52,6 +52,11 @@ def test_an_unknown_form_is_refused_with_those_that_are_known(kind: str | None) 
         assert known in caught.value.extra["media_types"]
 
 
+def test_curl_s_own_type_is_refused_by_its_name() -> None:
+    with pytest.raises(errors.Unsupported, match="curl's -d says that it sends application/x-www"):
+        form_of_request(request("application/x-www-form-urlencoded"))
+
+
 def test_an_answer_in_an_unknown_form_is_refused() -> None:
     with pytest.raises(HTTPException, match=r"406.*text/csv"):
         form_of_answer(request(JSON, "application/x-npy"), JSON)
