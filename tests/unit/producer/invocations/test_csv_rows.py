@@ -148,7 +148,8 @@ def test_a_text_and_a_boolean(cell: str, colour: Any, new: Any) -> None:
         (b'size,colour,new1,"red",2,"blue",', None, MIXED,
          "body: no row below the header; curl's -d removes line breaks, use -T or --data-binary"),
         (b'1,"red"2,"blue"', None, MIXED,
-         "body: line 1: not CSV: ',' expected after '\"'; curl's -d removes line breaks, use -T"),
+         "body: line 1: a quoted field goes on after its end; write a quote inside of it twice; "
+         "curl's -d removes line breaks, use -T or --data-binary"),
         (b"size,new\n1,true\n", None, MIXED,
          "body: line 1: the header lacks colour; model m takes size, colour, new"),
         (b",size,colour,new\n0,1,red,true\n", None, MIXED,
