@@ -2,7 +2,7 @@
 # Install what is missing on this machine. A second run finds everything installed.
 #   devstack/bootstrap.sh python  only the Python packages, into .venv
 #   devstack/bootstrap.sh         also RabbitMQ, for `make up`
-#   devstack/bootstrap.sh dev     also Chromium, curl, Node, nginx and Java, for all tests
+#   devstack/bootstrap.sh dev     also Chromium, curl, Node, nginx, Java and amqplib, for all tests
 #   devstack/bootstrap.sh bench   RabbitMQ, hey and .venv-bench, for the benchmark
 #   VENV=.venv-3.13 PYTHON=python3.13 devstack/bootstrap.sh dev  an environment beside the first
 set -euo pipefail
@@ -115,6 +115,7 @@ If there is a newer one, name it:
         if ! has_chromium; then packages="$packages chromium"; fi
         if ! has curl; then packages="$packages curl"; fi
         if ! has node; then packages="$packages nodejs"; fi
+        if ! has npm; then packages="$packages npm"; fi
         if ! has_nginx; then packages="$packages nginx"; fi
         if ! has java; then packages="$packages default-jre-headless"; fi # it compiles a single file, too
     fi
@@ -143,6 +144,16 @@ make_environment() {
     printf '%s\n' "$stamp" >"$environment/stamp"
 }
 
+# The clients of other languages that the tests run. Without npm, as on a Mac without Node, they are left out.
+install_node_clients() {
+    local stamp folder=tests/system/node
+    if ! has npm; then return; fi
+    stamp="$(cksum <$folder/package-lock.json) $(node --version)"
+    if [ "$(cat $folder/node_modules/stamp 2>/dev/null)" = "$stamp" ]; then return; fi
+    quietly npm ci --prefix "$folder" --no-audit --no-fund
+    printf '%s\n' "$stamp" >"$folder/node_modules/stamp"
+}
+
 # The peers of the benchmark have an environment of their own, so that Warren's stays as it is.
 make_bench_environment() {
     local stamp
@@ -157,4 +168,5 @@ make_bench_environment() {
 
 install_what_is_missing "$@"
 make_environment
+if [ "${1:-}" = dev ]; then install_node_clients; fi
 if [ "${1:-}" = bench ]; then make_bench_environment; fi

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import os
 import re
 import subprocess
 import sys
@@ -23,8 +24,9 @@ from tests.support.packing import gzip_compress
 from tests.support.taking import take
 from tests.system.conftest import Running
 from tests.system.support.amqp import RpcClient
-from tests.system.support.client import PREDICTION, RMSE, diabetes, upload
+from tests.system.support.client import PREDICTION, RMSE, diabetes, trained, upload
 from tests.system.support.processes import until
+from tests.system.support.programs import program
 
 
 @pytest.fixture
@@ -231,7 +233,15 @@ def test_an_error_is_not_told_again_when_its_cause_is_gone(
     assert (missing["error"]["type"], completed["status"]) == ("not_found", "TASK_COMPLETED")
 
 
-EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs/amqp.md").read_text(), re.DOTALL)
+PAGE = (ROOT / "docs/amqp.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+NODE = ROOT / "tests/system/node"
+
+
+def url_of(running: Running) -> str:
+    of = running.stack.environment
+    login = f"amqp://{of['RABBITMQ_USER']}:{of['RABBITMQ_PASSWORD']}@{of['RABBITMQ_HOST']}"
+    return f"{login}:{of['RABBITMQ_PORT']}/{quote(of['RABBITMQ_VHOST'], safe='')}"
 
 
 @pytest.mark.parametrize(
@@ -240,19 +250,30 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs/amqp.md").read_text(
 def test_the_examples_of_the_documentation_run_and_several_at_a_time(
     example: str, completed: int, running: Running, model_id: str
 ) -> None:
-    of = running.stack.environment
-    login = f"amqp://{of['RABBITMQ_USER']}:{of['RABBITMQ_PASSWORD']}@{of['RABBITMQ_HOST']}"
-    url = f"{login}:{of['RABBITMQ_PORT']}/{quote(of['RABBITMQ_VHOST'], safe='')}"
-    program = example.replace("amqp://user:password@127.0.0.1:5672/vhost", url)
+    script = example.replace("amqp://user:password@127.0.0.1:5672/vhost", url_of(running))
 
     def run(_: int) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", program]
+        command = [sys.executable, "-c", script]
         return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     with ThreadPoolExecutor() as pool:
         for ended in pool.map(run, range(2)):
             assert (ended.returncode, ended.stderr) == (0, "")
             assert ended.stdout.count("TASK_COMPLETED") == completed
+
+
+def test_the_example_for_node_asks_a_model(running: Running, model_id: str) -> None:
+    if not (NODE / "node_modules").exists() and not os.environ.get("CI"):
+        pytest.skip("amqplib is not installed")
+    (example,) = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
+    small = trained(running.http, features=["bmi", "bp"], estimator="ridge")
+    script = example.replace("amqp://user:password@127.0.0.1:5672/vhost", url_of(running))
+    command = [program("node"), "--input-type=module", "-e", script.replace("MODEL_ID", small)]
+
+    ended = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=60)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"model_id: '{small}'" in ended.stdout
 
 
 def test_nothing_is_left(running: Running) -> None:
