@@ -51,11 +51,11 @@ _NO_TELEMETRY: TelemetryConfig = {
     "operation_spans": False,
     "auto_configure": False,
 }
-# The pages /docs and /redoc show them in this order, in which the examples run one after another.
+# The router tries them in this order, and most requests are for /predict.
 ROUTES = (
+    predict,
     train,
     jobs,
-    predict,
     predict_parallel,
     predict_async,
     sagemaker,
@@ -65,6 +65,8 @@ ROUTES = (
     models,
     health,
 )
+# The pages /docs and /redoc show them in this order, in which the examples run one after another.
+_TAGS = ("jobs", "predictions", "catalogue", "health")
 _DESCRIPTION = (
     "Machine-learning jobs over RabbitMQ. Open POST /train, *Try it out*, *Execute*; then "
     "POST /predict. With the example data, all examples below run as they are, from top to bottom. "
@@ -105,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPIOffline(
         title="Warren",
         description=_DESCRIPTION,
+        openapi_tags=[{"name": name} for name in _TAGS],
         lifespan=lifespan,
         redirect_slashes=False,  # `Fallback` serves these paths
         redoc_url=None,

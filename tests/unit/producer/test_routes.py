@@ -3,11 +3,13 @@
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Mount, Route
 
+from app.producer import app
 from app.producer.app import create_app
 from app.producer.http.conditional_route import ConditionalRoute
 from app.producer.http.fallback import Fallback
 from app.producer.http.raw_route import RawRoute
 from app.producer.http.strict_route import StrictRoute
+from app.producer.routes import predict
 from app.settings import Settings
 
 ROUTES = {
@@ -58,3 +60,8 @@ def test_the_application_has_these_routes_and_no_others() -> None:
     ]
     assert dict(found) == ROUTES
     assert len(found) == len(ROUTES), "a route is there twice"
+
+
+def test_the_router_tries_predict_first() -> None:
+    """Each route before it would cost every prediction the comparison of its path."""
+    assert app.ROUTES[0] is predict
