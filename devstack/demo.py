@@ -3,27 +3,13 @@
 import sys
 from typing import Any
 
+from app.protocol import examples
 from devstack.console import complain, say
 from devstack.layout import local_api_address
 from devstack.program import ProgramError
 from warren_client.client import Api, ApiError
 
-TRAIN = {
-    "dataset_id": "diabetes",
-    "features": ["age", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"],
-    "target": "target",
-}
-ROW = {
-    "age": 0.038076,
-    "bmi": 0.061696,
-    "bp": 0.021872,
-    "s1": -0.044223,
-    "s2": -0.034821,
-    "s3": -0.043401,
-    "s4": -0.002592,
-    "s5": 0.019908,
-    "s6": -0.017646,
-}
+TRAIN, ROW = examples.TRAIN_EXAMPLE, examples.ROW
 TRAIN_SECONDS = 120
 
 

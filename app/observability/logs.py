@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -54,6 +54,13 @@ def log_task(logger: logging.Logger, job_id: str, what: str) -> Iterator[LoggedT
             raise
         finally:
             log_end(logger, what, task.status, began, error)
+
+
+def log_prediction(
+    logger: logging.Logger, job_id: str | None, model_id: str
+) -> AbstractContextManager[object]:
+    """Log START and END of a prediction as `log_task` does, or nothing if it has no job's id."""
+    return log_task(logger, job_id, f"predict model={model_id}") if job_id else nullcontext()
 
 
 def log_end(logger: logging.Logger, what: str, status: str, began: float, error: str = "") -> None:

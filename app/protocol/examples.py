@@ -1,11 +1,11 @@
 """The names and rows in the examples of the API; `cli/example_data.py` stores the data."""
 
-from pydantic.config import JsonDict
+from typing import Any
 
 DATASET_ID = "diabetes"
 CANCELLED_JOB_ID = "cancelled-example"
 SHORT_ROW = '{"age": 0.04, "bmi": 0.06}'  # of errors
-ROW: JsonDict = {
+ROW: dict[str, Any] = {
     "age": 0.038076,
     "bmi": 0.061696,
     "bp": 0.021872,
@@ -16,4 +16,8 @@ ROW: JsonDict = {
     "s5": 0.019908,
     "s6": -0.017646,
 }
-TRAIN_EXAMPLE: JsonDict = {"dataset_id": DATASET_ID, "features": list(ROW), "target": "target"}
+TRAIN_EXAMPLE: dict[str, Any] = {
+    "dataset_id": DATASET_ID,
+    "features": list(ROW),
+    "target": "target",
+}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pika
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
@@ -84,6 +85,13 @@ def quick_ladder(world: Stack, broker: Broker) -> None:
         if "message-ttl" in policy["definition"]:
             policy["definition"]["message-ttl"] = 50
             broker.api("PUT", f"policies/{vhost}/{policy['name']}", policy)
+
+
+@pytest.fixture
+def connection(running: Running) -> Iterator[pika.BlockingConnection]:
+    """A connection of a client to the broker of the module's Warren."""
+    with running.stack.amqp() as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -19,12 +18,6 @@ from tests.system.support.client import PREDICTION, RMSE, job, predict, trained
 from tests.system.support.processes import until
 
 CONSUMING = " consuming queue.model."  # what each thread of a consumer says
-
-
-@pytest.fixture
-def connection(running: Running) -> Iterator[pika.BlockingConnection]:
-    with running.stack.amqp() as connection:
-        yield connection
 
 
 @pytest.fixture

@@ -30,12 +30,6 @@ from tests.system.support.programs import program
 
 
 @pytest.fixture
-def connection(running: Running) -> Iterator[pika.BlockingConnection]:
-    with running.stack.amqp() as connection:
-        yield connection
-
-
-@pytest.fixture
 def client(connection: pika.BlockingConnection) -> RpcClient:
     return RpcClient(connection)
 

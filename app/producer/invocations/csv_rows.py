@@ -114,7 +114,7 @@ def _first_line_problem(cells: list[str], header: Header | None, model: ModelInp
     if len(columns) < 2:
         return None
     if len(cells) != len(columns):
-        return separator_problem(",".join(cells), cells)
+        return _separator_problem(cells, len(columns))
     numbers = set(columns.values()) == {"number"}
     if header or not numbers or _names_columns(cells, model):
         return None
@@ -165,12 +165,17 @@ def _header(cells: list[str], line: int, model: ModelInputs) -> list[str]:
 
 def _misfit(record: list[str], wanted: str, names: list[str], remedy: str) -> errors.Invalid:
     """Return the error of a record with a wrong number of cells; some have another separator."""
-    text = ",".join(record)
-    by_semicolons = text.count(";") == len(names) - 1 > 0  # its commas stand in decimals
-    if (len(record) == 1 or by_semicolons) and (problem := separator_problem(text)):
+    if problem := _separator_problem(record, len(names)):
         return errors.Invalid(None, problem)
     error = wrong_count(len(record), wanted, names)
     return errors.Invalid(None, error.detail + remedy) if len(record) > len(names) else error
+
+
+def _separator_problem(cells: list[str], count: int) -> str | None:
+    """Return the error text about the separator of a line that should have `count` cells."""
+    text = ",".join(cells)
+    by_semicolons = text.count(";") == count - 1 > 0  # the commas of such a line are in decimals
+    return separator_problem(text, () if by_semicolons else cells)
 
 
 def _number(cell: str) -> str:

@@ -1,7 +1,6 @@
 """`POST /predict`, on a raw route because it gets most of the requests."""
 
 import logging
-from contextlib import nullcontext
 
 from fastapi import APIRouter, Request, Response
 
@@ -38,6 +37,6 @@ async def predict(request: Request) -> Response:
         checked = parse_request(PredictBody, body)
         model, job_id = (checked.model_id, checked.dataset_id), checked.job_id
         del checked  # because it is ten times as large as the body, and the call may take long
-        with logs.log_task(log, job_id, f"predict model={model[0]}") if job_id else nullcontext():
+        with logs.log_prediction(log, job_id, model[0]):
             answer = await services.predictions.predict(model, body)
     return Response(b'{"message":' + answer + b"}", media_type=JSON_MEDIA_TYPE)

@@ -2,7 +2,6 @@
 
 import logging
 import re
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import islice
 
@@ -89,7 +88,7 @@ async def invocations(request: Request) -> Response:
             take(max(0, len(whole) - size))
             model, job_id = (plain.model_id, plain.dataset_id), plain.job_id
             del plain, call, body
-            with _logged(job_id, model[0]):
+            with logs.log_prediction(log, job_id, model[0]):
                 reply = await services.predictions.predict(model, whole)
             if form == JSON_MEDIA_TYPE:  # passed on unparsed, because it may be megabytes
                 return Response(reply, media_type=JSON_MEDIA_TYPE)
@@ -101,7 +100,7 @@ async def invocations(request: Request) -> Response:
             many = rows.many
             take(max(0, rows.size - size))
             del call, body
-            with _logged(target.job_id, target.model_id):
+            with logs.log_prediction(log, target.job_id, target.model_id):
                 ask = partial(services.predictions.predict, (inputs.model_id, None))
                 head = {
                     "model_id": inputs.model_id,
@@ -129,7 +128,3 @@ def attributes(header: str) -> dict[str, str]:
             reason = f"the attribute {quoted(name)} is not known; did you mean {quoted(meant)}?"
             raise errors.Invalid(ATTRIBUTES, reason)
     return {name: found[name] for name in _NAMES if name in found}
-
-
-def _logged(job_id: str | None, model_id: str) -> AbstractContextManager[object]:
-    return logs.log_task(log, job_id, f"predict model={model_id}") if job_id else nullcontext()

@@ -83,7 +83,7 @@ class TakenImage(BaseModel):
 
 
 class Metadata(BaseModel):
-    """What a model takes and answers; `inputs` are null if they are unknown.
+    """The inputs and the prediction of a model; `inputs` are null if they are unknown.
 
     `sample` holds `input_data` or `image_data`, and with the `model_id` is a body of /predict.
     """

@@ -21,20 +21,6 @@ def test_a_request_is_decoded():
     assert message.channel.published == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"NaN", {}, [], {"model_id": "../m"}])
-@pytest.mark.parametrize("kind", [TrainRequest, PredictRequest])
-def test_what_is_no_request_is_answered_and_rejected(kind, body):
-    message = delivery(body)
-
-    assert parse_or_reject(message, kind) is None
-
-    assert message.disposition is Disposition.REJECT
-    (reply,) = message.channel.replies
-    assert reply["status"] == "TASK_ERROR"
-    assert reply["error"]["type"] in ("malformed", "invalid")
-    assert reply["error"]["field"]
-
-
 def test_what_is_no_request_is_rejected_where_nobody_wants_a_reply():
     message = delivery(b"{", reply_to=None)
 

@@ -55,3 +55,12 @@ def test_a_request_is_refused_with_the_remedy(kind, body, field, said):
 
     assert error["field"] == field
     assert said in error["detail"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"NaN", {}, [], {"model_id": "../m"}])
+@pytest.mark.parametrize("kind", [TrainRequest, PredictRequest])
+def test_what_is_no_request_is_answered_and_rejected(kind, body):
+    error = refused(kind, body)
+
+    assert error["type"] in ("malformed", "invalid")
+    assert error["field"]
