@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from app.inference import trained_model
+from app.inference.onnx_runtime import OnnxRuntime
 from app.inference.predictor import Predictor
+from app.inference.trained_model import TrainedModel
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
 from app.models.record import ModelRecord
@@ -26,6 +27,7 @@ def load_model(
     if isinstance(record.spec, OnnxManifest):
         model = UploadedModel(model_id, onnx, record.spec, max_pixels)
     else:
-        model = trained_model.TrainedModel(onnx)
+        runtime = OnnxRuntime(onnx)
+        model = TrainedModel(runtime.manifest, runtime)
     log.info("loaded model %s: %d bytes", model_id, model.bytes)
     return model

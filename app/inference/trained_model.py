@@ -1,14 +1,9 @@
-"""Predict with a trained model: check rows, run its ONNX graph, read the outputs."""
+"""Predict with a trained model: check rows, have its runtime answer them."""
 
-import logging
 from math import isfinite
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from app import errors
-from app.inference.onnx_session import load_session
 from app.inference.predictor import (
     Prediction,
     Tensors,
@@ -17,13 +12,12 @@ from app.inference.predictor import (
     refuse_images,
     wrong_value,
 )
+from app.inference.runtime import Runtime
 from app.inference.tensor_types import TENSOR_TYPES, TensorType
-from app.models.manifest import METADATA_KEY, FeatureKind, TrainedManifest
+from app.models.manifest import FeatureKind, TrainedManifest
 from app.protocol.label_keys import label_keys
 from app.protocol.requests import Extra, PredictionInputs
 from app.protocol.types import Row
-
-log = logging.getLogger(__name__)
 
 _TYPES: dict[FeatureKind, TensorType] = {
     "number": TENSOR_TYPES["tensor(float)"],  # because scikit-learn's trees compare in float32
@@ -35,16 +29,11 @@ _TYPES: dict[FeatureKind, TensorType] = {
 class TrainedModel:
     """A loaded model that Warren trained; any number of threads may use it."""
 
-    def __init__(self, onnx: bytes, threads: int = 1) -> None:
-        """Load an ONNX file that holds a manifest. Raises `errors.Corrupt`."""
-        self._session = load_session(onnx, threads)
-        properties = self._session.get_modelmeta().custom_metadata_map
-        try:
-            self.manifest = TrainedManifest.model_validate_json(properties[METADATA_KEY])
-        except (KeyError, ValueError) as error:
-            log.error("a stored model's manifest cannot be read: %s", error)
-            raise errors.Corrupt("the stored model has no manifest; train it again") from error
-        self.bytes = len(onnx)
+    def __init__(self, manifest: TrainedManifest, runtime: Runtime) -> None:
+        """Combine the description of a model and what answers for it."""
+        self.manifest = manifest
+        self.runtime = runtime
+        self.bytes = runtime.bytes
         self._label_keys = label_keys(self.manifest.labels or [])
         self._names = {feature.name for feature in self.manifest.features}
         self._numbers = [f for f in self.manifest.features if f.type != "text"]
@@ -52,7 +41,7 @@ class TrainedModel:
 
     @property
     def model_id(self) -> str:
-        """Return the model's id, from the manifest in its file."""
+        """Return the model's id."""
         return self.manifest.model_id
 
     def prepare(self, inputs: PredictionInputs) -> list[Row]:
@@ -86,13 +75,15 @@ class TrainedModel:
         if self._texts:
             names = [f.name for f in self._texts]
             inputs["text"] = np.array([[row[n] or "" for n in names] for row in rows], object)
-        values = self.run(inputs)
+        predicted, probabilities = self.runtime.run(inputs)
         labels = self.manifest.labels
         if labels is None:
             return [
                 {"prediction": value, "pred_proba": value} if isfinite(value) else None
-                for value in values.tolist()
+                for value in predicted.tolist()
             ]
+        if probabilities is None:
+            return [{"prediction": labels[i], "pred_proba": None} for i in predicted.tolist()]
         return [
             {
                 "prediction": labels[best],
@@ -100,13 +91,5 @@ class TrainedModel:
             }
             if all(map(isfinite, row))
             else None
-            for best, row in zip(values.argmax(axis=1).tolist(), values.tolist(), strict=True)
+            for best, row in zip(predicted.tolist(), probabilities.tolist(), strict=True)
         ]
-
-    def run(self, inputs: Tensors) -> npt.NDArray[Any]:
-        """Run the graph: predictions [rows], or probabilities [rows, labels] of a classifier.
-
-        `inputs` are `number` and `text`, both [rows, columns].
-        """
-        outputs: list[npt.NDArray[Any]] = self._session.run(None, inputs)
-        return outputs[0].reshape(-1) if self.manifest.labels is None else outputs[1]

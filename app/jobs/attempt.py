@@ -47,11 +47,12 @@ class RunsElsewhere:
 
 @dataclass(frozen=True)
 class TrainingDone:
-    """A training is done: the key of the model's folder, its file's sha256, and the metrics."""
+    """A training is done: the model's folder, its file's sha256, metrics, and what the fit did."""
 
     key: str
     sha256: str
     metrics: dict[str, float]
+    fit: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -179,9 +180,9 @@ class JobAttempts:
         """Write the outcome into the row; return False if the attempt has lost its job."""
         of = (claimed.job.id, claimed.attempt)
         match outcome:
-            case TrainingDone(key, sha256, metrics):
+            case TrainingDone(key, sha256, metrics, fit):
                 applied = self._retry(
-                    lambda: self._jobs.complete_training(*of, key, sha256, metrics)
+                    lambda: self._jobs.complete_training(*of, key, sha256, metrics, fit)
                 )
                 if applied:
                     log.info("attempt %d: published as %s", claimed.attempt, key)

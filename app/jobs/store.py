@@ -148,22 +148,26 @@ class JobStore(JobReader):
             return {(job_id, attempt) for job_id, attempt in connection.execute(update)}
 
     def complete_training(
-        self, job_id: str, attempt: int, key: str, sha256: str, metrics: dict[str, float]
+        self,
+        job_id: str,
+        attempt: int,
+        key: str,
+        sha256: str,
+        metrics: dict[str, float],
+        fit: dict[str, Any],
     ) -> bool:
         """Publish the result of an attempt: end the job and insert its model, both or neither.
 
         Return True also if this result was published before.
         """
-        result = {"result_key": key, "result_sha256": sha256, "metrics": metrics}
+        result = {"result_key": key, "result_sha256": sha256, "metrics": metrics, "fit": fit}
         ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **result, **_END}
         update = sa.update(jobs_table).where(*self._running(job_id, attempt)).values(**ended)
         with transaction(self.engine) as connection:
             if connection.execute(update).rowcount == 1:
                 connection.execute(insert_trained_models(jobs_table.c.id == job_id))
                 return True
-        job = self.get(
-            job_id
-        )  # the answer to a commit may get lost, and then the caller repeats it
+        job = self.get(job_id)  # a caller that lost the answer to a commit repeats it
         return job is not None and (job.attempt, job.result_key) == (attempt, key)
 
     def complete_prediction(self, job_id: str, attempt: int, result: dict[str, Any]) -> bool:

@@ -16,6 +16,8 @@ from app.protocol.wording import listed, nfc, quoted, repeated
 
 METADATA_KEY = "warren"  # the manifest's key among the ONNX file's metadata properties
 
+Runtime = Literal["onnx", "scikit-learn"]
+FORMAT = 2  # of the files that this version writes
 FeatureKind = Literal["number", "boolean", "text"]
 ZEROS: dict[FeatureKind, JsonValue] = {"number": 0, "boolean": False, "text": ""}
 
@@ -30,12 +32,29 @@ class Feature(BaseModel):
     nullable: bool = False
 
 
+class FitWarning(BaseModel):
+    """Something odd that a training met. `field` is the column or the param that it is about."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    detail: str
+    field: str | None = None
+
+
 class TrainedManifest(BaseModel):
     """The description of a trained model.
 
-    `parity` is the largest relative difference between scikit-learn's answers and ONNX's on the
-    test rows. `labels` are the classes in the order of the probabilities. `sample` is a row to
-    try the model with: the median or the most common value of each column.
+    `params` are all effective parameters of the estimator. `runtime` answers the predictions;
+    `runtime_reason` says why that is not ONNX. `parity` is the largest difference between
+    scikit-learn's answers and those of the runtime on the test rows: of a regressor as a share of
+    the target's standard deviation in the training rows, of a classifier between probabilities.
+
+    `labels` are the classes in the order of the probabilities. A classifier without
+    `probabilities` answers labels only. `sample` is a row to try the model with: the median or the
+    most common value of each column. `memory` are the bytes that the loaded model holds, and
+    `row_bytes` those that a run takes for each row. Files of `format` 1 are of versions without
+    these fields.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,11 +67,24 @@ class TrainedManifest(BaseModel):
     features: list[Feature]
     target: str
     labels: list[Label] | None
+    probabilities: bool = True
     rows: dict[str, int]
     metrics: dict[str, float]
+    runtime: Runtime = "onnx"
+    runtime_reason: str | None = None
     parity: float | None
+    warnings: list[FitWarning] = []
     versions: dict[str, str]
     sample: Row | None = None
+    memory: int | None = None
+    row_bytes: int = 0
+    format: int = 1
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Return what the rows of the job and of the model keep of the fit."""
+        kept = {"estimator", "params", "runtime", "runtime_reason", "parity", "warnings"}
+        return self.model_dump(mode="json", include=kept)
 
 
 class StrictModel(BaseModel):

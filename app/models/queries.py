@@ -104,6 +104,7 @@ def model_of_training(job: Job) -> ModelRecord:
         file=StoredFile(str(job.result_key), str(job.result_sha256)),
         dataset_id=job.dataset_id,
         metrics=job.metrics,
+        fit=job.fit,
         created_at=job.created_at,
         trained_at=job.ended_at,
     )
@@ -122,6 +123,7 @@ def _read_first(engine: sa.Engine, query: sa.Select[Any]) -> ModelRecord | None:
         file=row.file_key and StoredFile(row.file_key, row.file_sha256),
         dataset_id=row.dataset_id,
         metrics=row.metrics,
+        fit=row.fit,
         created_at=row.created_at,
         trained_at=row.trained_at,
     )

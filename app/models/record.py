@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -54,7 +54,10 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A model that can answer. Its fields never change; `file` is None for an endpoint."""
+    """A model that can answer. Its fields never change; `file` is None for an endpoint.
+
+    `fit` is `TrainedManifest.summary`, None for models of other kinds and of older versions.
+    """
 
     model_id: str
     kind: ModelKind
@@ -62,6 +65,7 @@ class ModelRecord:
     file: StoredFile | None
     dataset_id: str | None
     metrics: dict[str, float] | None
+    fit: dict[str, Any] | None
     created_at: datetime
     trained_at: datetime | None
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from app import errors
-from app.inference.trained_model import TrainedModel
+from app.inference.onnx_runtime import OnnxRuntime
 from app.protocol.estimators import ESTIMATORS
 from app.protocol.requests import TrainRequest
 from app.training.dataset import read_dataset
@@ -68,7 +68,8 @@ def main(
         fitted = fit(read_dataset(csv, request), request, model_id, progress)
         file, _ = fitted.encode(parity=0.0)
         max_parity = ESTIMATORS[request.estimator].max_parity
-        parity = measure_parity(fitted.expected, TrainedModel(file).run(fitted.inputs))
+        answers = OnnxRuntime(file).run(fitted.inputs)
+        parity = measure_parity(fitted.expected, fitted.compared(answers))
         if max_parity is not None and not parity <= max_parity:
             far = f"parity {parity:.2g}" if isfinite(parity) else "numbers become too large for it"
             raise errors.BadData(

@@ -19,6 +19,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
 from app import errors
+from app.inference.runtime import Answers
 from app.models.manifest import METADATA_KEY, TrainedManifest
 from app.protocol.estimators import ESTIMATORS
 from app.protocol.requests import TrainingSpec
@@ -28,11 +29,11 @@ from app.training.evaluation import classification_metrics, regression_metrics
 from app.training.features import (
     describe_feature,
     feature_matrix,
-    preprocessing_steps,
     typical_value,
 )
 from app.training.fit_messages import explain_fit
 from app.training.onnx_export import to_onnx
+from app.training.preprocessing import preprocessing_steps
 from app.training.target import encode_classes, numeric_target
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,10 @@ class FittedModel:
     manifest: TrainedManifest
     inputs: dict[str, npt.NDArray[Any]]
     expected: npt.NDArray[np.float64]
+
+    def compared(self, answers: Answers) -> npt.NDArray[Any]:
+        """Return what of the answers is compared with `expected`."""
+        return answers.predicted if answers.probabilities is None else answers.probabilities
 
     def encode(self, parity: float) -> tuple[bytes, TrainedManifest]:
         """Return the ONNX file with the manifest inside, and that manifest, both with `parity`."""

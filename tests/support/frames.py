@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_diabetes
 
-from app.inference import trained_model
+from app.inference.onnx_runtime import OnnxRuntime
+from app.inference.trained_model import TrainedModel
 from app.models.manifest import TrainedManifest
 from app.protocol import estimators
 from app.protocol.requests import TrainRequest
@@ -88,18 +89,23 @@ def file(kind: str = "numeric", estimator: str = "random_forest_regressor") -> b
     return pipeline.fit_pipeline(data, asked, f"{kind}-{estimator}").encode(parity=0.0)[0]
 
 
+def loaded(onnx: bytes) -> TrainedModel:
+    """The model of an ONNX file."""
+    runtime = OnnxRuntime(onnx)
+    return TrainedModel(runtime.manifest, runtime)
+
+
 @cache
-def trained(
-    kind: str = "numeric", estimator: str = "random_forest_regressor"
-) -> trained_model.TrainedModel:
+def trained(kind: str = "numeric", estimator: str = "random_forest_regressor") -> TrainedModel:
     """The model itself."""
-    return trained_model.TrainedModel(file(kind, estimator))
+    return loaded(file(kind, estimator))
 
 
 def parity(fitted: pipeline.FittedModel) -> float:
     """Compare scikit-learn's answers with ONNX's."""
     file, _ = fitted.encode(parity=0.0)
-    return measure_parity(fitted.expected, trained_model.TrainedModel(file).run(fitted.inputs))
+    answers = OnnxRuntime(file).run(fitted.inputs)
+    return measure_parity(fitted.expected, fitted.compared(answers))
 
 
 def manifest(**changes: Any) -> TrainedManifest:

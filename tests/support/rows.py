@@ -16,7 +16,8 @@ from app.protocol.types import JobKind, JobStatus
 
 REQUEST = {"dataset_id": "d", "features": ["a"], "target": "t", "params": {"max_depth": None}}
 ERROR = {"type": "bad_data", "detail": "no column a", "columns": ["b"]}
-RESULT = ("models/m/1/", "a" * 64, {"rmse": 53.0, "r2": -0.25})
+FIT = {"estimator": "ridge", "params": {}, "runtime": "onnx", "warnings": []}
+RESULT = ("models/m/1/", "a" * 64, {"rmse": 53.0, "r2": -0.25}, FIT)
 
 
 ASKED = {"model_id": "model"}  # the request of a job that predicts
@@ -63,6 +64,7 @@ def model_record(model_id, spec, file=None):
         file=file,
         dataset_id=None,
         metrics=None,
+        fit=None,
         created_at=datetime.now(UTC),
         trained_at=None,
     )

@@ -195,7 +195,7 @@ class TrainHandler:
         key, sha256 = self.retry(
             lambda: self.models.put_trained(attempt, manifest, onnx), self.keep_seconds
         )
-        return TrainingDone(key, sha256, manifest.metrics)
+        return TrainingDone(key, sha256, manifest.metrics, manifest.summary)
 
     def _delete_unpublished(
         self, job_id: str, attempt: int, job: Job | None, *, applied: bool

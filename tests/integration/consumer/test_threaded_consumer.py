@@ -17,7 +17,6 @@ from app.consumer.handlers.predict import PredictHandler
 from app.consumer.threaded_consumer import ThreadedConsumer
 from app.consumer.worker_thread import BATCH_BYTES
 from app.inference.cache import ModelCache
-from app.inference.trained_model import TrainedModel
 from app.protocol.replies import Predicted, Reply
 from app.protocol.types import NDJSON_MEDIA_TYPE, JobStatus
 from tests.support import frames
@@ -602,7 +601,7 @@ class Shelf:
         if model_id != "warm":
             self.begun.set()
             assert self.gate.wait(60)
-        model = TrainedModel(frames.file("numeric", "ridge"))
+        model = frames.loaded(frames.file("numeric", "ridge"))
         model.manifest = model.manifest.model_copy(update={"model_id": model_id})
         return model
 

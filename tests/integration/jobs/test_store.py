@@ -248,7 +248,7 @@ def test_a_job_that_has_ended_does_not_change(store, state):
     assert store.claim("m", "late", redelivered=True) is None
     assert store.claim("m", before.worker, redelivered=True) is None
     assert not store.renew({("m", attempt): 0.5})
-    assert not store.complete_training("m", attempt, "late/", "b" * 64, {})
+    assert not store.complete_training("m", attempt, "late/", "b" * 64, {}, {})
     assert not store.fail("m", attempt, {"type": "late"})
     assert not store.retry("m", attempt, {"type": "late"}, 1.0)
     assert not store.release("m", attempt)
@@ -388,7 +388,7 @@ def test_of_twenty_ends_at_once_one_wins(store):
     def end(n):
         match n % 3:
             case 0:
-                return store.complete_training("m", attempt, f"key {n}", "a" * 64, {})
+                return store.complete_training("m", attempt, f"key {n}", "a" * 64, {}, {})
             case 1:
                 return store.fail("m", attempt, {"type": str(n)})
             case 2:
@@ -410,7 +410,7 @@ def test_of_twenty_ways_out_of_an_attempt_at_once_one_is_gone(store):
     def leave(n):
         match n % 4:
             case 0:
-                return store.complete_training("m", attempt, f"key {n}", "a" * 64, {})
+                return store.complete_training("m", attempt, f"key {n}", "a" * 64, {}, {})
             case 1:
                 return store.retry("m", attempt, ERROR, 1.0)
             case 2:

@@ -11,7 +11,6 @@ from subprocess import PIPE
 import pytest
 
 from app import errors
-from app.inference import trained_model
 from app.training.fit_process import FitLimits, FitRunner
 from tests.support import frames
 from tests.support.child import child
@@ -62,7 +61,7 @@ def test_a_fit_returns_the_manifest_and_the_onnx_file(fit):
     assert manifest.metrics["rmse"] == pytest.approx(53.00132602055401, rel=0, abs=1e-9)
     assert manifest.model_id == "m"
     assert 0 < manifest.parity < 1e-6
-    model = trained_model.TrainedModel(onnx)
+    model = frames.loaded(onnx)
     assert model.manifest == manifest
     assert model.predict([frames.REFERENCE_ROW])[0]["prediction"] == pytest.approx(
         208.644578, rel=1e-7

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import errors
-from app.inference import trained_model
+from app.inference.runtime import Answers
+from app.inference.trained_model import TrainedModel
 from app.models.manifest import METADATA_KEY, Feature
 from app.protocol.requests import PredictionInputs
 from app.training.evaluation import measure_parity
@@ -123,7 +124,7 @@ def named(*names):
     (manifest,) = (each for each in file.metadata_props if each.key == METADATA_KEY)
     features = [Feature(name=name, type="number").model_dump() for name in names]
     manifest.value = json.dumps({**json.loads(manifest.value), "features": features})
-    return trained_model.TrainedModel(file.SerializeToString())
+    return frames.loaded(file.SerializeToString())
 
 
 @pytest.mark.parametrize("stored", [COMPOSED, DECOMPOSED])
@@ -242,15 +243,17 @@ def test_a_classifier_answers_the_most_probable_label(estimator):
         )
 
 
-class Overflowing(trained_model.TrainedModel):
-    """A model that answers infinity to numbers that are far out."""
+class Overflowing:
+    """A runtime that answers infinity to numbers that are far out."""
+
+    bytes = 0
 
     def run(self, inputs):
-        return np.where(inputs["number"][:, 0] > 1e30, np.inf, 1.0)
+        return Answers(np.where(inputs["number"][:, 0] > 1e30, np.inf, 1.0), None)
 
 
 def test_what_is_not_finite_is_no_answer():
-    model = Overflowing(frames.file("numeric", "ridge"))
+    model = TrainedModel(frames.trained("numeric", "ridge").manifest, Overflowing())
     near, far = {"a": 1.0, "b": 0, "c": 0}, {"a": LARGEST, "b": 0, "c": 0}
 
     assert model.predict([far, near]) == [None, {"prediction": 1.0, "pred_proba": 1.0}]
@@ -268,14 +271,14 @@ def test_many_threads_may_ask_one_model(model):
 @pytest.mark.parametrize("file", [b"", b"no model", b"\x00" * 100])
 def test_what_is_no_model_is_corrupt(file):
     with pytest.raises(errors.Corrupt):
-        trained_model.TrainedModel(file)
+        frames.loaded(file)
 
 
 def test_a_cut_model_is_corrupt():
     file = frames.file("numeric", "ridge")
 
     with pytest.raises(errors.Corrupt):
-        trained_model.TrainedModel(file[: len(file) // 2])
+        frames.loaded(file[: len(file) // 2])
 
 
 def test_a_model_without_a_manifest_is_corrupt():
@@ -283,7 +286,7 @@ def test_a_model_without_a_manifest_is_corrupt():
     del graph.metadata_props[:]
 
     with pytest.raises(errors.Corrupt):
-        trained_model.TrainedModel(graph.SerializeToString())
+        frames.loaded(graph.SerializeToString())
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_a_job_is_claimed_once(jobs):
 
 
 OUTCOMES = {
-    "trained": (TrainingDone("models/m/1/", "a" * 64, {"rmse": 1.0}), JobStatus.COMPLETED),
+    "trained": (TrainingDone("models/m/1/", "a" * 64, {"rmse": 1.0}, {}), JobStatus.COMPLETED),
     "predicted": (PredictionDone({"prediction": 1.0}), JobStatus.COMPLETED),
     "retryable": (Retryable(errors.ChildKilled("x")), JobStatus.QUEUED),
     "failed": (AttemptFailed(errors.BadData(None, "x")), JobStatus.ERROR),

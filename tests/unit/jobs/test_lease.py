@@ -187,7 +187,7 @@ LOSSES = {
     "taken over": lambda jobs: (
         jobs.set("m", lease_until=database_now(-1)) or jobs.claim("m", "worker 2", redelivered=True)
     ),
-    "completed": lambda jobs: jobs.complete_training("m", 1, "models/m/1/", "a" * 64, {}),
+    "completed": lambda jobs: jobs.complete_training("m", 1, "models/m/1/", "a" * 64, {}, {}),
 }
 
 

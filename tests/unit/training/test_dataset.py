@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from app import errors
-from app.inference import trained_model
 from app.models.manifest import Feature
 from app.training import pipeline
 from app.training.dataset import read_dataset
@@ -157,7 +156,7 @@ def test_a_text_may_look_like_a_missing_value(text, tmp_path):
     fitted = pipeline.fit_pipeline(read_dataset(path, asked), asked, "m")
 
     assert fitted.manifest.features == [Feature(name="a", type="text", nullable=True)]
-    served = trained_model.TrainedModel(fitted.encode(0.0)[0])
+    served = frames.loaded(fitted.encode(0.0)[0])
     answers = served.predict([{"a": "x"}, {"a": text}, {"a": None}, {"a": ""}])
     assert [round(answer["prediction"]) for answer in answers] == [0, 1, 2, 2]
 

@@ -5,7 +5,7 @@ import onnx
 import pandas as pd
 import pytest
 
-from app.inference import trained_model
+from app.inference.onnx_runtime import OnnxRuntime
 from app.training import onnx_export, pipeline
 from app.training.evaluation import measure_parity
 from tests.support import frames
@@ -19,7 +19,7 @@ def compare(data, **asked):
         data, request, "m", export=partial(onnx_export.to_onnx, converters={})
     )
     return [
-        trained_model.TrainedModel(each.encode(0.0)[0]).run(each.inputs) for each in (ours, theirs)
+        each.compared(OnnxRuntime(each.encode(0.0)[0]).run(each.inputs)) for each in (ours, theirs)
     ] + [ours]
 
 

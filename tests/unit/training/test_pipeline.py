@@ -8,7 +8,6 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from app import errors
-from app.inference import trained_model
 from app.models.manifest import METADATA_KEY, Feature, TrainedManifest
 from app.training import pipeline
 from tests.support import frames
@@ -36,7 +35,7 @@ def test_the_reference_training_has_the_reference_metrics(reference):
 def test_the_reference_row_gets_the_reference_prediction_through_onnx(reference):
     file, _ = reference.encode(parity=0.0)
 
-    (answer,) = trained_model.TrainedModel(file).predict([frames.REFERENCE_ROW])
+    (answer,) = frames.loaded(file).predict([frames.REFERENCE_ROW])
 
     assert answer["prediction"] == pytest.approx(208.644578, rel=1e-7)
     assert answer["pred_proba"] == answer["prediction"]

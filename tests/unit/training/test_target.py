@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from app import errors
-from app.inference import trained_model
 from app.training import pipeline
 from app.training.dataset import read_dataset
 from tests.support import frames
@@ -32,7 +31,7 @@ def test_a_classifier_keeps_the_labels_of_the_data(labels, wire, tmp_path):
 
     assert fitted.manifest.labels == wire
     assert list(map(type, fitted.manifest.labels)) == list(map(type, wire))
-    answers = trained_model.TrainedModel(fitted.encode(0.0)[0]).predict([{"a": 0.0}, {"a": 59.0}])
+    answers = frames.loaded(fitted.encode(0.0)[0]).predict([{"a": 0.0}, {"a": 59.0}])
     assert [answer["prediction"] for answer in answers] == [wire[0], wire[-1]]
     keys = [label if isinstance(label, str) else json.dumps(label) for label in wire]
     assert answers[0]["pred_proba"] == dict.fromkeys(keys, 0.0) | {keys[0]: 1.0}
@@ -134,5 +133,5 @@ def test_large_labels_that_can_be_kept_are_kept(labels, tmp_path):
     fitted = pipeline.fit_pipeline(frames.through_csv(data, asked, tmp_path), asked, "m")
 
     assert fitted.manifest.labels == sorted(labels)
-    (answer,) = trained_model.TrainedModel(fitted.encode(0.0)[0]).predict([{"a": 0.0}])
+    (answer,) = frames.loaded(fitted.encode(0.0)[0]).predict([{"a": 0.0}])
     assert answer["prediction"] == labels[0]

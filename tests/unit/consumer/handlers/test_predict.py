@@ -8,6 +8,7 @@ import pytest
 from app import errors
 from app.amqp.message import DIRECT_REPLY_PREFIX, Disposition
 from app.consumer.handlers.predict import SMALL_BYTES, PredictHandler
+from app.inference.onnx_runtime import OnnxRuntime
 from app.inference.trained_model import TrainedModel
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
@@ -36,8 +37,8 @@ class Models:
 
 class Counted(TrainedModel):
     def __init__(self, onnx, name):
-        super().__init__(onnx)
-        self.manifest = self.manifest.model_copy(update={"model_id": name})
+        runtime = OnnxRuntime(onnx)
+        super().__init__(runtime.manifest.model_copy(update={"model_id": name}), runtime)
         self.runs = []
 
     def predict(self, rows):

@@ -30,7 +30,8 @@ class Models:
         return self.found.setdefault(name, Future())
 
     def loaded(self, name):
-        model = Counted(frames.file("numeric", "ridge"))
+        ridge = frames.trained("numeric", "ridge")
+        model = Counted(ridge.manifest, ridge.runtime)
         model.manifest = model.manifest.model_copy(update={"model_id": name})
         self.find(name).set_result(model)
 

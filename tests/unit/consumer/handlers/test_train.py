@@ -24,7 +24,7 @@ from tests.support.rows import ENDPOINT
 TRAINING = {"dataset_id": "data", "features": ["a"], "target": "t", "model_id": "m"}
 NAMELESS = {key: value for key, value in TRAINING.items() if key != "model_id"}
 REORDERED = dict(reversed({**NAMELESS, "params": {}}.items()))
-ELSEWHERE = ("models/m/9/", "a" * 64, {"rmse": 2.0})
+ELSEWHERE = ("models/m/9/", "a" * 64, {"rmse": 2.0}, {})
 AWAY = errors.DatabaseUnavailable
 
 

@@ -1,0 +1,30 @@
+"""The interface of what answers for a trained model: ONNX or scikit-learn."""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy.typing as npt
+
+from app.inference.predictor import Tensors
+
+
+class Answers(NamedTuple):
+    """The answers for some rows.
+
+    `predicted` [rows] are numbers, or the places of a classifier's labels in the manifest.
+    `probabilities` [rows, labels] are None for a regressor, and for a classifier that has none.
+    """
+
+    predicted: npt.NDArray[Any]
+    probabilities: npt.NDArray[Any] | None
+
+
+class Runtime(Protocol):
+    """Answers rows; any number of threads may use it. `bytes` is the memory that it holds."""
+
+    bytes: int
+
+    def run(self, inputs: Tensors) -> Answers:
+        """Answer rows: `number` and `text`, both [rows, columns]; one without columns is left out.
+
+        Raises `errors.WarrenError`.
+        """
