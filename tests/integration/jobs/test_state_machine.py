@@ -83,8 +83,9 @@ class Held:
     worker: str
 
     @property
-    def result(self) -> tuple[str, str, dict[str, float]]:
-        return f"models/{self.job}/{self.attempt}/", "a" * 64, {"rmse": float(self.attempt)}
+    def result(self) -> tuple[str, str, dict[str, float], dict[str, str]]:
+        key = f"models/{self.job}/{self.attempt}/"
+        return key, "a" * 64, {"rmse": float(self.attempt)}, {"runtime": "onnx"}
 
     @property
     def answer(self) -> dict[str, str]:
