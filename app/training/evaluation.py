@@ -1,4 +1,4 @@
-"""Compute the metrics of predictions, and the parity of scikit-learn and ONNX."""
+"""Compute the metrics of answers to the test rows."""
 
 from typing import Any
 
@@ -13,6 +13,8 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
+from app.inference.runtime import Answers
+
 
 def regression_metrics(y: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> dict[str, float]:
     """Return `rmse`, `mae` and `r2` of predictions [rows] for the target `y` [rows]."""
@@ -23,29 +25,19 @@ def regression_metrics(y: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> dict
     }
 
 
-def classification_metrics(
-    y: npt.NDArray[Any], probabilities: npt.NDArray[Any], classes: npt.NDArray[Any]
-) -> dict[str, float]:
-    """Return `accuracy`, `f1` (macro average) and `log_loss`.
+def classification_metrics(y: npt.NDArray[Any], answers: Answers) -> dict[str, float]:
+    """Return `accuracy` and `f1` (macro average); of probabilities also `log_loss`.
 
-    `probabilities` are [rows, classes]. A class that occurs only in `y` counts with probability 0.
+    `y` [rows] are places of labels, as the answers are. A class beyond the probabilities, which
+    only `y` has, counts with probability 0.
     """
-    predicted = classes[probabilities.argmax(axis=1)]
-    every = np.union1d(classes, y)
-    full = np.zeros((len(y), len(every)))
-    full[:, np.searchsorted(every, classes)] = probabilities
-    return {
-        "accuracy": float(accuracy_score(y, predicted)),
-        "f1": float(f1_score(y, predicted, average="macro")),
-        "log_loss": float(log_loss(y, full, labels=every)),
+    metrics = {
+        "accuracy": float(accuracy_score(y, answers.predicted)),
+        "f1": float(f1_score(y, answers.predicted, average="macro")),
     }
-
-
-def measure_parity(expected: npt.NDArray[np.float64], answered: npt.NDArray[Any]) -> float:
-    """Return the largest difference of two arrays of one shape, as a fraction.
-
-    Each difference is relative to the expected value or, where that is larger, to the mean of all
-    expected values.
-    """
-    size = np.abs(expected)
-    return float((np.abs(expected - answered) / np.maximum(size, size.mean() or 1.0)).max())
+    if answers.probabilities is not None:
+        learnt = answers.probabilities.shape[1]
+        full = np.zeros((len(y), max(learnt, int(y.max()) + 1)))
+        full[:, :learnt] = answers.probabilities
+        metrics["log_loss"] = float(log_loss(y, full, labels=np.arange(full.shape[1])))
+    return metrics

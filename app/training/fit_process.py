@@ -3,8 +3,8 @@
 The parent keeps its heartbeats, and can end a child at any time: it kills a child that takes too
 long or too much memory, or whose result is no longer wanted. A server process that has imported
 the libraries forks the children, so that a child starts in milliseconds and inherits neither
-threads nor connections. A child reads a CSV file and writes an ONNX file; all else goes over a
-pipe.
+threads nor connections. A child reads a CSV file and writes the model's file beside it; all
+else goes over a pipe.
 """
 
 import multiprocessing
@@ -92,8 +92,10 @@ class FitRunner:
         fetch: Callable[[Path], None],
         on_checked: Callable[[], None],
         on_beat: Callable[[float | None], None],
-    ) -> tuple[TrainedManifest, bytes]:
-        """Check the request, `fetch` the CSV into a file of `folder`, fit; return the ONNX file.
+    ) -> tuple[TrainedManifest, Path]:
+        """Check the request, `fetch` the CSV into a file of `folder`, fit.
+
+        Return the manifest, and the path of the model's file in `folder`.
 
         `on_checked` is called when scikit-learn has accepted the parameters; `on_beat` several
         times a second, with the progress from 0 to 1, or None if it is unchanged. An error that
@@ -101,8 +103,8 @@ class FitRunner:
         a wrong request, `FitTimeout`, `FitOutOfMemory`, `FitFailed`, `ChildKilled`, and
         `ShuttingDown` after `stop`.
         """
-        csv, onnx = folder / "data.csv", folder / "model.onnx"
-        arguments = (request.model_dump(), model_id, str(csv), str(onnx), limits.memory)
+        csv = folder / "data.csv"
+        arguments = (request.model_dump(), model_id, str(csv), limits.memory)
         child, ours = self._start(arguments)
         try:
             check_limits = FitLimits(self._check_seconds, limits.memory)
@@ -111,10 +113,8 @@ class FitRunner:
             fetch(csv)
             with self._pipe_errors(child):
                 ours.send(None)
-            manifest = TrainedManifest.model_validate(
-                self._receive(ours, child, limits, on_beat, bound)
-            )
-            return manifest, onnx.read_bytes()
+            manifest, path = self._receive(ours, child, limits, on_beat, bound)
+            return TrainedManifest.model_validate(manifest), Path(path)
         finally:
             ours.close()
             self._end(child)

@@ -1,145 +1,142 @@
-"""Fit a scikit-learn pipeline to a data frame, evaluate it, and export it to ONNX.
+"""Fit a scikit-learn pipeline to a data frame, choose its runtime, and write its file.
 
 This runs in the child process of a training, which `fit_process` starts.
 """
 
 import logging
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import onnx
 import pandas as pd
-import skl2onnx
 import sklearn
-from onnx import ModelProto
-from sklearn.model_selection import train_test_split
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from app import errors
 from app.inference.runtime import Answers
-from app.models.manifest import METADATA_KEY, TrainedManifest
+from app.inference.sklearn_answers import answer
+from app.models.manifest import FORMAT, TrainedManifest
 from app.protocol.estimators import ESTIMATORS
 from app.protocol.requests import TrainingSpec
 from app.training import progress
 from app.training.estimators import build_estimator
 from app.training.evaluation import classification_metrics, regression_metrics
-from app.training.features import (
-    describe_feature,
-    feature_matrix,
-    typical_value,
-)
 from app.training.fit_messages import explain_fit
 from app.training.onnx_export import to_onnx
+from app.training.parity import target_scale
 from app.training.preprocessing import preprocessing_steps
-from app.training.target import encode_classes, numeric_target
+from app.training.runtime_choice import Export, Fitted, choose_runtime, write_file
+from app.training.training_rows import TrainingRows, prepare_rows
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class FittedModel:
-    """A fitted model: its ONNX file, its manifest, and scikit-learn's predictions.
-
-    `inputs` are the test rows as the ONNX graph takes them. `expected` are scikit-learn's
-    predictions for them [rows], or the probabilities [rows, classes] of a classifier.
-    """
-
-    file: bytes
-    manifest: TrainedManifest
-    inputs: dict[str, npt.NDArray[Any]]
-    expected: npt.NDArray[np.float64]
-
-    def compared(self, answers: Answers) -> npt.NDArray[Any]:
-        """Return what of the answers is compared with `expected`."""
-        return answers.predicted if answers.probabilities is None else answers.probabilities
-
-    def encode(self, parity: float) -> tuple[bytes, TrainedManifest]:
-        """Return the ONNX file with the manifest inside, and that manifest, both with `parity`."""
-        manifest = self.manifest.model_copy(update={"parity": parity})
-        properties = ModelProto()
-        properties.metadata_props.add(key=METADATA_KEY, value=manifest.model_dump_json())
-        # Two concatenated protobuf messages are parsed as one merged message.
-        return self.file + properties.SerializeToString(), manifest
 
 
 def fit_pipeline(
     frame: pd.DataFrame,
     request: TrainingSpec,
     model_id: str,
+    folder: Path,
     on_progress: progress.Report = lambda _: None,
     *,
     fit: Callable[..., None] = progress.fit_with_progress,
-    export: Callable[..., bytes] = to_onnx,
-) -> FittedModel:
-    """Fit on one part of the rows, evaluate on the rest, export to ONNX. Raises `errors.BadData`.
+    export: Export = to_onnx,
+) -> tuple[TrainedManifest, Path]:
+    """Fit on one part of the rows, and measure on the rest what will answer predictions.
 
+    Return the manifest, and the path of the model's file in `folder`, which holds it too.
     `on_progress` gets the share of the whole job that is done, from `progress.READ` to
-    `progress.EXPORTED`, at most ten times a second.
-
-    Rows without a target are left out. The metrics of regressors are rmse, mae and r2, those of
-    classifiers accuracy, f1 (macro average) and log_loss.
+    `progress.EXPORTED`, at most ten times a second. Raises `errors.BadData`, and
+    `errors.FitFailed` for answers that are not finite.
     """
     estimator = build_estimator(request.estimator, request.params)
-    rows = frame.dropna(subset=[request.target])
-    if rows.empty:
-        raise errors.BadData("target", f"column {request.target} is empty")
-    features = [describe_feature(frame[name]) for name in request.features]
-    task = ESTIMATORS[request.estimator].task
-    labels: list[Any] | None = None
-    if task == "regression":
-        y = numeric_target(rows[request.target])
+    part = progress.between(on_progress, progress.READ, progress.FITTED)
+    with _explained(request.estimator):
+        rows = prepare_rows(frame, request, ESTIMATORS[request.estimator].task)
+        pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))
+        draft = describe(request, model_id, rows, estimator)
+        expected = answer(pipeline, draft, rows.test_inputs)
+    _check_finite(expected)
+    fitted = Fitted(pipeline, rows.test_inputs, expected, target_scale(rows.y_train))
+    choice = choose_runtime(fitted, draft, folder, export)
+    on_progress(progress.EXPORTED)
+    manifest = draft.model_copy(
+        update={
+            "metrics": measure(rows, choice.answers),
+            "runtime": choice.runtime,
+            "runtime_reason": choice.reason,
+            "parity": choice.parity,
+        }
+    )
+    return manifest, write_file(choice, fitted, manifest, folder)
+
+
+def fit_rows(
+    rows: TrainingRows, estimator: BaseEstimator, fit: Callable[[Any, Any, Any], None]
+) -> Pipeline:
+    """Fit the preprocessing and the estimator to the training rows."""
+    x, columns = rows.x_train, preprocessing_steps(rows.features, rows.numbers)
+    for _, step in columns:
+        x = step.fit_transform(x)
+    fit(estimator, x, rows.y_train)
+    return Pipeline([*columns, ("estimator", estimator)])
+
+
+def describe(
+    request: TrainingSpec, model_id: str, rows: TrainingRows, estimator: BaseEstimator
+) -> TrainedManifest:
+    """Return the manifest of a fitted model whose runtime is not chosen yet."""
+    return TrainedManifest(
+        model_id=model_id,
+        dataset_id=request.dataset_id,
+        task="regression" if rows.labels is None else "classification",
+        estimator=request.estimator,
+        params=request.params,
+        features=rows.features,
+        target=request.target,
+        labels=rows.labels,
+        probabilities=rows.labels is None or hasattr(estimator, "predict_proba"),
+        rows={"train": len(rows.y_train), "test": len(rows.y_test), "dropped": rows.dropped},
+        metrics={},
+        parity=None,
+        warnings=rows.warnings,
+        sample=rows.sample,
+        versions={module.__name__: module.__version__ for module in (sklearn, onnx, np, pd)},
+        format=FORMAT,
+    )
+
+
+def measure(rows: TrainingRows, answers: Answers) -> dict[str, float]:
+    """Return the metrics of answers to the test rows, without those that a row does not define."""
+    if rows.labels is None:
+        metrics = regression_metrics(rows.y_test, answers.predicted)
     else:
-        labels, y = encode_classes(rows[request.target])
-    x, numbers = feature_matrix(rows, features)
-    split = {"test_size": request.test_size, "random_state": 42}
+        metrics = classification_metrics(rows.y_test, answers)
+    return {name: value for name, value in metrics.items() if np.isfinite(value)}
+
+
+@contextmanager
+def _explained(estimator: str) -> Iterator[None]:
+    """Turn an error of scikit-learn about the data into `errors.BadData` in plain words."""
     try:
         # Warnings are about convergence, which the metrics show, and about coming versions.
         with warnings.catch_warnings(action="ignore"):
-            x_train, x_test, y_train, y_test = train_test_split(x, y, **split)
-            if labels is not None and len(np.unique(y_train)) < 2:
-                raise ValueError("only one class is left in the training rows")
-            columns = preprocessing_steps(features, numbers)
-            for _, step in columns:
-                x_train = step.fit_transform(x_train)
-            part = progress.between(on_progress, progress.READ, progress.FITTED)
-            fit(estimator, x_train, y_train, part)
-            pipeline = Pipeline([*columns, ("estimator", estimator)])
-            if labels is None:
-                expected = pipeline.predict(x_test)
-                measured = regression_metrics(y_test, expected)
-            else:
-                expected = pipeline.predict_proba(x_test)
-                labels = [labels[code] for code in estimator.classes_]
-                measured = classification_metrics(y_test, expected, estimator.classes_)
-            file = export(pipeline, request.estimator, numbers, x.shape[1] - numbers)
-            on_progress(progress.EXPORTED)
+            yield
     except ValueError as error:
         why = explain_fit(error)
         if why is None:  # the job shows less than the log
-            log.warning("%s cannot learn: %s", request.estimator, error)
+            log.warning("%s cannot learn: %s", estimator, error)
             why = "the columns and the params do not fit together"
-        raise errors.BadData(None, f"{request.estimator} cannot learn from this: {why}") from None
-    manifest = TrainedManifest(
-        model_id=model_id,
-        dataset_id=request.dataset_id,
-        task=task,
-        estimator=request.estimator,
-        params=request.params,
-        features=features,
-        target=request.target,
-        labels=labels,
-        rows={"train": len(y_train), "test": len(y_test), "dropped": len(frame) - len(rows)},
-        metrics={name: value for name, value in measured.items() if np.isfinite(value)},
-        parity=None,
-        sample={f.name: typical_value(rows[f.name], f) for f in features},
-        versions={module.__name__: module.__version__ for module in (sklearn, skl2onnx, np, pd)},
-    )
-    rest = pd.DataFrame(x_test)
-    inputs = {
-        "number": np.ascontiguousarray(rest.iloc[:, :numbers], np.float64),
-        "text": rest.iloc[:, numbers:].to_numpy(object),
-    }
-    return FittedModel(file, manifest, {k: v for k, v in inputs.items() if v.shape[1]}, expected)
+        raise errors.BadData(None, f"{estimator} cannot learn from this: {why}") from None
+
+
+def _check_finite(answers: Answers) -> None:
+    if not all(np.isfinite(values).all() for values in answers if values is not None):
+        raise errors.FitFailed(
+            "scikit-learn's answers to the test rows are infinite or no numbers; scale the "
+            "columns, or change the params"
+        )

@@ -13,7 +13,7 @@ import pytest
 from app.training.fit_process import CHILD_MODULE
 from devstack.layout import ROOT
 
-LIBRARIES = {"sklearn.ensemble", "skl2onnx", "pandas"}  # a consumer does not import them itself
+LIBRARIES = {"sklearn.ensemble", "pandas"}  # a consumer does not import them itself
 OF_THE_CONSUMER = {
     "app.consumer.handlers.train",
     "app.consumer.handlers.predict",

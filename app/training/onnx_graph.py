@@ -1,0 +1,70 @@
+"""Build an ONNX graph: nodes and constants get names of their own."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
+
+OPSETS = {"": 18, "ai.onnx.ml": 5}  # 5 is the first whose trees compute in float64
+IR_VERSION = 10
+
+DOUBLE, INT64, STRING = TensorProto.DOUBLE, TensorProto.INT64, TensorProto.STRING
+
+
+class GraphBuilder:
+    """A graph that grows node by node; each method returns the names of what it adds."""
+
+    def __init__(self) -> None:
+        """Begin with an empty graph."""
+        self._model = ModelProto(ir_version=IR_VERSION, producer_name="warren")
+        for domain, version in OPSETS.items():
+            self._model.opset_import.add(domain=domain, version=version)
+        self._graph: GraphProto = self._model.graph
+        self._graph.name = "warren"
+
+    def input(self, name: str, kind: int, columns: int) -> str:
+        """Add an input [rows, columns] of the type `kind`."""
+        self._graph.input.append(helper.make_tensor_value_info(name, kind, [None, columns]))
+        return name
+
+    def constant(self, values: npt.ArrayLike, dtype: npt.DTypeLike = np.float64) -> str:
+        """Add an array."""
+        name = f"constant{len(self._graph.initializer)}"
+        array = np.ascontiguousarray(values, dtype).reshape(np.shape(values))
+        self._graph.initializer.append(numpy_helper.from_array(array, name))
+        return name
+
+    def add(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Add a node with one output, such as `add("Add", a, b)`."""
+        (name,) = self.add_with_outputs(operator, inputs, 1, domain=domain, **attributes)
+        return name
+
+    def add_with_outputs(
+        self,
+        operator: str,
+        inputs: Iterable[str],
+        outputs: int,
+        *,
+        domain: str = "",
+        **attributes: Any,
+    ) -> list[str]:
+        """Add a node with this number of outputs."""
+        number = len(self._graph.node)
+        names = [f"{operator}{number}_{place}" for place in range(outputs)]
+        node = self._graph.node.add(
+            op_type=operator, domain=domain, name=f"{operator}{number}", input=inputs, output=names
+        )
+        for key, value in attributes.items():
+            node.attribute.append(helper.make_attribute(key, value))
+        return names
+
+    def output(self, name: str, value: str, kind: int, shape: list[int | None]) -> None:
+        """Make a value an output of the graph, of the type `kind`."""
+        self._graph.node.add(op_type="Identity", name=name, input=[value], output=[name])
+        self._graph.output.append(helper.make_tensor_value_info(name, kind, shape))
+
+    def file(self) -> list[bytes]:
+        """Return the parts of the model's file."""
+        return [self._model.SerializeToString()]

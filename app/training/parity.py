@@ -1,0 +1,44 @@
+"""Compare the answers of a runtime with those of scikit-learn."""
+
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.inference.runtime import Answers
+
+BOUND = 1e-6  # the parity above which another runtime does not reproduce scikit-learn
+
+
+def target_scale(y: npt.NDArray[Any]) -> float:
+    """Return the unit of a regressor's parity: the standard deviation of the target `y` [rows].
+
+    Of a constant target it is the value itself, and 1 if that is 0.
+    """
+    return float(y.std()) or float(abs(y[0])) or 1.0
+
+
+def measure_parity(expected: Answers, answered: Answers, scale: float) -> float:
+    """Return the largest difference of two answers to the same rows.
+
+    Of regressors it is a share of `scale`, of classifiers the difference of probabilities. It is
+    infinite if a label, a shape or what is finite differs.
+    """
+    labels = expected.predicted.dtype.kind in "iu"
+    if (expected.probabilities is None) != (answered.probabilities is None):
+        return float("inf")
+    if labels and not np.array_equal(expected.predicted, answered.predicted):
+        return float("inf")
+    if not labels:
+        return _largest_difference(expected.predicted, answered.predicted) / scale
+    if expected.probabilities is None:
+        return 0.0
+    return _largest_difference(expected.probabilities, answered.probabilities)
+
+
+def _largest_difference(expected: npt.NDArray[Any], answered: Any) -> float:
+    if expected.shape != answered.shape:
+        return float("inf")
+    difference = float(np.abs(expected - answered).max(initial=0.0))
+    return difference if isfinite(difference) else float("inf")

@@ -1,0 +1,119 @@
+"""Choose the runtime of a fitted pipeline: ONNX where it answers as scikit-learn does."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from app import errors
+from app.inference import skops_file
+from app.inference.onnx_runtime import OnnxRuntime
+from app.inference.predictor import Tensors
+from app.inference.runtime import Answers
+from app.inference.sklearn_answers import answer
+from app.models.manifest import Runtime, TrainedManifest
+from app.training import parity
+from app.training.onnx_export import NotExportable, to_onnx
+from app.training.onnx_file import write_manifest, write_onnx
+
+log = logging.getLogger(__name__)
+
+ONNX_FILE, SKOPS_FILE = "model.onnx", "model.skops"
+
+Export = Callable[[Pipeline, int, int], list[bytes]]  # the parts of an ONNX file
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted pipeline and scikit-learn's answers to the test rows.
+
+    `inputs` are the test rows as a runtime takes them; `scale` is the unit of the parity.
+    """
+
+    pipeline: Pipeline
+    inputs: Tensors
+    expected: Answers
+    scale: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen runtime and its answers to the test rows.
+
+    `reason` says why it is not ONNX. `size` are the bytes of the ONNX file without a manifest.
+    """
+
+    runtime: Runtime
+    answers: Answers
+    parity: float = 0.0
+    reason: str | None = None
+    size: int = 0
+
+
+def choose_runtime(
+    fitted: Fitted, draft: TrainedManifest, folder: Path, export: Export = to_onnx
+) -> Choice:
+    """Choose ONNX if the file that it loads answers the test rows as scikit-learn does.
+
+    The file is written to `folder`, with `draft` as its manifest. Any failure of the export
+    chooses scikit-learn.
+    """
+    path = folder / ONNX_FILE
+    try:
+        size = _export(fitted, path, export)
+        write_manifest(path, size, draft)
+        answers = OnnxRuntime(path.read_bytes()).run(fitted.inputs)
+        measured = parity.measure_parity(fitted.expected, answers, fitted.scale)
+        if measured <= parity.BOUND:
+            return Choice("onnx", answers, measured, size=size)
+        reason = _difference(fitted.expected, answers, measured)
+    except NotExportable as error:
+        reason = str(error)
+    except MemoryError:
+        reason = "the export to ONNX needs more memory than the fit may take"
+    except Exception:  # onnx, onnxruntime and protobuf raise errors without a common base
+        log.exception("the export to ONNX failed")
+        reason = "the export to ONNX failed"
+    path.unlink(missing_ok=True)
+    log.info("scikit-learn answers for model %s: %s", draft.model_id, reason)
+    return Choice("scikit-learn", fitted.expected, reason=reason)
+
+
+def write_file(choice: Choice, fitted: Fitted, manifest: TrainedManifest, folder: Path) -> Path:
+    """Write the model and its manifest to a file of `folder`; return its path.
+
+    Raises `errors.FitFailed` if a stored pipeline would not answer as the fitted one does.
+    """
+    if choice.runtime == "onnx":
+        path = folder / ONNX_FILE
+        write_manifest(path, choice.size, manifest)
+        return path
+    path = folder / SKOPS_FILE
+    skops_file.dump(fitted.pipeline, manifest, path)
+    answers = answer(*skops_file.load(path), fitted.inputs)
+    if parity.measure_parity(fitted.expected, answers, fitted.scale) > 0:
+        raise errors.FitFailed("the stored model does not answer as the fitted one does")
+    return path
+
+
+def _export(fitted: Fitted, path: Path, export: Export) -> int:
+    """Write the ONNX file without a manifest; return its size. The graph is freed on return."""
+    counts = [
+        fitted.inputs[key].shape[1] if key in fitted.inputs else 0 for key in ("number", "text")
+    ]
+    return write_onnx(path, export(fitted.pipeline, *counts))
+
+
+def _difference(expected: Answers, answered: Answers, measured: float) -> str:
+    """Say how ONNX differs from scikit-learn on the test rows."""
+    if expected.predicted.dtype.kind in "iu":
+        others = int(np.sum(expected.predicted != answered.predicted))
+        if others:
+            return f"ONNX gives {others} of {len(expected.predicted)} test rows another label"
+        return f"on the test rows, ONNX's probabilities differ by up to {measured:.2g}"
+    return (
+        f"on the test rows, ONNX differs by up to {measured:.2g} of the target's standard deviation"
+    )
