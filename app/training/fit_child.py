@@ -19,7 +19,6 @@ from typing import Any
 
 from app import errors
 from app.inference.onnx_runtime import OnnxRuntime
-from app.protocol.estimators import ESTIMATORS
 from app.protocol.requests import TrainRequest
 from app.training.dataset import read_dataset
 from app.training.estimators import build_estimator
@@ -62,12 +61,12 @@ def main(
     if most == resource.RLIM_INFINITY or bound < most:
         resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
     try:
-        build_estimator(request.estimator, request.params)
+        build_estimator(request.chosen)
         pipe.send(("checked", bound))
         pipe.recv()
         fitted = fit(read_dataset(csv, request), request, model_id, progress)
         file, _ = fitted.encode(parity=0.0)
-        max_parity = ESTIMATORS[request.estimator].max_parity
+        max_parity = request.chosen.spec.max_parity
         answers = OnnxRuntime(file).run(fitted.inputs)
         parity = measure_parity(fitted.expected, fitted.compared(answers))
         if max_parity is not None and not parity <= max_parity:
@@ -89,7 +88,7 @@ def main(
         pipe.send(("error", out_of_memory(memory).to_wire()))
     except Exception as error:  # noqa: BLE001  the libraries raise any error; the job shows it
         traceback.print_exc()
-        detail = f"{request.estimator} cannot be fitted or exported with these params"
+        detail = f"{request.chosen.name} cannot be fitted or exported with these params"
         detail += f": {why}" if (why := explain_fit(error)) else "; change them, or leave them out"
         pipe.send(("error", errors.FitFailed(detail).to_wire()))
 

@@ -21,10 +21,9 @@ from sklearn.pipeline import Pipeline
 from app import errors
 from app.inference.runtime import Answers
 from app.models.manifest import METADATA_KEY, TrainedManifest
-from app.protocol.estimators import ESTIMATORS
 from app.protocol.requests import TrainingSpec
 from app.training import progress
-from app.training.estimators import build_estimator
+from app.training.estimators import build_estimator, effective_params
 from app.training.evaluation import classification_metrics, regression_metrics
 from app.training.features import (
     describe_feature,
@@ -32,6 +31,7 @@ from app.training.features import (
     typical_value,
 )
 from app.training.fit_messages import explain_fit
+from app.training.named_params import bind_named_params
 from app.training.onnx_export import to_onnx
 from app.training.preprocessing import preprocessing_steps
 from app.training.target import encode_classes, numeric_target
@@ -82,12 +82,13 @@ def fit_pipeline(
     Rows without a target are left out. The metrics of regressors are rmse, mae and r2, those of
     classifiers accuracy, f1 (macro average) and log_loss.
     """
-    estimator = build_estimator(request.estimator, request.params)
+    chosen = request.chosen
+    estimator = build_estimator(chosen)
     rows = frame.dropna(subset=[request.target])
     if rows.empty:
         raise errors.BadData("target", f"column {request.target} is empty")
     features = [describe_feature(frame[name]) for name in request.features]
-    task = ESTIMATORS[request.estimator].task
+    task = chosen.spec.task
     labels: list[Any] | None = None
     if task == "regression":
         y = numeric_target(rows[request.target])
@@ -104,6 +105,8 @@ def fit_pipeline(
             columns = preprocessing_steps(features, numbers)
             for _, step in columns:
                 x_train = step.fit_transform(x_train)
+            numeric = [f.name for f in features if f.type != "text"]
+            bind_named_params(estimator, labels, [], numeric, x_train.shape[1])
             part = progress.between(on_progress, progress.READ, progress.FITTED)
             fit(estimator, x_train, y_train, part)
             pipeline = Pipeline([*columns, ("estimator", estimator)])
@@ -114,20 +117,20 @@ def fit_pipeline(
                 expected = pipeline.predict_proba(x_test)
                 labels = [labels[code] for code in estimator.classes_]
                 measured = classification_metrics(y_test, expected, estimator.classes_)
-            file = export(pipeline, request.estimator, numbers, x.shape[1] - numbers)
+            file = export(pipeline, chosen.name, numbers, x.shape[1] - numbers)
             on_progress(progress.EXPORTED)
     except ValueError as error:
         why = explain_fit(error)
         if why is None:  # the job shows less than the log
-            log.warning("%s cannot learn: %s", request.estimator, error)
+            log.warning("%s cannot learn: %s", chosen.name, error)
             why = "the columns and the params do not fit together"
-        raise errors.BadData(None, f"{request.estimator} cannot learn from this: {why}") from None
+        raise errors.BadData(None, f"{chosen.name} cannot learn from this: {why}") from None
     manifest = TrainedManifest(
         model_id=model_id,
         dataset_id=request.dataset_id,
         task=task,
-        estimator=request.estimator,
-        params=request.params,
+        estimator=chosen.name,
+        params=effective_params(chosen),
         features=features,
         target=request.target,
         labels=labels,
