@@ -5,7 +5,6 @@ for. A message without either is a training of its own, unless the broker delive
 """
 
 import uuid
-from typing import Any
 
 from app.amqp.message import IncomingMessage
 from app.jobs.reader import JobReader
@@ -40,7 +39,8 @@ def training_id(message: IncomingMessage, request: TrainRequest, jobs: JobReader
     if message.redelivered:
         asker = storable(message.reply_to), storable(message.correlation_id)
         for job in jobs.trainings_of(request.dataset_id, *asker, REDELIVERY_SECONDS):
-            if _members(job.request) == _members(request.model_dump()):
+            asked = validate(TrainRequest, job.request)
+            if asked.model_id is None and asked.asks_the_same(request):
                 return job.id
     return uuid.uuid4().hex
 
@@ -62,8 +62,3 @@ def difference(message: IncomingMessage, request: TrainRequest, job: Job) -> str
 def storable(name: object) -> str | None:
     """Return a name if a row can hold it: PostgreSQL rejects NUL, and bytes are not text."""
     return name if isinstance(name, str) and "\0" not in name else None
-
-
-def _members(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the members that are not null, because older rows lack those of newer releases."""
-    return {name: value for name, value in request.items() if value is not None}

@@ -6,65 +6,85 @@ imports the classes that the rows name.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, WithJsonSchema
+from typing import Any, Literal, NamedTuple
 
 from app.protocol.wording import did_you_mean
 
 Task = Literal["regression", "classification"]
+CalibrationMethod = Literal["sigmoid", "isotonic"]
 
 
 @dataclass(frozen=True)
 class EstimatorSpec:
-    """Describe how to build an estimator and how to export it to ONNX.
+    """Describe an estimator of scikit-learn and how to export it to ONNX.
 
-    `path` is `module:Class`. `defaults` are parameters that a request may override. The ONNX graph
+    `path` is `module:Class`. If it is `seeded`, its `random_state` is `SEED` unless a request says
+    otherwise; all other parameters have scikit-learn's defaults. The ONNX graph
     casts the inputs of the estimator to each type of `casts` in turn, by numpy's names, because
     scikit-learn's trees compare float32 inputs with float64 thresholds, and onnxruntime computes
-    support vector machines in float32 only. `onnx_options` go to skl2onnx's converter. A
-    `calibrated` classifier has no probabilities of its own, so cross-validation adds Platt's.
+    support vector machines in float32 only. `onnx_options` go to skl2onnx's converter.
     A fit fails if its parity, a relative difference, exceeds `max_parity`, unless that is None.
     """
 
     path: str
     task: Task
-    defaults: Mapping[str, Any] = field(default_factory=dict)
     casts: tuple[str, ...] = ()
     onnx_options: Mapping[str, Any] = field(default_factory=dict)
-    calibrated: bool = False
     max_parity: float | None = 1e-2
+    seeded: bool = False
+
+    @property
+    def class_name(self) -> str:
+        """The name of scikit-learn's class."""
+        return self.path.partition(":")[2]
+
+
+class ChosenEstimator(NamedTuple):
+    """The estimator that a training fits.
+
+    `params` are the parameters that differ from scikit-learn's defaults, or may. `calibrate` is the
+    method that gives a classifier its probabilities, None for those of its own.
+    """
+
+    name: str
+    params: dict[str, Any]
+    calibrate: CalibrationMethod | None = None
+
+    @property
+    def spec(self) -> EstimatorSpec:
+        """Return the row of the table."""
+        return ESTIMATORS[self.name]
 
 
 _REGRESSION: Task = "regression"
 _CLASSIFICATION: Task = "classification"
 _TREES = ("float32", "float64")
-_SEED = {"random_state": 42}
-_FOREST = {"n_estimators": 100, "max_depth": 3, **_SEED}
 _CDIST = {"optim": "cdist"}  # 50 times faster than the loop in plain ONNX operators
+
+SEED = 42
+DEFAULT_ESTIMATOR = "random_forest_regressor"
+_UNNAMED = {"max_depth": 3}  # of the default estimator in a request without params
 
 ESTIMATORS: Mapping[str, EstimatorSpec] = {
     "random_forest_regressor": EstimatorSpec(
-        "sklearn.ensemble:RandomForestRegressor", _REGRESSION, _FOREST, _TREES
+        "sklearn.ensemble:RandomForestRegressor", _REGRESSION, _TREES, seeded=True
     ),
     "random_forest_classifier": EstimatorSpec(
-        "sklearn.ensemble:RandomForestClassifier", _CLASSIFICATION, _FOREST, _TREES
+        "sklearn.ensemble:RandomForestClassifier", _CLASSIFICATION, _TREES, seeded=True
     ),
     "hist_gradient_boosting_regressor": EstimatorSpec(
-        "sklearn.ensemble:HistGradientBoostingRegressor", _REGRESSION, _SEED, _TREES
+        "sklearn.ensemble:HistGradientBoostingRegressor", _REGRESSION, _TREES, seeded=True
     ),
     "hist_gradient_boosting_classifier": EstimatorSpec(
-        "sklearn.ensemble:HistGradientBoostingClassifier", _CLASSIFICATION, _SEED, _TREES
+        "sklearn.ensemble:HistGradientBoostingClassifier", _CLASSIFICATION, _TREES, seeded=True
     ),
     "linear_regression": EstimatorSpec("sklearn.linear_model:LinearRegression", _REGRESSION),
-    "ridge": EstimatorSpec("sklearn.linear_model:Ridge", _REGRESSION, _SEED),
+    "ridge": EstimatorSpec("sklearn.linear_model:Ridge", _REGRESSION, seeded=True),
     "logistic_regression": EstimatorSpec(
-        "sklearn.linear_model:LogisticRegression", _CLASSIFICATION, {"max_iter": 1000, **_SEED}
+        "sklearn.linear_model:LogisticRegression", _CLASSIFICATION, seeded=True
     ),
     "svm_regressor": EstimatorSpec("sklearn.svm:SVR", _REGRESSION, casts=("float32",)),
-    "svm_classifier": EstimatorSpec(
-        "sklearn.svm:SVC", _CLASSIFICATION, _SEED, ("float32",), calibrated=True
-    ),
+    "svm_classifier": EstimatorSpec("sklearn.svm:SVC", _CLASSIFICATION, ("float32",), seeded=True),
     # Where distances tie, ONNX may choose other neighbours, so the parity has no bound.
     "knn_regressor": EstimatorSpec(
         "sklearn.neighbors:KNeighborsRegressor",
@@ -79,17 +99,47 @@ ESTIMATORS: Mapping[str, EstimatorSpec] = {
         max_parity=None,
     ),
 }
+CLASS_NAMES = {spec.class_name: name for name, spec in ESTIMATORS.items()}
+_OLDER_FOREST = {"n_estimators": 100, "max_depth": 3}
+# Of versions without `defaults` in their messages.
+_OLDER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "random_forest_regressor": _OLDER_FOREST,
+    "random_forest_classifier": _OLDER_FOREST,
+    "logistic_regression": {"max_iter": 1000},
+}
 
 
-def _known(name: str) -> str:
+def choose_estimator(
+    name: str | None, params: dict[str, Any] | None, calibrate: CalibrationMethod | None = None
+) -> ChosenEstimator:
+    """Return the estimator that a request asks for; each argument is None if it names none.
+
+    Without a name it is a forest for regression, and if no params are named either, one of depth 3.
+    """
+    unnamed = _UNNAMED if name is None and not params else {}
+    chosen = name or DEFAULT_ESTIMATOR
+    return ChosenEstimator(chosen, {**_seed(chosen), **unnamed, **(params or {})}, calibrate)
+
+
+def choose_as_before(name: str | None, params: dict[str, Any] | None) -> ChosenEstimator:
+    """Return the estimator that a request meant before scikit-learn's defaults were the rule."""
+    chosen = name or DEFAULT_ESTIMATOR
+    defaults = {**_OLDER_DEFAULTS.get(chosen, {}), **_seed(chosen)}
+    calibrate: CalibrationMethod | None = "sigmoid" if chosen == "svm_classifier" else None
+    return ChosenEstimator(chosen, {**defaults, **(params or {})}, calibrate)
+
+
+def _seed(name: str) -> dict[str, Any]:
+    return {"random_state": SEED} if ESTIMATORS[name].seeded else {}
+
+
+def our_name(name: str) -> str:
+    """Return our name of an estimator, also for that of its class. Raises `ValueError`."""
+    name = CLASS_NAMES.get(name, name)
     if name not in ESTIMATORS:
-        meant = did_you_mean(name, ESTIMATORS)
-        raise ValueError(f"no such estimator{meant or ';'} choose one of {', '.join(ESTIMATORS)}")
+        meant = did_you_mean(name, [*ESTIMATORS, *CLASS_NAMES])
+        raise ValueError(
+            f"no such estimator{meant or ';'} choose one of {', '.join(ESTIMATORS)}, or the name "
+            f"of a class of scikit-learn: {', '.join(CLASS_NAMES)}"
+        )
     return name
-
-
-EstimatorName = Annotated[
-    str,
-    AfterValidator(_known),
-    WithJsonSchema({"type": "string", "enum": list(ESTIMATORS)}),
-]

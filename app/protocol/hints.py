@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -112,15 +112,20 @@ def _at(body: object, location: Iterable[int | str]) -> object:
 
 def _model_at(kind: type[BaseModel], location: Iterable[int | str]) -> type[BaseModel] | None:
     """Return the model that validates the object at a location, or None."""
+    keyed = False  # whether the next part is a key of an object whose values are models
     for part in location:
-        if isinstance(part, int):
+        if isinstance(part, int) or keyed:
+            keyed = False
             continue
         field = kind.model_fields.get(part)
         found = _model_in(field.annotation) if field else None
-        if found is None:
+        if field is None or found is None:
             return None
+        keyed = any(
+            get_origin(each) is dict for each in (field.annotation, *get_args(field.annotation))
+        )
         kind = found
-    return kind
+    return None if keyed else kind
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

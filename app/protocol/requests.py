@@ -1,26 +1,43 @@
 """Requests as JSON bodies of messages; the producer and the consumers both validate them."""
 
 import json
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    JsonValue,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from app import errors
-from app.protocol.estimators import EstimatorName
+from app.protocol.estimators import (
+    DEFAULT_ESTIMATOR,
+    ESTIMATORS,
+    CalibrationMethod,
+    ChosenEstimator,
+    choose_as_before,
+    choose_estimator,
+)
 from app.protocol.examples import SHORT_ROW
-from app.protocol.types import LATEST, Column, Id, Images, Row, Rows
-from app.protocol.wording import cut, listed, nfc, repeated
-from app.settings import MIN_FIT_MEMORY
+from app.protocol.training_fields import (
+    Calibrate,
+    ColumnType,
+    DatasetId,
+    Estimator,
+    Features,
+    MaxMemory,
+    MaxSeconds,
+    Params,
+    Target,
+    TestSize,
+    Types,
+)
+from app.protocol.types import LATEST, Id, Images, Row, Rows
+from app.protocol.wording import cut, did_you_mean, listed, quoted, repeated
 
-_Column = Annotated[Column, AfterValidator(nfc)]  # data sets are read in the same form
 Extra = Literal["ignore"]  # how to treat fields of a row that the model does not know
 
 MAX_TRAINING_BYTES = 4_000_000  # the broker's limit, less room for the relay's encoding
@@ -45,20 +62,16 @@ class TrainingSpec(RequestBody):
 
     EXAMPLE = '{"dataset_id": "diabetes", "features": ["age", "bmi"], "target": "target"}'
 
-    dataset_id: Id
-    features: Annotated[list[_Column], Field(min_length=1, max_length=10_000)]
-    target: _Column
-    estimator: EstimatorName = "random_forest_regressor"
-    params: dict[str, JsonValue] = Field(default_factory=dict, max_length=100)
-    test_size: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    max_seconds: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="Seconds that the fit may take, at most as many as the consumer allows."
-    )
-    max_memory: Annotated[int, Field(ge=MIN_FIT_MEMORY)] | None = Field(
-        None,
-        description="Bytes of memory that the fit may take on top of the libraries, at most as "
-        "many as the consumer allows.",
-    )
+    dataset_id: DatasetId
+    features: Features
+    target: Target
+    estimator: Estimator = None
+    params: Params = None
+    calibrate: Calibrate = None
+    test_size: TestSize = 0.2
+    types: Types = None
+    max_seconds: MaxSeconds = None
+    max_memory: MaxMemory = None
 
     @field_validator("features")
     @classmethod
@@ -75,11 +88,66 @@ class TrainingSpec(RequestBody):
             raise ValueError(f"{cut(target)} is also among the features")
         return target
 
+    @field_validator("calibrate")
+    @classmethod
+    def _only_classifiers(
+        cls, how: CalibrationMethod | None, info: ValidationInfo
+    ) -> CalibrationMethod | None:
+        if how is None or "estimator" not in info.data:
+            return how
+        chosen = info.data["estimator"] or DEFAULT_ESTIMATOR
+        if ESTIMATORS[chosen].task == "regression":
+            raise ValueError(f"only a classifier can be calibrated, and {chosen} predicts numbers")
+        return how
+
+    @field_validator("types")
+    @classmethod
+    def _of_the_columns(
+        cls, types: dict[str, ColumnType] | None, info: ValidationInfo
+    ) -> dict[str, ColumnType] | None:
+        if types and {"features", "target"} <= info.data.keys():
+            columns = [*info.data["features"], info.data["target"]]
+            if other := [name for name in types if name not in set(columns)]:
+                meant = did_you_mean(other[0], columns)
+                raise ValueError(f"{quoted(other[0])} is neither a feature nor the target{meant}")
+        return types
+
+    @property
+    def chosen(self) -> ChosenEstimator:
+        """Return the estimator to fit."""
+        return choose_estimator(self.estimator, self.params, self.calibrate)
+
 
 class TrainRequest(TrainingSpec):
-    """The message of a training job: the HTTP body and the id of the model."""
+    """The message of a training job: the HTTP body, and the id of the model.
+
+    `defaults` says whose defaults the parameters have that are not named. Older versions had their
+    own. They never wrote `defaults`, but always all of `_ALWAYS_WRITTEN`.
+    """
+
+    _ALWAYS_WRITTEN: ClassVar = {"estimator", "params", "test_size"}
 
     model_id: Id | None = None
+    defaults: Literal["scikit-learn", "older"] = "scikit-learn"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_older_version(cls, sent: Any) -> Any:
+        if isinstance(sent, dict) and sent.keys() >= cls._ALWAYS_WRITTEN and "defaults" not in sent:
+            return {**sent, "defaults": "older"}
+        return sent
+
+    @classmethod
+    def of(cls, body: TrainingSpec, model_id: str) -> Self:
+        """Return the message for the body of `POST /train`."""
+        return cls(**body.model_dump(), defaults="scikit-learn", model_id=model_id)
+
+    @property
+    def chosen(self) -> ChosenEstimator:
+        """Return the estimator to fit."""
+        if self.defaults == "older":
+            return choose_as_before(self.estimator, self.params)
+        return super().chosen
 
     def encode(self) -> bytes:
         """Return the JSON body. Raises `errors.TooLarge` if the relay could not publish it."""
@@ -91,14 +159,29 @@ class TrainRequest(TrainingSpec):
             )
         return body
 
+    def row(self) -> dict[str, Any]:
+        """Return the request as the row of its job keeps it.
+
+        Members that are null are left out, because older consumers refuse some of them.
+        """
+        return self.model_dump(exclude_none=True)
+
     def asks_the_same(self, other: Self) -> bool:
-        """Tell whether both ask for the same training, under whatever id."""
-        return self.canonical() == other.canonical()
+        """Tell whether both ask for the same training, under whatever id.
+
+        A request that is sent again after an upgrade asks for what it meant before.
+        """
+        if self.canonical() != other.canonical():
+            return False
+        return self.chosen == other.chosen or self.defaults != other.defaults
 
     def canonical(self) -> str:
-        """Return the JSON without the model's id; the order of its members never differs."""
-        asked = self.model_dump(exclude={"model_id"}, exclude_none=True)
-        return json.dumps(asked, sort_keys=True)
+        """Return the JSON without the model's id; the order of its members never differs.
+
+        It is what older versions return, which have no null for `estimator` and `params`.
+        """
+        asked = self.model_dump(exclude={"model_id", "defaults"}, exclude_none=True)
+        return json.dumps({"estimator": DEFAULT_ESTIMATOR, "params": {}, **asked}, sort_keys=True)
 
     @field_validator("model_id")
     @classmethod

@@ -1,4 +1,4 @@
-"""Build estimators from the table in `protocol/estimators.py`."""
+"""Build estimators from the table in `protocol/estimators.py`, and show their parameters."""
 
 import re
 from importlib import import_module
@@ -10,18 +10,20 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from app import errors
 from app.inference.predictor import describe_value
-from app.protocol.estimators import ESTIMATORS, EstimatorSpec
+from app.protocol.estimators import ChosenEstimator, EstimatorSpec
 from app.protocol.wording import cut, did_you_mean
+from app.training.named_params import check_named_params
 from app.training.param_rules import describe_rule
 
 
-def build_estimator(name: str, params: dict[str, Any]) -> BaseEstimator:
+def build_estimator(chosen: ChosenEstimator) -> BaseEstimator:
     """Build an estimator; scikit-learn's own validation checks its parameters.
 
-    Raises `errors.Invalid` that names the parameter and says what is allowed.
+    Those that name labels and columns still have to be bound, by `bind_named_params`. Raises
+    `errors.Invalid` that names the parameter and says what is allowed.
     """
-    spec = ESTIMATORS[name]
-    estimator = estimator_class(spec)()
+    name, params = chosen.name, chosen.params
+    estimator = estimator_class(chosen.spec)()
     allowed = sorted(estimator.get_params())
     if unknown := sorted(set(params) - set(allowed)):
         raise errors.Invalid(
@@ -30,8 +32,9 @@ def build_estimator(name: str, params: dict[str, Any]) -> BaseEstimator:
             f"it has {', '.join(allowed)}",
             allowed=allowed,
         )
+    check_named_params(params)
     try:
-        estimator.set_params(**{**spec.defaults, **params})
+        estimator.set_params(**params)
         estimator._validate_params()
     except InvalidParameterError as error:
         found = re.match(r"The '(\w+)' parameter", str(error))
@@ -41,7 +44,17 @@ def build_estimator(name: str, params: dict[str, Any]) -> BaseEstimator:
         given = describe_value(params[wrong])
         rule = describe_rule(estimator, wrong)
         raise errors.Invalid(f"params.{wrong}", f"{rule}, not {given}") from None
-    return CalibratedClassifierCV(estimator, ensemble=False) if spec.calibrated else estimator
+    if chosen.calibrate is None:
+        return estimator
+    return CalibratedClassifierCV(estimator, method=chosen.calibrate, ensemble=False)
+
+
+def effective_params(chosen: ChosenEstimator) -> dict[str, Any]:
+    """Return all parameters that a fit has, as JSON values: those asked for, and the defaults.
+
+    Labels and columns have their names. A calibrated estimator's are its own.
+    """
+    return {**estimator_class(chosen.spec)().get_params(deep=False), **chosen.params}
 
 
 def estimator_class(spec: EstimatorSpec) -> type[BaseEstimator]:

@@ -58,7 +58,7 @@ def main(
     if most == resource.RLIM_INFINITY or bound < most:
         resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
     try:
-        build_estimator(request.estimator, request.params)
+        build_estimator(request.chosen)
         pipe.send(("checked", bound))
         pipe.recv()
         manifest, path = fit(read_dataset(csv, request), request, model_id, folder, progress)
@@ -72,7 +72,7 @@ def main(
         pipe.send(("error", out_of_memory(memory).to_wire()))
     except Exception as error:  # noqa: BLE001  the libraries raise any error; the job shows it
         traceback.print_exc()
-        detail = f"{request.estimator} cannot be fitted with these params"
+        detail = f"{request.chosen.name} cannot be fitted with these params"
         detail += f": {why}" if (why := explain_fit(error)) else "; change them, or leave them out"
         pipe.send(("error", errors.FitFailed(detail).to_wire()))
 

@@ -25,8 +25,8 @@ _PHRASES: dict[Any, tuple[str, ...]] = {
     dict: ("an object",),
 }
 
-# Constraints of which no value of JSON fits: classes and columns have numbers there, not names.
-_USELESS: dict[str, tuple[type, ...]] = {"class_weight": (dict, list), "monotonic_cst": (dict,)}
+# scikit-learn takes a list of objects for several targets, which a training does not have.
+_USELESS: dict[str, tuple[type, ...]] = {"class_weight": (list,)}
 
 
 def describe_rule(estimator: BaseEstimator, name: str) -> str:

@@ -21,12 +21,12 @@ from app import errors
 from app.inference.runtime import Answers
 from app.inference.sklearn_answers import answer
 from app.models.manifest import FORMAT, TrainedManifest
-from app.protocol.estimators import ESTIMATORS
 from app.protocol.requests import TrainingSpec
 from app.training import progress
-from app.training.estimators import build_estimator
+from app.training.estimators import build_estimator, effective_params
 from app.training.evaluation import classification_metrics, regression_metrics
 from app.training.fit_messages import explain_fit
+from app.training.named_params import bind_named_params
 from app.training.onnx_export import to_onnx
 from app.training.parity import target_scale
 from app.training.preprocessing import preprocessing_steps
@@ -53,10 +53,11 @@ def fit_pipeline(
     `progress.EXPORTED`, at most ten times a second. Raises `errors.BadData`, and
     `errors.FitFailed` for answers that are not finite.
     """
-    estimator = build_estimator(request.estimator, request.params)
+    chosen = request.chosen
+    estimator = build_estimator(chosen)
     part = progress.between(on_progress, progress.READ, progress.FITTED)
-    with _explained(request.estimator):
-        rows = prepare_rows(frame, request, ESTIMATORS[request.estimator].task)
+    with _explained(chosen.name):
+        rows = prepare_rows(frame, request, chosen.spec.task)
         pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))
         draft = describe(request, model_id, rows, estimator)
         expected = answer(pipeline, draft, rows.test_inputs)
@@ -82,6 +83,8 @@ def fit_rows(
     x, columns = rows.x_train, preprocessing_steps(rows.features, rows.numbers)
     for _, step in columns:
         x = step.fit_transform(x)
+    numeric = [f.name for f in rows.features if f.type != "text"]
+    bind_named_params(estimator, rows.labels, [], numeric, x.shape[1])
     fit(estimator, x, rows.y_train)
     return Pipeline([*columns, ("estimator", estimator)])
 
@@ -94,8 +97,8 @@ def describe(
         model_id=model_id,
         dataset_id=request.dataset_id,
         task="regression" if rows.labels is None else "classification",
-        estimator=request.estimator,
-        params=request.params,
+        estimator=request.chosen.name,
+        params=effective_params(request.chosen),
         features=rows.features,
         target=request.target,
         labels=rows.labels,

@@ -125,7 +125,7 @@ class TrainHandler:
                 job_id,
                 JobKind.TRAIN,
                 request.dataset_id,
-                request.model_dump(),
+                request.row(),
                 named=True,
                 idempotency_key=request_key(message, request),
                 reply_to=storable(message.reply_to),
@@ -138,7 +138,7 @@ class TrainHandler:
         job_id, attempt = claimed.job.id, claimed.attempt
         request = validate(TrainRequest, claimed.job.request)
         with logs.log_task(log, job_id, f"train model={job_id} attempt={attempt}") as task:
-            log.info("attempt %d: %s on %s", attempt, request.estimator, request.dataset_id)
+            log.info("attempt %d: %s on %s", attempt, request.chosen.name, request.dataset_id)
             applied = self._conclude(message, claimed, request)
             job = self.attempts.job(job_id)
             _reply_with_end(message, job)

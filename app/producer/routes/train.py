@@ -47,9 +47,9 @@ async def train(
     if not await run_in_thread(services.datasets.exists, body.dataset_id):
         raise await run_in_thread(services.datasets.not_found, body.dataset_id)
     job_id = uuid.uuid4().hex
-    training = TrainRequest(**body.model_dump(), model_id=job_id)
+    training = TrainRequest.of(body, job_id)
     message = training.encode()
-    row = (JobKind.TRAIN, training.dataset_id, training.model_dump())
+    row = (JobKind.TRAIN, training.dataset_id, training.row())
     if not await run_in_thread(jobs.create, job_id, *row, idempotency_key=idempotency_key):
         known = await run_in_thread(jobs.of_key, idempotency_key or "")
         assert known is not None
@@ -61,7 +61,7 @@ async def train(
 
 def _again(job: Job, body: TrainBody, request: Request) -> Response:
     """Answer a request whose idempotency key is that of a job."""
-    asked = TrainRequest(**body.model_dump(), model_id=job.id)
+    asked = TrainRequest.of(body, job.id)
     trains = job.kind is JobKind.TRAIN
     if not trains or not asked.asks_the_same(TrainRequest.model_validate(job.request)):
         raise key_conflict(job)

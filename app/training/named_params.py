@@ -1,0 +1,72 @@
+"""Bind the parameters that name labels or columns: scikit-learn gets their places.
+
+A fit sees neither labels nor names of columns: the target is codes, the features a matrix.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import JsonValue
+from sklearn.base import BaseEstimator
+from sklearn.calibration import CalibratedClassifierCV
+
+from app import errors
+from app.inference.predictor import describe_value
+from app.protocol.label_keys import Label, label_keys
+from app.protocol.wording import cut, did_you_mean, listed, quoted
+
+CLASS_WEIGHT, MONOTONIC = "class_weight", "monotonic_cst"
+
+
+def check_named_params(params: Mapping[str, Any]) -> None:
+    """Raise `errors.Invalid` for a weight that is none, or a direction of a column that is none."""
+    if isinstance(weights := params.get(CLASS_WEIGHT), dict):
+        for key, weight in weights.items():
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
+                _refuse(CLASS_WEIGHT, key, "must be a number of at least 0", weight)
+    if isinstance(directions := params.get(MONOTONIC), dict):
+        for name, direction in directions.items():
+            if isinstance(direction, bool) or direction not in (-1, 0, 1):
+                _refuse(MONOTONIC, name, "must be -1, 0 or 1", direction)
+
+
+def bind_named_params(
+    estimator: BaseEstimator,
+    labels: Sequence[Label] | None,
+    unlearnt: Sequence[Label],
+    numbers: Sequence[str],
+    columns: int,
+) -> None:
+    """Put codes in place of labels, and columns of the matrix in place of their names.
+
+    `labels` are those of the training rows, in the order of their codes, and `unlearnt` those of
+    the other rows; None and empty for a regressor. The matrix has `columns` columns. First come
+    `numbers`, then those into which texts are encoded. Raises `errors.BadData` for a label or a
+    column that is not there.
+    """
+    inner = estimator.estimator if isinstance(estimator, CalibratedClassifierCV) else estimator
+    params = inner.get_params(deep=False)
+    if labels is not None and isinstance(weights := params.get(CLASS_WEIGHT), dict):
+        codes = {key: code for code, key in enumerate(label_keys(list(labels)))}
+        _check_names(CLASS_WEIGHT, weights, [*codes, *label_keys(list(unlearnt))], "label")
+        bound = {codes[key]: weight for key, weight in weights.items() if key in codes}
+        inner.set_params(**{CLASS_WEIGHT: bound})
+    if isinstance(directions := params.get(MONOTONIC), dict):
+        _check_names(MONOTONIC, directions, numbers, "column of numbers")
+        places = np.zeros(columns, int)
+        places[: len(numbers)] = [directions.get(name, 0) for name in numbers]
+        inner.set_params(**{MONOTONIC: places})
+
+
+def _check_names(param: str, named: Mapping[str, Any], known: Sequence[str], what: str) -> None:
+    if unknown := [name for name in named if name not in set(known)]:
+        meant = did_you_mean(unknown[0], known)
+        raise errors.BadData(
+            f"params.{param}",
+            f"{quoted(unknown[0])} is no {what}{meant or ';'} there are {listed(known)}",
+        )
+
+
+def _refuse(param: str, name: str, rule: str, given: JsonValue) -> None:
+    raise errors.Invalid(f"params.{param}.{cut(name)}", f"{rule}, not {describe_value(given)}")
