@@ -15,9 +15,10 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, SVR
 
-from app.training.onnx_graph import DOUBLE, INT64, STRING, GraphBuilder
+from app.training.onnx_graph import DOUBLE, INT64, STRING, GraphBuilder, NotExportable
 from app.training.onnx_linear import add_linear_regressor, add_logistic_regression
 from app.training.onnx_preprocessing import add_columns
+from app.training.onnx_svm import add_svm_classifier, add_svm_regressor
 
 # Adds a fitted estimator to the graph, given the matrix [rows, columns] in float64. Returns the
 # predictions of a regressor [rows] in float64, or the labels of a classifier [rows] in int64 and,
@@ -28,21 +29,16 @@ CONVERTERS: Mapping[type, Converter] = {
     LinearRegression: add_linear_regressor,
     Ridge: add_linear_regressor,
     LogisticRegression: add_logistic_regression,
+    SVR: add_svm_regressor,
+    SVC: add_svm_classifier,
 }
 
 _NEIGHBOURS = "where distances tie, only scikit-learn itself finds the same neighbours"
-_KERNEL = "ONNX has no operator for support vectors in float64"
 REASONS: Mapping[type, str] = {
     KNeighborsRegressor: _NEIGHBOURS,
     KNeighborsClassifier: _NEIGHBOURS,
-    SVR: _KERNEL,
-    SVC: _KERNEL,
-    CalibratedClassifierCV: "a calibrated classifier is not written as ONNX",
+    CalibratedClassifierCV: "calibrated classifiers are answered by scikit-learn",
 }
-
-
-class NotExportable(Exception):
-    """A fitted pipeline cannot be written as ONNX; the text says why."""
 
 
 def to_onnx(

@@ -13,6 +13,10 @@ IR_VERSION = 10
 DOUBLE, INT64, STRING = TensorProto.DOUBLE, TensorProto.INT64, TensorProto.STRING
 
 
+class NotExportable(Exception):  # noqa: N818  it is a reason, not a fault
+    """A fitted pipeline cannot be written as ONNX; the text says why."""
+
+
 class GraphBuilder:
     """A graph that grows node by node; each method returns the names of what it adds."""
 

@@ -1,6 +1,6 @@
 """Compare the answers of a runtime with those of scikit-learn."""
 
-from math import isfinite
+import math
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,13 @@ def measure_parity(expected: Answers, answered: Answers, scale: float) -> float:
     """Return the largest difference of two answers to the same rows.
 
     Of regressors it is a share of `scale`, of classifiers the difference of probabilities. It is
-    infinite if a label, a shape or what is finite differs.
+    infinite if a label or a shape differs, and where any number is not finite.
     """
     labels = expected.predicted.dtype.kind in "iu"
     if (expected.probabilities is None) != (answered.probabilities is None):
-        return float("inf")
+        return math.inf
     if labels and not np.array_equal(expected.predicted, answered.predicted):
-        return float("inf")
+        return math.inf
     if not labels:
         return _largest_difference(expected.predicted, answered.predicted) / scale
     if expected.probabilities is None:
@@ -37,8 +37,9 @@ def measure_parity(expected: Answers, answered: Answers, scale: float) -> float:
     return _largest_difference(expected.probabilities, answered.probabilities)
 
 
-def _largest_difference(expected: npt.NDArray[Any], answered: Any) -> float:
+def _largest_difference(expected: npt.NDArray[Any], answered: npt.NDArray[Any]) -> float:
     if expected.shape != answered.shape:
-        return float("inf")
-    difference = float(np.abs(expected - answered).max(initial=0.0))
-    return difference if isfinite(difference) else float("inf")
+        return math.inf
+    if not (np.isfinite(expected).all() and np.isfinite(answered).all()):
+        return math.inf
+    return float(np.abs(expected - answered).max(initial=0.0))

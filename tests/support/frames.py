@@ -9,7 +9,11 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_diabetes
 
+from app.inference import skops_file
 from app.inference.onnx_runtime import OnnxRuntime
+from app.inference.predictor import Tensors
+from app.inference.runtime import Answers
+from app.inference.sklearn_answers import answer
 from app.inference.trained_model import TrainedModel
 from app.models.manifest import TrainedManifest
 from app.protocol import estimators
@@ -91,11 +95,17 @@ def train(
 
 
 @cache
-def file(kind: str = "numeric", estimator: str = "random_forest_regressor") -> bytes:
-    """The ONNX file of a model that is trained once for all tests."""
+def fitted(
+    kind: str = "numeric", estimator: str = "random_forest_regressor"
+) -> tuple[TrainedManifest, bytes]:
+    """The manifest and the file of a model that is trained once for all tests."""
     data = frame(kind, estimator)
-    asked = request(features(data), estimator=estimator)
-    return train(data, asked, f"{kind}-{estimator}")[1]
+    return train(data, request(features(data), estimator=estimator), f"{kind}-{estimator}")
+
+
+def file(kind: str = "numeric", estimator: str = "random_forest_regressor") -> bytes:
+    """The file alone."""
+    return fitted(kind, estimator)[1]
 
 
 def loaded(onnx: bytes) -> TrainedModel:
@@ -106,8 +116,31 @@ def loaded(onnx: bytes) -> TrainedModel:
 
 @cache
 def trained(kind: str = "numeric", estimator: str = "random_forest_regressor") -> TrainedModel:
-    """The model itself."""
-    return loaded(file(kind, estimator))
+    """The model itself, whichever its runtime is."""
+    manifest, content = fitted(kind, estimator)
+    return loaded(content) if manifest.runtime == "onnx" else in_process(content)
+
+
+def in_process(skops: bytes) -> TrainedModel:
+    """The model of a skops file, which scikit-learn answers in this process."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "model.skops")
+        path.write_bytes(skops)
+        pipeline, manifest = skops_file.load(path)
+    return TrainedModel(manifest, InProcess(pipeline, manifest))
+
+
+class InProcess:
+    """A runtime without a child process."""
+
+    bytes = 0
+
+    def __init__(self, pipeline: Any, manifest: TrainedManifest) -> None:
+        self._pipeline, self._manifest = pipeline, manifest
+
+    def run(self, inputs: Tensors) -> Answers:
+        """Answer rows; see `Runtime`."""
+        return answer(self._pipeline, self._manifest, inputs)
 
 
 def manifest(**changes: Any) -> TrainedManifest:

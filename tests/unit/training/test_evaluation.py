@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from app.training.evaluation import classification_metrics, measure_parity, regression_metrics
+from app.inference.runtime import Answers
+from app.training.evaluation import classification_metrics, regression_metrics
 
 
 def test_a_regressor_has_the_metrics_of_its_errors():
@@ -12,10 +13,11 @@ def test_a_regressor_has_the_metrics_of_its_errors():
     assert metrics == pytest.approx({"rmse": math.sqrt(4 / 3), "mae": 2 / 3, "r2": -1.0})
 
 
-def test_a_classifier_has_the_metrics_of_its_probabilities():
+def test_a_classifier_has_the_metrics_of_its_labels_and_probabilities():
     probabilities = np.array([[0.8, 0.2], [0.4, 0.6], [0.7, 0.3], [0.9, 0.1]])
+    answers = Answers(np.array([0, 1, 0, 0]), probabilities)
 
-    metrics = classification_metrics(np.array([0, 1, 1, 0]), probabilities, np.array([0, 1]))
+    metrics = classification_metrics(np.array([0, 1, 1, 0]), answers)
 
     expected = {
         "accuracy": 0.75,
@@ -25,25 +27,30 @@ def test_a_classifier_has_the_metrics_of_its_probabilities():
     assert metrics == pytest.approx(expected)
 
 
-def test_a_class_without_a_probability_has_none():
-    metrics = classification_metrics(np.array([0, 2]), np.array([[1.0, 0.0]] * 2), np.array([0, 1]))
+def test_the_labels_need_not_be_the_most_probable_ones():
+    answers = Answers(np.array([1, 1]), np.array([[0.9, 0.1], [0.9, 0.1]]))
+
+    assert classification_metrics(np.array([1, 0]), answers)["accuracy"] == 0.5
+
+
+def test_a_classifier_without_probabilities_has_no_log_loss():
+    metrics = classification_metrics(np.array([0, 1]), Answers(np.array([0, 1]), None))
+
+    assert metrics == {"accuracy": 1.0, "f1": 1.0}
+
+
+def test_a_class_that_was_not_learnt_has_no_probability():
+    answers = Answers(np.array([0, 0]), np.array([[1.0, 0.0]] * 2))
+
+    metrics = classification_metrics(np.array([0, 2]), answers)
 
     assert metrics["accuracy"] == 0.5
     assert metrics["log_loss"] > 10
 
 
-@pytest.mark.parametrize(
-    ("expected", "answered", "parity"),
-    [
-        ([1.0, 2.0], [1.0, 2.0], 0.0),
-        ([1.0, 3.0], [1.0, 3.3], 0.1),  # relative to the value
-        ([0.0, 4.0], [0.2, 4.0], 0.1),  # relative to the mean
-        ([0.0, 0.0], [0.0, 0.5], 0.5),
-    ],
-)
-def test_parity_is_the_largest_relative_difference(expected, answered, parity):
-    assert measure_parity(np.array(expected), np.array(answered)) == pytest.approx(parity)
+def test_test_rows_of_one_class_have_all_metrics():
+    answers = Answers(np.array([0]), np.array([[0.75, 0.25]]))
 
+    metrics = classification_metrics(np.array([0]), answers)
 
-def test_an_answer_that_is_no_number_has_no_parity():
-    assert math.isnan(measure_parity(np.array([1.0]), np.array([math.nan])))
+    assert metrics == pytest.approx({"accuracy": 1.0, "f1": 1.0, "log_loss": -math.log(0.75)})

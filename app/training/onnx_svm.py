@@ -1,0 +1,83 @@
+"""Write support vector machines as ONNX, in float64; onnxruntime's own operator has float32.
+
+The formulas are those of libsvm: https://www.csie.ntu.edu.tw/~cjlin/papers/libsvm.pdf.
+"""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.training.onnx_graph import DOUBLE, GraphBuilder, NotExportable
+
+
+def add_svm_regressor(graph: GraphBuilder, model: Any, x: str) -> tuple[str, ...]:
+    """Add `SVR`; return the predictions [rows]."""
+    kernel = _add_kernel(graph, model, x)
+    product = graph.add("MatMul", kernel, graph.constant(model.dual_coef_[0]))
+    return (graph.add("Add", product, graph.constant(model.intercept_)),)
+
+
+def add_svm_classifier(graph: GraphBuilder, model: Any, x: str) -> tuple[str, ...]:
+    """Add `SVC` without probabilities; return the labels [rows].
+
+    Each pair of classes votes for one of them; of classes with equal votes the first one wins.
+    Raises `NotExportable` for the options that change this.
+    """
+    if hasattr(model, "predict_proba") or model.break_ties:
+        option = "break_ties" if model.break_ties else "probability"
+        raise NotExportable(f"support vectors with {option} are answered by scikit-learn")
+    kernel = _add_kernel(graph, model, x)
+    weights, intercepts = graph.constant(_pair_weights(model)), graph.constant(model._intercept_)
+    scores = graph.add("Add", graph.add("MatMul", kernel, weights), intercepts)  # [rows, pairs]
+    first = graph.add("Cast", graph.add("Greater", scores, graph.constant(0.0)), to=DOUBLE)
+    # All votes are for the second class of each pair, except those that are for the first.
+    count = len(model.classes_)
+    pairs = np.array(list(combinations(range(count), 2)))
+    classes = np.arange(count)
+    firsts, seconds = (pairs[:, [place]] == classes for place in (0, 1))
+    moved = graph.add("MatMul", first, graph.constant(firsts.astype(float) - seconds))
+    votes = graph.add("Add", moved, graph.constant(seconds.sum(axis=0)))
+    return (graph.add("ArgMax", votes, axis=1, keepdims=0),)
+
+
+def _add_kernel(graph: GraphBuilder, model: Any, x: str) -> str:
+    """Add the kernel of each row with each support vector, [rows, vectors]."""
+    vectors = model.support_vectors_
+    if model.kernel == "rbf":
+        return _add_rbf(graph, vectors, model._gamma, x)
+    product = graph.add("MatMul", x, graph.constant(vectors.T))
+    if model.kernel == "linear":
+        return product
+    scaled = graph.add("Mul", product, graph.constant(model._gamma))
+    moved = graph.add("Add", scaled, graph.constant(model.coef0))
+    if model.kernel == "sigmoid":
+        return graph.add("Tanh", moved)
+    return graph.add("Pow", moved, graph.constant(model.degree))
+
+
+def _add_rbf(graph: GraphBuilder, vectors: npt.NDArray[np.float64], gamma: float, x: str) -> str:
+    """Add exp(-gamma |x - v|^2). Both are centred, because |x|^2 - 2 x v + |v|^2 would cancel."""
+    centre = vectors.mean(axis=0)
+    vectors = vectors - centre
+    x = graph.add("Sub", x, graph.constant(centre))
+    squares = graph.add("ReduceSumSquare", x, graph.constant([1], np.int64), keepdims=1)
+    product = graph.add("MatMul", x, graph.constant(-2 * vectors.T))
+    squares = graph.add("Add", squares, graph.constant((vectors**2).sum(axis=1)))
+    distance = graph.add("Max", graph.add("Add", squares, product), graph.constant(0.0))
+    return graph.add("Exp", graph.add("Mul", distance, graph.constant(-gamma)))
+
+
+def _pair_weights(model: Any) -> npt.NDArray[np.float64]:
+    """Return the weight of each support vector in each pair of classes, [vectors, pairs]."""
+    coefficients = model._dual_coef_
+    ends = np.cumsum(model._n_support)
+    of = [slice(end - count, end) for end, count in zip(ends, model._n_support, strict=True)]
+    columns = []
+    for i, j in combinations(range(len(model.classes_)), 2):
+        column = np.zeros(coefficients.shape[1])
+        column[of[i]] = coefficients[j - 1, of[i]]
+        column[of[j]] = coefficients[i, of[j]]
+        columns.append(column)
+    return np.stack(columns, axis=1)
