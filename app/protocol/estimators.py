@@ -5,7 +5,7 @@ imports the classes that the rows name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from app.protocol.wording import did_you_mean
@@ -16,21 +16,14 @@ CalibrationMethod = Literal["sigmoid", "isotonic"]
 
 @dataclass(frozen=True)
 class EstimatorSpec:
-    """Describe an estimator of scikit-learn and how to export it to ONNX.
+    """Name an estimator of scikit-learn and its task.
 
     `path` is `module:Class`. If it is `seeded`, its `random_state` is `SEED` unless a request says
-    otherwise; all other parameters have scikit-learn's defaults. The ONNX graph
-    casts the inputs of the estimator to each type of `casts` in turn, by numpy's names, because
-    scikit-learn's trees compare float32 inputs with float64 thresholds, and onnxruntime computes
-    support vector machines in float32 only. `onnx_options` go to skl2onnx's converter.
-    A fit fails if its parity, a relative difference, exceeds `max_parity`, unless that is None.
+    otherwise; all other parameters have scikit-learn's defaults.
     """
 
     path: str
     task: Task
-    casts: tuple[str, ...] = ()
-    onnx_options: Mapping[str, Any] = field(default_factory=dict)
-    max_parity: float | None = 1e-2
     seeded: bool = False
 
     @property
@@ -58,8 +51,6 @@ class ChosenEstimator(NamedTuple):
 
 _REGRESSION: Task = "regression"
 _CLASSIFICATION: Task = "classification"
-_TREES = ("float32", "float64")
-_CDIST = {"optim": "cdist"}  # 50 times faster than the loop in plain ONNX operators
 
 SEED = 42
 DEFAULT_ESTIMATOR = "random_forest_regressor"
@@ -67,37 +58,26 @@ _UNNAMED = {"max_depth": 3}  # of the default estimator in a request without par
 
 ESTIMATORS: Mapping[str, EstimatorSpec] = {
     "random_forest_regressor": EstimatorSpec(
-        "sklearn.ensemble:RandomForestRegressor", _REGRESSION, _TREES, seeded=True
+        "sklearn.ensemble:RandomForestRegressor", _REGRESSION, seeded=True
     ),
     "random_forest_classifier": EstimatorSpec(
-        "sklearn.ensemble:RandomForestClassifier", _CLASSIFICATION, _TREES, seeded=True
+        "sklearn.ensemble:RandomForestClassifier", _CLASSIFICATION, seeded=True
     ),
     "hist_gradient_boosting_regressor": EstimatorSpec(
-        "sklearn.ensemble:HistGradientBoostingRegressor", _REGRESSION, _TREES, seeded=True
+        "sklearn.ensemble:HistGradientBoostingRegressor", _REGRESSION, seeded=True
     ),
     "hist_gradient_boosting_classifier": EstimatorSpec(
-        "sklearn.ensemble:HistGradientBoostingClassifier", _CLASSIFICATION, _TREES, seeded=True
+        "sklearn.ensemble:HistGradientBoostingClassifier", _CLASSIFICATION, seeded=True
     ),
     "linear_regression": EstimatorSpec("sklearn.linear_model:LinearRegression", _REGRESSION),
     "ridge": EstimatorSpec("sklearn.linear_model:Ridge", _REGRESSION, seeded=True),
     "logistic_regression": EstimatorSpec(
         "sklearn.linear_model:LogisticRegression", _CLASSIFICATION, seeded=True
     ),
-    "svm_regressor": EstimatorSpec("sklearn.svm:SVR", _REGRESSION, casts=("float32",)),
-    "svm_classifier": EstimatorSpec("sklearn.svm:SVC", _CLASSIFICATION, ("float32",), seeded=True),
-    # Where distances tie, ONNX may choose other neighbours, so the parity has no bound.
-    "knn_regressor": EstimatorSpec(
-        "sklearn.neighbors:KNeighborsRegressor",
-        _REGRESSION,
-        onnx_options=_CDIST,
-        max_parity=None,
-    ),
-    "knn_classifier": EstimatorSpec(
-        "sklearn.neighbors:KNeighborsClassifier",
-        _CLASSIFICATION,
-        onnx_options=_CDIST,
-        max_parity=None,
-    ),
+    "svm_regressor": EstimatorSpec("sklearn.svm:SVR", _REGRESSION),
+    "svm_classifier": EstimatorSpec("sklearn.svm:SVC", _CLASSIFICATION, seeded=True),
+    "knn_regressor": EstimatorSpec("sklearn.neighbors:KNeighborsRegressor", _REGRESSION),
+    "knn_classifier": EstimatorSpec("sklearn.neighbors:KNeighborsClassifier", _CLASSIFICATION),
 }
 CLASS_NAMES = {spec.class_name: name for name, spec in ESTIMATORS.items()}
 _OLDER_FOREST = {"n_estimators": 100, "max_depth": 3}

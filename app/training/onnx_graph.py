@@ -13,7 +13,7 @@ IR_VERSION = 10
 DOUBLE, INT64, STRING = TensorProto.DOUBLE, TensorProto.INT64, TensorProto.STRING
 
 
-class NotExportable(Exception):  # noqa: N818  it is a reason, not a fault
+class NotExportable(Exception):
     """A fitted pipeline cannot be written as ONNX; the text says why."""
 
 

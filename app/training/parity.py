@@ -25,15 +25,12 @@ def measure_parity(expected: Answers, answered: Answers, scale: float) -> float:
     Of regressors it is a share of `scale`, of classifiers the difference of probabilities. It is
     infinite if a label or a shape differs, and where any number is not finite.
     """
-    labels = expected.predicted.dtype.kind in "iu"
-    if (expected.probabilities is None) != (answered.probabilities is None):
-        return math.inf
-    if labels and not np.array_equal(expected.predicted, answered.predicted):
-        return math.inf
-    if not labels:
+    if expected.predicted.dtype.kind == "f":  # of a regressor
         return _largest_difference(expected.predicted, answered.predicted) / scale
-    if expected.probabilities is None:
-        return 0.0
+    if not np.array_equal(expected.predicted, answered.predicted):
+        return math.inf
+    if expected.probabilities is None or answered.probabilities is None:
+        return 0.0 if expected.probabilities is answered.probabilities else math.inf
     return _largest_difference(expected.probabilities, answered.probabilities)
 
 

@@ -50,8 +50,8 @@ def fit_pipeline(
 
     Return the manifest, and the path of the model's file in `folder`, which holds it too.
     `on_progress` gets the share of the whole job that is done, from `progress.READ` to
-    `progress.EXPORTED`, at most ten times a second. Raises `errors.BadData`, and
-    `errors.FitFailed` for answers that are not finite.
+    `progress.EXPORTED`, at most ten times a second. Raises `errors.BadData`, also
+    for test rows without a finite answer.
     """
     chosen = request.chosen
     estimator = build_estimator(chosen)
@@ -61,7 +61,7 @@ def fit_pipeline(
         pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))
         draft = describe(request, model_id, rows, estimator)
         expected = answer(pipeline, draft, rows.test_inputs)
-    _check_finite(expected)
+    _check_answered(expected, draft)
     fitted = Fitted(pipeline, rows.test_inputs, expected, target_scale(rows.y_train))
     choice = choose_runtime(fitted, draft, folder, export)
     on_progress(progress.EXPORTED)
@@ -137,9 +137,15 @@ def _explained(estimator: str) -> Iterator[None]:
         raise errors.BadData(None, f"{estimator} cannot learn from this: {why}") from None
 
 
-def _check_finite(answers: Answers) -> None:
-    if not all(np.isfinite(values).all() for values in answers if values is not None):
-        raise errors.FitFailed(
-            "scikit-learn's answers to the test rows are infinite or no numbers; scale the "
-            "columns, or change the params"
+def _check_answered(answers: Answers, draft: TrainedManifest) -> None:
+    """Raise `errors.BadData` if scikit-learn has no finite answer to a test row."""
+    values = answers.predicted if answers.probabilities is None else answers.probabilities
+    lost = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if draft.labels is not None:
+        lost |= answers.predicted < 0  # a row without an answer has no place
+    if count := int(lost.sum()):
+        raise errors.BadData(
+            None,
+            f"{draft.estimator} has no finite answer to {count} of {len(lost)} test rows: scale "
+            "the columns, remove infinity and numbers that are too large, or change the params",
         )

@@ -16,8 +16,9 @@ from app.inference.runtime import Answers
 from app.inference.sklearn_answers import answer
 from app.models.manifest import Runtime, TrainedManifest
 from app.training import parity
-from app.training.onnx_export import NotExportable, to_onnx
+from app.training.onnx_export import to_onnx
 from app.training.onnx_file import write_manifest, write_onnx
+from app.training.onnx_graph import NotExportable
 
 log = logging.getLogger(__name__)
 
