@@ -18,6 +18,7 @@ from sklearn.svm import SVC, SVR
 from app.training.onnx_graph import DOUBLE, INT64, STRING, GraphBuilder
 from app.training.onnx_linear import add_linear_regressor, add_logistic_regression
 from app.training.onnx_preprocessing import add_columns
+from app.training.onnx_trees import TREE_CONVERTERS
 
 # Adds a fitted estimator to the graph, given the matrix [rows, columns] in float64. Returns the
 # predictions of a regressor [rows] in float64, or the labels of a classifier [rows] in int64 and,
@@ -28,6 +29,7 @@ CONVERTERS: Mapping[type, Converter] = {
     LinearRegression: add_linear_regressor,
     Ridge: add_linear_regressor,
     LogisticRegression: add_logistic_regression,
+    **TREE_CONVERTERS,
 }
 
 _NEIGHBOURS = "where distances tie, only scikit-learn itself finds the same neighbours"
