@@ -19,6 +19,7 @@ from app.training.onnx_graph import DOUBLE, INT64, STRING, GraphBuilder, NotExpo
 from app.training.onnx_linear import add_linear_regressor, add_logistic_regression
 from app.training.onnx_preprocessing import add_columns
 from app.training.onnx_svm import add_svm_classifier, add_svm_regressor
+from app.training.onnx_trees import TREE_CONVERTERS
 
 # Adds a fitted estimator to the graph, given the matrix [rows, columns] in float64. Returns the
 # predictions of a regressor [rows] in float64, or the labels of a classifier [rows] in int64 and,
@@ -31,6 +32,7 @@ CONVERTERS: Mapping[type, Converter] = {
     LogisticRegression: add_logistic_regression,
     SVR: add_svm_regressor,
     SVC: add_svm_classifier,
+    **TREE_CONVERTERS,
 }
 
 _NEIGHBOURS = "where distances tie, only scikit-learn itself finds the same neighbours"

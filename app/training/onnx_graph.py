@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 
+from app.training.large_attributes import LargeAttributes
+
 OPSETS = {"": 18, "ai.onnx.ml": 5}  # 5 is the first whose trees compute in float64
 IR_VERSION = 10
 
@@ -27,6 +29,7 @@ class GraphBuilder:
             self._model.opset_import.add(domain=domain, version=version)
         self._graph: GraphProto = self._model.graph
         self._graph.name = "warren"
+        self._large = LargeAttributes()
 
     def input(self, name: str, kind: int, columns: int) -> str:
         """Add an input [rows, columns] of the type `kind`."""
@@ -54,14 +57,17 @@ class GraphBuilder:
         domain: str = "",
         **attributes: Any,
     ) -> list[str]:
-        """Add a node with this number of outputs."""
+        """Add a node with this number of outputs. Attributes may be arrays; int64 become INTS."""
         number = len(self._graph.node)
         names = [f"{operator}{number}_{place}" for place in range(outputs)]
         node = self._graph.node.add(
             op_type=operator, domain=domain, name=f"{operator}{number}", input=inputs, output=names
         )
         for key, value in attributes.items():
-            node.attribute.append(helper.make_attribute(key, value))
+            if isinstance(value, np.ndarray):
+                self._large.add(node.name, key, value)
+            else:
+                node.attribute.append(helper.make_attribute(key, value))
         return names
 
     def output(self, name: str, value: str, kind: int, shape: list[int | None]) -> None:
@@ -70,5 +76,5 @@ class GraphBuilder:
         self._graph.output.append(helper.make_tensor_value_info(name, kind, shape))
 
     def file(self) -> list[bytes]:
-        """Return the parts of the model's file."""
-        return [self._model.SerializeToString()]
+        """Return the parts of the model's file; the graph is empty then."""
+        return self._large.join(self._model)

@@ -1,0 +1,94 @@
+"""Write forests as ONNX.
+
+Their trees compare float32 inputs with float64 thresholds; all sums are of float64.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+from app.training.onnx_boosting import BOOSTING_CONVERTERS
+from app.training.onnx_graph import DOUBLE, GraphBuilder
+from app.training.tree_ensemble import LEAF, Array, TreeNodes, add_ensemble, constant_tree
+
+
+def tree_nodes(tree: Any, values: Array, target: int = 0) -> TreeNodes:
+    """Return the nodes of scikit-learn's `Tree`, whose answers are `values` [nodes]."""
+    if tree.node_count == 1:
+        return constant_tree(values[0], target)
+    return TreeNodes(
+        left=tree.children_left,
+        right=tree.children_right,
+        feature=tree.feature,
+        threshold=tree.threshold,
+        missing_left=tree.missing_go_to_left,
+        value=values,
+        target=target,
+    )
+
+
+def add_float32_inputs(graph: GraphBuilder, x: str) -> str:
+    """Add the casts of inputs to float32, and back to float64; return their name."""
+    return graph.add("Cast", graph.add("Cast", x, to=TensorProto.FLOAT), to=DOUBLE)
+
+
+def add_forest_regressor(graph: GraphBuilder, forest: Any, x: str) -> tuple[str, ...]:
+    """Add `RandomForestRegressor`; return the predictions [rows]."""
+    trees = [tree_nodes(each.tree_, each.tree_.value[:, 0, 0]) for each in forest.estimators_]
+    mean = add_ensemble(graph, trees, add_float32_inputs(graph, x), average=True)
+    return (graph.add("Squeeze", mean, graph.constant([1], np.int64)),)
+
+
+def add_forest_classifier(graph: GraphBuilder, forest: Any, x: str) -> tuple[str, ...]:
+    """Add `RandomForestClassifier`; return the labels [rows] and probabilities [rows, classes].
+
+    A tree answers the place of its leaf's probabilities in a matrix, because a leaf of the operator
+    holds one number. Equal probabilities stay equal, because they are summed as scikit-learn does.
+    """
+    trees = [each.tree_ for each in forest.estimators_]
+    places, probabilities = _leaf_probabilities(trees)
+    nodes = [
+        tree_nodes(*each, target) for target, each in enumerate(zip(trees, places, strict=True))
+    ]
+    found = add_ensemble(graph, nodes, add_float32_inputs(graph, x), targets=len(trees))
+    found = graph.add("Cast", found, to=TensorProto.INT32)
+    by_tree = graph.add("Gather", graph.add("Constant", value=probabilities), found, axis=0)
+    mean = graph.add("ReduceMean", by_tree, graph.constant([1], np.int64), keepdims=0)
+    return graph.add("ArgMax", mean, axis=1, keepdims=0), mean
+
+
+def _leaf_probabilities(trees: list[Any]) -> tuple[list[Array], Array]:
+    """Return the place of each node's probabilities, by tree, and the probabilities of all places.
+
+    They are [places, classes]. Pure leaves of a class, which most leaves are, share a place.
+    """
+    classes = trees[0].value.shape[2]
+    places, rows, count = [], [np.eye(classes)], classes
+    for tree in trees:
+        values = tree.value[:, 0, :]
+        place = values.argmax(axis=1).astype(np.int32)
+        mixed = (tree.children_left == LEAF) & (values.max(axis=1) != 1)
+        found = int(mixed.sum())
+        place[mixed] = np.arange(count, count + found)
+        places.append(place)
+        rows.append(values[mixed])
+        count += found
+    return places, np.concatenate(rows)
+
+
+TREE_CONVERTERS: Mapping[type, Callable[[GraphBuilder, Any, str], tuple[str, ...]]] = {
+    RandomForestClassifier: add_forest_classifier,
+    RandomForestRegressor: add_forest_regressor,
+    **BOOSTING_CONVERTERS,
+}
+
+
+def row_bytes(estimator: Any) -> int:
+    """Return the bytes that a run of the estimator's graph takes for each row, 0 if few."""
+    if not isinstance(estimator, RandomForestClassifier):
+        return 0
+    trees = len(estimator.estimators_)
+    return trees * (8 + 4 + 8 * len(estimator.classes_))
