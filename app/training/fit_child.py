@@ -19,13 +19,14 @@ from typing import Any
 
 from app import errors
 from app.inference.onnx_runtime import OnnxRuntime
+from app.inference.process_memory import memory_of
 from app.protocol.estimators import ESTIMATORS
 from app.protocol.requests import TrainRequest
 from app.training.dataset import read_dataset
 from app.training.estimators import build_estimator
 from app.training.evaluation import measure_parity
 from app.training.fit_messages import explain_fit
-from app.training.memory import memory_of, out_of_memory
+from app.training.memory import out_of_memory
 from app.training.pipeline import FittedModel, fit_pipeline
 
 NICENESS = 10  # predictions have priority, because their clients wait
