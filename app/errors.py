@@ -126,6 +126,12 @@ class FitTimeout(WarrenError):
     type = "out_of_time"
 
 
+class ModelOutOfMemory(WarrenError):
+    """The model needed more memory than allowed."""
+
+    type = "model_out_of_memory"
+
+
 class Fenced(WarrenError):
     """The attempt no longer has the job: it was cancelled, or another attempt has begun."""
 
@@ -166,6 +172,12 @@ class ChildKilled(Unavailable):
     """The process that fitted the model was killed."""
 
     type = "child_killed"
+
+
+class ModelLost(Unavailable):
+    """The process that answered for the model ended; another one answers the next request."""
+
+    type = "model_lost"
 
 
 class ConsumerLost(Unavailable):

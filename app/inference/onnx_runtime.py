@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 class OnnxRuntime:
     """The graph of a trained model, which holds its manifest."""
 
+    alive = True
+
     def __init__(self, onnx: bytes, threads: int = 1) -> None:
         """Load an ONNX file. Raises `errors.Corrupt`."""
         self._session = load_session(onnx, threads)

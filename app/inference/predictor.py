@@ -18,9 +18,16 @@ Tensors = dict[str, npt.NDArray[Any]]
 
 
 class Predictor(Protocol):
-    """A loaded model of any kind; any number of threads may use it. `bytes` is its file's size."""
+    """A loaded model of any kind; any number of threads may use it.
+
+    `bytes` is the memory that it holds.
+    """
 
     bytes: int
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether it can answer; if it cannot, it has to be loaded again."""
 
     @property
     def model_id(self) -> str:

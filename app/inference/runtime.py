@@ -6,12 +6,15 @@ import numpy.typing as npt
 
 from app.inference.predictor import Tensors
 
+NO_PLACE = -1
+
 
 class Answers(NamedTuple):
     """The answers for some rows.
 
     `predicted` [rows] are numbers, or the places of a classifier's labels in the manifest.
     `probabilities` [rows, labels] are None for a regressor, and for a classifier that has none.
+    A row without an answer has NaN, or `NO_PLACE` and NaN.
     """
 
     predicted: npt.NDArray[Any]
@@ -22,6 +25,10 @@ class Runtime(Protocol):
     """Answers rows; any number of threads may use it. `bytes` is the memory that it holds."""
 
     bytes: int
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether it can answer; if it cannot, the model has to be loaded again."""
 
     def run(self, inputs: Tensors) -> Answers:
         """Answer rows: `number` and `text`, both [rows, columns]; one without columns is left out.

@@ -12,7 +12,7 @@ from app.inference.predictor import (
     refuse_images,
     wrong_value,
 )
-from app.inference.runtime import Runtime
+from app.inference.runtime import NO_PLACE, Runtime
 from app.inference.tensor_types import TENSOR_TYPES, TensorType
 from app.models.manifest import FeatureKind, TrainedManifest
 from app.protocol.label_keys import label_keys
@@ -43,6 +43,11 @@ class TrainedModel:
     def model_id(self) -> str:
         """Return the model's id."""
         return self.manifest.model_id
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the runtime can answer."""
+        return self.runtime.alive
 
     def prepare(self, inputs: PredictionInputs) -> list[Row]:
         """Check the rows and return them. Raises `errors.Invalid`."""
@@ -83,7 +88,10 @@ class TrainedModel:
                 for value in predicted.tolist()
             ]
         if probabilities is None:
-            return [{"prediction": labels[i], "pred_proba": None} for i in predicted.tolist()]
+            return [
+                {"prediction": labels[i], "pred_proba": None} if i != NO_PLACE else None
+                for i in predicted.tolist()
+            ]
         return [
             {
                 "prediction": labels[best],

@@ -37,6 +37,8 @@ ALL_SECONDS = 300.0
 class UploadedModel:
     """A loaded model that a client uploaded; any number of threads may use it."""
 
+    alive = True
+
     def __init__(
         self,
         model_id: str,

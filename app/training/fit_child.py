@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from app import errors
+from app.inference.process_memory import memory_of
 from app.models.manifest import TrainedManifest
 from app.protocol.requests import TrainRequest
 from app.training.dataset import read_dataset
 from app.training.estimators import build_estimator
 from app.training.fit_messages import explain_fit
-from app.training.memory import memory_of, out_of_memory
+from app.training.memory import out_of_memory
 from app.training.pipeline import fit_pipeline
 
 NICENESS = 10  # predictions have priority, because their clients wait

@@ -10,7 +10,6 @@ else goes over a pipe.
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +19,11 @@ from time import monotonic
 from typing import Any
 
 from app import errors
+from app.inference.child_process import CHILDREN
+from app.inference.process_memory import memory_of
 from app.models.manifest import TrainedManifest
 from app.protocol.requests import TrainRequest
-from app.training.memory import memory_of, out_of_memory
+from app.training.memory import out_of_memory
 
 CHECK_SECONDS = 60.0  # how long a child may take to start and to check the parameters
 GRACE_SECONDS = 0.5  # how long a child may take to exit when its work is done
@@ -74,7 +75,6 @@ class FitRunner:
         self._check_seconds = check_seconds
         self._grace_seconds = grace_seconds
         self._poll_seconds = poll_seconds
-        self._lock = threading.Lock()  # because each start and join polls all children
         self._stop_reader, self._stop_writer = self._context.Pipe(duplex=False)
 
     def warm(self) -> None:
@@ -128,7 +128,7 @@ class FitRunner:
         ours, theirs = self._context.Pipe()
         child = self._context.Process(target=self._child, args=(theirs, *arguments))
         try:
-            with theirs, self._lock:
+            with theirs, CHILDREN:
                 child.start()
         except (EOFError, OSError) as error:  # the server died, or the system lacks a resource
             ours.close()
@@ -189,7 +189,7 @@ class FitRunner:
 
     def _join(self, child: Any) -> None:
         wait([child.sentinel])
-        with self._lock:
+        with CHILDREN:
             child.join()
 
 

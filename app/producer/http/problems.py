@@ -35,6 +35,7 @@ _STATUS: dict[type[errors.WarrenError], int] = {
     errors.EndpointFailed: 502,
     errors.FitOutOfMemory: 422,
     errors.FitTimeout: 422,
+    errors.ModelOutOfMemory: 422,
     errors.Unavailable: 503,
     errors.ShuttingDown: 503,
     errors.DeadlineExceeded: 504,

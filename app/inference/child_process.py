@@ -1,0 +1,41 @@
+"""Start child processes from the fork server, and wait for their end."""
+
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from app import errors
+
+# Each start and each join polls all children of this process, which only one thread may do.
+CHILDREN = threading.Lock()
+
+
+def start_child(target: Callable[..., None], *arguments: Any) -> tuple[BaseProcess, Connection]:
+    """Start a child that runs `target(pipe, *arguments)`; return it and our end of the pipe.
+
+    Raises `errors.ChildKilled` if the system has no room for it, or the fork server has ended.
+    """
+    context = multiprocessing.get_context("forkserver")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=target, args=(theirs, *arguments))
+    try:
+        with theirs, CHILDREN:
+            child.start()
+    except (EOFError, OSError) as error:
+        ours.close()
+        cause = getattr(error, "strerror", None) or "the fork server has ended"
+        raise errors.ChildKilled(f"no process could be started: {cause}") from error
+    return child, ours
+
+
+def join_child(child: BaseProcess) -> str:
+    """Wait for the end of a child; return its cause, such as "killed by SIGKILL"."""
+    wait([child.sentinel])
+    with CHILDREN:
+        child.join()
+    code = child.exitcode or 0
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"

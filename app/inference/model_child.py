@@ -1,0 +1,82 @@
+"""Run the child's side of `model_process`: load a model, then answer until the parent ends."""
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from app import errors
+from app.inference.predictor import Tensors
+from app.inference.process_memory import limit_memory, memory_of, private_memory
+
+Answer = Callable[[Tensors], Tensors]
+
+
+def serve(
+    pipe: Connection, load: Callable[[], tuple[str, Answer]], load_memory: int, run_memory: int
+) -> None:
+    """Call `load`, send the description that it returns, and answer by the function.
+
+    `load` may take `load_memory` bytes more than the process has, and the answers `run_memory`
+    bytes more than the loaded model.
+    """
+    # Ignore both, because they reach the whole process group, but the parent finishes its work.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    limit_memory(memory_of("self") + load_memory)
+    try:
+        description, answer = load()
+    except Exception as error:  # noqa: BLE001  the parent reports it
+        _send_error(pipe, error, load_memory)
+        return
+    limit_memory(memory_of("self") + run_memory)
+    _send(pipe, {"description": description, "memory": private_memory()})
+    while True:
+        try:
+            inputs = pipe.recv()
+        except (EOFError, OSError):
+            return  # the parent does not need the model any more
+        try:
+            answers = answer(inputs)
+        except Exception as error:  # noqa: BLE001  the parent reports it
+            _send_error(pipe, error, run_memory)
+        else:
+            _send(pipe, {}, answers)
+
+
+def _send(pipe: Connection, said: dict[str, Any], arrays: Tensors | None = None) -> None:
+    whole = {name: np.ascontiguousarray(each) for name, each in (arrays or {}).items()}
+    said["arrays"] = [
+        {"name": name, "dtype": each.dtype.str, "shape": each.shape} for name, each in whole.items()
+    ]
+    pipe.send_bytes(json.dumps(said).encode())
+    for each in whole.values():
+        pipe.send_bytes(each.tobytes())
+
+
+def _send_error(pipe: Connection, error: Exception, memory: int) -> None:
+    match error:
+        case errors.WarrenError():
+            known = error
+        case MemoryError():
+            detail = f"the model needs more than {memory / 1e6:,.0f} MB of memory to answer"
+            known = errors.ModelOutOfMemory(detail)
+        case _:  # the log says where it came from
+            traceback.print_exception(error)
+            known = errors.WarrenError()
+    _send(pipe, {"error": known.to_wire()})
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

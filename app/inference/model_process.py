@@ -1,0 +1,129 @@
+"""Have a child process answer for a model, so that its memory and its time are bounded.
+
+The parent sends a pickle of the rows. The child sends JSON and the bytes of arrays: what it has
+loaded may be hostile, so nothing that it sends is unpickled.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import prod
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from app import errors
+from app.inference.child_process import join_child, start_child
+from app.inference.predictor import Tensors
+from app.inference.run_deadline import watchdog
+
+LOAD_SECONDS = 60.0
+RUN_SECONDS = 15.0  # below two heartbeats, because a connection's thread predicts small requests
+
+
+class ModelProcess:
+    """A child that holds a model; threads that use it take turns.
+
+    The child ends when this object is deleted, because that closes the pipe. `description` is what
+    the child says of the model, and `memory` the bytes that the child holds.
+    """
+
+    def __init__(
+        self,
+        serve: Callable[..., None],
+        *arguments: Any,
+        load_seconds: float = LOAD_SECONDS,
+        run_seconds: float = RUN_SECONDS,
+    ) -> None:
+        """Start a child that runs `serve(pipe, *arguments)`, and wait until it has the model.
+
+        Raises the error of the child, or as `run` does.
+        """
+        child, self._pipe = start_child(serve, *arguments)
+        self._child = _Killable(child)
+        self._run_seconds = run_seconds
+        self._turn = threading.Lock()
+        loaded = self._ask(None, load_seconds)[0]
+        self.description: str = loaded["description"]
+        self.memory: int = loaded["memory"]
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the child can answer."""
+        return self._child.alive
+
+    def run(self, inputs: Tensors) -> Tensors:
+        """Return the child's answer to `inputs`.
+
+        Raises the error of the child; `errors.DeadlineExceeded` after `run_seconds`, which kills
+        the child; `Overloaded` if other threads use it for as long; `ModelLost` if it has ended.
+        """
+        end = monotonic() + self._run_seconds
+        if not self._turn.acquire(timeout=self._run_seconds):
+            raise errors.Overloaded("others ask this model for too much at a time")
+        try:
+            return self._ask(inputs, end - monotonic())[1]
+        finally:
+            self._turn.release()
+
+    def _ask(self, inputs: Tensors | None, seconds: float) -> tuple[dict[str, Any], Tensors]:
+        """Send `inputs` unless they are None; return the child's answer: JSON and arrays."""
+        with self._ended_by_errors(), watchdog().deadline(self._child, seconds):
+            if inputs is not None:
+                self._pipe.send(inputs)
+            said = json.loads(self._pipe.recv_bytes())
+            arrays = {each["name"]: self._array(each) for each in said.get("arrays", ())}
+        if error := said.get("error"):
+            raise errors.from_wire(error)
+        return said, arrays
+
+    def _array(self, described: dict[str, Any]) -> "np.ndarray[Any, Any]":
+        shape, dtype = described["shape"], np.dtype(described["dtype"])
+        content = self._pipe.recv_bytes(prod(shape) * dtype.itemsize)
+        return np.frombuffer(content, dtype).reshape(shape)
+
+    @contextmanager
+    def _ended_by_errors(self) -> Iterator[None]:
+        """Kill the child after any error, because its next answer might be that to this question.
+
+        Raises `errors.ModelLost` in place of the errors of a pipe that has ended.
+        """
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            self._child.terminate = True
+            raise errors.ModelLost(
+                f"the process of the model died ({self._child.end()})"
+            ) from error
+        except BaseException:
+            self._child.terminate = True
+            raise
+
+
+class _Killable:
+    """A child process that the watchdog of runs can end."""
+
+    def __init__(self, child: BaseProcess) -> None:
+        self._child = child
+        self._killed = False
+
+    @property
+    def alive(self) -> bool:
+        return not self._killed and not wait([self._child.sentinel], 0)
+
+    @property
+    def terminate(self) -> bool:
+        return self._killed
+
+    @terminate.setter
+    def terminate(self, _: bool) -> None:
+        self._killed = True
+        self._child.kill()
+
+    def end(self) -> str:
+        """Wait for the end of the child, and return its cause."""
+        return join_child(self._child)
