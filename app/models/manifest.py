@@ -11,6 +11,7 @@ from pydantic import (
 )
 
 from app.protocol.label_keys import Label, label_keys
+from app.protocol.training_fields import ColumnKind
 from app.protocol.types import Column, Row
 from app.protocol.wording import listed, nfc, quoted, repeated
 
@@ -19,17 +20,32 @@ METADATA_KEY = "warren"  # the manifest's key among the ONNX file's metadata pro
 Runtime = Literal["onnx", "scikit-learn"]
 FORMAT = 2  # of the files that this version writes
 FeatureKind = Literal["number", "boolean", "text"]
-ZEROS: dict[FeatureKind, JsonValue] = {"number": 0, "boolean": False, "text": ""}
+ZEROS: dict[ColumnKind, JsonValue] = {
+    "number": 0,
+    "boolean": False,
+    "text": "",
+    "category": "",
+    "date": "1970-01-01",
+}
 
 
 class Feature(BaseModel):
-    """A column of the training. It is `nullable`, and may be null, if it had missing values."""
+    """A column of the training. It is `nullable`, and may be null, if it had missing values.
+
+    `missing` are the texts that the request declared to mean a missing value.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    type: FeatureKind
+    type: ColumnKind
     nullable: bool = False
+    missing: list[str] = []
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the value is a number to the estimator, as booleans and dates are."""
+        return self.type not in ("text", "category")
 
 
 class FitWarning(BaseModel):

@@ -1,67 +1,74 @@
-"""Read the data set of a training, a CSV file, into a data frame."""
+"""Read the data set of a training, a CSV file: its features, its target, and what is odd."""
 
-import re
-import warnings
 from collections import Counter
-from typing import Any
+from dataclasses import dataclass
 
 import pandas as pd
 
 from app import errors
+from app.models.manifest import Feature, FitWarning
 from app.protocol.requests import TrainingSpec
+from app.protocol.training_fields import ColumnType
 from app.protocol.wording import cut, listed, nearest, nfc, quoted
+from app.training.column_cells import ColumnCells
+from app.training.column_types import TypedColumn, declared_type, infer_type
+from app.training.csv_reader import leading_zeros, read_cells, read_header, readable
+from app.training.data_warnings import column_warnings, dropped_rows, lost_zeros
+from app.training.target import Target, read_classes, read_numbers
 
 
-def read_dataset(path: str, request: TrainingSpec) -> pd.DataFrame:
-    """Read the columns that `request` names from a CSV file: [rows, features and target].
+@dataclass(frozen=True)
+class Dataset:
+    """The features and the target of a data set, of the rows that have a target.
 
-    NA, NaN, None, null and the like are missing values, as empty fields are, except in text
-    features. The names of the header become Unicode's form NFC, as those of `request` are. Raises
-    `errors.BadData` for a missing column and for a file that is not readable CSV.
+    `frame` holds the features [rows, features] in the order of the request: float64 of numbers,
+    dates and booleans, NaN where they are missing, and texts. `dropped` counts the rows without a
+    target.
     """
-    try:
-        written = [str(column) for column in pd.read_csv(path, nrows=0).columns]
-        header = [nfc(name) for name in written]
+
+    frame: pd.DataFrame
+    features: list[Feature]
+    target: Target
+    dropped: int
+    warnings: list[FitWarning]
+
+
+def read_dataset(path: str, request: TrainingSpec) -> Dataset:
+    """Read the columns that `request` names from a CSV file.
+
+    The names of the header become Unicode's form NFC, as those of `request` are. Raises
+    `errors.BadData` for a missing column, for a file that is not readable CSV, and for cells that
+    are not of the type that their column has to have.
+    """
+    types, classifies = request.types or {}, request.chosen.spec.task == "classification"
+    with readable(request.dataset_id):
+        header = [nfc(name) for name in read_header(path)]
         _check_header(header, request)
-        # Read all columns, because pandas checks the number of fields only then.
-        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
-            frame = pd.read_csv(path, index_col=False, low_memory=False)
-        frame.columns = frame.columns.map(nfc)
-        frame = frame[[*request.features, request.target]]
-        if texts := [n for n in request.features if is_text(frame[n]) and frame[n].hasnans]:
-            # Read text features again, with NA and the like as texts. Types are known now.
-            plain: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""]}
-            places = [header.index(name) for name in texts]
-            again = pd.read_csv(path, index_col=False, usecols=places, **plain)
-            frame[texts] = again[[written[place] for place in places]]
-        return frame
-    except (
-        pd.errors.EmptyDataError,
-        pd.errors.ParserError,
-        pd.errors.ParserWarning,
-        UnicodeDecodeError,
-    ) as error:
-        # pandas reports some failed allocations as errors of the file.
-        if "out of memory" in str(error) or "on source failed" in str(error):
-            raise MemoryError from None
-        raise errors.BadData(
-            "dataset_id",
-            f"data set {request.dataset_id} is not readable as CSV: {_describe_fault(error)}",
-        ) from None
+        places = {name: header.index(name) for name in [*request.features, request.target]}
+        as_text = {*types, *([request.target] if classifies else [])}
+        cells = read_cells(path, header, places, as_text)
+        numbers = [n for n in places if n not in as_text and cells[n].kind == "number"]
+        zeros = leading_zeros(path, header, {name: places[name] for name in numbers})
+    read_target = read_classes if classifies else read_numbers
+    target = read_target(request.target, cells.pop(request.target), types.get(request.target))
+    # One by one, because a column whose type is known forgets its cells.
+    columns = [_typed(name, cells.pop(name), types.get(name)) for name in request.features]
+    frame = pd.DataFrame({each.feature.name: each.values for each in columns}, copy=False)
+    if dropped := len(frame) - len(target.rows):
+        frame = frame.take(target.rows)
+    features = [each.feature for each in columns]
+    found = [
+        *target.warnings,
+        *dropped_rows(request.target, dropped),
+        *(warning for each in columns for warning in each.warnings),
+        *lost_zeros(zeros),
+        *column_warnings(frame, features, target),
+    ]
+    return Dataset(frame, features, target, dropped, found)
 
 
-def _describe_fault(error: Exception) -> str:
-    """Return in plain words the reason why pandas cannot read a file."""
-    text = str(error)
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not in UTF-8"
-    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", text):
-        return f"line {found[2]} has {found[3]} fields, and the lines above {found[1]}"
-    if "Length of header" in text:
-        return "its rows have more fields than its header"
-    if "inside string" in text:
-        return "a quoted field is never closed"
-    return "it is empty" if "No columns" in text else "it is not a table"
+def _typed(name: str, cells: ColumnCells, declared: ColumnType | None) -> TypedColumn:
+    return declared_type(name, cells, declared) if declared else infer_type(name, cells)
 
 
 def _check_header(header: list[str], request: TrainingSpec) -> None:
@@ -85,7 +92,3 @@ def _check_header(header: list[str], request: TrainingSpec) -> None:
             )
 
 
-def is_text(column: "pd.Series[Any]") -> bool:
-    """Tell whether a column holds any value that is neither a number, a boolean nor missing."""
-    numeric = pd.api.types.is_numeric_dtype(column)  # booleans among them
-    return not numeric and not pd.api.types.is_bool_dtype(column.dropna().infer_objects())

@@ -1,4 +1,4 @@
-"""Prepare the feature columns of a data set: their types and the matrix."""
+"""Prepare the feature columns of a data set: the matrix, and a sample row."""
 
 from typing import Any
 
@@ -6,38 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from app import errors
 from app.models.manifest import Feature
-from app.training.dataset import is_text
-
-MAX_CATEGORIES = 1000  # of a text column: each becomes a column of its own
-
-
-def describe_feature(column: "pd.Series[Any]") -> Feature:
-    """Return the name and type of a column, and whether it has missing values.
-
-    Raises `errors.BadData` if it is empty, or text of more than `MAX_CATEGORIES` values.
-    """
-    name, nullable = str(column.name), bool(column.isna().any())
-    if column.isna().all():
-        raise errors.BadData("features", f"column {name} is empty")
-    if not is_text(column):
-        numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-        return Feature(name=name, type="number" if numeric else "boolean", nullable=nullable)
-    if (distinct := column.nunique()) > MAX_CATEGORIES:
-        raise errors.BadData(
-            "features",
-            f"text column {name} has {distinct} different values; "
-            f"at most {MAX_CATEGORIES} can become columns of their own",
-        )
-    return Feature(name=name, type="text", nullable=nullable)
-
-
-def typical_value(column: "pd.Series[Any]", feature: Feature) -> float | bool | str:
-    """Return the median of a column of numbers, or else its most common value."""
-    if feature.type == "number":
-        return float(column.median())
-    return bool(column.mode()[0]) if feature.type == "boolean" else str(column.mode()[0])
+from app.protocol.cells import date_of
 
 
 def feature_matrix(
@@ -45,15 +15,35 @@ def feature_matrix(
 ) -> tuple[npt.NDArray[np.float64] | pd.DataFrame, int]:
     """Return the matrix [rows, features], numbers left and texts right, and the count of numbers.
 
-    Booleans are numbers here. With texts the matrix is a data frame, because an array could hold
-    both as Python objects only, four times as large. A missing text becomes "", a category like
-    any other.
+    Booleans and dates are numbers here. With texts the matrix is a data frame, because an array
+    could hold both as Python objects only, four times as large. A missing text becomes "", a
+    category like any other.
     """
-    numbers = [f.name for f in features if f.type != "text"]
-    texts = [f.name for f in features if f.type == "text"]
+    numbers = [f.name for f in features if f.is_number]
+    texts = [f.name for f in features if not f.is_number]
     left = rows[numbers].to_numpy(np.float64)
     if not texts:
         return left, len(numbers)
-    right = rows[texts].astype(object).fillna("").astype(str).to_numpy(object)
+    right = rows[texts].astype(object).fillna("").to_numpy(object)
     blocks = [pd.DataFrame(left), pd.DataFrame(right, dtype=object)]
     return pd.concat(blocks, axis=1, ignore_index=True), len(numbers)
+
+
+def typical_value(column: "pd.Series[Any]", feature: Feature) -> float | bool | str | None:
+    """Return the median of a column of numbers, or else its most common value.
+
+    It is None if all values are missing. The median of dates is one of them.
+    """
+    match feature.type:
+        case "number":
+            value = float(column.median())
+            if not np.isfinite(value):  # the mean of two that are large, or none
+                value = float(column.quantile(interpolation="lower"))
+            return None if np.isnan(value) else value
+        case "date":
+            value = float(column.quantile(interpolation="lower"))
+            return None if np.isnan(value) else date_of(value)
+    common = column.mode()
+    if common.empty:
+        return None
+    return bool(common[0]) if feature.type == "boolean" else str(common[0])

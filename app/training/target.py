@@ -1,5 +1,9 @@
-"""Prepare the target column of a data set: numbers to predict, or classes as codes."""
+"""Read the target column of a data set: numbers to predict, or classes as codes."""
 
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import isinf
 from typing import Any
 
 import numpy as np
@@ -7,53 +11,142 @@ import numpy.typing as npt
 import pandas as pd
 
 from app import errors
+from app.models.manifest import FitWarning
+from app.protocol.cells import category, declared_boolean, means_missing, plain_boolean
+from app.protocol.label_keys import Label
+from app.protocol.training_fields import ColumnKind, ColumnType
+from app.protocol.wording import quoted
+from app.training.column_cells import ColumnCells
+from app.training.column_types import among_numbers, cells_of, read_declared
+
+_WHOLE = re.compile(r"\s*[-+]?[0-9]{1,300}\s*")
+_LEADING_ZERO = re.compile(r"\s*[-+]?0[0-9]")
+_EXACT = 2**53  # a float of that size may stand for several whole numbers
 
 
-def numeric_target(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
-    """Return the target of a regressor [rows].
+@dataclass(frozen=True)
+class Target:
+    """The target of the rows that have one.
 
-    Raises `errors.BadData` for text, booleans and infinity.
+    `name` is its column. `rows` are the places of these rows in the data set. `y` are numbers, or of a classifier the
+    places of the classes in `labels`, which ascend.
     """
-    if not _is_numeric(column):
-        raise errors.BadData(
-            "target",
-            f"column {column.name} holds text or booleans; a regressor needs numbers",
-        )
-    _check_finite(column)
-    return column.to_numpy(np.float64)
+
+    name: str
+    rows: npt.NDArray[np.intp]
+    y: npt.NDArray[Any]
+    labels: list[Label] | None = None
+    warnings: list[FitWarning] = field(default_factory=list)
 
 
-def encode_classes(column: "pd.Series[Any]") -> tuple[list[Any], npt.NDArray[Any]]:
-    """Return the classes in ascending order, and the index of each row's class [rows].
+def read_numbers(name: str, cells: ColumnCells, declared: ColumnType | None) -> Target:
+    """Return the target of a regressor.
 
-    Raises `errors.BadData` for infinity, fractions, numbers too large to be exact, and a single
-    class.
+    Raises `errors.BadData` for text, booleans, infinity, and if there is no value.
     """
-    name, numeric = column.name, _is_numeric(column)
-    if numeric:
-        _check_finite(column)
-    if numeric and not (column % 1 == 0).all():
-        raise errors.BadData("target", f"column {name} holds fractions; a classifier needs classes")
-    exact = 2 ** (63 if pd.api.types.is_integer_dtype(column) else 53) - 1  # an int64, a float
-    if numeric and max(-int(column.min()), int(column.max())) > exact:
-        raise errors.BadData(
-            "target",
-            f"column {name} holds labels that are too large as numbers, "
-            f"{column.min()} to {column.max()}; make them text",
-        )
-    codes, labels = pd.factorize(column.astype(np.int64) if numeric else column, sort=True)
+    found: list[FitWarning] = []
+    if declared:
+        if declared.type not in ("number", "date"):
+            reason = f"column {name} is declared {declared.type}; a regressor needs numbers"
+            raise errors.BadData("types", reason)
+        values = read_declared(name, cells.texts(), declared).to_numpy(np.float64)
+    elif cells.kind in ("text", "boolean") or cells.words:
+        said = f": {cells_of(cells.words)}" if cells.kind == "number" else ""
+        reason = f"column {name} holds text or booleans; a regressor needs numbers{said}"
+        raise errors.BadData("target", reason)
+    else:
+        found, values = among_numbers(name, cells), cells.values()
+    if np.isinf(values).any():
+        raise _infinity(name)
+    rows = _rows_with_a_target(name, ~np.isnan(values))
+    return Target(name, rows, values[rows], None, found)
+
+
+def read_classes(name: str, cells: ColumnCells, declared: ColumnType | None) -> Target:
+    """Return the target of a classifier, whose cells were kept as texts.
+
+    Raises `errors.BadData` for infinity, fractions, numbers too large to be exact, a single class,
+    and if there is no value.
+    """
+    texts = cells.texts()
+    codes, distinct = pd.factorize(texts)
+    if declared:
+        read_declared(name, texts, declared)  # raises if a cell is of another type
+        kind, markers = declared.type, declared.missing
+    else:
+        kind, markers = _inferred_kind(distinct), []
+    read = {text: _label(name, text, kind) for text in distinct if text.strip() not in markers}
+    labels = sorted({label for label in read.values() if label is not None})
+    places = {label: place for place, label in enumerate(labels)}
+    of_texts = [places.get(read.get(text), -1) for text in distinct]
+    y = np.array([*of_texts, -1])[codes]  # the code of an empty cell is -1
+    rows = _rows_with_a_target(name, y >= 0)
     if len(labels) < 2:
         raise errors.BadData(
             "target", f"column {name} has {len(labels)} class; a classifier needs two"
         )
-    return labels.tolist(), codes
+    return Target(name, rows, y[rows], labels, _label_warnings(name, cells, kind, read))
 
 
-def _check_finite(column: "pd.Series[Any]") -> None:
-    if np.isinf(column.to_numpy(np.float64)).any():
-        reason = f"column {column.name} holds infinity, or a number that is too large; remove it"
-        raise errors.BadData("target", reason)
+def _inferred_kind(distinct: Iterable[str]) -> ColumnKind:
+    """Return the type of labels. Those with a leading zero are text, which does not lose it."""
+    filled = [text for text in distinct if not means_missing(text)]
+    if not filled:
+        return "text"
+    if all(plain_boolean(text) is not None for text in filled):
+        return "boolean"
+    numbers = pd.to_numeric(pd.Series(filled, dtype=object), errors="coerce")
+    return "text" if numbers.isna().any() or any(map(_LEADING_ZERO.match, filled)) else "number"
 
 
-def _is_numeric(column: "pd.Series[Any]") -> bool:
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+def _label(name: str, text: str, kind: ColumnKind) -> Label | None:
+    """Return the label that a text means, or None for a missing value."""
+    match kind:
+        case "text" | "date":
+            return text
+        case "category":
+            return category(text)
+        case "boolean":
+            return declared_boolean(text)
+    if means_missing(text):
+        return None
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if isinf(value := float(text)):
+        raise _infinity(name)
+    if value % 1:
+        raise errors.BadData("target", f"column {name} holds fractions; a classifier needs classes")
+    if abs(value) >= _EXACT:
+        raise errors.BadData(
+            "target",
+            f"column {name} holds labels that are too large as numbers, such as {quoted(text)}; "
+            "make them text",
+        )
+    return int(value)
+
+
+def _label_warnings(
+    name: str, cells: ColumnCells, kind: ColumnKind, read: dict[str, Label | None]
+) -> list[FitWarning]:
+    found = []
+    if cells.missing and kind in ("number", "boolean"):
+        said = f"column {name}: {cells_of(cells.missing)}, which count as missing values"
+        found.append(FitWarning(type="missing_markers", detail=said, field=name))
+    if kind == "number" and (odd := [text for text, label in read.items() if label is not None and "e" in text.lower()]):
+        said = (
+            f"labels of column {name} are read as numbers, such as {quoted(odd[0])} as "
+            f'{read[odd[0]]}; declare the type "text" to keep them as they are'
+        )
+        found.append(FitWarning(type="labels_as_numbers", detail=said, field=name))
+    return found
+
+
+def _rows_with_a_target(name: str, has: npt.NDArray[np.bool]) -> npt.NDArray[np.intp]:
+    if not has.any():
+        raise errors.BadData("target", f"column {name} is empty")
+    return np.flatnonzero(has)
+
+
+def _infinity(name: str) -> errors.BadData:
+    reason = f"column {name} holds infinity, or a number that is too large; remove it"
+    return errors.BadData("target", reason)

@@ -1,4 +1,4 @@
-"""Turn a data frame into what an estimator takes: matrices and targets, to learn and to test."""
+"""Turn a data set into what an estimator takes: matrices and targets, to learn and to test."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,17 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
-from app import errors
 from app.inference.predictor import Tensors
 from app.models.manifest import Feature, FitWarning
-from app.protocol.estimators import Task
 from app.protocol.label_keys import Label
 from app.protocol.requests import TrainingSpec
 from app.protocol.types import Row
-from app.training.features import describe_feature, feature_matrix, typical_value
-from app.training.target import encode_classes, numeric_target
+from app.training.dataset import Dataset
+from app.training.features import feature_matrix, typical_value
+from app.training.split import split_rows
 
 
 @dataclass(frozen=True)
@@ -50,49 +48,23 @@ class TrainingRows:
         return {name: array for name, array in inputs.items() if array.shape[1]}
 
 
-def prepare_rows(frame: pd.DataFrame, request: TrainingSpec, task: Task) -> TrainingRows:
-    """Read features and target of a frame, and split its rows. Rows without a target are left out.
-
-    Raises `errors.BadData`, and `ValueError` for rows that cannot be split.
-    """
-    rows = frame.dropna(subset=[request.target])
-    if rows.empty:
-        raise errors.BadData("target", f"column {request.target} is empty")
-    features = [describe_feature(frame[name]) for name in request.features]
-    labels: list[Any] | None = None
-    if task == "regression":
-        y = numeric_target(rows[request.target])
-    else:
-        labels, y = encode_classes(rows[request.target])
-    x, numbers = feature_matrix(rows, features)
-    split = {"test_size": request.test_size, "random_state": 42}
-    x_train, x_test, y_train, y_test = train_test_split(x, y, **split)
-    if labels is not None:
-        labels, y_train, y_test = learnt_classes(labels, y_train, y_test)
+def prepare_rows(data: Dataset, request: TrainingSpec) -> TrainingRows:
+    """Make matrices of a data set, and split its rows. Raises `ValueError` if that cannot be."""
+    x, numbers = feature_matrix(data.frame, data.features)
+    split = split_rows(data.target, request.test_size)
+    x_train, x_test = (
+        x.iloc[rows] if isinstance(x, pd.DataFrame) else x[rows]
+        for rows in (split.train, split.test)
+    )
     return TrainingRows(
-        features=features,
+        features=data.features,
         numbers=numbers,
-        labels=labels,
+        labels=split.labels,
         x_train=x_train,
         x_test=x_test,
-        y_train=y_train,
-        y_test=y_test,
-        dropped=len(frame) - len(rows),
-        sample={f.name: typical_value(rows[f.name], f) for f in features},
-        warnings=[],
+        y_train=split.y_train,
+        y_test=split.y_test,
+        dropped=data.dropped,
+        sample={f.name: typical_value(data.frame[f.name], f) for f in data.features},
+        warnings=[*data.warnings, *split.warnings],
     )
-
-
-def learnt_classes(
-    labels: list[Label], y_train: npt.NDArray[Any], y_test: npt.NDArray[Any]
-) -> tuple[list[Label], npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return the labels that the training rows have, and both targets as places in them.
-
-    A class that only test rows have gets a place beyond the end.
-    """
-    learnt = np.unique(y_train)
-    if len(learnt) < 2:
-        raise ValueError("only one class is left in the training rows")
-    order = np.concatenate([learnt, np.setdiff1d(np.arange(len(labels)), learnt)])
-    places = np.argsort(order)
-    return [labels[code] for code in learnt], places[y_train], places[y_test]

@@ -1,0 +1,178 @@
+"""Give the columns of features their types, inferred from all cells or declared by the request."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from app import errors
+from app.models.manifest import Feature, FitWarning
+from app.protocol import cells as meaning
+from app.protocol.training_fields import ColumnType
+from app.protocol.wording import quoted
+from app.training.column_cells import FEW, ColumnCells
+
+MAX_CATEGORIES = 1000  # of a column of text: each becomes a column of its own
+_LOOKED_AT = 1000  # values of a column of text, to see whether it holds dates or numbers
+_SHOWN = 4  # texts in a sentence
+_DECLARED = {
+    "number": ("numbers", "write them as 1234.5"),
+    "date": ("dates", "write them as 2025-01-31 or 2025-01-31T12:00:00Z"),
+    "boolean": ("booleans", "write them as true or false, yes or no"),
+}
+
+
+@dataclass(frozen=True)
+class TypedColumn:
+    """A feature with its values, and what was odd.
+
+    The values are float64, where NaN is missing; of a text or category they are texts.
+    """
+
+    feature: Feature
+    values: "pd.Series[Any]"
+    warnings: list[FitWarning] = field(default_factory=list)
+
+
+def infer_type(name: str, cells: ColumnCells) -> TypedColumn:
+    """Return a column with the type that fits all cells. Raises `errors.BadData`."""
+    kind = cells.kind
+    if kind == "empty":
+        raise errors.BadData("features", f"column {name} is empty")
+    if kind == "text":
+        values = cells.texts()
+        found = _odd_texts(name, values)
+        _check_categories(name, values, found)
+    else:
+        values, found = pd.Series(cells.values()), among_numbers(name, cells)
+        _check_finite(name, values)
+    feature = Feature(name=name, type=kind, nullable=bool(values.hasnans))
+    return TypedColumn(feature, values, found)
+
+
+def declared_type(name: str, cells: ColumnCells, declared: ColumnType) -> TypedColumn:
+    """Return a column with the type that the request declares. Raises `errors.BadData`."""
+    values = read_declared(name, cells.texts(), declared)
+    if values.isna().all():
+        raise errors.BadData("features", f"column {name} is empty")
+    if declared.type in ("text", "category"):
+        _check_categories(name, values, [])
+    else:
+        _check_finite(name, values)
+    nullable = bool(values.hasnans)
+    feature = Feature(
+        name=name, type=declared.type, nullable=nullable, missing=declared.missing
+    )
+    return TypedColumn(feature, values)
+
+
+def read_declared(name: str, texts: "pd.Series[Any]", declared: ColumnType) -> "pd.Series[Any]":
+    """Return the values of a column of a declared type; see `TypedColumn`.
+
+    Raises `errors.BadData` that names a cell of another type.
+    """
+    codes, distinct = pd.factorize(texts)
+    marked = pd.Series(distinct).str.strip().isin(declared.missing).to_numpy()
+    if declared.type in ("text", "category"):
+        of_text = meaning.category if declared.type == "category" else str
+        values = np.array([None if m else of_text(t) for t, m in zip(distinct, marked, strict=True)])
+        return pd.Series(np.append(values, None)[codes], dtype="str")
+    if declared.type == "number":
+        numbers = pd.to_numeric(pd.Series(distinct, dtype=object), errors="coerce")
+    else:
+        read = meaning.days_of if declared.type == "date" else meaning.declared_boolean
+        numbers = pd.Series([read(text) for text in distinct], dtype=object)
+    values = np.where(marked, np.nan, numbers.to_numpy(np.float64))
+    unread = distinct[np.isnan(values) & ~marked]
+    if wrong := [text for text in unread if not meaning.means_missing(text)]:
+        noun, remedy = _DECLARED[declared.type]
+        raise errors.BadData(
+            "types",
+            f"column {name} is declared to hold {noun}, but {cells_of(texts[texts.isin(wrong)])}; "
+            f"{remedy}, or list what is a missing value under missing",
+        )
+    return pd.Series(np.append(values, np.nan)[codes])
+
+
+def cells_of(texts: "pd.Series[Any] | Counter[str]") -> str:
+    """Return `3 cells hold "x" and 1 holds "y"`, for at most four different texts."""
+    counts = texts if isinstance(texts, Counter) else Counter(texts.value_counts().to_dict())
+    shown = [
+        f"{count:,} {'cell holds' if count == 1 else 'cells hold'} {quoted(text)}"
+        for text, count in counts.most_common(_SHOWN)
+    ]
+    if more := len(counts) - len(shown):
+        shown.append(f"{more:,} other texts occur")
+    return " and ".join(shown) if len(shown) < 3 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def among_numbers(name: str, cells: ColumnCells) -> list[FitWarning]:
+    """Return the warnings about the cells of a column of numbers, or of booleans."""
+    found = []
+    if cells.missing:
+        said = f"column {name}: {cells_of(cells.missing)}, which count as missing values"
+        found.append(FitWarning(type="missing_markers", detail=said, field=name))
+    if cells.words and cells.kind == "number":
+        said = (
+            f"column {name} holds numbers, but {cells_of(cells.words)}, which count as missing "
+            f"values, because they are at most {FEW:.0%} of the cells; declare its type if that is "
+            "wrong"
+        )
+        found.append(FitWarning(type="texts_among_numbers", detail=said, field=name))
+    if cells.inexact:
+        said = (
+            f"column {name} holds whole numbers from 2^53 on, which are rounded to 53 bits; "
+            'declare an identifier a "category", or leave it out'
+        )
+        found.append(FitWarning(type="inexact_numbers", detail=said, field=name))
+    return found
+
+
+def _odd_texts(name: str, texts: "pd.Series[Any]") -> list[FitWarning]:
+    """Return the warning about a column of text that probably holds something else."""
+    counts = texts.value_counts()
+    distinct = counts.index[:_LOOKED_AT]
+    if all(meaning.days_of(text) is not None for text in distinct):
+        said = (
+            f"column {name} holds dates, such as {quoted(distinct[0])}, each of which became a "
+            'column of its own; declare its type "date" to have them as numbers'
+        )
+        return [FitWarning(type="dates_as_text", detail=said, field=name)]
+    numbers = pd.to_numeric(pd.Series(distinct, dtype=object), errors="coerce").notna().to_numpy()
+    others = distinct[~numbers]
+    marked = [text for text in others if meaning.number_with_marks(text)]
+    if marked and numbers.sum() + len(marked) >= (1 - FEW) * len(distinct):
+        said = (
+            f"column {name} is read as text, because {cells_of(texts[texts.isin(marked)])}; write "
+            "numbers without separators, percent and currency signs, and with a decimal point"
+        )
+        return [FitWarning(type="numbers_with_marks", detail=said, field=name)]
+    if counts.iloc[:_LOOKED_AT][numbers].sum() >= counts.iloc[:_LOOKED_AT].sum() / 2:
+        said = (
+            f"column {name} holds numbers, but is read as text, because "
+            f"{cells_of(texts[texts.isin(others)])}; declare its type, and what is a missing value"
+        )
+        return [FitWarning(type="numbers_as_text", detail=said, field=name)]
+    return []
+
+
+def _check_categories(name: str, texts: "pd.Series[Any]", found: list[FitWarning]) -> None:
+    if (distinct := texts.nunique()) <= MAX_CATEGORIES:
+        return
+    hint = f" ({found[0].detail})" if found else ""
+    raise errors.BadData(
+        "features",
+        f"text column {name} has {distinct} different values; "
+        f"at most {MAX_CATEGORIES} can become columns of their own{hint}",
+    )
+
+
+def _check_finite(name: str, values: "pd.Series[Any]") -> None:
+    if count := int(np.isinf(values).sum()):
+        rows = "1 row" if count == 1 else f"{count:,} rows"
+        raise errors.BadData(
+            "features",
+            f"column {name} holds infinity, or a number that is too large, in {rows}; remove it",
+        )
