@@ -21,6 +21,7 @@ from app import errors
 from app.inference.runtime import Answers
 from app.inference.sklearn_answers import answer
 from app.models.manifest import FORMAT, TrainedManifest
+from app.protocol.fit_progress import EXPORTED, FITTED, READ
 from app.protocol.requests import TrainingSpec
 from app.training import progress
 from app.training.estimators import build_estimator, effective_params
@@ -49,13 +50,13 @@ def fit_pipeline(
     """Fit on one part of the rows, and measure on the rest what will answer predictions.
 
     Return the manifest, and the path of the model's file in `folder`, which holds it too.
-    `on_progress` gets the share of the whole job that is done, from `progress.READ` to
-    `progress.EXPORTED`, at most ten times a second. Raises `errors.BadData`, and
-    `errors.FitFailed` for answers that are not finite.
+    `on_progress` gets the share of the whole job that is done, from `READ` to `EXPORTED`, at most
+    ten times a second; nothing of an estimator whose progress is not known. Raises
+    `errors.BadData`, and `errors.FitFailed` for answers that are not finite.
     """
     chosen = request.chosen
     estimator = build_estimator(chosen)
-    part = progress.between(on_progress, progress.READ, progress.FITTED)
+    part = progress.between(on_progress, READ, FITTED)
     with _explained(chosen.name):
         rows = prepare_rows(frame, request, chosen.spec.task)
         pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))
@@ -64,7 +65,8 @@ def fit_pipeline(
     _check_finite(expected)
     fitted = Fitted(pipeline, rows.test_inputs, expected, target_scale(rows.y_train))
     choice = choose_runtime(fitted, draft, folder, export)
-    on_progress(progress.EXPORTED)
+    if progress.reports_steps(estimator):
+        on_progress(EXPORTED)
     manifest = draft.model_copy(
         update={
             "metrics": measure(rows, choice.answers),
