@@ -25,12 +25,14 @@ class TrainingRows:
 
     The matrices [rows, features] have the `numbers` left and the texts right. The targets of a
     classifier are places in `labels`, the classes that the training rows have; those of classes
-    that only test rows have are beyond its end. `dropped` counts the rows without a target.
+    that only test rows have, `unlearnt`, are beyond its end. `dropped` counts the rows without a
+    target.
     """
 
     features: list[Feature]
     numbers: int
     labels: list[Label] | None
+    unlearnt: list[Label]
     x_train: npt.NDArray[np.float64] | pd.DataFrame
     x_test: npt.NDArray[np.float64] | pd.DataFrame
     y_train: npt.NDArray[Any]
@@ -67,12 +69,14 @@ def prepare_rows(frame: pd.DataFrame, request: TrainingSpec, task: Task) -> Trai
     x, numbers = feature_matrix(rows, features)
     split = {"test_size": request.test_size, "random_state": 42}
     x_train, x_test, y_train, y_test = train_test_split(x, y, **split)
+    unlearnt: list[Label] = []
     if labels is not None:
-        labels, y_train, y_test = learnt_classes(labels, y_train, y_test)
+        labels, unlearnt, y_train, y_test = learnt_classes(labels, y_train, y_test)
     return TrainingRows(
         features=features,
         numbers=numbers,
         labels=labels,
+        unlearnt=unlearnt,
         x_train=x_train,
         x_test=x_test,
         y_train=y_train,
@@ -85,14 +89,15 @@ def prepare_rows(frame: pd.DataFrame, request: TrainingSpec, task: Task) -> Trai
 
 def learnt_classes(
     labels: list[Label], y_train: npt.NDArray[Any], y_test: npt.NDArray[Any]
-) -> tuple[list[Label], npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return the labels that the training rows have, and both targets as places in them.
+) -> tuple[list[Label], list[Label], npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the labels of the training rows, those of only test rows, and both targets as places.
 
-    A class that only test rows have gets a place beyond the end.
+    The places are those in the first list, then in the second one.
     """
     learnt = np.unique(y_train)
     if len(learnt) < 2:
         raise ValueError("only one class is left in the training rows")
-    order = np.concatenate([learnt, np.setdiff1d(np.arange(len(labels)), learnt)])
-    places = np.argsort(order)
-    return [labels[code] for code in learnt], places[y_train], places[y_test]
+    unlearnt = np.setdiff1d(np.arange(len(labels)), learnt)
+    places = np.argsort(np.concatenate([learnt, unlearnt]))
+    named = [[labels[code] for code in codes] for codes in (learnt, unlearnt)]
+    return *named, places[y_train], places[y_test]
