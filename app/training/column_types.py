@@ -62,9 +62,7 @@ def declared_type(name: str, cells: ColumnCells, declared: ColumnType) -> TypedC
     else:
         _check_finite(name, values)
     nullable = bool(values.hasnans)
-    feature = Feature(
-        name=name, type=declared.type, nullable=nullable, missing=declared.missing
-    )
+    feature = Feature(name=name, type=declared.type, nullable=nullable, missing=declared.missing)
     return TypedColumn(feature, values)
 
 
@@ -77,7 +75,9 @@ def read_declared(name: str, texts: "pd.Series[Any]", declared: ColumnType) -> "
     marked = pd.Series(distinct).str.strip().isin(declared.missing).to_numpy()
     if declared.type in ("text", "category"):
         of_text = meaning.category if declared.type == "category" else str
-        values = np.array([None if m else of_text(t) for t, m in zip(distinct, marked, strict=True)])
+        values = np.array(
+            [None if m else of_text(t) for t, m in zip(distinct, marked, strict=True)]
+        )
         return pd.Series(np.append(values, None)[codes], dtype="str")
     if declared.type == "number":
         numbers = pd.to_numeric(pd.Series(distinct, dtype=object), errors="coerce")

@@ -90,5 +90,3 @@ def _check_header(header: list[str], request: TrainingSpec) -> None:
                 f"data set {request.dataset_id} has two columns {cut(twice[0])}, written in two "
                 "forms of Unicode; rename one",
             )
-
-

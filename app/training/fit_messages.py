@@ -113,4 +113,9 @@ def explain_fit(error: Exception) -> str | None:
     for pattern, sentence in _SENTENCES.items():
         if found := pattern.search(text):
             return sentence.format(*found.groups())
-    return text if text and not _PYTHON.search(text) else None
+    return text if is_plain(text) else None
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether a message of a library has no words that only programmers understand."""
+    return bool(text) and not _PYTHON.search(text)

@@ -4,7 +4,6 @@ This runs in the child process of a training, which `fit_process` starts.
 """
 
 import logging
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,12 +20,14 @@ from app import errors
 from app.inference.runtime import Answers
 from app.inference.sklearn_answers import answer
 from app.models.manifest import FORMAT, TrainedManifest
+from app.protocol.fit_progress import EXPORTED, FITTED, READ
 from app.protocol.requests import TrainingSpec
 from app.training import progress
 from app.training.dataset import Dataset
 from app.training.estimators import build_estimator, effective_params
 from app.training.evaluation import classification_metrics, regression_metrics
 from app.training.fit_messages import explain_fit
+from app.training.library_warnings import library_warnings
 from app.training.named_params import bind_named_params
 from app.training.onnx_export import to_onnx
 from app.training.parity import target_scale
@@ -50,28 +51,32 @@ def fit_pipeline(
     """Fit on one part of the rows, and measure on the rest what will answer predictions.
 
     Return the manifest, and the path of the model's file in `folder`, which holds it too.
-    `on_progress` gets the share of the whole job that is done, from `progress.READ` to
-    `progress.EXPORTED`, at most ten times a second. Raises `errors.BadData`, also
-    for test rows without a finite answer.
+    `on_progress` gets the share of the whole job that is done, from `READ` to `EXPORTED`, at most
+    ten times a second; nothing of an estimator whose progress is not known. Raises
+    `errors.BadData`, also for test rows without a finite answer.
     """
     chosen = request.chosen
     estimator = build_estimator(chosen)
-    part = progress.between(on_progress, progress.READ, progress.FITTED)
-    with _explained(chosen.name):
-        rows = prepare_rows(data, request)
-        pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))
-        draft = describe(request, model_id, rows, estimator)
-        expected = answer(pipeline, draft, rows.test_inputs)
-    _check_answered(expected, draft)
-    fitted = Fitted(pipeline, rows.test_inputs, expected, target_scale(rows.y_train))
-    choice = choose_runtime(fitted, draft, folder, export)
-    on_progress(progress.EXPORTED)
+    part = progress.between(on_progress, READ, FITTED)
+    with library_warnings(request.params or ()) as warned:
+        with _explained(chosen.name):
+            rows = prepare_rows(data, request)
+            pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))
+            draft = describe(request, model_id, rows, estimator)
+            expected = answer(pipeline, draft, rows.test_inputs)
+        _check_answered(expected, draft)
+        fitted = Fitted(pipeline, rows.test_inputs, expected, target_scale(rows.y_train))
+        choice = choose_runtime(fitted, draft, folder, export)
+        metrics = measure(rows, choice.answers)
+    if progress.reports_steps(estimator):
+        on_progress(EXPORTED)
     manifest = draft.model_copy(
         update={
-            "metrics": measure(rows, choice.answers),
+            "metrics": metrics,
             "runtime": choice.runtime,
             "runtime_reason": choice.reason,
             "parity": choice.parity,
+            "warnings": [*rows.warnings, *warned],
         }
     )
     return manifest, write_file(choice, fitted, manifest, folder)
@@ -85,7 +90,7 @@ def fit_rows(
     for _, step in columns:
         x = step.fit_transform(x)
     numeric = [f.name for f in rows.features if f.is_number]
-    bind_named_params(estimator, rows.labels, [], numeric, x.shape[1])
+    bind_named_params(estimator, rows.labels, rows.unlearnt, numeric, x.shape[1])
     fit(estimator, x, rows.y_train)
     return Pipeline([*columns, ("estimator", estimator)])
 
@@ -107,7 +112,6 @@ def describe(
         rows={"train": len(rows.y_train), "test": len(rows.y_test), "dropped": rows.dropped},
         metrics={},
         parity=None,
-        warnings=rows.warnings,
         sample=rows.sample,
         versions={module.__name__: module.__version__ for module in (sklearn, onnx, np, pd)},
         format=FORMAT,
@@ -127,9 +131,7 @@ def measure(rows: TrainingRows, answers: Answers) -> dict[str, float]:
 def _explained(estimator: str) -> Iterator[None]:
     """Turn an error of scikit-learn about the data into `errors.BadData` in plain words."""
     try:
-        # Warnings are about convergence, which the metrics show, and about coming versions.
-        with warnings.catch_warnings(action="ignore"):
-            yield
+        yield
     except ValueError as error:
         why = explain_fit(error)
         if why is None:  # the job shows less than the log

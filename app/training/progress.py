@@ -2,7 +2,7 @@
 
 scikit-learn's callbacks (`sklearn.callback`, new in 1.9) support neither forests nor boosters. So a
 forest grows in steps by `warm_start`, and the verbose output of a booster is parsed for its
-iterations. Other estimators only report their beginning and end.
+iterations. Of other estimators the progress is not known, so they report none.
 """
 
 import contextlib
@@ -24,13 +24,11 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
+_FORESTS = RandomForestClassifier | RandomForestRegressor
+_BOOSTERS = HistGradientBoostingClassifier | HistGradientBoostingRegressor
+
 Report = Callable[[float], None]
 Clock = Callable[[], float]  # seconds, as `time.monotonic` returns them
-
-# The share of a job that is done when its CSV has been read, its model fitted, and exported; the
-# parity check is the rest. The values are rough. The fit has the largest share, because only it can
-# take hours.
-READ, FITTED, EXPORTED = 0.05, 0.9, 0.95
 
 
 @dataclass(frozen=True)
@@ -61,19 +59,24 @@ def fit_with_progress(
     intervals: ReportIntervals = DEFAULT_INTERVALS,
     clock: Clock = monotonic,
 ) -> None:
-    """Fit `estimator` to `x` [rows, columns] and `y` [rows]; report the share done, from 0 to 1.
+    """Fit `estimator` to `x` [rows, columns] and `y` [rows]; report the share done, up to 1.
 
-    The shares rise, and by default come at most ten times a second. For a booster that may stop
-    early they are shares of the iterations allowed. Raises what the estimator's `fit` raises.
+    The first report is about work that is done, not the beginning. The shares rise, and by default
+    come at most ten times a second. For a booster that may stop early they are shares of the
+    iterations allowed. An estimator without steps reports none. Raises what the estimator's `fit`
+    raises.
     """
-    report(0.0)
-    if isinstance(estimator, RandomForestClassifier | RandomForestRegressor):
-        _fit_forest(estimator, x, y, report, intervals, clock)
-    elif isinstance(estimator, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
-        _fit_booster(estimator, x, y, report, intervals, clock)
-    else:
+    if not reports_steps(estimator):
         estimator.fit(x, y)
+        return
+    fit = _fit_forest if isinstance(estimator, _FORESTS) else _fit_booster
+    fit(estimator, x, y, report, intervals, clock)
     report(1.0)
+
+
+def reports_steps(estimator: BaseEstimator) -> bool:
+    """Tell whether the progress of an estimator's fit is known."""
+    return isinstance(estimator, _FORESTS | _BOOSTERS)
 
 
 def between(report: Report, start: float, end: float) -> Report:

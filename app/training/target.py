@@ -132,7 +132,9 @@ def _label_warnings(
     if cells.missing and kind in ("number", "boolean"):
         said = f"column {name}: {cells_of(cells.missing)}, which count as missing values"
         found.append(FitWarning(type="missing_markers", detail=said, field=name))
-    if kind == "number" and (odd := [text for text, label in read.items() if label is not None and "e" in text.lower()]):
+    if kind == "number" and (
+        odd := [text for text, label in read.items() if label is not None and "e" in text.lower()]
+    ):
         said = (
             f"labels of column {name} are read as numbers, such as {quoted(odd[0])} as "
             f'{read[odd[0]]}; declare the type "text" to keep them as they are'

@@ -23,12 +23,14 @@ class TrainingRows:
 
     The matrices [rows, features] have the `numbers` left and the texts right. The targets of a
     classifier are places in `labels`, the classes that the training rows have; those of classes
-    that only test rows have are beyond its end. `dropped` counts the rows without a target.
+    that only test rows have, `unlearnt`, are beyond its end. `dropped` counts the rows without a
+    target.
     """
 
     features: list[Feature]
     numbers: int
     labels: list[Label] | None
+    unlearnt: list[Label]
     x_train: npt.NDArray[np.float64] | pd.DataFrame
     x_test: npt.NDArray[np.float64] | pd.DataFrame
     y_train: npt.NDArray[Any]
@@ -60,6 +62,7 @@ def prepare_rows(data: Dataset, request: TrainingSpec) -> TrainingRows:
         features=data.features,
         numbers=numbers,
         labels=split.labels,
+        unlearnt=[each for each in data.target.labels or [] if each not in (split.labels or [])],
         x_train=x_train,
         x_test=x_test,
         y_train=split.y_train,

@@ -14,6 +14,7 @@ from app.inference.agreement import predictions_differ
 from app.jobs.record import Job
 from app.jobs.store import JobStore
 from app.producer.schemas.jobs import JobSummary, JobView
+from app.protocol.fit_progress import share_of_fit
 from app.protocol.types import LATEST, JobStatus
 
 POLL_SECONDS = 0.5  # between two reads of the row
@@ -80,8 +81,11 @@ def _disagree(job: Job) -> bool | None:
 
 
 def _seconds_left(job: Job) -> float | None:
-    """Estimate the seconds left, as if progress continued at its pace so far."""
+    """Estimate the seconds left, as if the fit continued at its pace; None if that is not known."""
     if job.state is not JobStatus.RUNNING or not job.progress or job.started_at is None:
         return None
+    share = share_of_fit(job.progress)
+    if share is None:
+        return None
     passed = (datetime.now(UTC) - job.started_at).total_seconds()
-    return round(max(0.0, passed * (1 - job.progress) / job.progress), 1)
+    return round(max(0.0, passed * (1 - share) / share), 1)

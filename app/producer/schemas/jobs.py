@@ -45,10 +45,11 @@ class BothAnswer(BaseModel):
 class JobSummary(BaseModel):
     """A job. `attempt` counts the attempts that began, `failures` those that failed.
 
-    `progress` is the fraction done of the running attempt, `seconds_left` an estimate from it. A
-    waiting job has a `queue_position` (1 is the next; not in lists); after a failure it waits until
-    `run_after`. `error` is that of the last failure, `started_at` that of the newest attempt.
-    `version` grows with each change.
+    `progress` is the fraction done of the running attempt, null if that is not known: only forests
+    and histogram boosting tell it. `seconds_left` is an estimate from the pace of the fit, null
+    outside of it. A waiting job has a `queue_position` (1 is the next; not in lists); after a
+    failure it waits until `run_after`. `error` is that of the last failure, `started_at` that of
+    the newest attempt. `version` grows with each change.
     """
 
     id: str
