@@ -89,6 +89,7 @@ TYPES_OF_NODES: Mapping[str, frozenset[str]] = {
     "ListNode": frozenset({"builtins.list"}),
     "TupleNode": frozenset({"builtins.tuple"}),
     "TypeNode": frozenset({"builtins.int", "builtins.str", *_SCALARS}),  # of keys, of encoders
+    "SliceNode": frozenset({"builtins.slice"}),  # of a ColumnTransformer
     "NdArrayNode": frozenset({"numpy.ndarray", *_SCALARS}),
     "DTypeNode": frozenset({"numpy.dtype"}),
     # objects whose attributes are set
