@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from app import errors
 from app.protocol.label_keys import label_key
+from app.protocol.replies import ABSENT
 
 CombineMethod = Literal["mean", "vote", "max_proba"]
 MAX_NAMED_LABELS = 3  # labels of a model, in an error
@@ -19,11 +20,15 @@ _OLDER_KEYS = {"True": "true", "False": "false"}
 
 
 class BranchAnswer(NamedTuple):
-    """A model's prediction for one row or image; `pred_proba` is None if it gave none."""
+    """A model's prediction for one row or image; `pred_proba` is None if it gave none.
+
+    An answer of `label_only` is that of a classifier without probabilities.
+    """
 
     model_id: str
     prediction: Any
     pred_proba: Any = None
+    label_only: bool = False
 
 
 def combine(how: CombineMethod, answers: list[dict[str, Any]], count: int | None) -> dict[str, Any]:
@@ -75,7 +80,7 @@ def mean(answers: list[BranchAnswer]) -> dict[str, Any]:
     it, or an uploaded model has more than 100 labels and names only the five most probable ones.
     `pred_proba` of numbers repeats the prediction.
     """
-    if all(_is_number(each.prediction) and not _has_labels(each) for each in answers):
+    if all(map(_is_value, answers)):
         value = _mean([each.prediction for each in answers])
         return {"prediction": value, "pred_proba": value}
     probabilities = _probabilities("mean", answers)
@@ -122,14 +127,21 @@ _COMBINE: dict[CombineMethod, Callable[[list[BranchAnswer]], dict[str, Any]]] = 
 
 
 def _whole(answer: dict[str, Any]) -> BranchAnswer:
-    return _branch(answer["model_id"], answer.get("prediction"), answer.get("pred_proba"))
+    shares = answer.get("pred_proba", ABSENT)
+    return _branch(answer["model_id"], answer.get("prediction"), shares)
 
 
 def _branch(model_id: str, prediction: Any, pred_proba: Any) -> BranchAnswer:
     """Return an answer; true and false have the keys of JSON, also those of an older consumer.
 
     A model of true and the text "true" keeps the older key, because the text has the other one.
+    Only a classifier without probabilities answers a label and null; a remote model may leave
+    `pred_proba` out.
     """
+    if pred_proba is ABSENT:
+        return BranchAnswer(model_id, prediction)
+    if pred_proba is None and isinstance(prediction, str | bool | int):
+        return BranchAnswer(model_id, prediction, label_only=True)
     if isinstance(prediction, bool) and isinstance(pred_proba, dict):
         pred_proba = {
             key if (newer := _OLDER_KEYS.get(key, key)) in pred_proba else newer: each
@@ -141,8 +153,9 @@ def _branch(model_id: str, prediction: Any, pred_proba: Any) -> BranchAnswer:
 def _rows(answer: dict[str, Any], count: int) -> list[BranchAnswer]:
     """Split an answer to `count` rows into one answer for each."""
     model_id = answer["model_id"]
-    shares = answer.get("pred_proba")
-    lists = [answer.get("prediction"), [None] * count if shares is None else shares]
+    shares = answer.get("pred_proba", ABSENT)
+    same = shares is ABSENT or shares is None  # for all rows
+    lists = [answer.get("prediction"), [shares] * count if same else shares]
     if any(not isinstance(each, list) or len(each) != count for each in lists):
         raise errors.Invalid("combine", f"model {model_id} did not return {count} predictions")
     return [_branch(model_id, *each) for each in zip(*lists, strict=True)]
@@ -161,6 +174,11 @@ def _has_labels(answer: BranchAnswer) -> bool:
     return isinstance(shares, dict) and bool(shares) and all(map(_is_number, shares.values()))
 
 
+def _is_value(answer: BranchAnswer) -> bool:
+    """Tell whether an answer is a number, and not the label of a class."""
+    return _is_number(answer.prediction) and not (answer.label_only or _has_labels(answer))
+
+
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
@@ -168,9 +186,13 @@ def _is_number(value: object) -> bool:
 
 
 def _unsuited(how: CombineMethod, answer: BranchAnswer, wanted: str) -> errors.Invalid:
+    kind = (
+        "has no probabilities; train it with calibrate, or use vote"
+        if answer.label_only
+        else "is of another kind"
+    )
     return errors.Invalid(
-        "combine",
-        f"{how} needs {wanted}, but the answer of model {answer.model_id} is of another kind",
+        "combine", f"{how} needs {wanted}, but the answer of model {answer.model_id} {kind}"
     )
 
 

@@ -33,6 +33,8 @@ def build_estimator(chosen: ChosenEstimator) -> BaseEstimator:
             allowed=allowed,
         )
     check_named_params(params)
+    if isinstance(params.get("class_weight"), list):  # which scikit-learn takes for many targets
+        raise _refused(estimator, "class_weight", params)
     try:
         estimator.set_params(**params)
         estimator._validate_params()
@@ -41,9 +43,7 @@ def build_estimator(chosen: ChosenEstimator) -> BaseEstimator:
         wrong = found[1] if found else ""
         if wrong not in params:
             raise
-        given = describe_value(params[wrong])
-        rule = describe_rule(estimator, wrong)
-        raise errors.Invalid(f"params.{wrong}", f"{rule}, not {given}") from None
+        raise _refused(estimator, wrong, params) from None
     if chosen.calibrate is None:
         return estimator
     return CalibratedClassifierCV(estimator, method=chosen.calibrate, ensemble=False)
@@ -55,6 +55,11 @@ def effective_params(chosen: ChosenEstimator) -> dict[str, Any]:
     Labels and columns have their names. A calibrated estimator's are its own.
     """
     return {**estimator_class(chosen.spec)().get_params(deep=False), **chosen.params}
+
+
+def _refused(estimator: BaseEstimator, param: str, params: dict[str, Any]) -> errors.Invalid:
+    rule, given = describe_rule(estimator, param), describe_value(params[param])
+    return errors.Invalid(f"params.{param}", f"{rule}, not {given}")
 
 
 def estimator_class(spec: EstimatorSpec) -> type[BaseEstimator]:

@@ -22,7 +22,7 @@ from app.models.manifest import TrainedManifest
 from app.protocol.requests import TrainRequest
 from app.training.dataset import read_dataset
 from app.training.estimators import build_estimator
-from app.training.fit_messages import explain_fit
+from app.training.fit_messages import cannot_fit
 from app.training.memory import out_of_memory
 from app.training.pipeline import fit_pipeline
 
@@ -73,8 +73,7 @@ def main(
         pipe.send(("error", out_of_memory(memory).to_wire()))
     except Exception as error:  # noqa: BLE001  the libraries raise any error; the job shows it
         traceback.print_exc()
-        detail = f"{request.chosen.name} cannot be fitted with these params"
-        detail += f": {why}" if (why := explain_fit(error)) else "; change them, or leave them out"
+        detail = cannot_fit(request.chosen.name, request.params, error)
         pipe.send(("error", errors.FitFailed(detail).to_wire()))
 
 

@@ -1,6 +1,7 @@
 """Explain in plain words why scikit-learn, or the export to ONNX, cannot carry out a fit."""
 
 import re
+from collections.abc import Mapping
 
 _TOO_LARGE = "infinity, or a number that is too large for the estimator; scale or remove it"
 _FEW_OF_A_CLASS = (
@@ -75,7 +76,6 @@ _SENTENCES = {
         r"sum of y is not strictly positive": (
             "this loss or criterion needs a target of numbers above 0"
         ),
-        r"class_weight": 'class_weight may only be "balanced" or null here',
         r"break_ties must be False": 'break_ties needs decision_function_shape to be "ovr"',
         r"[Pp]recomputed|square kernel matrix|X\.shape\[0\] should be equal": (
             '"precomputed" needs distances between rows, which a data set does not hold; choose '
@@ -114,6 +114,15 @@ def explain_fit(error: Exception) -> str | None:
         if found := pattern.search(text):
             return sentence.format(*found.groups())
     return text if is_plain(text) else None
+
+
+def cannot_fit(name: str, params: Mapping[str, object] | None, error: Exception) -> str:
+    """Say that an estimator cannot be fitted, why, and what to do; `params` are those asked for."""
+    said = f"{name} cannot be fitted with these params" if params else f"{name} cannot be fitted"
+    if why := explain_fit(error):
+        return f"{said}: {why}"
+    todo = "change them, or leave them out" if params else "the consumer's log says why"
+    return f"{said}; {todo}"
 
 
 def is_plain(text: str) -> bool:

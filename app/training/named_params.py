@@ -51,6 +51,10 @@ def bind_named_params(
         codes = {key: code for code, key in enumerate(label_keys(list(labels)))}
         _check_names(CLASS_WEIGHT, weights, [*codes, *label_keys(list(unlearnt))], "label")
         bound = {codes[key]: weight for key, weight in weights.items() if key in codes}
+        if len(codes) - list(bound.values()).count(0) < 2:
+            raise errors.BadData(
+                f"params.{CLASS_WEIGHT}", "two labels or more need a weight above 0"
+            )
         inner.set_params(**{CLASS_WEIGHT: bound})
     if isinstance(directions := params.get(MONOTONIC), dict):
         _check_names(MONOTONIC, directions, numbers, "column of numbers")

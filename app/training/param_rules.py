@@ -25,26 +25,31 @@ _PHRASES: dict[Any, tuple[str, ...]] = {
     dict: ("an object",),
 }
 
-# scikit-learn takes a list of objects for several targets, which a training does not have.
-_USELESS: dict[str, tuple[type, ...]] = {"class_weight": (list,)}
+# By names of parameters: what an object among their constraints holds.
+_OBJECTS = {
+    "class_weight": "an object with a number for each label",
+    "monotonic_cst": "an object with -1, 0 or 1 for each column of numbers",
+}
 
 
 def describe_rule(estimator: BaseEstimator, name: str) -> str:
     """Return the rule of a parameter: `must be a number above 0 or null`."""
-    useless = _USELESS.get(name, ())
-    constraints = [each for each in estimator._parameter_constraints[name] if each not in useless]
-    phrases = list(dict.fromkeys(_phrases(constraints)))
+    phrases = list(dict.fromkeys(_phrases(name, estimator._parameter_constraints[name])))
     if len(phrases) > 1:
         phrases = [f"{', '.join(phrases[:-1])} or {phrases[-1]}"]
     return f"must be {phrases[0]}" if phrases else "cannot be set"
 
 
-def _phrases(constraints: list[Any]) -> Iterator[str]:
+def _phrases(name: str, constraints: list[Any]) -> Iterator[str]:
     for each in constraints:
         if isinstance(each, Interval):
             yield _range(each)
         elif isinstance(each, Options):
             yield from (quoted(str(option)) for option in sorted(each.options - each.deprecated))
+        elif each is dict and name in _OBJECTS:
+            yield _OBJECTS[name]
+        elif each is list and name == "class_weight":
+            continue  # for many targets, which a training does not have
         elif isinstance(each, str | type) or each is None:
             yield from _PHRASES.get(each, ())
 

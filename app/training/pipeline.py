@@ -37,6 +37,8 @@ from app.training.training_rows import TrainingRows, prepare_rows
 
 log = logging.getLogger(__name__)
 
+_MISFIT = "the columns and the params do not fit together"
+
 
 def fit_pipeline(
     data: Dataset,
@@ -59,7 +61,7 @@ def fit_pipeline(
     estimator = build_estimator(chosen)
     part = progress.between(on_progress, READ, FITTED)
     with library_warnings(request.params or ()) as warned:
-        with _explained(chosen.name):
+        with _explained(request):
             rows = prepare_rows(data, request)
             pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))
             draft = describe(request, model_id, rows, estimator)
@@ -128,16 +130,16 @@ def measure(rows: TrainingRows, answers: Answers) -> dict[str, float]:
 
 
 @contextmanager
-def _explained(estimator: str) -> Iterator[None]:
+def _explained(request: TrainingSpec) -> Iterator[None]:
     """Turn an error of scikit-learn about the data into `errors.BadData` in plain words."""
     try:
         yield
     except ValueError as error:
-        why = explain_fit(error)
+        name, why = request.chosen.name, explain_fit(error)
         if why is None:  # the job shows less than the log
-            log.warning("%s cannot learn: %s", estimator, error)
-            why = "the columns and the params do not fit together"
-        raise errors.BadData(None, f"{estimator} cannot learn from this: {why}") from None
+            log.warning("%s cannot learn: %s", name, error)
+            why = "the columns do not fit it" if not request.params else _MISFIT
+        raise errors.BadData(None, f"{name} cannot learn from this: {why}") from None
 
 
 def _check_answered(answers: Answers, draft: TrainedManifest) -> None:

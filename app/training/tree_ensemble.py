@@ -118,7 +118,11 @@ def _attributes(trees: list[TreeNodes]) -> Iterator[tuple[str, Array]]:
 
     left = joined("left", np.int64)
     inner = left != LEAF
-    place = np.where(inner, np.cumsum(inner), np.cumsum(~inner)) - 1  # among nodes, among leaves
+    values = joined("value", np.float64)[~inner]
+    targets = np.repeat([tree.target for tree in trees], sizes)[~inner]
+    kept, leaf = _distinct(values, targets)
+    place = np.empty(len(left), np.int64)  # of a node among those with children, or of its leaf
+    place[inner], place[~inner] = np.arange(inner.sum()), leaf
     offset = np.repeat(starts, sizes)[inner]
     for branch, child in (("true", left), ("false", joined("right", np.int64))):
         reached = child[inner] + offset
@@ -139,5 +143,16 @@ def _attributes(trees: list[TreeNodes]) -> Iterator[tuple[str, Array]]:
     yield "nodes_modes", modes
     if members:
         yield "membership_values", np.concatenate(members)
-    yield "leaf_weights", joined("value", np.float64)[~inner]
-    yield "leaf_targetids", np.repeat([tree.target for tree in trees], sizes)[~inner]
+    yield "leaf_weights", values[kept]
+    yield "leaf_targetids", targets[kept]
+
+
+def _distinct(values: Array, targets: Array) -> tuple[Array, Array]:
+    """Return the places of distinct pairs, and for each pair [pairs] its place among those."""
+    order = np.lexsort((values, targets))
+    values, targets = values[order], targets[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (values[1:] != values[:-1]) | (targets[1:] != targets[:-1])
+    place = np.empty(len(order), np.int64)
+    place[order] = np.cumsum(first) - 1
+    return order[first], place

@@ -261,6 +261,26 @@ def test_what_cannot_be_combined_is_refused_with_the_models_name(how, answers):
     assert caught.value.extra == {"field": "combine"}
 
 
+@pytest.mark.parametrize("how", ["mean", "max_proba"])
+@pytest.mark.parametrize("predicted", [1, True, "a"])
+@pytest.mark.parametrize("count", [None, 1])
+def test_labels_without_probabilities_are_only_voted_on(how, predicted, count):
+    answers = [{"model_id": each, "prediction": predicted, "pred_proba": None} for each in "mn"]
+    answers = answers if count is None else [rows(each) for each in answers]
+
+    with pytest.raises(errors.Invalid, match="model m has no probabilities; train it with calibr"):
+        combine(how, answers, count)
+
+    voted = combine("vote", answers, count)["prediction"]
+    assert voted == (predicted if count is None else [predicted])
+
+
+def test_the_numbers_of_an_endpoint_that_answers_nothing_else_have_a_mean():
+    answers = [{"model_id": "m", "prediction": 1}, {"model_id": "n", "prediction": 2}]
+
+    assert combine("mean", answers, None)["prediction"] == 1.5
+
+
 @pytest.mark.parametrize(
     "odd",
     [

@@ -6,7 +6,7 @@ import pytest
 
 from app import errors
 from app.protocol.requests import TrainingSpec
-from app.training.fit_messages import explain_fit
+from app.training.fit_messages import cannot_fit, explain_fit
 from app.training.pipeline import fit_pipeline
 from tests.support.words import foreign_words
 
@@ -48,7 +48,7 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
             {"estimator": "logistic_regression", "target": "rare", "test_size": 0.8},
             "only one class is left in the training rows; add rows of the others",
         ),
-        (8, {"estimator": "svm_classifier", "target": "three"}, FEW),
+        (8, {"estimator": "svm_classifier", "target": "three", "calibrate": "sigmoid"}, FEW),
         (
             30,
             {
@@ -118,9 +118,9 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
             {
                 "estimator": "logistic_regression",
                 "target": "three",
-                "params": {"class_weight": {"0": 1}},
+                "params": {"class_weight": {"0": 0, "1": 0}},
             },
-            'class_weight may only be "balanced" or null here',
+            "two labels or more need a weight above 0",
         ),
         (
             30,
@@ -156,6 +156,24 @@ def test_what_a_fit_lacks_is_told_in_plain_words(rows, asked, said):
 
     assert said in caught.value.detail
     assert not foreign_words(caught.value.detail)
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "said"),
+    [
+        (None, ValueError("too short"), "ridge cannot be fitted: too short"),
+        ({"alpha": 1}, ValueError("bad"), "ridge cannot be fitted with these params: bad"),
+        (None, TypeError("'x' object"), "ridge cannot be fitted; the consumer's log says why"),
+        ({}, TypeError("'x' object"), "ridge cannot be fitted; the consumer's log says why"),
+        (
+            {"alpha": 1},
+            TypeError("'x' object"),
+            "ridge cannot be fitted with these params; change them, or leave them out",
+        ),
+    ],
+)
+def test_params_are_blamed_only_if_there_are_any(params, error, said):
+    assert cannot_fit("ridge", params, error) == said
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ def test_no_rule_offers_what_a_fit_would_refuse():
 
     rule = describe_rule(forest, "class_weight")
 
-    assert rule == 'must be "balanced", "balanced_subsample" or null'
+    assert rule == (
+        'must be "balanced", "balanced_subsample", an object with a number for each label or null'
+    )
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
