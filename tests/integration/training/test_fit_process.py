@@ -55,18 +55,28 @@ def children():
     return multiprocessing.active_children()
 
 
-def test_a_fit_returns_the_manifest_and_the_onnx_file(fit):
-    manifest, onnx = fit()
+def test_a_fit_returns_the_manifest_and_the_file_of_the_model(fit, tmp_path):
+    manifest, path = fit()
 
     assert manifest.metrics["rmse"] == pytest.approx(53.00132602055401, rel=0, abs=1e-9)
     assert manifest.model_id == "m"
-    assert 0 < manifest.parity < 1e-6
-    model = frames.loaded(onnx)
+    assert manifest.parity < 1e-12
+    assert path == tmp_path / "model.onnx"
+    model = frames.loaded(path.read_bytes())
     assert model.manifest == manifest
     assert model.predict([frames.REFERENCE_ROW])[0]["prediction"] == pytest.approx(
-        208.644578, rel=1e-7
+        208.644577, rel=1e-8
     )
     assert children() == []
+
+
+def test_a_pipeline_that_onnx_does_not_answer_alike_is_kept_as_a_skops_file(fit, tmp_path):
+    manifest, path = fit(frames.reference(estimator="knn_regressor"))
+
+    assert manifest.runtime == "scikit-learn"
+    assert path == tmp_path / "model.skops"
+    assert frames.in_process(path.read_bytes()).manifest == manifest
+    assert not (tmp_path / "model.onnx").exists()
 
 
 def test_the_request_is_checked_before_the_data_are_fetched(fit):
@@ -103,7 +113,7 @@ def test_refused_parameters_are_refused_before_anything_is_fetched(fit):
 def test_what_the_libraries_raise_is_told_in_plain_words(fit, params, says):
     asked = frames.reference(estimator="knn_regressor", params=params)
 
-    with pytest.raises(errors.FitFailed, match="cannot be fitted or exported with these") as caught:
+    with pytest.raises(errors.FitFailed, match="cannot be fitted with these") as caught:
         fit(asked)
 
     assert says in caught.value.detail
@@ -314,17 +324,16 @@ def test_what_the_parent_raises_ends_a_child_that_does_not_listen(fit, when_read
 # Children that behave as a test wants; they are pickled by name.
 
 
-def tell_progress(pipe, body, model_id, csv, onnx, memory):
+def tell_progress(pipe, body, model_id, csv, memory):
     pipe.send(("checked", 10**12))
     pipe.recv()
-    Path(onnx).write_bytes(b"onnx")
     pipe.send(("progress", 0.25))
     pipe.send(("progress", 0.5))
-    pipe.send(("done", frames.manifest().model_dump()))
-    Path(onnx).with_name("told").touch()
+    pipe.send(("done", (frames.manifest().model_dump(), "model.onnx")))
+    Path(csv).with_name("told").touch()
 
 
-def never_stop_talking(pipe, body, model_id, csv, onnx, memory):
+def never_stop_talking(pipe, body, model_id, csv, memory):
     pipe.send(("checked", 10**12))
     pipe.recv()
     with suppress(OSError):
@@ -348,10 +357,10 @@ def nothing(_):
 def test_the_progress_of_the_child_is_handed_on(fit):
     beats = []
 
-    manifest, onnx = fit(fetch=nothing, on_beat=beats.append, by=FitRunner(child=tell_progress))
+    manifest, path = fit(fetch=nothing, on_beat=beats.append, by=FitRunner(child=tell_progress))
 
     assert [each for each in beats if each is not None] == [0.25, 0.5]
-    assert (manifest, onnx) == (frames.manifest(), b"onnx")
+    assert (manifest, path) == (frames.manifest(), Path("model.onnx"))
 
 
 def test_what_the_parent_raises_at_progress_is_raised(fit):
@@ -389,7 +398,7 @@ def test_a_result_that_is_there_is_not_thrown_away_by_stop(fit, tmp_path):
             until((tmp_path / "told").exists, "the result is in the pipe")
             trainer.stop()
 
-    assert fit(fetch=nothing, on_beat=on_beat, by=trainer)[1] == b"onnx"
+    assert fit(fetch=nothing, on_beat=on_beat, by=trainer)[1] == Path("model.onnx")
 
 
 def test_a_child_that_does_not_answer_in_time_is_ended(fit):
