@@ -45,6 +45,8 @@ def add_svm_classifier(graph: GraphBuilder, model: Any, x: str) -> tuple[str, ..
 def _add_kernel(graph: GraphBuilder, model: Any, x: str) -> str:
     """Add the kernel of each row with each support vector, [rows, vectors]."""
     vectors = model.support_vectors_
+    if not len(vectors):  # onnxruntime multiplies wrongly by empty matrices
+        raise NotExportable("a model without support vectors is answered by scikit-learn")
     if model.kernel == "rbf":
         return _add_rbf(graph, vectors, model._gamma, x)
     product = graph.add("MatMul", x, graph.constant(vectors.T))

@@ -10,6 +10,7 @@ from sklearn.model_selection import train_test_split
 from app import errors
 from app.models.manifest import METADATA_KEY, Feature, TrainedManifest
 from app.training import parity
+from app.training.estimators import build_estimator
 from tests.support import frames
 
 FAST = {
@@ -277,3 +278,72 @@ def test_numbers_beyond_float32_are_bad_data_or_answered_alike(estimator, value,
     else:
         assert manifest.parity <= parity.BOUND
         assert json.loads(manifest.model_dump_json())["metrics"] == manifest.metrics
+
+
+def served(data, asked, rows):
+    """Train; return the manifest and the predictions for rows."""
+    manifest, file = frames.train(data, asked)
+    model = frames.loaded(file) if manifest.runtime == "onnx" else frames.in_process(file)
+    return manifest, [each["prediction"] for each in model.predict(rows)]
+
+
+@pytest.mark.parametrize("estimator", ["linear_regression", "ridge"])
+@pytest.mark.parametrize("beside", ["nothing", "text", "a missing number"])
+def test_seconds_since_1970_are_exact_beside_any_column(estimator, beside):
+    epoch = 1_700_000_000
+    data = pd.DataFrame({"t": epoch + np.arange(100), "target": np.arange(100.0)})
+    data["c"] = {"nothing": 0.5, "text": "red", "a missing number": None}[beside]
+    data.loc[::2, "c"] = {"nothing": 0.5, "text": "blue", "a missing number": 1.0}[beside]
+    params = {"alpha": 1e-9} if estimator == "ridge" else {}
+    asked = frames.request(["t", "c"], estimator=estimator, params=params)
+
+    manifest, (answer,) = served(data, asked, [{"t": epoch + 50, "c": data.loc[0, "c"]}])
+
+    assert manifest.runtime == "onnx"
+    assert answer == pytest.approx(50, abs=1e-6)
+
+
+def test_an_offset_of_the_target_hides_nothing():
+    """A target of the form YYYYMMDDHHMM, that float32 knows to 16,384 only."""
+    start = 202611280000.0
+    data = pd.DataFrame({"a": np.arange(200), "target": start + np.arange(200) % 60})
+    asked = frames.request(["a"], estimator="hist_gradient_boosting_regressor")
+
+    manifest, told = served(data, asked, [{"a": a} for a in range(200)])
+
+    _, test = train_test_split(np.arange(200), test_size=0.2, random_state=42)
+    error = np.sqrt(np.mean((np.array(told) - data["target"])[test] ** 2))
+    assert error == pytest.approx(manifest.metrics["rmse"], rel=1e-6)
+    assert manifest.runtime == "onnx"
+
+
+@pytest.mark.parametrize("estimator", [n for n in frames.REGRESSORS if "forest" not in n])
+def test_days_as_numbers_are_learnt(estimator):
+    """Dates of the form YYYYMMDD, whose thresholds float32 does not tell apart."""
+    days = pd.date_range("2026-01-01", periods=300).strftime("%Y%m%d").astype(int)
+    data = pd.DataFrame({"day": days, "target": np.sin(np.arange(300) / 10)})
+
+    manifest, _ = frames.train(data, frames.request(["day"], estimator=estimator))
+
+    assert manifest.parity <= parity.BOUND
+    if "hist" in estimator:
+        assert manifest.metrics["rmse"] < 0.3
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+@pytest.mark.parametrize("estimator", ["knn_regressor", "knn_classifier"])
+def test_neighbours_that_tie_are_those_of_scikit_learn(estimator, weights):
+    data = pd.DataFrame({"a": np.arange(60) // 6, "b": np.arange(60) % 2})
+    data["target"] = (np.arange(60) * 7) % 5
+    asked = frames.request(["a", "b"], estimator=estimator, params={"weights": weights})
+    rows = data[["a", "b"]].to_dict("records")
+
+    manifest, told = served(data, asked, rows)
+
+    stratify = data["target"] if estimator == "knn_classifier" else None
+    train, test = train_test_split(data, test_size=0.2, random_state=42, stratify=stratify)
+    plain = build_estimator(asked.chosen).fit(train[["a", "b"]].to_numpy(float), train["target"])
+    assert told == plain.predict(data[["a", "b"]].to_numpy(float)).tolist()
+    if estimator == "knn_classifier":
+        score = plain.score(test[["a", "b"]].to_numpy(float), test["target"])
+        assert manifest.metrics["accuracy"] == score
