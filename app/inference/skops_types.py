@@ -88,7 +88,6 @@ TYPES_OF_NODES: Mapping[str, frozenset[str]] = {
     "DictNode": frozenset({"builtins.dict"}),
     "ListNode": frozenset({"builtins.list"}),
     "TupleNode": frozenset({"builtins.tuple"}),
-    "SliceNode": frozenset({"builtins.slice"}),
     "TypeNode": frozenset({"builtins.int", "builtins.str", *_SCALARS}),  # of keys, of encoders
     "SliceNode": frozenset({"builtins.slice"}),  # of a ColumnTransformer
     "NdArrayNode": frozenset({"numpy.ndarray", *_SCALARS}),
