@@ -31,6 +31,7 @@ from app.consumer.health_file import touch_health_file
 from app.consumer.threaded_consumer import ThreadedConsumer
 from app.inference.cache import ModelCache
 from app.inference.loader import load_model
+from app.inference.sklearn_runtime import CHILD_MODULE as SKLEARN_CHILD
 from app.jobs.attempt import JobAttempts
 from app.jobs.lease import LeaseKeeper
 from app.jobs.relay import OutboxRelay
@@ -98,7 +99,7 @@ def run(
     drained = threading.Event()
     retry = RetryUntilAvailable(drained)
     leases = LeaseKeeper(store)
-    trainer = FitRunner(imported_modules(), child=child)
+    trainer = FitRunner([*imported_modules(), SKLEARN_CHILD], child=child)
     limits = FitLimits(settings.fit_seconds, settings.fit_memory)
     endpoints = RemoteModelClient(settings)
 

@@ -17,9 +17,10 @@ SILENT_SECONDS = 2.0  # a load that takes longer and fails met a dependency that
 
 
 class ModelCache:
-    """The models used last, bounded by the bytes of their files.
+    """The models used last, bounded by the bytes that they hold.
 
-    Its own threads load them, so `get` does not block.
+    Its own threads load them, so `get` does not block. A model that the cache has forgotten is
+    deleted when its last caller has an answer, and its process ends with it.
     """
 
     def __init__(
@@ -32,8 +33,8 @@ class ModelCache:
     ) -> None:
         """Start the threads. All waiting callers get the model or the error of `load(model_id)`."""
         self._load = load
-        self._models: LRUCache[str, tuple[Future[Predictor], int]] = LRUCache(
-            max_bytes, lambda loaded: loaded[1]
+        self._models: LRUCache[str, tuple[Future[Predictor], Predictor]] = LRUCache(
+            max_bytes, lambda loaded: loaded[1].bytes
         )
         self._away_seconds = away_seconds
         self._timer = timer
@@ -49,7 +50,9 @@ class ModelCache:
         """Return, without waiting, the future of the loaded model."""
         with self._lock:
             if loaded := self._models.get(model_id):
-                return loaded[0]
+                if loaded[1].alive:
+                    return loaded[0]
+                del self._models[model_id]
             if found := self._loading.get(model_id) or self._away.get(model_id):
                 return found
             loading = self._loading[model_id] = Future()
@@ -71,12 +74,14 @@ class ModelCache:
                 del self._loading[model_id]
                 if isinstance(error, errors.Unavailable):
                     self._away[model_id] = loading
-                    if self._timer() > begun + SILENT_SECONDS:  # so that others do not wait, too
+                    silent = self._timer() > begun + SILENT_SECONDS
+                    if silent and not isinstance(error, errors.ModelLost):
+                        # so that others do not wait, too
                         self._silent_until = self._timer() + self._away_seconds
             loading.set_exception(error)
         else:
             with self._lock:
                 del self._loading[model_id]
                 if model.bytes <= self._models.maxsize:  # a larger model is returned but not kept
-                    self._models[model_id] = loading, model.bytes
+                    self._models[model_id] = loading, model
             loading.set_result(model)

@@ -11,31 +11,34 @@ from typing import Any
 from app import errors
 
 # Each start and each join polls all children of this process, which only one thread may do.
-CHILDREN = threading.Lock()
+_CHILDREN = threading.Lock()
 
 
-def start_child(target: Callable[..., None], *arguments: Any) -> tuple[BaseProcess, Connection]:
+def start_child(
+    purpose: str, target: Callable[..., None], *arguments: Any
+) -> tuple[BaseProcess, Connection]:
     """Start a child that runs `target(pipe, *arguments)`; return it and our end of the pipe.
 
-    Raises `errors.ChildKilled` if the system has no room for it, or the fork server has ended.
+    Raises `errors.ChildKilled` about the `purpose`, such as "fit", if the system has no room for
+    it, or the fork server has ended.
     """
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
     child = context.Process(target=target, args=(theirs, *arguments))
     try:
-        with theirs, CHILDREN:
+        with theirs, _CHILDREN:
             child.start()
     except (EOFError, OSError) as error:
         ours.close()
         cause = getattr(error, "strerror", None) or "the fork server has ended"
-        raise errors.ChildKilled(f"no process could be started: {cause}") from error
+        raise errors.ChildKilled(f"no process could be started to {purpose}: {cause}") from error
     return child, ours
 
 
 def join_child(child: BaseProcess) -> str:
     """Wait for the end of a child; return its cause, such as "killed by SIGKILL"."""
     wait([child.sentinel])
-    with CHILDREN:
+    with _CHILDREN:
         child.join()
     code = child.exitcode or 0
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"

@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from app.inference.onnx_runtime import OnnxRuntime
 from app.inference.predictor import Predictor
+from app.inference.sklearn_runtime import SklearnRuntime
 from app.inference.trained_model import TrainedModel
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
@@ -19,15 +21,20 @@ def load_model(
 ) -> Predictor:
     """Load a published model; an image that it takes may have at most `max_pixels`.
 
-    Raises the errors of `find`, `errors.Corrupt`, or `WrongQueue` for an endpoint.
+    Raises the errors of `find`, of `ModelStore.fetched` and of the runtimes, and
+    `errors.WrongQueue` for an endpoint.
     """
     record = find(model_id)
-    onnx = files.get(record.require_file())
-    model: Predictor
-    if isinstance(record.spec, OnnxManifest):
-        model = UploadedModel(model_id, onnx, record.spec, max_pixels)
-    else:
-        runtime = OnnxRuntime(onnx)
-        model = TrainedModel(runtime.manifest, runtime)
+    runtime = (record.fit or {}).get("runtime", "onnx")
+    with files.fetched(record.require_file(), runtime) as path:
+        model = _load(record, runtime, path, max_pixels)
     log.info("loaded model %s: %d bytes", model_id, model.bytes)
     return model
+
+
+def _load(record: ModelRecord, runtime: str, path: Path, max_pixels: int) -> Predictor:
+    if isinstance(record.spec, OnnxManifest):
+        return UploadedModel(record.model_id, path.read_bytes(), record.spec, max_pixels)
+    loaded: OnnxRuntime | SklearnRuntime
+    loaded = SklearnRuntime(path) if runtime == "scikit-learn" else OnnxRuntime(path.read_bytes())
+    return TrainedModel(loaded.manifest, loaded)

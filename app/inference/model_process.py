@@ -43,7 +43,10 @@ class ModelProcess:
 
         Raises the error of the child, or as `run` does.
         """
-        child, self._pipe = start_child(serve, *arguments)
+        try:
+            child, self._pipe = start_child("answer", serve, *arguments)
+        except errors.ChildKilled as error:
+            raise errors.ModelLost(error.detail) from error
         self._child = _Killable(child)
         self._run_seconds = run_seconds
         self._turn = threading.Lock()

@@ -1,20 +1,26 @@
-"""Models in S3: a folder each, with the ONNX file and the manifest."""
+"""Models in S3: a folder each, with the model's file and the manifest."""
 
 import hashlib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO
 
 from cachetools import LRUCache, cachedmethod
 from pydantic import ValidationError
 
 from app import errors
-from app.models.manifest import OnnxManifest, TrainedManifest
+from app.models.manifest import OnnxManifest, Runtime, TrainedManifest
 from app.models.record import StoredFile
 from app.storage.client import SEQUENTIAL_TRANSFER, S3Client, map_s3_errors
 
 CACHE_BYTES = 8_000_000  # of manifests, as JSON
+PIECE_BYTES = 1_000_000
 
-_ONNX, _MANIFEST = "model.onnx", "metadata.json"
+FILES: dict[Runtime, str] = {"onnx": "model.onnx", "scikit-learn": "model.skops"}
+_MANIFEST = "metadata.json"
 
 
 class ModelStore:
@@ -27,17 +33,24 @@ class ModelStore:
         self._manifests: LRUCache[str, TrainedManifest] = LRUCache(CACHE_BYTES, _size)
         self._lock = threading.Lock()
 
-    def put_trained(self, attempt: int, manifest: TrainedManifest, onnx: bytes) -> StoredFile:
-        """Store a trained model and its manifest.
+    def put_trained(self, attempt: int, manifest: TrainedManifest, path: Path) -> StoredFile:
+        """Store a trained model, whose file lies at `path`, and its manifest.
 
         Each attempt has its own folder, so a late attempt overwrites nothing. Readers find the
         folder only once a row of the database names its key.
         """
         key = self._folder(manifest.model_id, attempt)
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         with map_s3_errors(f"model {manifest.model_id}"):
-            self._put(key + _ONNX, onnx)
+            self._client.boto.upload_file(
+                str(path),
+                self._client.bucket,
+                key + FILES[manifest.runtime],
+                Config=SEQUENTIAL_TRANSFER,
+            )
             self._put(key + _MANIFEST, manifest.model_dump_json(indent=2).encode())
-        return StoredFile(key, hashlib.sha256(onnx).hexdigest())
+        return StoredFile(key, sha256)
 
     def put_uploaded(
         self, model_id: str, manifest: OnnxManifest, onnx: IO[bytes], sha256: str
@@ -53,26 +66,39 @@ class ModelStore:
         with map_s3_errors(f"model {model_id}"):
             self._put(key + _MANIFEST, description)
             self._client.boto.upload_fileobj(
-                onnx, self._client.bucket, key + _ONNX, Config=SEQUENTIAL_TRANSFER
+                onnx, self._client.bucket, key + FILES["onnx"], Config=SEQUENTIAL_TRANSFER
             )
         return StoredFile(key, sha256)
 
     def delete(self, key: str) -> None:
         """Delete a model's file and manifest, if they exist."""
         with map_s3_errors(f"model {key}"):
-            for name in (_ONNX, _MANIFEST):
+            for name in (*FILES.values(), _MANIFEST):
                 self._client.boto.delete_object(Bucket=self._client.bucket, Key=key + name)
 
     def delete_attempt(self, model_id: str, attempt: int) -> None:
         """Delete the files that an attempt of a training has stored, if any."""
         self.delete(self._folder(model_id, attempt))
 
-    def get(self, file: StoredFile) -> bytes:
-        """Return a model's ONNX file. Raises `errors.NotFound`; `errors.Corrupt` if it changed."""
-        onnx = self._get(file.key, _ONNX)
-        if hashlib.sha256(onnx).hexdigest() != file.sha256:
-            raise errors.Corrupt(f"{file.key}{_ONNX} is not the file that was published")
-        return onnx
+    @contextmanager
+    def fetched(self, file: StoredFile, runtime: Runtime = "onnx") -> Iterator[Path]:
+        """Give the path of a copy of a model's file, which exists during the block.
+
+        Raises `errors.NotFound`; `errors.Corrupt` if the file changed; `errors.Unavailable` if the
+        disk has no room for it.
+        """
+        with NamedTemporaryFile(prefix="warren-") as copy:
+            try:
+                sha256 = self._download(file.key, FILES[runtime], copy)
+            except OSError as error:
+                raise errors.Unavailable(
+                    f"the model cannot be written to the disk: {error.strerror}"
+                ) from error
+            if sha256 != file.sha256:
+                raise errors.Corrupt(
+                    f"{file.key}{FILES[runtime]} is not the file that was published"
+                )
+            yield Path(copy.name)
 
     @cachedmethod(lambda self: self._manifests, lock=lambda self: self._lock)
     def get_manifest(self, key: str) -> TrainedManifest:
@@ -92,6 +118,17 @@ class ModelStore:
         with map_s3_errors(f"model {key}"):
             found = self._client.boto.get_object(Bucket=self._client.bucket, Key=key + name)
             return bytes(found["Body"].read())
+
+    def _download(self, key: str, name: str, copy: IO[bytes]) -> str:
+        """Write an object to `copy` in pieces; return its sha256."""
+        sha256 = hashlib.sha256()
+        with map_s3_errors(f"model {key}"):
+            found = self._client.boto.get_object(Bucket=self._client.bucket, Key=key + name)
+            for piece in found["Body"].iter_chunks(PIECE_BYTES):
+                sha256.update(piece)
+                copy.write(piece)
+        copy.flush()
+        return sha256.hexdigest()
 
     def _folder(self, model_id: str, attempt: int | str) -> str:
         return f"{self._prefix}{model_id}/{attempt}/"

@@ -9,7 +9,6 @@ else goes over a pipe.
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from time import monotonic
 from typing import Any
 
 from app import errors
-from app.inference.child_process import CHILDREN
+from app.inference.child_process import join_child, start_child
 from app.inference.process_memory import memory_of
 from app.models.manifest import TrainedManifest
 from app.protocol.requests import TrainRequest
@@ -105,7 +104,7 @@ class FitRunner:
         """
         csv = folder / "data.csv"
         arguments = (request.model_dump(), model_id, str(csv), limits.memory)
-        child, ours = self._start(arguments)
+        child, ours = start_child("fit", self._child, *arguments)
         try:
             check_limits = FitLimits(self._check_seconds, limits.memory)
             bound = self._receive(ours, child, check_limits, on_beat)
@@ -122,19 +121,6 @@ class FitRunner:
     def stop(self) -> None:
         """Interrupt every fit that runs or begins."""
         self._stop_writer.close()
-
-    def _start(self, arguments: tuple[Any, ...]) -> tuple[Any, Connection]:
-        """Start a child; return it and our end of the pipe to it."""
-        ours, theirs = self._context.Pipe()
-        child = self._context.Process(target=self._child, args=(theirs, *arguments))
-        try:
-            with theirs, CHILDREN:
-                child.start()
-        except (EOFError, OSError) as error:  # the server died, or the system lacks a resource
-            ours.close()
-            cause = getattr(error, "strerror", None) or "the fork server has ended"
-            raise errors.ChildKilled(f"no process could be started to fit: {cause}") from error
-        return child, ours
 
     def _receive(
         self,
@@ -175,22 +161,15 @@ class FitRunner:
         try:
             yield
         except (EOFError, OSError):
-            self._join(child)
-            code = child.exitcode
-            cause = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+            cause = join_child(child)
             raise errors.ChildKilled(f"the process that fitted died ({cause})") from None
 
     def _end(self, child: Any) -> None:
         """Kill the child unless it exits by itself; it has nothing to clean up."""
         if not wait([child.sentinel], self._grace_seconds):
             child.kill()
-        self._join(child)
+        join_child(child)
         child.close()
-
-    def _join(self, child: Any) -> None:
-        wait([child.sentinel])
-        with CHILDREN:
-            child.join()
 
 
 def _do_nothing() -> None:

@@ -189,9 +189,9 @@ class FakeModels(Failing):
         self.stored = []
         self.deleted = []
 
-    def put_trained(self, attempt, manifest, onnx):
+    def put_trained(self, attempt, manifest, path):
         self.obey("put_trained")
-        self.stored.append((attempt, manifest, onnx))
+        self.stored.append((attempt, manifest, path.read_bytes()))
         return StoredFile(f"models/{manifest.model_id}/{attempt}/", "sha256")
 
     def delete_attempt(self, model_id, attempt):
@@ -216,7 +216,9 @@ class FakeTrainer(Failing):
         fetch(folder / "data.csv")
         self.meanwhile(on_beat)
         self.obey("fit")
-        return frames.manifest(model_id=model_id), b"onnx"
+        path = folder / "model.onnx"
+        path.write_bytes(b"onnx")
+        return frames.manifest(model_id=model_id), path
 
 
 class Pauses(threading.Event):

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import random
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from app import errors
 from app.models.manifest import OnnxManifest
@@ -47,9 +49,19 @@ def keys(s3, bucket):
     return [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
 
-def put_trained(models, attempt=1, onnx=b"onnx"):
+def put_trained(models, attempt=1, content=b"onnx", **manifest):
     """Store a trained model."""
-    return models.put_trained(attempt, frames.manifest(model_id="m"), onnx)
+    with NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        described = frames.manifest(model_id="m", **manifest)
+        return models.put_trained(attempt, described, Path(file.name))
+
+
+def get(models, file, *runtime):
+    """The content of a stored model."""
+    with models.fetched(file, *runtime) as path:
+        return path.read_bytes()
 
 
 def put_uploaded(models, onnx=b"onnx", **changes):

@@ -147,7 +147,19 @@ def _reply_error(requests: _Requests, error: errors.WarrenError) -> None:
 def _run(
     prepared: list[Any], waiting: list[tuple[Replyable, PredictRequest, int]], model: Predictor
 ) -> None:
-    predictions = iter(model.predict(prepared) if prepared else ())
+    """Run the model and reply. If memory ends, run each request alone, so that others succeed."""
+    try:
+        predictions = iter(model.predict(prepared) if prepared else ())
+    except errors.ModelOutOfMemory:
+        if len(waiting) == 1:
+            raise
+        rows = iter(prepared)
+        for each in waiting:
+            try:
+                _run(list(islice(rows, each[2])), [each], model)
+            except errors.ModelOutOfMemory as error:
+                each[0].reply(Failed.of(error, model.model_id))
+        return
     for part, request, count in waiting:
         part.reply(prediction_reply(request, list(islice(predictions, count)), model.model_id))
 

@@ -183,7 +183,7 @@ class TrainHandler:
             min(request.max_memory or self.limits.memory, self.limits.memory),
         )
         with TemporaryDirectory(prefix="warren-") as folder:
-            manifest, onnx = self.fits.fit(
+            manifest, path = self.fits.fit(
                 request,
                 job_id,
                 Path(folder),
@@ -192,9 +192,9 @@ class TrainHandler:
                 lambda: message.reply(Reply(JobStatus.RECEIVED, job_id)),
                 beat,
             )
-        key, sha256 = self.retry(
-            lambda: self.models.put_trained(attempt, manifest, onnx), self.keep_seconds
-        )
+            key, sha256 = self.retry(
+                lambda: self.models.put_trained(attempt, manifest, path), self.keep_seconds
+            )
         return TrainingDone(key, sha256, manifest.metrics, manifest.summary)
 
     def _delete_unpublished(

@@ -10,7 +10,7 @@ from app.settings import Settings
 from app.storage.client import S3Client
 from app.storage.datasets import DatasetStore
 from app.storage.model_files import ModelStore
-from tests.support.files import CSV, MIB, put_trained, put_uploaded, stream
+from tests.support.files import CSV, MIB, get, put_trained, put_uploaded, stream
 
 
 @dataclass
@@ -52,7 +52,7 @@ CALLS = {
     "a large put_uploaded": lambda made, folder: put_uploaded(made.models, bytes(9 * MIB)),
     "delete": lambda made, folder: made.models.delete("models/m/1/"),
     "delete_attempt": lambda made, folder: made.models.delete_attempt("m", 1),
-    "get": lambda made, folder: made.models.get(StoredFile("models/m/1/", "a" * 64)),
+    "fetched": lambda made, folder: get(made.models, StoredFile("models/m/1/", "a" * 64)),
     "get_manifest": lambda made, folder: made.models.get_manifest("models/m/1/"),
 }
 

@@ -4,15 +4,15 @@ import pytest
 
 from app import errors
 from tests.support import frames
-from tests.support.files import MIB, keys, put_trained, put_uploaded
+from tests.support.files import MIB, get, keys, put_trained, put_uploaded
 
 
 def test_a_model_comes_back_as_it_was(models):
     onnx = random.Random(7).randbytes(9 * MIB)
 
-    file = put_trained(models, onnx=onnx)
+    file = put_trained(models, content=onnx)
 
-    assert models.get(file) == onnx
+    assert get(models, file) == onnx
     assert models.get_manifest(file.key) == frames.manifest(model_id="m")
 
 
@@ -23,11 +23,29 @@ def test_a_model_lies_in_the_folder_of_its_attempt(models, s3, bucket, settings)
     assert keys(s3, bucket) == [f"{key}metadata.json", f"{key}model.onnx"]
 
 
+def test_the_file_is_named_by_its_runtime(models, s3, bucket):
+    file = put_trained(models, content=b"skops", runtime="scikit-learn")
+
+    assert keys(s3, bucket) == [f"{file.key}metadata.json", f"{file.key}model.skops"]
+    assert get(models, file, "scikit-learn") == b"skops"
+    with pytest.raises(errors.NotFound):
+        get(models, file)
+    models.delete_attempt("m", 1)
+    assert keys(s3, bucket) == []
+
+
+def test_the_copy_of_a_file_exists_while_it_is_read(models):
+    with models.fetched(put_trained(models)) as path:
+        assert path.exists()
+
+    assert not path.exists()
+
+
 def test_an_attempt_overwrites_no_other(models):
     first, second = put_trained(models, 1, b"first"), put_trained(models, 2, b"second")
 
-    assert models.get(first) == b"first"
-    assert models.get(second) == b"second"
+    assert get(models, first) == b"first"
+    assert get(models, second) == b"second"
 
 
 def test_a_file_lies_in_a_folder_that_is_named_by_what_is_in_it(models, s3, bucket):
@@ -35,16 +53,16 @@ def test_a_file_lies_in_a_folder_that_is_named_by_what_is_in_it(models, s3, buck
 
     file = put_uploaded(models, onnx)
 
-    assert models.get(file) == onnx
+    assert get(models, file) == onnx
     assert keys(s3, bucket) == [f"{file.key}metadata.json", f"{file.key}model.onnx"]
     assert file.key.startswith("models/m/")
     assert put_uploaded(models, onnx) == file
     others = [put_uploaded(models, b"other"), put_uploaded(models, onnx, sample={"a": 1, "b": 2})]
     assert len({file.key, *(other.key for other in others)}) == 3
     models.delete(others[0].key)
-    assert models.get(file) == onnx
+    assert get(models, file) == onnx
     with pytest.raises(errors.NotFound):
-        models.get(others[0])
+        get(models, others[0])
 
 
 def test_a_model_that_was_changed_is_corrupt(models, s3, bucket):
@@ -52,7 +70,7 @@ def test_a_model_that_was_changed_is_corrupt(models, s3, bucket):
     s3.put_object(Bucket=bucket, Key=f"{file.key}model.onnx", Body=b"onnX")
 
     with pytest.raises(errors.Corrupt, match=r"model\.onnx is not the file"):
-        models.get(file)
+        get(models, file)
 
 
 def test_a_model_that_was_deleted_is_not_found(models, s3, bucket):
@@ -61,7 +79,7 @@ def test_a_model_that_was_deleted_is_not_found(models, s3, bucket):
         s3.delete_object(Bucket=bucket, Key=file.key + name)
 
     with pytest.raises(errors.NotFound):
-        models.get(file)
+        get(models, file)
     with pytest.raises(errors.NotFound):
         models.get_manifest(file.key)
 
@@ -72,13 +90,13 @@ def test_what_an_attempt_has_stored_is_removed_and_that_of_the_others_is_not(mod
 
     models.delete_attempt("m", 2)
 
-    assert models.get(first) == b"first"
-    assert models.get(tenth) == b"tenth"
+    assert get(models, first) == b"first"
+    assert get(models, tenth) == b"tenth"
     assert len(keys(s3, bucket)) == 4
 
     models.delete_attempt("m", 1)
 
-    assert models.get(tenth) == b"tenth"
+    assert get(models, tenth) == b"tenth"
     assert len(keys(s3, bucket)) == 2
 
 

@@ -56,8 +56,8 @@ def gated_child(*arguments: Any) -> None:
 
 
 class GatedModelStore(ModelStore):
-    def put_trained(self, attempt: int, manifest: TrainedManifest, onnx: bytes) -> StoredFile:
-        stored = super().put_trained(attempt, manifest, onnx)
+    def put_trained(self, attempt: int, manifest: TrainedManifest, path: Path) -> StoredFile:
+        stored = super().put_trained(attempt, manifest, path)
         if manifest.dataset_id == KEPT:
             wait_for(manifest.model_id)
         return stored

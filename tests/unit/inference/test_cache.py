@@ -1,4 +1,5 @@
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,6 +12,7 @@ class FakeModel:
     def __init__(self, name, size=1):
         self.name = name
         self.bytes = size
+        self.alive = True
 
 
 class Shelf:
@@ -189,3 +191,44 @@ def test_a_model_larger_than_the_cache_serves_and_is_not_kept():
     assert large.name == "large"
     assert got(cache, "large") is not large
     assert got(cache, "a") is small
+
+
+def test_a_model_whose_process_has_ended_is_loaded_again():
+    shelf = Shelf()
+    cache = ModelCache(shelf, max_bytes=10)
+    got(cache, "a").alive = False
+
+    assert got(cache, "a").alive
+    assert shelf.loaded == ["a", "a"]
+
+
+@pytest.mark.parametrize("names", [("a", "b", "c"), ("large",)])
+def test_a_forgotten_model_is_deleted(names):
+    deleted = threading.Event()
+
+    def load(name):
+        model = FakeModel(name, 4 if len(name) == 1 else 11)
+        if name == names[0]:
+            weakref.finalize(model, deleted.set)
+        return model
+
+    cache = ModelCache(load, max_bytes=10)
+
+    for name in names:
+        got(cache, name)
+
+    assert deleted.wait(20)
+
+
+def test_a_process_that_died_while_it_loaded_is_no_silence_of_the_storage():
+    now = [10.0]
+
+    def dying(_):
+        now[0] += SILENT_SECONDS + 1
+        raise errors.ModelLost
+
+    loads = [dying, FakeModel]
+    cache = ModelCache(lambda name: loads.pop(0)(name), max_bytes=10, timer=lambda: now[0])
+    assert isinstance(cache.get("a").exception(20), errors.ModelLost)
+
+    assert got(cache, "b").name == "b"

@@ -1,3 +1,7 @@
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
 import pytest
 
 from app import errors
@@ -19,9 +23,13 @@ class Files:
     def __init__(self, content):
         self.content = content
 
-    def get(self, file):
-        assert file == FILE
-        return self.content
+    @contextmanager
+    def fetched(self, file, runtime):
+        assert (file, runtime) == (FILE, "onnx")
+        with NamedTemporaryFile() as copy:
+            copy.write(self.content)
+            copy.flush()
+            yield Path(copy.name)
 
 
 def test_a_model_is_loaded_by_the_key_and_the_sum_of_its_record():
