@@ -1,4 +1,4 @@
-"""Fit a scikit-learn pipeline to a data frame, choose its runtime, and write its file.
+"""Fit a scikit-learn pipeline to a data set, choose its runtime, and write its file.
 
 This runs in the child process of a training, which `fit_process` starts.
 """
@@ -23,6 +23,7 @@ from app.inference.sklearn_answers import answer
 from app.models.manifest import FORMAT, TrainedManifest
 from app.protocol.requests import TrainingSpec
 from app.training import progress
+from app.training.dataset import Dataset
 from app.training.estimators import build_estimator, effective_params
 from app.training.evaluation import classification_metrics, regression_metrics
 from app.training.fit_messages import explain_fit
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 def fit_pipeline(
-    frame: pd.DataFrame,
+    data: Dataset,
     request: TrainingSpec,
     model_id: str,
     folder: Path,
@@ -57,7 +58,7 @@ def fit_pipeline(
     estimator = build_estimator(chosen)
     part = progress.between(on_progress, progress.READ, progress.FITTED)
     with _explained(chosen.name):
-        rows = prepare_rows(frame, request, chosen.spec.task)
+        rows = prepare_rows(data, request)
         pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))
         draft = describe(request, model_id, rows, estimator)
         expected = answer(pipeline, draft, rows.test_inputs)
@@ -83,7 +84,7 @@ def fit_rows(
     x, columns = rows.x_train, preprocessing_steps(rows.features, rows.numbers)
     for _, step in columns:
         x = step.fit_transform(x)
-    numeric = [f.name for f in rows.features if f.type != "text"]
+    numeric = [f.name for f in rows.features if f.is_number]
     bind_named_params(estimator, rows.labels, [], numeric, x.shape[1])
     fit(estimator, x, rows.y_train)
     return Pipeline([*columns, ("estimator", estimator)])

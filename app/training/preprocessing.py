@@ -14,7 +14,7 @@ def preprocessing_steps(
 
     It takes a matrix whose first columns are the `numbers`. All is computed in float64.
     """
-    if all(f.type != "text" and not f.nullable for f in features):
+    if all(f.is_number and not f.nullable for f in features):
         return []
     impute = SimpleImputer(strategy="median", keep_empty_features=True)
     encode = OneHotEncoder(handle_unknown="ignore", sparse_output=False)

@@ -15,7 +15,7 @@ from app.models.manifest import TrainedManifest
 from app.protocol import estimators
 from app.protocol.requests import TrainRequest
 from app.training import pipeline
-from app.training.dataset import read_dataset
+from app.training.dataset import Dataset, read_dataset
 from devstack.demo import ROW, TRAIN
 
 ESTIMATORS = list(estimators.ESTIMATORS)
@@ -74,18 +74,20 @@ def write_csv(folder: Path, content: bytes) -> str:
     return str(path)
 
 
-def through_csv(data: pd.DataFrame, asked: TrainRequest, folder: Path) -> pd.DataFrame:
-    """The frame as it arrives in a training."""
+def through_csv(data: pd.DataFrame, asked: TrainRequest, folder: Path) -> Dataset:
+    """The data set as a training reads it from a CSV file."""
     path = folder / "data.csv"
     data.to_csv(path, index=False)
     return read_dataset(str(path), asked)
 
 
 def train(
-    data: pd.DataFrame, asked: TrainRequest, model_id: str = "m", **hooks: Any
+    data: pd.DataFrame | Dataset, asked: TrainRequest, model_id: str = "m", **hooks: Any
 ) -> tuple[TrainedManifest, bytes]:
     """Fit a model; return its manifest and its file."""
     with TemporaryDirectory() as folder:
+        if isinstance(data, pd.DataFrame):
+            data = through_csv(data, asked, Path(folder))
         manifest, path = pipeline.fit_pipeline(data, asked, model_id, Path(folder), **hooks)
         return manifest, path.read_bytes()
 
