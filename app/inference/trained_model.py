@@ -13,17 +13,23 @@ from app.inference.predictor import (
     wrong_value,
 )
 from app.inference.runtime import NO_PLACE, Runtime
-from app.inference.tensor_types import TENSOR_TYPES, TensorType
-from app.models.manifest import FeatureKind, TrainedManifest
+from app.inference.tensor_types import TENSOR_TYPES
+from app.inference.value_types import CategoryType, DateType, ValueType, means_missing, read_value
+from app.models.manifest import TrainedManifest
+from app.protocol.estimators import COMPARE_IN_FLOAT32
 from app.protocol.label_keys import label_keys
 from app.protocol.requests import Extra, PredictionInputs
+from app.protocol.training_fields import ColumnKind
 from app.protocol.types import Row
 
-_TYPES: dict[FeatureKind, TensorType] = {
-    "number": TENSOR_TYPES["tensor(float)"],  # because scikit-learn's trees compare in float32
+_TYPES: dict[ColumnKind, ValueType] = {
+    "number": TENSOR_TYPES["tensor(double)"],
     "boolean": TENSOR_TYPES["tensor(bool)"],
     "text": TENSOR_TYPES["tensor(string)"],
+    "category": CategoryType(),
+    "date": DateType(),
 }
+_FLOAT32 = TENSOR_TYPES["tensor(float)"]
 
 
 class TrainedModel:
@@ -36,8 +42,11 @@ class TrainedModel:
         self.bytes = runtime.bytes
         self._label_keys = label_keys(self.manifest.labels or [])
         self._names = {feature.name for feature in self.manifest.features}
-        self._numbers = [f for f in self.manifest.features if f.type != "text"]
-        self._texts = [f for f in self.manifest.features if f.type == "text"]
+        self._numbers = [f for f in self.manifest.features if f.is_number]
+        self._texts = [f for f in self.manifest.features if not f.is_number]
+        in_float32 = manifest.format < 2 or manifest.estimator in COMPARE_IN_FLOAT32
+        self._types = {**_TYPES, "number": _FLOAT32} if in_float32 else _TYPES
+        self._read = [f for f in manifest.features if f.missing or f.type in ("category", "date")]
 
     @property
     def model_id(self) -> str:
@@ -65,14 +74,19 @@ class TrainedModel:
             row = fit_names(row, names, self.model_id, extra)
         for feature in self.manifest.features:
             value = row[feature.name]
-            if (value is None and feature.nullable) or _TYPES[feature.type].fits(value):
+            if value is None or (feature.missing and means_missing(feature, value)):
+                if feature.nullable:
+                    continue
+            elif self._types[feature.type].fits(value):
                 continue
-            fitting = _TYPES[feature.type].describe(value)
+            fitting = self._types[feature.type].describe(value)
             raise wrong_value(feature.name, value, fitting, nullable=feature.nullable)
         return row
 
     def predict(self, rows: list[Row]) -> list[Prediction | None]:
         """Predict for rows that `prepare` returned, in one run; see `Predictor`."""
+        if self._read:
+            rows = [row | {f.name: read_value(f, row[f.name]) for f in self._read} for row in rows]
         inputs: Tensors = {}
         if self._numbers:
             names = [f.name for f in self._numbers]

@@ -53,6 +53,8 @@ _REGRESSION: Task = "regression"
 _CLASSIFICATION: Task = "classification"
 
 SEED = 42
+# They take float64, but no number beyond the range of float32.
+COMPARE_IN_FLOAT32 = frozenset({"random_forest_regressor", "random_forest_classifier"})
 DEFAULT_ESTIMATOR = "random_forest_regressor"
 _UNNAMED = {"max_depth": 3}  # of the default estimator in a request without params
 

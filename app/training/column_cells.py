@@ -20,9 +20,10 @@ class ColumnCells:
     """The cells of a column, of which the `kind` is inferred from all of them.
 
     Numbers are kept as float64. Where the column shows later to be text, `lost` tells that it has
-    to be read again, with `as_text`, which keeps the texts of all cells. `missing` counts the texts
-    that mean a missing value among numbers, `words` the other texts; both are incomplete in a
-    column of many different texts. `inexact` tells of whole numbers that float64 rounds.
+    to be read again, with `as_text`, which keeps the texts of all cells. `words` counts the cells
+    that are neither numbers nor missing values, incompletely in a column of many different texts.
+    `missing` counts the texts that mean a missing value among numbers; they are counted as far as
+    their texts are known. `inexact` tells of whole numbers that float64 rounds.
     """
 
     def __init__(self, *, as_text: bool = False) -> None:
@@ -36,17 +37,16 @@ class ColumnCells:
         self._parts: list[pd.Series[Any]] = []
 
     def add(self, cells: "pd.Series[Any]") -> None:
-        """Add the next cells, as pandas reads them: NaN if empty."""
-        first = None if (place := cells.first_valid_index()) is None else cells[place]
-        if isinstance(first, str):
+        """Add the next cells, as pandas reads them, NaN if they are missing."""
+        if cells.dtype == "str":
             self._parts.append(self._add_texts(cells))
-        elif isinstance(first, bool | np.bool):
+        elif cells.dtype.kind in "iuf" or pd.api.types.infer_dtype(cells) == "integer":
+            self._parts.append(self._add_numbers(cells))
+        else:
             for value, count in cells.value_counts().items():
                 self.words[str(value)] += count
                 self._booleans += count
             self._parts.append(cells)
-        else:
-            self._parts.append(self._add_numbers(cells))
 
     @property
     def kind(self) -> InferredKind:
@@ -56,7 +56,7 @@ class ColumnCells:
         if self._many_words:
             return "text"
         if not filled:
-            return "text" if self.missing else "empty"
+            return "empty"
         if self._booleans == filled:
             return "boolean"
         return "number" if others <= FEW * filled and not self.marked_number else "text"
@@ -68,8 +68,14 @@ class ColumnCells:
 
     @property
     def lost(self) -> bool:
-        """Tell whether texts are needed of which only the numbers or booleans are kept."""
-        return self.kind == "text" and not all(map(_is_text, self._parts))
+        """Tell whether the column is text, and texts of cells are not known."""
+        return self.kind == "text" and not (
+            self.as_text or all(part.dtype == "str" and not part.hasnans for part in self._parts)
+        )
+
+    def gaps(self) -> npt.NDArray[np.bool]:
+        """Return which cells are missing [rows]."""
+        return np.concatenate([part.isna().to_numpy() for part in self._parts])
 
     def values(self) -> npt.NDArray[np.float64]:
         """Return the numbers, or booleans as 1 and 0; NaN for others. Forget the cells."""
@@ -83,41 +89,35 @@ class ColumnCells:
         return pd.concat([part.astype("str") for part in parts], ignore_index=True)
 
     def _add_numbers(self, cells: "pd.Series[Any]") -> "pd.Series[Any]":
-        values, whole = cells.astype(np.float64), cells.dtype.kind != "f"
-        self._numbers += int(values.count())
-        largest = max(abs(values.min()), abs(values.max()))  # NaN if all are empty
+        values, whole = cells.to_numpy(np.float64), cells.dtype.kind != "f"
+        self._numbers += len(values) - int(np.count_nonzero(np.isnan(values)))
+        largest = np.fmax.reduce(np.abs(values), initial=0)
         self.inexact |= bool(largest >= _EXACT and (whole or largest < 2**64))
-        return values
+        return pd.Series(values)
 
     def _add_texts(self, cells: "pd.Series[Any]") -> "pd.Series[Any]":
         """Count texts by their meaning; return their numbers if few are other texts."""
         if self._many_words:
             return cells
-        counts = cells.value_counts()
-        texts = pd.Series(counts.index, dtype=object)
-        numbers = pd.to_numeric(texts, errors="coerce").notna().to_numpy()
-        self._many_words = len(counts) - numbers.sum() > _WORDS
+        numbers = pd.Series(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64))
+        unread = cells[numbers.isna().to_numpy() & cells.notna().to_numpy()].value_counts()
+        self._many_words = len(unread) > _WORDS
         if self._many_words:
             return cells
-        self._numbers += (filled := int(counts[numbers].sum()))
         words = 0
-        for text, count in counts[~numbers].items():
+        for text, count in unread.items():
             if means_missing(str(text)):
-                self.missing[str(text)] += count if text else 0
+                if text:
+                    self.missing[str(text)] += count
                 continue
             self.words[str(text)] += count
             words += count
             if plain_boolean(str(text)) is not None:
                 self._booleans += count
-        if self.as_text or not filled or words > FEW * filled:
-            return cells
-        self._numbers -= filled  # they are counted again, as numbers
-        return self._add_numbers(pd.to_numeric(cells, errors="coerce"))
-
-
-def _is_text(part: "pd.Series[Any]") -> bool:
-    """Tell whether a part holds texts, or nothing."""
-    return part.dtype == "str" or not part.count()
+        read = self._numbers
+        kept = self._add_numbers(numbers)
+        read = self._numbers - read
+        return cells if self.as_text or not read or words > FEW * read else kept
 
 
 def _number_values(part: "pd.Series[Any]") -> npt.NDArray[np.float64]:

@@ -1,10 +1,12 @@
 """Give the columns of features their types, inferred from all cells or declared by the request."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from app import errors
@@ -75,16 +77,14 @@ def read_declared(name: str, texts: "pd.Series[Any]", declared: ColumnType) -> "
     marked = pd.Series(distinct).str.strip().isin(declared.missing).to_numpy()
     if declared.type in ("text", "category"):
         of_text = meaning.category if declared.type == "category" else str
-        values = np.array(
-            [None if m else of_text(t) for t, m in zip(distinct, marked, strict=True)]
-        )
-        return pd.Series(np.append(values, None)[codes], dtype="str")
+        read = [None if m else of_text(t) for t, m in zip(distinct, marked, strict=True)]
+        return pd.Series(np.array([*read, None], object)[codes], dtype="str")
     if declared.type == "number":
-        numbers = pd.to_numeric(pd.Series(distinct, dtype=object), errors="coerce")
+        values = _numbers(distinct)
+        marked |= np.isin(values, _numbers(declared.missing))  # -999.0 is -999
     else:
-        read = meaning.days_of if declared.type == "date" else meaning.declared_boolean
-        numbers = pd.Series([read(text) for text in distinct], dtype=object)
-    values = np.where(marked, np.nan, numbers.to_numpy(np.float64))
+        of_cell = meaning.days_of if declared.type == "date" else meaning.declared_boolean
+        values = np.array([of_cell(text) for text in distinct], np.float64)
     unread = distinct[np.isnan(values) & ~marked]
     if wrong := [text for text in unread if not meaning.means_missing(text)]:
         noun, remedy = _DECLARED[declared.type]
@@ -93,12 +93,19 @@ def read_declared(name: str, texts: "pd.Series[Any]", declared: ColumnType) -> "
             f"column {name} is declared to hold {noun}, but {cells_of(texts[texts.isin(wrong)])}; "
             f"{remedy}, or list what is a missing value under missing",
         )
+    values[marked] = np.nan
     return pd.Series(np.append(values, np.nan)[codes])
+
+
+def _numbers(texts: Iterable[str]) -> npt.NDArray[np.float64]:
+    """Return the numbers that texts are; NaN for others."""
+    numbers = pd.to_numeric(pd.Series(list(texts), dtype=object), errors="coerce")
+    return numbers.to_numpy(np.float64, copy=True)
 
 
 def cells_of(texts: "pd.Series[Any] | Counter[str]") -> str:
     """Return `3 cells hold "x" and 1 holds "y"`, for at most four different texts."""
-    counts = texts if isinstance(texts, Counter) else Counter(texts.value_counts().to_dict())
+    counts = texts if isinstance(texts, Counter) else Counter(map(str, texts))
     shown = [
         f"{count:,} {'cell holds' if count == 1 else 'cells hold'} {quoted(text)}"
         for text, count in counts.most_common(_SHOWN)
@@ -112,7 +119,7 @@ def among_numbers(name: str, cells: ColumnCells) -> list[FitWarning]:
     """Return the warnings about the cells of a column of numbers, or of booleans."""
     found = []
     if cells.missing:
-        said = f"column {name}: {cells_of(cells.missing)}, which count as missing values"
+        said = f"column {name}: {cells_of(cells.missing)}; they count as missing values"
         found.append(FitWarning(type="missing_markers", detail=said, field=name))
     if cells.words and cells.kind == "number":
         said = (
@@ -140,7 +147,7 @@ def _odd_texts(name: str, texts: "pd.Series[Any]") -> list[FitWarning]:
             'column of its own; declare its type "date" to have them as numbers'
         )
         return [FitWarning(type="dates_as_text", detail=said, field=name)]
-    numbers = pd.to_numeric(pd.Series(distinct, dtype=object), errors="coerce").notna().to_numpy()
+    numbers = ~np.isnan(_numbers(distinct))
     others = distinct[~numbers]
     marked = [text for text in others if meaning.number_with_marks(text)]
     if marked and numbers.sum() + len(marked) >= (1 - FEW) * len(distinct):

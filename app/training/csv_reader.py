@@ -2,25 +2,24 @@
 
 import re
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from app import errors
+from app.protocol.cells import MISSING
 from app.training.column_cells import ColumnCells
 
-_CHUNK_CELLS = 2_000_000
+_CHUNK_CELLS = 200_000  # few, so that they stay in the caches of the processor
 _MIN_CHUNK_ROWS = 2000
 _HEAD_ROWS, _HEAD_CELLS = 10_000, 1_000_000
-_LEADING_ZERO = r"\s*[-+]?0[0-9]"
-_AS_WRITTEN: dict[str, Any] = {
-    "index_col": False,
-    "keep_default_na": False,
-    "na_values": [""],
-    "low_memory": False,
-}
+_SHORT = "S16"  # the first bytes of cells, which numpy holds without an object for each
+_MISSING = sorted({form for text in MISSING for form in (text, text.upper(), text.title())})
+_MISSING += ["NaN", "-NaN", "NaT"]
+_PLAIN: dict[str, Any] = {"index_col": False, "keep_default_na": False, "low_memory": False}
 
 
 def read_header(path: str) -> list[str]:
@@ -29,49 +28,80 @@ def read_header(path: str) -> list[str]:
 
 
 def read_cells(
-    path: str, header: list[str], places: Mapping[str, int], as_text: Collection[str]
+    path: str, names: list[str], places: Mapping[str, int], as_text: Collection[str]
 ) -> dict[str, ColumnCells]:
     """Return the cells of the columns at these places, by name; those in `as_text` as texts.
 
-    A column whose first cells look like numbers, and later ones like text, is read twice.
+    `names` are those of `read_header`. Columns of text that begin like numbers, or whose missing
+    values may be texts, are read twice.
     """
     cells = {name: ColumnCells(as_text=name in as_text) for name in places}
-    _read(path, header, places, cells)
+    _read(path, names, places, cells)
     again = {name: ColumnCells(as_text=True) for name, each in cells.items() if each.lost}
     if again:
         cells |= again
-        _read(path, header, {name: places[name] for name in again}, again)
+        _read(path, names, {name: places[name] for name in again}, again)
+    _count_missing(path, names, places, cells)
     return cells
 
 
-def leading_zeros(path: str, header: list[str], places: Mapping[str, int]) -> dict[str, str]:
-    """Return a cell with a leading zero, such as "01234", of each column that begins with some.
+def leading_zeros(path: str, names: list[str], places: Mapping[str, int]) -> dict[str, str]:
+    """Return a cell with a leading zero, such as "01234", of each column that has one.
 
     Only the first 10,000 rows are looked at, and fewer if there are many columns.
     """
     if not places:
         return {}
-    rows = max(1, min(_HEAD_ROWS, _HEAD_CELLS // len(header)))
-    head = pd.read_csv(path, nrows=rows, dtype=str, **_AS_WRITTEN)
+    rows = max(1, min(_HEAD_ROWS, _HEAD_CELLS // len(names)))
+    head = pd.read_csv(path, nrows=rows, dtype=_short(names, places.values()), **_PLAIN)
     found = {}
     for name, place in places.items():
-        column = head.iloc[:, place].dropna()
-        zeros = column[column.str.match(_LEADING_ZERO)]
+        cells = head.iloc[:, place].to_numpy()
+        first, second = cells.view(np.uint8).reshape(len(cells), -1).T[:2]
+        zeros = cells[(first == ord("0")) & (second >= ord("0")) & (second <= ord("9"))]
         if len(zeros):
-            found[name] = str(zeros.iloc[0])
+            found[name] = zeros[0].decode()
     return found
 
 
 def _read(
-    path: str, header: list[str], places: Mapping[str, int], into: dict[str, ColumnCells]
+    path: str, names: list[str], places: Mapping[str, int], into: dict[str, ColumnCells]
 ) -> None:
-    rows = max(_MIN_CHUNK_ROWS, _CHUNK_CELLS // len(header))
-    texts = {place: str for name, place in places.items() if into[name].as_text}
-    # Read all columns, because pandas checks the number of fields only then.
-    with pd.read_csv(path, chunksize=rows, dtype=texts, **_AS_WRITTEN) as chunks:
-        for chunk in chunks:
-            for name, place in places.items():
-                into[name].add(chunk.iloc[:, place])
+    dtypes = {names[place]: str for name, place in places.items() if into[name].as_text}
+    missing = {name: [""] if name in dtypes else _MISSING for name in names}
+    for chunk in _chunks(path, len(names), dtype=dtypes, na_values=missing):
+        for name, place in places.items():
+            into[name].add(chunk.iloc[:, place])
+
+
+def _count_missing(
+    path: str, names: list[str], places: Mapping[str, int], cells: dict[str, ColumnCells]
+) -> None:
+    """Count the texts of missing values in columns of numbers and booleans."""
+    gaps = {}
+    for name, each in cells.items():
+        if each.kind in ("number", "boolean") and not each.as_text and (gap := each.gaps()).any():
+            gaps[name] = gap
+    if not gaps:
+        return
+    row, dtypes = 0, _short(names, [places[name] for name in gaps])
+    for chunk in _chunks(path, len(names), dtype=dtypes, usecols=list(dtypes)):
+        for name, gap in gaps.items():
+            texts = chunk[names[places[name]]].to_numpy()[gap[row : row + len(chunk)]]
+            for text in texts[texts != b""]:
+                cells[name].missing[text.decode(errors="replace")] += 1
+        row += len(chunk)
+
+
+def _short(names: list[str], places: Iterable[int]) -> dict[str, str]:
+    return {names[place]: _SHORT for place in places}
+
+
+def _chunks(path: str, width: int, **options: Any) -> Iterator[pd.DataFrame]:
+    """Read all columns, because pandas checks the number of fields only then."""
+    rows = max(_MIN_CHUNK_ROWS, _CHUNK_CELLS // width)
+    with pd.read_csv(path, chunksize=rows, **_PLAIN, **options) as chunks:
+        yield from chunks
 
 
 @contextmanager

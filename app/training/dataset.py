@@ -42,13 +42,14 @@ def read_dataset(path: str, request: TrainingSpec) -> Dataset:
     """
     types, classifies = request.types or {}, request.chosen.spec.task == "classification"
     with readable(request.dataset_id):
-        header = [nfc(name) for name in read_header(path)]
+        written = read_header(path)
+        header = [nfc(name) for name in written]
         _check_header(header, request)
         places = {name: header.index(name) for name in [*request.features, request.target]}
         as_text = {*types, *([request.target] if classifies else [])}
-        cells = read_cells(path, header, places, as_text)
+        cells = read_cells(path, written, places, as_text)
         numbers = [n for n in places if n not in as_text and cells[n].kind == "number"]
-        zeros = leading_zeros(path, header, {name: places[name] for name in numbers})
+        zeros = leading_zeros(path, written, {name: places[name] for name in numbers})
     read_target = read_classes if classifies else read_numbers
     target = read_target(request.target, cells.pop(request.target), types.get(request.target))
     # One by one, because a column whose type is known forgets its cells.

@@ -28,8 +28,8 @@ _EXACT = 2**53  # a float of that size may stand for several whole numbers
 class Target:
     """The target of the rows that have one.
 
-    `name` is its column. `rows` are the places of these rows in the data set. `y` are numbers, or of a classifier the
-    places of the classes in `labels`, which ascend.
+    `name` is its column. `rows` are the places of these rows in the data set. `y` are numbers, or
+    of a classifier the places of the classes in `labels`, which ascend.
     """
 
     name: str
@@ -51,8 +51,9 @@ def read_numbers(name: str, cells: ColumnCells, declared: ColumnType | None) -> 
             raise errors.BadData("types", reason)
         values = read_declared(name, cells.texts(), declared).to_numpy(np.float64)
     elif cells.kind in ("text", "boolean") or cells.words:
-        said = f": {cells_of(cells.words)}" if cells.kind == "number" else ""
-        reason = f"column {name} holds text or booleans; a regressor needs numbers{said}"
+        reason = f"column {name} holds text or booleans; a regressor needs numbers"
+        if cells.kind == "number":
+            reason += f", but {cells_of(cells.words)}; declare them as missing, in types"
         raise errors.BadData("target", reason)
     else:
         found, values = among_numbers(name, cells), cells.values()
@@ -77,7 +78,7 @@ def read_classes(name: str, cells: ColumnCells, declared: ColumnType | None) -> 
         kind, markers = _inferred_kind(distinct), []
     read = {text: _label(name, text, kind) for text in distinct if text.strip() not in markers}
     labels = sorted({label for label in read.values() if label is not None})
-    places = {label: place for place, label in enumerate(labels)}
+    places: dict[Label | None, int] = {label: place for place, label in enumerate(labels)}
     of_texts = [places.get(read.get(text), -1) for text in distinct]
     y = np.array([*of_texts, -1])[codes]  # the code of an empty cell is -1
     rows = _rows_with_a_target(name, y >= 0)
@@ -130,7 +131,7 @@ def _label_warnings(
 ) -> list[FitWarning]:
     found = []
     if cells.missing and kind in ("number", "boolean"):
-        said = f"column {name}: {cells_of(cells.missing)}, which count as missing values"
+        said = f"column {name}: {cells_of(cells.missing)}; they count as missing values"
         found.append(FitWarning(type="missing_markers", detail=said, field=name))
     if kind == "number" and (
         odd := [text for text, label in read.items() if label is not None and "e" in text.lower()]

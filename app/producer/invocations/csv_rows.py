@@ -18,6 +18,7 @@ from app.producer.invocations.model_inputs import ColumnType, ModelInputs
 from app.producer.invocations.rows import InputRows, in_line, wrong_count
 from app.producer.schemas.invocations import ATTRIBUTES
 from app.protocol import content_sniffing
+from app.protocol.cells import declared_boolean, means_missing
 from app.protocol.wording import cut, did_you_mean, listed, nfc, quoted, repeated
 
 Header = Literal["present", "absent"]
@@ -25,11 +26,6 @@ Header = Literal["present", "absent"]
 _Record = tuple[int, list[str]]  # the number of its first line, and its cells
 
 _HOW_IGNORED = f" (send extra=ignore in {ATTRIBUTES} to have it ignored)"
-# pandas reads these as missing in columns of numbers and booleans; in texts, only the empty one.
-_MISSING = {
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
-    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
-}  # fmt: skip
 # A number that is JSON as it stands, and finite.
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,199})(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 
@@ -182,7 +178,7 @@ def _number(cell: str) -> str:
     cell = cell.strip()
     if _JSON_NUMBER.fullmatch(cell):
         return cell
-    if cell in _MISSING:
+    if means_missing(cell):
         return "null"
     try:
         value = float(cell) if cell.isascii() and "_" not in cell else float("nan")
@@ -192,10 +188,13 @@ def _number(cell: str) -> str:
 
 
 def _boolean(cell: str) -> str:
-    cell = cell.strip()
-    if cell in ("true", "True", "TRUE", "false", "False", "FALSE"):
-        return cell.lower()
-    return "null" if cell in _MISSING else _text(cell)
+    if (value := declared_boolean(cell)) is not None:
+        return "true" if value else "false"
+    return "null" if means_missing(cell) else _text(cell)
+
+
+def _date(cell: str) -> str:
+    return "null" if means_missing(cell) else _text(cell)
 
 
 def _text(cell: str) -> str:
@@ -211,5 +210,7 @@ _CELLS: dict[ColumnType, Callable[[str], str]] = {
     "number": _number,
     "boolean": _boolean,
     "text": _text,
+    "category": _text,
+    "date": _date,
     "any": _any,
 }

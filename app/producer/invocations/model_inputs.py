@@ -10,8 +10,9 @@ from app.models.manifest import OnnxManifest
 from app.producer.schemas.requests import InvocationTarget
 from app.producer.services import Services
 from app.protocol.requests import Extra
+from app.protocol.training_fields import ColumnKind
 
-ColumnType = Literal["number", "boolean", "text", "any"]
+ColumnType = ColumnKind | Literal["any"]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic.config import JsonDict
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest, TrainedManifest
 from app.protocol.label_keys import Label
+from app.protocol.training_fields import ColumnKind
 from app.protocol.types import JSON_MEDIA_TYPE
 
 # Literals keep the enum inline in the OpenAPI document; the values are those of `ModelKind`.
@@ -70,7 +71,7 @@ class TakenFeature(BaseModel):
     """A value of a row."""
 
     name: str
-    type: Literal["number", "boolean", "text", "any"]
+    type: ColumnKind | Literal["any"]
     nullable: bool = False
 
 
