@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from app.protocol.estimators import CLASS_NAMES, ESTIMATORS, CalibrationMethod, our_name
+from app.protocol.examples import DATASET_ID
 from app.protocol.types import Column, Explained, Id
 from app.protocol.wording import did_you_mean, nfc, quoted
 from app.settings import MIN_FIT_MEMORY
@@ -59,7 +60,7 @@ _EstimatorName = Annotated[
     WithJsonSchema({"type": "string", "enum": [*ESTIMATORS, *CLASS_NAMES]}),
 ]
 
-DatasetId = Annotated[Id, Field(description="The data set to learn from.")]
+DatasetId = Annotated[Id, Field(description="The data set to learn from.", examples=[DATASET_ID])]
 Features = Annotated[
     list[_Column],
     Field(

@@ -73,9 +73,8 @@ def column_warnings(
         sample = column.iloc[rows]
         found += _of_one(column, sample, feature)
         # Columns with the same sample are compared with the first of them.
-        first = heads.setdefault(
-            hash((feature.is_number, *sample.astype(object).fillna(-1))), feature.name
-        )
+        shown = sample.astype(object).fillna("")
+        first = heads.setdefault(hash((feature.is_number, *shown)), feature.name)
         if first != feature.name and column.equals(frame[first]):
             said = f"column {feature.name} holds the same values as column {first}"
             found.append(FitWarning(type="duplicate_column", detail=said, field=feature.name))
@@ -138,9 +137,9 @@ def _determines(column: "pd.Series[Any]", y: npt.NDArray[Any], target: Target) -
         x = column.to_numpy()
         known = ~np.isnan(x)
         x, y = x[known], y[known]
-        if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
-            return False
         with np.errstate(over="ignore", invalid="ignore"):
+            if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+                return False
             return bool(abs(np.corrcoef(x, y)[0, 1]) >= _CORRELATED)
     codes, values = pd.factorize(column)
     pairs = Counter(zip(codes.tolist(), y.tolist(), strict=True))

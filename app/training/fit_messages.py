@@ -24,10 +24,6 @@ _SENTENCES = {
         r"Input y contains (?:infinity|NaN)": f"the target holds {_TOO_LARGE}",
         r"^Input contains (?:infinity|NaN)|array must not contain infs"
         r"|dual coefficients or intercepts are not finite": f"a column holds {_TOO_LARGE}",
-        r"Unable to create node 'SVM": (
-            "the estimator keeps no row to predict from: perhaps the target varies by less than "
-            "epsilon, or max_iter is 0; lower epsilon, scale the target, or change max_iter"
-        ),
         r"Interaction constraints": (
             "interaction_cst takes lists of the places of columns, from 0, such as [[0, 1], [2]]"
         ),

@@ -46,7 +46,8 @@ def _phrases(name: str, constraints: list[Any]) -> Iterator[str]:
             yield _range(each)
         elif isinstance(each, Options):
             yield from (quoted(str(option)) for option in sorted(each.options - each.deprecated))
-        elif each is dict and name in _OBJECTS:
+        elif each in (dict, "array-like") and name in _OBJECTS:
+            yield from (["a list"] if each == "array-like" else [])
             yield _OBJECTS[name]
         elif each is list and name == "class_weight":
             continue  # for many targets, which a training does not have

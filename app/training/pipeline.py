@@ -96,6 +96,7 @@ def fit_rows(
     numeric = [f.name for f in rows.features if f.is_number]
     bind_named_params(estimator, rows.labels, rows.unlearnt, numeric, x.shape[1])
     fit(estimator, x, rows.y_train)
+    estimator.predict(x[:1])  # which raises what no fit finds, such as too many neighbours
     return Pipeline([*columns, ("estimator", estimator)])
 
 

@@ -1,35 +1,116 @@
 import pytest
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from app.protocol.estimators import ESTIMATORS, EstimatorName
+from app.protocol.estimators import (
+    CLASS_NAMES,
+    ESTIMATORS,
+    choose_as_before,
+    choose_estimator,
+    our_name,
+)
+from app.protocol.requests import TrainingSpec
+
+SEEDED = [name for name, spec in ESTIMATORS.items() if spec.seeded]
+FOREST = {"n_estimators": 100, "max_depth": 3, "random_state": 42}
 
 
-class Named(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-    estimator: EstimatorName
+def asked(**changes):
+    body = {"dataset_id": "d", "features": ["a"], "target": "t", **changes}
+    return TrainingSpec.model_validate(body)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_every_name_of_the_table_is_accepted(name):
-    assert Named.model_validate({"estimator": name}).estimator == name
+    assert asked(estimator=name).estimator == name
 
 
-@pytest.mark.parametrize("name", ["Ridge", "ridge ", "", None, 1, True, ["ridge"], {"ridge": 1}])
+@pytest.mark.parametrize(("name", "ours"), CLASS_NAMES.items())
+def test_the_name_of_a_class_is_accepted_and_becomes_ours(name, ours):
+    assert asked(estimator=name).estimator == ours
+    assert ESTIMATORS[ours].path.endswith(f":{name}")
+
+
+@pytest.mark.parametrize("name", ["RIDGE", "ridge ", "", 1, True, ["ridge"], {"ridge": 1}])
 def test_no_other_name_is_accepted(name):
     with pytest.raises(ValidationError):
-        Named.model_validate({"estimator": name})
+        asked(estimator=name)
 
 
 def test_an_unknown_name_is_answered_with_all_names():
-    with pytest.raises(ValidationError) as caught:
-        Named.model_validate({"estimator": "neural_network"})
+    with pytest.raises(ValueError, match="no such estimator; choose one of") as caught:
+        our_name("neural_network")
 
-    (error,) = caught.value.errors()
-    assert all(name in error["msg"] for name in ESTIMATORS)
+    assert all(name in str(caught.value) for name in [*ESTIMATORS, *CLASS_NAMES])
 
 
-def test_the_schema_lists_the_names_in_order_of_the_table():
-    schema = Named.model_json_schema()["properties"]["estimator"]
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("svm_clasifier", "svm_classifier"),
+        ("RandomForestClasifier", "random_forest_classifier"),
+        ("KNeighborRegressor", "KNeighborsRegressor"),
+        ("svc", "SVC"),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_nearest(name, meant):
+    with pytest.raises(ValueError, match=f'no such estimator; did you mean "{meant}"'):
+        our_name(name)
 
-    assert schema == {"title": "Estimator", "type": "string", "enum": list(ESTIMATORS)}
+
+def test_the_schema_lists_our_names_and_those_of_the_classes():
+    schema, null = TrainingSpec.model_json_schema()["properties"]["estimator"]["anyOf"]
+
+    assert schema == {"type": "string", "enum": [*ESTIMATORS, *CLASS_NAMES]}
+    assert null == {"type": "null"}
+
+
+@pytest.mark.parametrize("params", [None, {}])
+def test_a_request_that_names_nothing_means_a_forest_of_depth_3(params):
+    chosen = choose_estimator(None, params)
+
+    assert chosen.name == "random_forest_regressor"
+    assert chosen.params == {"max_depth": 3, "random_state": 42}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("params", [None, {}])
+def test_an_estimator_that_is_named_has_a_seed_and_no_other_default(name, params):
+    chosen = choose_estimator(name, params)
+
+    assert chosen.params == ({"random_state": 42} if name in SEEDED else {})
+    assert chosen.calibrate is None
+
+
+def test_params_alone_are_those_of_the_default_estimator_and_replace_its_depth():
+    chosen = choose_estimator(None, {"n_estimators": 5})
+
+    assert chosen.name == "random_forest_regressor"
+    assert chosen.params == {"n_estimators": 5, "random_state": 42}
+
+
+def test_a_seed_may_be_asked_for():
+    assert choose_estimator("ridge", {"random_state": None}).params == {"random_state": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "meant", "calibrate"),
+    [
+        ("random_forest_regressor", {}, FOREST, None),
+        ("random_forest_classifier", {"max_depth": None}, {**FOREST, "max_depth": None}, None),
+        ("logistic_regression", {"C": 2}, {"max_iter": 1000, "random_state": 42, "C": 2}, None),
+        ("svm_classifier", {}, {"random_state": 42}, "sigmoid"),
+        ("svm_regressor", {"C": 2}, {"C": 2}, None),
+        ("hist_gradient_boosting_regressor", {}, {"random_state": 42}, None),
+    ],
+)
+def test_older_versions_had_defaults_of_their_own(name, asked, meant, calibrate):
+    chosen = choose_as_before(name, asked)
+
+    assert (chosen.name, chosen.params, chosen.calibrate) == (name, meant, calibrate)
+
+
+def test_a_request_that_names_nothing_means_what_it_meant_before():
+    before, now = choose_as_before("random_forest_regressor", {}), choose_estimator(None, None)
+
+    assert before.name == now.name
+    assert before.params == {"n_estimators": 100, **now.params}

@@ -10,7 +10,7 @@ from app.protocol.estimators import ESTIMATORS
 from app.protocol.requests import PredictRequest, TrainingSpec, TrainRequest
 from app.protocol.strict_json import loads
 from app.protocol.types import LATEST, MAX_ROWS
-from app.protocol.validation import parse_request
+from app.protocol.validation import parse_request, validate
 from app.settings import MIN_FIT_MEMORY
 
 TRAINING = {"dataset_id": "d", "features": ["a", "b"], "target": "t"}
@@ -126,9 +126,11 @@ def test_any_bytes_are_read_or_malformed(body):
         dataset_id=ids,
         features=st.lists(text.filter(bool), min_size=1, max_size=5, unique=True),
         target=st.just("the target, longer than all features"),
-        estimator=st.sampled_from(list(ESTIMATORS)),
-        params=st.dictionaries(text, json_values, max_size=3),
-        test_size=st.floats(0, 1, exclude_min=True, exclude_max=True),
+        estimator=st.none() | st.sampled_from(list(ESTIMATORS)),
+        params=st.none() | st.dictionaries(text, json_values, max_size=3),
+        test_size=st.floats(0, 1, exclude_min=True, exclude_max=True) | st.integers(1),
+        types=st.none() | st.just({"the target, longer than all features": "number"}),
+        defaults=st.sampled_from(["scikit-learn", "older"]),
         max_seconds=st.none() | st.floats(0, 1e9, exclude_min=True),
         max_memory=st.none() | st.integers(MIN_FIT_MEMORY, 10**15),
         model_id=st.none() | ids.filter(lambda name: name != LATEST),
@@ -136,6 +138,7 @@ def test_any_bytes_are_read_or_malformed(body):
 )
 def test_a_training_survives_the_wire(request):
     assert parse_request(TrainRequest, request.encode()) == request
+    assert validate(TrainRequest, request.row()) == request
 
 
 rows = st.dictionaries(text, scalars, max_size=4)
@@ -229,13 +232,10 @@ BAD_TRAININGS = [
     ("target", {"target": None}),
     ("estimator", {"estimator": "neural_network"}),
     ("estimator", {"estimator": ""}),
-    ("estimator", {"estimator": None}),
     ("params", {"params": []}),
     ("params", {"params": "max_depth=3"}),
-    ("params", {"params": None}),
     ("params", {"params": {str(i): i for i in range(101)}}),
     ("test_size", {"test_size": 0}),
-    ("test_size", {"test_size": 1}),
     ("test_size", {"test_size": -0.1}),
     ("test_size", {"test_size": 1.5}),
     ("test_size", {"test_size": "0.2"}),
@@ -373,8 +373,8 @@ def test_unknown_keys_of_a_message_are_ignored(kind, body):
 def test_a_training_has_the_defaults_of_the_design():
     request = parse_request(TrainRequest, encoded(TRAINING))
 
-    assert request.estimator == "random_forest_regressor"
-    assert request.params == {}
+    assert request.estimator is request.params is request.calibrate is request.types is None
+    assert request.defaults == "scikit-learn"
     assert request.test_size == 0.2
     assert request.max_seconds is request.max_memory is None
     assert request.model_id is None

@@ -24,6 +24,7 @@ ERRORS = {
     "enum": ["enum"],
     "float": ["float_", "finite_number", "greater_than", "less_than", "multiple_of"],
     "function-after": ["value_error"],
+    "function-before": ["value_error"],
     "json-or-python": [],
     "no-info": [],
     "with-info": [],

@@ -1,11 +1,17 @@
+import json
+
 import pytest
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
 from app import errors
-from app.protocol.estimators import ESTIMATORS
-from app.training.estimators import build_estimator, estimator_class
+from app.protocol.estimators import ESTIMATORS, choose_estimator
+from app.training.estimators import build_estimator, effective_params, estimator_class
 
 NAMES = list(ESTIMATORS)
+
+
+def build(name, params=None):
+    return build_estimator(choose_estimator(name, params))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -14,34 +20,36 @@ def test_every_path_of_the_table_is_that_of_an_estimator(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_estimator_is_built_with_its_defaults(name):
-    estimator = build_estimator(name, {})
+def test_an_estimator_that_is_named_has_scikit_learns_defaults_and_a_seed(name):
+    chosen = choose_estimator(name, None)
+    estimator = build_estimator(chosen)
 
-    spec = ESTIMATORS[name]
-    cls = estimator_class(spec)
-    inner = estimator.estimator if spec.calibrated else estimator
-    assert type(inner) is cls
-    assert inner.get_params() == cls(**spec.defaults).get_params()
+    cls = estimator_class(ESTIMATORS[name])
+    seed = {"random_state": 42} if "random_state" in cls().get_params() else {}
+    assert type(estimator) is cls
+    assert estimator.get_params() == {**cls().get_params(), **seed}
+    assert effective_params(chosen) == estimator.get_params()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_estimator_has_the_task_of_its_row(name):
-    estimator = build_estimator(name, {})
+    estimator = build(name)
 
     classifies = ESTIMATORS[name].task == "classification"
     assert is_classifier(estimator) == classifies
     assert is_regressor(estimator) != classifies
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_classifier_knows_probabilities(name):
-    estimator = build_estimator(name, {})
+def test_only_a_support_vector_machine_has_no_probabilities_of_its_own():
+    classifiers = [name for name in NAMES if ESTIMATORS[name].task == "classification"]
 
-    assert hasattr(estimator, "predict_proba") == is_classifier(estimator)
+    without = [name for name in classifiers if not hasattr(build(name), "predict_proba")]
+
+    assert without == ["svm_classifier"]
 
 
-def test_the_default_forest_is_that_of_the_design():
-    forest = build_estimator("random_forest_regressor", {})
+def test_the_forest_of_a_request_that_names_nothing_is_that_of_the_design():
+    forest = build_estimator(choose_estimator(None, None))
 
     assert forest.n_estimators == 100
     assert forest.max_depth == 3
@@ -49,27 +57,49 @@ def test_the_default_forest_is_that_of_the_design():
 
 
 def test_a_parameter_takes_the_place_of_its_default():
-    forest = build_estimator("random_forest_regressor", {"n_estimators": 7, "max_depth": None})
+    forest = build("random_forest_regressor", {"n_estimators": 7, "random_state": None})
 
     assert forest.n_estimators == 7
     assert forest.max_depth is None
-    assert forest.random_state == 42
+    assert forest.random_state is None
 
 
-def test_the_parameters_of_a_support_vector_machine_reach_it():
-    assert build_estimator("svm_classifier", {"C": 3.5}).estimator.C == 3.5
+@pytest.mark.parametrize("how", ["sigmoid", "isotonic"])
+def test_a_calibrated_classifier_is_one_classifier_with_its_parameters(how):
+    chosen = choose_estimator("svm_classifier", {"C": 3.5}, how)
+
+    calibrated = build_estimator(chosen)
+
+    assert calibrated.get_params(deep=False) == {
+        "cv": None,
+        "ensemble": False,
+        "estimator": calibrated.estimator,
+        "method": how,
+        "n_jobs": None,
+    }
+    assert calibrated.estimator.get_params() == effective_params(chosen)
+    assert effective_params(chosen)["C"] == 3.5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_effective_parameters_can_be_shown_and_asked_for(name):
+    shown = effective_params(choose_estimator(name, None))
+
+    again = json.loads(json.dumps(shown, allow_nan=False))
+
+    assert effective_params(choose_estimator(name, again)) == shown
+    assert build(name, again).get_params() == build(name).get_params()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_parameter_is_answered_with_those_there_are(name):
     with pytest.raises(errors.Invalid) as caught:
-        build_estimator(name, {"depth_of_thought": 3})
+        build(name, {"depth_of_thought": 3})
 
     assert caught.value.extra["field"] == "params.depth_of_thought"
     assert "params.depth_of_thought" in caught.value.detail
     for allowed in caught.value.extra["allowed"]:
         assert allowed in caught.value.detail
-    assert set(ESTIMATORS[name].defaults) <= set(caught.value.extra["allowed"])
 
 
 @pytest.mark.parametrize(
@@ -97,7 +127,7 @@ def test_an_unknown_parameter_is_answered_with_those_there_are(name):
 )
 def test_an_impossible_parameter_is_refused_by_its_name(name, params, field):
     with pytest.raises(errors.Invalid) as caught:
-        build_estimator(name, params)
+        build(name, params)
 
     assert caught.value.extra["field"] == field
     assert caught.value.detail.startswith(f"{field}: ")
@@ -137,6 +167,28 @@ def test_an_impossible_parameter_is_refused_by_its_name(name, params, field):
             {"alpha": None},
             "params.alpha: must be a number of at least 0 or a list, not null",
         ),
+        (
+            "logistic_regression",
+            {"class_weight": [{"0": 1}]},
+            'params.class_weight: must be an object with a number for each label, "balanced" or '
+            "null, not a list",
+        ),
+        (
+            "svm_classifier",
+            {"class_weight": {"a": 1, "b": -1}},
+            "params.class_weight.b: must be a number of at least 0, not -1",
+        ),
+        (
+            "hist_gradient_boosting_regressor",
+            {"monotonic_cst": {"a": 2}},
+            "params.monotonic_cst.a: must be -1, 0 or 1, not 2",
+        ),
+        (
+            "random_forest_regressor",
+            {"monotonic_cst": 3},
+            "params.monotonic_cst: must be a list, an object with -1, 0 or 1 for each column of "
+            "numbers or null, not 3",
+        ),
         ("logistic_regression", {"C": [1]}, "params.C: must be a number above 0, not a list"),
         ("svm_regressor", {"coef0": {}}, "params.coef0: must be a number, not an object"),
         (
@@ -153,11 +205,11 @@ def test_an_impossible_parameter_is_refused_by_its_name(name, params, field):
 )
 def test_what_a_parameter_may_be_is_said_in_the_words_of_json(name, params, said):
     with pytest.raises(errors.Invalid) as caught:
-        build_estimator(name, params)
+        build(name, params)
 
     assert caught.value.detail == said
 
 
 def test_a_misspelt_parameter_is_recognised():
     with pytest.raises(errors.Invalid, match=r'no such parameter; did you mean "n_estimators"\?'):
-        build_estimator("random_forest_regressor", {"nEstimators": 3})
+        build("random_forest_regressor", {"nEstimators": 3})

@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from app.protocol.estimators import choose_estimator
 from app.protocol.fit_progress import EXPORTED, FITTED, READ
-from app.training import pipeline, progress
+from app.training import progress
 from app.training.estimators import build_estimator
 from tests.support import frames
 
@@ -179,7 +179,7 @@ def test_a_fit_reports_the_shares_of_the_job(name):
     asked = frames.request(frames.features(frame), estimator=name)
     reports = []
 
-    pipeline.fit_pipeline(frame, asked, "m", reports.append, fit=fit_one_by_one)
+    frames.train(frame, asked, on_progress=reports.append, fit=fit_one_by_one)
 
     assert READ < reports[0] < FITTED
     assert reports[-2:] == [FITTED, EXPORTED]
@@ -193,7 +193,7 @@ def test_a_fit_whose_progress_is_not_known_reports_none(name):
     asked = frames.request(frames.features(frame), estimator=name)
     reports = []
 
-    pipeline.fit_pipeline(frame, asked, "m", reports.append)
+    frames.train(frame, asked, on_progress=reports.append)
 
     assert reports == []
 

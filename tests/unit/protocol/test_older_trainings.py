@@ -1,0 +1,149 @@
+"""Messages and rows of a training, as this version and the one before write them.
+
+Messages wait in queues and rows are retried while the version changes, so each keeps its meaning.
+"""
+
+import json
+
+import pytest
+
+from app.consumer.training_identity import request_key
+from app.producer.schemas.requests import TrainBody
+from app.protocol.requests import TrainingSpec, TrainRequest
+from app.protocol.validation import parse_request, validate
+from tests.support.fakes import delivery
+
+SPEC = '"dataset_id":"d","features":["a"],"target":"t"'
+BODY = {"dataset_id": "d", "features": ["a"], "target": "t"}
+FOREST = {"n_estimators": 100, "max_depth": 3, "random_state": 42}
+SEED = {"random_state": 42}
+
+# What an older producer publishes for the members of a body, and what that means.
+OLDER = [
+    (
+        {},
+        b'{%s,"estimator":"random_forest_regressor","params":{},"test_size":0.2,"model_id":"m"}',
+        ("random_forest_regressor", FOREST, None),
+    ),
+    (
+        {"params": {"n_estimators": 5}},
+        b'{%s,"estimator":"random_forest_regressor","params":{"n_estimators":5},"test_size":0.2,'
+        b'"model_id":"m"}',
+        ("random_forest_regressor", {**FOREST, "n_estimators": 5}, None),
+    ),
+    (
+        {"estimator": "logistic_regression"},
+        b'{%s,"estimator":"logistic_regression","params":{},"test_size":0.2,"model_id":"m"}',
+        ("logistic_regression", {"max_iter": 1000, **SEED}, None),
+    ),
+    (
+        {"estimator": "svm_classifier", "max_seconds": 60},
+        b'{%s,"estimator":"svm_classifier","params":{},"test_size":0.2,"max_seconds":60.0,'
+        b'"model_id":"m"}',
+        ("svm_classifier", SEED, "sigmoid"),
+    ),
+]
+# What this version publishes for it, and what that means.
+NEWER = [
+    (
+        {},
+        b'{%s,"test_size":0.2,"model_id":"m","defaults":"scikit-learn"}',
+        ("random_forest_regressor", {"max_depth": 3, **SEED}, None),
+    ),
+    (
+        {"params": {"n_estimators": 5}},
+        b'{%s,"params":{"n_estimators":5},"test_size":0.2,"model_id":"m",'
+        b'"defaults":"scikit-learn"}',
+        ("random_forest_regressor", {"n_estimators": 5, **SEED}, None),
+    ),
+    (
+        {"estimator": "LogisticRegression"},
+        b'{%s,"estimator":"logistic_regression","test_size":0.2,"model_id":"m",'
+        b'"defaults":"scikit-learn"}',
+        ("logistic_regression", SEED, None),
+    ),
+    (
+        {"estimator": "SVC", "calibrate": "sigmoid", "test_size": 50, "types": {"a": "number"}},
+        b'{%s,"estimator":"svm_classifier","calibrate":"sigmoid","test_size":50,'
+        b'"types":{"a":{"type":"number","missing":[]}},"model_id":"m","defaults":"scikit-learn"}',
+        ("svm_classifier", SEED, "sigmoid"),
+    ),
+]
+
+
+def filled(message: bytes) -> bytes:
+    return message % SPEC.encode()
+
+
+def asked(**changes) -> TrainRequest:
+    return TrainRequest.of(validate(TrainBody, {**BODY, **changes}), "m")
+
+
+@pytest.mark.parametrize(("_", "message", "meant"), OLDER + NEWER)
+def test_a_message_means_what_its_producer_meant(_, message, meant):
+    request = parse_request(TrainRequest, filled(message))
+
+    assert tuple(request.chosen) == meant
+    assert parse_request(TrainRequest, request.encode()) == request
+
+
+@pytest.mark.parametrize(("body", "message", "_"), NEWER)
+def test_these_are_the_bytes_that_this_version_publishes(body, message, _):
+    assert asked(**body).encode() == filled(message)
+
+
+@pytest.mark.parametrize(("_", "message", "meant"), OLDER)
+def test_a_row_of_the_version_before_means_what_it_meant(_, message, meant):
+    row = {"max_seconds": None, "max_memory": None, **json.loads(filled(message))}
+
+    assert tuple(validate(TrainRequest, row).chosen) == meant
+
+
+@pytest.mark.parametrize(("body", "_", "meant"), NEWER)
+def test_a_row_of_this_version_is_read_by_the_one_before_too(body, _, meant):
+    row = asked(**body).row()
+
+    assert tuple(validate(TrainRequest, json.loads(json.dumps(row))).chosen) == meant
+    assert None not in row.values()  # which the version before refuses
+
+
+@pytest.mark.parametrize(("body", "message", "_"), OLDER)
+def test_a_request_repeated_after_the_change_of_versions_is_the_same(body, message, _):
+    older, newer = parse_request(TrainRequest, filled(message)), asked(**body)
+
+    assert older.asks_the_same(newer)
+    assert newer.asks_the_same(older)
+    delivered = delivery(b"", message_id="mine")
+    assert request_key(delivered, older) == request_key(delivered, newer)
+
+
+def test_naming_the_default_estimator_is_another_request():
+    assert not asked().asks_the_same(asked(estimator="random_forest_regressor"))
+    assert asked().asks_the_same(asked(params={}))
+    assert asked(params={"n_estimators": 5}).asks_the_same(
+        asked(params={"n_estimators": 5}, estimator="RandomForestRegressor")
+    )
+
+
+@pytest.mark.parametrize(
+    ("members", "defaults"),
+    [
+        ({}, "scikit-learn"),
+        ({"estimator": "ridge"}, "scikit-learn"),
+        ({"estimator": "ridge", "params": {}}, "scikit-learn"),
+        ({"estimator": "ridge", "test_size": 0.2}, "scikit-learn"),
+        ({"estimator": "ridge", "params": {}, "test_size": 0.2}, "older"),
+        (
+            {"estimator": "ridge", "params": {}, "test_size": 0.2, "defaults": "scikit-learn"},
+            "scikit-learn",
+        ),
+    ],
+)
+def test_a_client_without_http_has_scikit_learns_defaults_unless_it_writes_like_older_producers(
+    members, defaults
+):
+    assert validate(TrainRequest, {**BODY, **members}).defaults == defaults
+
+
+def test_the_body_of_http_has_no_such_marker():
+    assert "defaults" not in TrainingSpec.model_fields
