@@ -49,10 +49,10 @@ def _add_kernel(graph: GraphBuilder, model: Any, x: str) -> str:
         raise NotExportable("a model without support vectors is answered by scikit-learn")
     if model.kernel == "rbf":
         return _add_rbf(graph, vectors, model._gamma, x)
-    product = graph.add("MatMul", x, graph.constant(vectors.T))
     if model.kernel == "linear":
-        return product
-    scaled = graph.add("Mul", product, graph.constant(model._gamma))
+        return graph.add("MatMul", x, graph.constant(vectors.T))
+    # Not as a product of its own, because onnxruntime fuses the factor of a matrix in float32.
+    scaled = graph.add("MatMul", x, graph.constant(model._gamma * vectors.T))
     moved = graph.add("Add", scaled, graph.constant(model.coef0))
     if model.kernel == "sigmoid":
         return graph.add("Tanh", moved)
