@@ -73,7 +73,9 @@ def column_warnings(
         sample = column.iloc[rows]
         found += _of_one(column, sample, feature)
         # Columns with the same sample are compared with the first of them.
-        first = heads.setdefault(hash((feature.is_number, *sample.fillna(-1))), feature.name)
+        first = heads.setdefault(
+            hash((feature.is_number, *sample.astype(object).fillna(-1))), feature.name
+        )
         if first != feature.name and column.equals(frame[first]):
             said = f"column {feature.name} holds the same values as column {first}"
             found.append(FitWarning(type="duplicate_column", detail=said, field=feature.name))

@@ -32,6 +32,7 @@ from app.training.named_params import bind_named_params
 from app.training.onnx_export import to_onnx
 from app.training.parity import target_scale
 from app.training.preprocessing import preprocessing_steps
+from app.training.row_memory import row_bytes
 from app.training.runtime_choice import Export, Fitted, choose_runtime, write_file
 from app.training.training_rows import TrainingRows, prepare_rows
 
@@ -116,6 +117,7 @@ def describe(
         parity=None,
         sample=rows.sample,
         versions={module.__name__: module.__version__ for module in (sklearn, onnx, np, pd)},
+        row_bytes=row_bytes(estimator),
         format=FORMAT,
     )
 

@@ -42,9 +42,8 @@ def reference(**changes: Any) -> TrainRequest:
 
 def request(features: list[str], **changes: Any) -> TrainRequest:
     """A request to learn `target` from the features."""
-    return TrainRequest(
-        **{"dataset_id": "data", "features": features, "target": "target", **changes}
-    )
+    named = {"dataset_id": "data", "features": features, "target": "target"}
+    return TrainRequest(**{**named, "defaults": "scikit-learn", **changes})
 
 
 def frame(kind: str, estimator: str, rows: int = 120) -> pd.DataFrame:

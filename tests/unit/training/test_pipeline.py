@@ -157,7 +157,7 @@ def test_the_manifest_tells_what_was_learnt():
     assert manifest.features == [
         Feature(name="flag", type="boolean", nullable=True),
         Feature(name="b", type="number"),
-        Feature(name="colour", type="category", nullable=True),
+        Feature(name="colour", type="text", nullable=True),
         Feature(name="a", type="number", nullable=True),
     ]
     assert {"sklearn", "onnx", "numpy", "pandas"} <= set(manifest.versions)

@@ -1,0 +1,27 @@
+import numpy as np
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import Ridge
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.svm import SVC, SVR
+
+from app.training.row_memory import row_bytes
+
+X, Y = np.random.default_rng(1).normal(size=(60, 2)), np.arange(60) % 2
+
+
+@pytest.mark.parametrize(
+    ("estimator", "size"),
+    [
+        (Ridge(), 0),
+        (KNeighborsRegressor(algorithm="kd_tree"), 0),
+        (KNeighborsRegressor(algorithm="brute"), 2 * 8 * 60),  # a distance to each row
+        (SVR(epsilon=0.0), 3 * 8 * 60),
+        (CalibratedClassifierCV(SVC(C=1e-9), ensemble=False), 3 * 8 * 60),
+        (RandomForestClassifier(n_estimators=7), 7 * (8 + 4 + 2 * 8)),
+    ],
+    ids=str,
+)
+def test_the_memory_of_a_row_is_that_of_what_a_run_compares_it_with(estimator, size):
+    assert row_bytes(estimator.fit(X, Y)) == size
