@@ -6,8 +6,16 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from app.training.onnx_graph import INT64, GraphBuilder
-from app.training.tree_ensemble import LEAF, Array, TreeNodes, add_ensemble, constant_tree
+from app.training.onnx_graph import GraphBuilder
+from app.training.onnx_links import add_classes, add_two_classes
+from app.training.tree_ensemble import (
+    LEAF,
+    Array,
+    TreeNodes,
+    add_ensemble,
+    check_depth,
+    constant_tree,
+)
 
 _NO_CODE = np.array([256.0])  # above the codes of all categories
 
@@ -20,14 +28,8 @@ def add_boosting_regressor(graph: GraphBuilder, booster: Any, x: str) -> tuple[s
 
 def add_boosting_classifier(graph: GraphBuilder, booster: Any, x: str) -> tuple[str, ...]:
     """Add `HistGradientBoostingClassifier`; return the labels and probabilities [rows, classes]."""
-    raw = _add_raw(graph, booster, x)
-    if len(booster.classes_) > 2:
-        return graph.add("ArgMax", raw, axis=1, keepdims=0), graph.add("Softmax", raw, axis=1)
-    second = graph.add("Sigmoid", raw)
-    first = graph.add("Sub", graph.constant(1.0), second)
-    above = graph.add("Cast", graph.add("Greater", raw, graph.constant(0.0)), to=INT64)
-    label = graph.add("Squeeze", above, graph.constant([1], np.int64))
-    return label, graph.add("Concat", first, second, axis=1)
+    link = add_two_classes if len(booster.classes_) == 2 else add_classes
+    return link(graph, _add_raw(graph, booster, x))
 
 
 def _add_raw(graph: GraphBuilder, booster: Any, x: str) -> str:
@@ -73,6 +75,7 @@ def _add_codes(graph: GraphBuilder, booster: Any, x: str) -> str:
 
 def _tree_nodes(predictor: Any, target: int) -> TreeNodes:
     """Return the nodes of scikit-learn's `TreePredictor`."""
+    check_depth(predictor.get_max_depth())
     nodes = predictor.nodes
     if len(nodes) == 1:
         return constant_tree(nodes["value"][0], target)

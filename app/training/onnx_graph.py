@@ -11,6 +11,7 @@ from app.training.large_attributes import LargeAttributes
 
 OPSETS = {"": 18, "ai.onnx.ml": 5}  # 5 is the first whose trees compute in float64
 IR_VERSION = 10
+MAX_BYTES = 2_000_000_000  # of a file; protobuf reads no more than 2 GiB, with the manifest
 
 DOUBLE, INT64, STRING = TensorProto.DOUBLE, TensorProto.INT64, TensorProto.STRING
 
@@ -76,5 +77,8 @@ class GraphBuilder:
         self._graph.output.append(helper.make_tensor_value_info(name, kind, shape))
 
     def file(self) -> list[bytes]:
-        """Return the parts of the model's file; the graph is empty then."""
-        return self._large.join(self._model)
+        """Return the parts of the model's file; the graph is empty then. Raises `NotExportable`."""
+        parts = self._large.join(self._model)
+        if sum(map(len, parts)) > MAX_BYTES:
+            raise NotExportable("its ONNX file would be larger than 2 GB")
+        return parts

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from app.training.onnx_graph import INT64, GraphBuilder
+from app.training.onnx_graph import GraphBuilder
+from app.training.onnx_links import add_classes, add_two_classes
 
 
 def add_linear_regressor(graph: GraphBuilder, model: Any, x: str) -> tuple[str, ...]:
@@ -17,11 +18,5 @@ def add_logistic_regression(graph: GraphBuilder, model: Any, x: str) -> tuple[st
     """Add `LogisticRegression`; return the labels [rows] and probabilities [rows, classes]."""
     product = graph.add("MatMul", x, graph.constant(model.coef_.T))
     scores = graph.add("Add", product, graph.constant(np.ravel(model.intercept_)))
-    if len(model.classes_) > 2:
-        label = graph.add("ArgMax", scores, axis=1, keepdims=0)
-        return label, graph.add("Softmax", scores, axis=1)
-    second = graph.add("Sigmoid", scores)
-    first = graph.add("Sub", graph.constant(1.0), second)
-    above = graph.add("Greater", scores, graph.constant(0.0))
-    label = graph.add("Squeeze", graph.add("Cast", above, to=INT64), graph.constant([1], np.int64))
-    return label, graph.add("Concat", first, second, axis=1)
+    link = add_two_classes if len(model.classes_) == 2 else add_classes
+    return link(graph, scores)

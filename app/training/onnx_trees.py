@@ -12,11 +12,23 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from app.training.onnx_boosting import BOOSTING_CONVERTERS
 from app.training.onnx_graph import DOUBLE, GraphBuilder
-from app.training.tree_ensemble import LEAF, Array, TreeNodes, add_ensemble, constant_tree
+from app.training.tree_ensemble import (
+    LEAF,
+    MAX_NODES,
+    Array,
+    TreeNodes,
+    add_ensemble,
+    check_depth,
+    constant_tree,
+)
 
 
 def tree_nodes(tree: Any, values: Array, target: int = 0) -> TreeNodes:
-    """Return the nodes of scikit-learn's `Tree`, whose answers are `values` [nodes]."""
+    """Return the nodes of scikit-learn's `Tree`, whose answers are `values` [nodes].
+
+    Raises `NotExportable`.
+    """
+    check_depth(tree.max_depth)
     if tree.node_count == 1:
         return constant_tree(values[0], target)
     return TreeNodes(
@@ -87,8 +99,13 @@ TREE_CONVERTERS: Mapping[type, Callable[[GraphBuilder, Any, str], tuple[str, ...
 
 
 def row_bytes(estimator: Any) -> int:
-    """Return the bytes that a run of the estimator's graph takes for each row, 0 if few."""
+    """Return the bytes that a run of the estimator's graph takes for each row, 0 if few.
+
+    A forest of many classes has the probabilities of all trees at a time, and their places as
+    float64 by operator, summed, and as int32.
+    """
     if not isinstance(estimator, RandomForestClassifier):
         return 0
-    trees = len(estimator.estimators_)
-    return trees * (8 + 4 + 8 * len(estimator.classes_))
+    trees = [each.tree_ for each in estimator.estimators_]
+    operators = 1 + sum(tree.node_count for tree in trees) // MAX_NODES
+    return len(trees) * (8 * len(estimator.classes_) + 8 * (operators + 1) + 4)

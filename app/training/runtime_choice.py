@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from app import errors
 from app.inference import skops_file
+from app.inference.held_memory import measure_load
 from app.inference.onnx_runtime import OnnxRuntime
 from app.inference.predictor import Tensors
 from app.inference.runtime import Answers
@@ -44,7 +45,8 @@ class Fitted:
 class Choice:
     """The chosen runtime and its answers to the test rows.
 
-    `reason` says why it is not ONNX. `size` are the bytes of the ONNX file without a manifest.
+    `reason` says why it is not ONNX. `size` are the bytes of the ONNX file without a manifest,
+    and `memory` those that it holds once loaded, None if that is not known.
     """
 
     runtime: Runtime
@@ -52,6 +54,7 @@ class Choice:
     parity: float = 0.0
     reason: str | None = None
     size: int = 0
+    memory: int | None = None
 
 
 def choose_runtime(
@@ -66,10 +69,11 @@ def choose_runtime(
     try:
         size = _export(fitted, path, export)
         write_manifest(path, size, draft)
-        answers = OnnxRuntime(path.read_bytes()).run(fitted.inputs)
+        runtime, memory = measure_load(lambda: OnnxRuntime(path), size)
+        answers = runtime.run(fitted.inputs)
         measured = parity.measure_parity(fitted.expected, answers, fitted.scale)
         if measured <= parity.BOUND:
-            return Choice("onnx", answers, measured, size=size)
+            return Choice("onnx", answers, measured, size=size, memory=memory)
         reason = _difference(fitted.expected, answers, measured)
     except NotExportable as error:
         reason = str(error)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.training.onnx_graph import GraphBuilder
+from app.training.onnx_graph import GraphBuilder, NotExportable
 
 LEAF = -1  # the child of a leaf
+MAX_DEPTH = 2_000  # onnxruntime loads trees by recursion: below 30,000, a stack of 8 MB overflows
 MAX_NODES = 500_000  # of an operator, because loading one takes several times what it holds
 
 _AVERAGE, _SUM = 0, 1  # values of aggregate_function
@@ -60,6 +61,14 @@ def constant_tree(value: float, target: int = 0) -> TreeNodes:
         value=np.full(3, value),
         target=target,
     )
+
+
+def check_depth(depth: int) -> None:
+    """Raise `NotExportable` for a tree too deep for onnxruntime."""
+    if depth > MAX_DEPTH:
+        raise NotExportable(
+            f"a tree is {depth:,} levels deep; onnxruntime reads at most {MAX_DEPTH:,}"
+        )
 
 
 def add_ensemble(
