@@ -79,6 +79,7 @@ def fit_pipeline(
             "runtime": choice.runtime,
             "runtime_reason": choice.reason,
             "parity": choice.parity,
+            "memory": choice.memory,
             "warnings": [*rows.warnings, *warned],
         }
     )
