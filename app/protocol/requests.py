@@ -21,7 +21,8 @@ from app.protocol.estimators import (
     choose_as_before,
     choose_estimator,
 )
-from app.protocol.examples import DATASET_ID, GREY_IMAGE, ROW, SHORT_ROW
+from app.protocol.examples import GREY_IMAGE, ROW, SHORT_ROW
+from app.protocol.prediction_fields import AskedModel, DatasetOfLatest, ExtraFields, LoggedId
 from app.protocol.training_fields import (
     Calibrate,
     ColumnType,
@@ -37,33 +38,6 @@ from app.protocol.training_fields import (
 )
 from app.protocol.types import LATEST, Id, Images, Row, Rows
 from app.protocol.wording import cut, did_you_mean, listed, quoted, repeated
-
-Extra = Literal["ignore"]  # how to treat fields of a row that the model does not know
-ExtraFields = Annotated[
-    Extra | None,
-    Field(
-        description="With `ignore`, a row may have fields that the model does not know.",
-        examples=["ignore"],
-    ),
-]
-AskedModel = Annotated[
-    Id,
-    Field(description=f"A model, or `{LATEST}`: the newest trained one.", examples=[LATEST]),
-]
-DatasetOfLatest = Annotated[
-    Id | None,
-    Field(
-        description=f"With the model `{LATEST}`: the newest one that was trained on this data set.",
-        examples=[DATASET_ID],
-    ),
-]
-LoggedId = Annotated[
-    Id | None,
-    Field(
-        description="An id of the client's for this request. Producer and consumer log it.",
-        examples=["call-17"],
-    ),
-]
 
 MAX_TRAINING_BYTES = 4_000_000  # the broker's limit, less room for the relay's encoding
 
