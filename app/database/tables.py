@@ -49,7 +49,8 @@ jobs_table = sa.Table(
     sa.Column("lease_until", UtcDateTime),
     sa.Column("ended_at", UtcDateTime),
     sa.Index("ix_jobs_created_at", "created_at", "id"),
-    sa.Index("ix_jobs_state_dataset", "state", "dataset_id", "ended_at"),
+    sa.Index("ix_jobs_state_created_at", "state", "created_at", "id"),
+    sa.Index("ix_jobs_dataset_ended_at", "dataset_id", "ended_at"),
     sa.Index("ix_jobs_kind_state_published", "kind", "state", "published_at"),
 )
 
@@ -68,6 +69,7 @@ models_table = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),  # the training's, or the registration's
     sa.Column("trained_at", UtcDateTime),  # null for models that were not trained here
     sa.Index("ix_models_created_at", "created_at", "model_id"),
+    sa.Index("ix_models_dataset_created_at", "dataset_id", "created_at", "model_id"),
     sa.Index("ix_models_trained_at", "trained_at"),
     sa.Index("ix_models_dataset_trained_at", "dataset_id", "trained_at"),
 )

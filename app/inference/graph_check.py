@@ -8,7 +8,8 @@ import numpy as np
 from app import errors
 from app.inference.tensor_types import IMAGE_TYPES, TENSOR_TYPES
 from app.inference.uploaded_model import MAX_BYTES, fixed_batch
-from app.models.manifest import Input, OnnxManifest, Preprocessing
+from app.models.graph_spec import Input, Preprocessing
+from app.models.manifest import OnnxManifest
 from app.protocol.wording import cut, listed
 
 NO_ZIPMAP = "export it without ZipMap (skl2onnx: options={'zipmap': False})"

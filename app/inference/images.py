@@ -19,7 +19,7 @@ from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError, feature
 
 from app import errors
 from app.inference.base64_text import decode_base64
-from app.models.manifest import Preprocessing
+from app.models.graph_spec import Preprocessing
 
 log = logging.getLogger(__name__)
 

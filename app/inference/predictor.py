@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from app import errors
 from app.protocol.hints import WRAPPERS, shape
-from app.protocol.requests import Extra, PredictionInputs
+from app.protocol.prediction_fields import Extra
+from app.protocol.requests import PredictionInputs
 from app.protocol.types import Row
 from app.protocol.wording import cut, listed, nearest, nfc, quoted, repeated
 

@@ -18,7 +18,8 @@ from app.inference.value_types import CategoryType, DateType, ValueType, means_m
 from app.models.manifest import TrainedManifest
 from app.protocol.estimators import COMPARE_IN_FLOAT32
 from app.protocol.label_keys import label_keys
-from app.protocol.requests import Extra, PredictionInputs
+from app.protocol.prediction_fields import Extra
+from app.protocol.requests import PredictionInputs
 from app.protocol.training_fields import ColumnKind
 from app.protocol.types import Row
 

@@ -23,7 +23,8 @@ from app.inference.run_deadline import watchdog
 from app.inference.tensor_types import TENSOR_TYPES
 from app.models.manifest import OnnxManifest
 from app.protocol.label_keys import label_keys
-from app.protocol.requests import Extra, PredictionInputs
+from app.protocol.prediction_fields import Extra
+from app.protocol.requests import PredictionInputs
 from app.protocol.types import Row
 
 log = logging.getLogger(__name__)

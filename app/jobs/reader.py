@@ -46,12 +46,13 @@ class JobReader:
         `seconds` ago.
         """
         column = jobs_table.c
+        of_dataset = column.dataset_id == dataset_id
         query = (
             sa.select(*JOB_COLUMNS)
             .where(
-                column.state.in_(list(JobStatus)),  # all are named because the index begins with it
-                column.dataset_id == dataset_id,
-                column.ended_at.is_(None) | (column.ended_at > database_now(-seconds)),
+                # Each side names the data set, because the index has it before the time.
+                (of_dataset & column.ended_at.is_(None))
+                | (of_dataset & (column.ended_at > database_now(-seconds))),
                 column.kind == JobKind.TRAIN,
                 column.reply_to == reply_to,
                 column.correlation_id == correlation_id,

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from app import errors
-from app.models.manifest import StrictModel
+from app.models.strict_model import StrictModel
+from app.protocol.examples import GREY_IMAGE
 from app.protocol.types import Explained, Image, Row
 
 # Headers that belong to HTTP itself.
@@ -53,18 +54,37 @@ class SageMaker(StrictModel):
     is the address of the runtime, for services that imitate AWS.
     """
 
-    endpoint_name: _EndpointName
-    region: _Region = "us-east-1"
-    endpoint_url: str | None = None
-    credentials: _SecretName | None = None
+    endpoint_name: _EndpointName = Field(
+        description="The name of the endpoint.", examples=["churn-prod"]
+    )
+    region: _Region = Field(
+        "us-east-1", description="The AWS region of the endpoint.", examples=["eu-central-1"]
+    )
+    endpoint_url: str | None = Field(
+        None,
+        description="The address of the runtime, if it is not that of AWS.",
+        examples=["http://127.0.0.1:4566"],
+    )
+    credentials: _SecretName | None = Field(
+        None,
+        description="The name of a secret of the consumers, `KEY_ID:SECRET_KEY`.",
+        examples=["churn"],
+    )
 
 
 class Secret(StrictModel):
     """A header that carries a secret: `prefix` and the value of INVOKE_SECRETS__NAME."""
 
-    name: _SecretName
-    header: _HeaderName = "Authorization"
-    prefix: _Prefix = "Bearer "
+    name: _SecretName = Field(
+        description="The NAME of the consumers' setting INVOKE_SECRETS__NAME, in small letters.",
+        examples=["summariser"],
+    )
+    header: _HeaderName = Field(
+        "Authorization", description="The header that carries the secret.", examples=["X-Api-Key"]
+    )
+    prefix: _Prefix = Field(
+        "Bearer ", description="Stands before the secret in the header.", examples=["Token "]
+    )
 
     @field_validator("header")
     @classmethod
@@ -83,16 +103,46 @@ class EndpointSpec(StrictModel):
     consumer at a time. Warren sends a call a second time only if the endpoint is `idempotent`.
     """
 
-    kind: Literal["endpoint"] = "endpoint"
-    url: str | None = None
-    sagemaker: SageMaker | None = None
-    secret: Secret | None = None
-    sends: Literal["inputs", "instances"] = "inputs"
-    seconds: Annotated[float, Field(gt=0, le=300)] = 60.0
-    limit: Annotated[int, Field(ge=1, le=10_000)] = 100
-    idempotent: bool = False
-    sample: Row | None = None
-    image_sample: Image | None = None
+    kind: Literal["endpoint"] = Field(
+        "endpoint", description="The kind of the model.", examples=["endpoint"]
+    )
+    url: str | None = Field(
+        None,
+        description="The address to which requests are posted.",
+        examples=["https://models.example.com/summarise"],
+    )
+    sagemaker: SageMaker | None = Field(
+        None,
+        description="An endpoint of SageMaker, in place of `url`.",
+        examples=[{"endpoint_name": "churn-prod", "region": "eu-central-1"}],
+    )
+    secret: Secret | None = Field(
+        None,
+        description="A secret to send in a header. SageMaker takes `credentials` instead.",
+        examples=[{"name": "summariser"}],
+    )
+    sends: Literal["inputs", "instances"] = Field(
+        "inputs",
+        description="The form of the requests: as the caller wrote them, or with `instances`.",
+        examples=["instances"],
+    )
+    seconds: Annotated[float, Field(gt=0, le=300)] = Field(
+        60.0, description="How long a call may take.", examples=[30]
+    )
+    limit: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        100, description="How many calls one consumer has under way at a time.", examples=[200]
+    )
+    idempotent: bool = Field(
+        default=False,
+        description="Whether a call may be sent again when its answer was lost.",
+        examples=[True],
+    )
+    sample: Row | None = Field(
+        None, description="A row to try the model with.", examples=[{"bmi": 0.06, "bp": 0.02}]
+    )
+    image_sample: Image | None = Field(
+        None, description="An image in base64 to try the model with.", examples=[GREY_IMAGE]
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -10,6 +10,8 @@ from pydantic import (
     model_validator,
 )
 
+from app.models.graph_spec import Input, Output
+from app.models.strict_model import StrictModel
 from app.protocol.label_keys import Label, label_keys
 from app.protocol.training_fields import ColumnKind
 from app.protocol.types import Column, Row
@@ -103,89 +105,34 @@ class TrainedManifest(BaseModel):
         return self.model_dump(mode="json", include=kept)
 
 
-class StrictModel(BaseModel):
-    """The base of models that clients write. Unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-_Side = Annotated[int, Field(ge=1, le=4096)]
-_Three = Annotated[list[float], Field(min_length=3, max_length=3)]
-
-
-class Preprocessing(StrictModel):
-    """The steps from an image to a tensor: (pixel / 255 - mean) / std, pixels from 0 to 255.
-
-    First the shorter side is scaled to `resize` pixels and the middle is cut out. Without `resize`,
-    the whole image is stretched. `size` is the [height, width] of the model's input.
-    """
-
-    size: Annotated[list[_Side], Field(min_length=2, max_length=2)]
-    resize: _Side | None = None
-    interpolation: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
-    channels: Literal["RGB", "BGR"] = "RGB"
-    layout: Literal["NCHW", "NHWC"] = "NCHW"
-    mean: _Three = [0.0, 0.0, 0.0]
-    std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3, max_length=3)] = [
-        1.0,
-        1.0,
-        1.0,
-    ]
-
-    @model_validator(mode="after")
-    def _covers(self) -> Self:
-        if self.resize is not None and self.resize < max(self.size):
-            raise ValueError("resize must not be smaller than size")
-        return self
-
-
-class Input(StrictModel):
-    """An input of an ONNX graph: a matrix of `features`, all of one `type`, or an `image`.
-
-    `nullable` features may be null. The graph, which has to be one of floats, gets NaN for null.
-    """
-
-    name: Column
-    features: Annotated[list[Column], Field(min_length=1, max_length=10_000)] | None = None
-    type: FeatureKind = "number"
-    nullable: bool = False
-    image: Preprocessing | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.features is None) == (self.image is None):
-            raise ValueError("give either features or image")
-        if self.image and (self.nullable or self.type != "number"):
-            raise ValueError("an image has no type and is not nullable")
-        if self.nullable and self.type != "number":
-            raise ValueError("nullable: only numbers may be missing")
-        return self
-
-
-class Output(StrictModel):
-    """The output of an ONNX graph that holds the answer.
-
-    `values` are numbers, one per row. `probabilities` are [rows, labels]. `logits` are [rows,
-    labels], too; a softmax turns them into probabilities. Of two labels, [rows] or [rows, 1] is
-    the probability, or the logit, of the second one.
-    """
-
-    name: Column
-    holds: Literal["values", "probabilities", "logits"]
-
-
 class OnnxManifest(StrictModel):
     """The description of an uploaded ONNX model: the inputs of its graph and its output.
 
     `output` becomes the prediction. `outputs` names further ones to return with it, as they are.
     """
 
-    kind: Literal["onnx"] = "onnx"
-    inputs: Annotated[list[Input], Field(min_length=1, max_length=100)]
-    output: Output
-    outputs: Annotated[list[Column], Field(max_length=100)] = []
-    labels: Annotated[list[Label], Field(min_length=2, max_length=100_000)] | None = None
-    sample: Row | None = None
+    kind: Literal["onnx"] = Field("onnx", description="The kind of the model.", examples=["onnx"])
+    inputs: Annotated[list[Input], Field(min_length=1, max_length=100)] = Field(
+        description="All inputs of the graph.",
+        examples=[[{"name": "X", "features": ["sepal_length", "sepal_width"]}]],
+    )
+    output: Output = Field(
+        description="The output that becomes the prediction.",
+        examples=[{"name": "probabilities", "holds": "probabilities"}],
+    )
+    outputs: Annotated[list[Column], Field(max_length=100)] = Field(
+        [], description="The names of further outputs to return.", examples=[["embedding"]]
+    )
+    labels: Annotated[list[Label], Field(min_length=2, max_length=100_000)] | None = Field(
+        None,
+        description="The classes, in the order of the output's probabilities or logits.",
+        examples=[["setosa", "versicolor"]],
+    )
+    sample: Row | None = Field(
+        None,
+        description="A row to try the model with.",
+        examples=[{"sepal_length": 5.1, "sepal_width": 3.5}],
+    )
 
     @property
     def image(self) -> Input | None:

@@ -15,6 +15,7 @@ from app.models.record import SPECS, ModelRecord, ModelSummary, StoredFile
 from app.protocol.types import ModelKind
 
 _IS_TRAINED = models_table.c.trained_at.is_not(None)
+_NEWEST_FIRST = (models_table.c.created_at.desc(), models_table.c.model_id.desc())
 
 
 def insert_model(
@@ -51,43 +52,48 @@ def read_latest(engine: sa.Engine, dataset_id: str | None) -> ModelRecord | None
     return _read_first(engine, newest_first.limit(1))
 
 
-def read_newest(engine: sa.Engine, limit: int) -> list[ModelSummary]:
-    """Return the newest models without their specs, which may be large."""
+def read_newest(engine: sa.Engine, limit: int, dataset_id: str | None = None) -> list[ModelSummary]:
+    """Return the newest models, on one data set or on any, without their specs.
+
+    Specs may be large. Of that of a training, only the estimator is read.
+    """
     columns = models_table.c
-    estimator = sa.case((_IS_TRAINED, columns.spec["estimator"].as_string()))
-    query = (
-        sa.select(
-            columns.model_id,
-            columns.kind,
-            columns.dataset_id,
-            estimator.label("estimator"),
-            columns.metrics,
-            columns.created_at,
-            columns.trained_at,
-        )
-        .order_by(columns.created_at.desc(), columns.model_id.desc())
-        .limit(limit)
+    asked = sa.case((_IS_TRAINED, columns.spec["estimator"].as_string()))
+    query = sa.select(
+        columns.model_id,
+        columns.kind,
+        columns.dataset_id,
+        asked.label("estimator"),
+        columns.metrics,
+        columns.fit,
+        columns.created_at,
+        columns.trained_at,
     )
+    if dataset_id:
+        query = query.where(columns.dataset_id == dataset_id)
     with connect(engine) as connection:
-        return [
-            ModelSummary(
-                model_id=row.model_id,
-                kind=ModelKind(row.kind),
-                dataset_id=row.dataset_id,
-                estimator=row.estimator,
-                metrics=row.metrics,
-                created_at=row.created_at,
-                trained_at=row.trained_at,
-            )
-            for row in connection.execute(query)
-        ]
+        rows = connection.execute(query.order_by(*_NEWEST_FIRST).limit(limit)).all()
+    return [_summary(row) for row in rows]
+
+
+def _summary(row: Any) -> ModelSummary:
+    fit = row.fit or {}
+    return ModelSummary(
+        model_id=row.model_id,
+        kind=ModelKind(row.kind),
+        dataset_id=row.dataset_id,
+        estimator=fit.get("estimator", row.estimator),
+        runtime=fit.get("runtime"),
+        metrics=row.metrics,
+        warnings=fit.get("warnings"),
+        created_at=row.created_at,
+        trained_at=row.trained_at,
+    )
 
 
 def read_newest_ids(engine: sa.Engine, limit: int) -> Sequence[str]:
     """Return the ids of the newest models."""
-    newest_first = sa.select(models_table.c.model_id).order_by(
-        models_table.c.created_at.desc(), models_table.c.model_id.desc()
-    )
+    newest_first = sa.select(models_table.c.model_id).order_by(*_NEWEST_FIRST)
     with connect(engine) as connection:
         return connection.scalars(newest_first.limit(limit)).all()
 

@@ -14,7 +14,10 @@ from app.protocol.types import ModelKind
 
 
 class TrainedSpec(BaseModel):
-    """The part of a training's request that readers need; the manifest has the rest."""
+    """The part of a training's request that readers need; the manifest has the rest.
+
+    `estimator` is None if the request named none, and the fit chose one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,16 +41,19 @@ SPECS: dict[ModelKind, type[Spec]] = {
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """A model in short; `estimator`, `metrics` and `trained_at` are those of a trained one.
+    """A model in short; only trained models have `estimator` to `warnings`, and `trained_at`.
 
-    `created_at` is when its training was accepted, or when it was registered.
+    `runtime` and `warnings` are None for models of older versions. `created_at` is when its
+    training was accepted, or when it was registered.
     """
 
     model_id: str
     kind: ModelKind
     dataset_id: str | None
     estimator: str | None
+    runtime: str | None
     metrics: dict[str, float] | None
+    warnings: list[dict[str, Any]] | None
     created_at: datetime
     trained_at: datetime | None
 

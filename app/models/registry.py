@@ -1,6 +1,7 @@
 """The registry: finds models, registers them, and resolves `latest`."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -25,7 +26,7 @@ from app.protocol.types import LATEST, JobKind, JobStatus
 from app.protocol.wording import did_you_mean
 
 CACHE_BYTES = 64_000_000  # of records, as JSON
-RECORD_BYTES = 1000  # of each record, beside its spec
+RECORD_BYTES = 1000  # of each record, beside its spec and what its fit did
 LATEST_SECONDS = 1.0  # how long the id of the latest model is cached
 MAX_RESOLVED = 1024  # data sets whose latest model is cached
 MAX_COMPARED_IDS = 200  # newest models with whose ids one that is not found is compared
@@ -99,9 +100,9 @@ class CachedModelRegistry:
         """Insert a model that was not trained here; return False if a model or a job has its id."""
         return insert_model(self._jobs.engine, model_id, spec, file)
 
-    def newest(self, limit: int) -> list[ModelSummary]:
-        """Return the newest models."""
-        return read_newest(self._jobs.engine, limit)
+    def newest(self, limit: int, dataset_id: str | None = None) -> list[ModelSummary]:
+        """Return the newest models, on one data set or on any."""
+        return read_newest(self._jobs.engine, limit, dataset_id)
 
     def _begin(self, model_id: str) -> tuple[Future[ModelRecord], bool]:
         """Return the lookup of a model, and whether the caller has to carry it out."""
@@ -162,4 +163,4 @@ class CachedModelRegistry:
 
 
 def _size(record: ModelRecord) -> int:
-    return RECORD_BYTES + len(record.spec.model_dump_json())
+    return RECORD_BYTES + len(record.spec.model_dump_json()) + len(json.dumps(record.fit))

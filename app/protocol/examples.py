@@ -16,6 +16,11 @@ ROW: dict[str, Any] = {
     "s5": 0.019908,
     "s6": -0.017646,
 }
+# A PNG of 32 by 32 grey pixels, in base64.
+GREY_IMAGE = (
+    "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAAAAABWESUoAAAAGElEQVR42mNsYMAPmBhGFYwqGFUwQhUA"
+    "AJe+AMD8WknZAAAAAElFTkSuQmCC"
+)
 TRAIN_EXAMPLE: dict[str, Any] = {
     "dataset_id": DATASET_ID,
     "features": list(ROW),

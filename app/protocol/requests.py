@@ -21,7 +21,8 @@ from app.protocol.estimators import (
     choose_as_before,
     choose_estimator,
 )
-from app.protocol.examples import SHORT_ROW
+from app.protocol.examples import GREY_IMAGE, ROW, SHORT_ROW
+from app.protocol.prediction_fields import AskedModel, DatasetOfLatest, ExtraFields, LoggedId
 from app.protocol.training_fields import (
     Calibrate,
     ColumnType,
@@ -37,8 +38,6 @@ from app.protocol.training_fields import (
 )
 from app.protocol.types import LATEST, Id, Images, Row, Rows
 from app.protocol.wording import cut, did_you_mean, listed, quoted, repeated
-
-Extra = Literal["ignore"]  # how to treat fields of a row that the model does not know
 
 MAX_TRAINING_BYTES = 4_000_000  # the broker's limit, less room for the relay's encoding
 
@@ -199,11 +198,18 @@ class PredictionInputs(RequestBody):
 
     EXAMPLE = f'{{"input_data": {SHORT_ROW}}}'
 
-    image_data: Images | None = None
-    input_data: Rows | None = Field(None, validate_default=True)
-    extra: Extra | None = Field(
-        None, description="With `ignore`, a row may have fields that the model does not know."
+    image_data: Images | None = Field(
+        None,
+        description="A JPEG, PNG or WebP in base64, or a list of images, in place of `input_data`.",
+        examples=[GREY_IMAGE],
     )
+    input_data: Rows | None = Field(
+        None,
+        validate_default=True,
+        description="A row, which has a value for each feature of the model, or a list of rows.",
+        examples=[ROW],
+    )
+    extra: ExtraFields = None
 
     @field_validator("input_data")
     @classmethod
@@ -244,9 +250,9 @@ class PredictRequest(PredictionInputs):
 
     EXAMPLE = f'{{"model_id": "latest", "input_data": {SHORT_ROW}}}'
 
-    model_id: Id
-    dataset_id: Id | None = None
-    job_id: Id | None = None
+    model_id: AskedModel
+    dataset_id: DatasetOfLatest = None
+    job_id: LoggedId = None
 
 
 def job_notification(job_id: str) -> bytes:

@@ -19,11 +19,11 @@ InferredKind = Literal["number", "boolean", "text", "empty"]
 class ColumnCells:
     """The cells of a column, of which the `kind` is inferred from all of them.
 
-    Numbers are kept as float64. Where the column shows later to be text, `lost` tells that it has
-    to be read again, with `as_text`, which keeps the texts of all cells. `words` counts the cells
-    that are neither numbers nor missing values, incompletely in a column of many different texts.
-    `missing` counts the texts that mean a missing value among numbers; they are counted as far as
-    their texts are known. `inexact` tells of whole numbers that float64 rounds.
+    With `as_text` it is text. Without, numbers are kept as float64, and where the column shows to
+    be text later, `lost` tells that it has to be read again. `words` counts the cells that are
+    neither numbers nor missing values, incompletely in a column of many different texts. `missing`
+    counts the texts that mean a missing value among numbers, as far as they are known. `inexact`
+    tells of whole numbers that float64 rounds, `has_gaps` of missing values.
     """
 
     def __init__(self, *, as_text: bool = False) -> None:
@@ -31,7 +31,7 @@ class ColumnCells:
         self.as_text = as_text
         self.missing: Counter[str] = Counter()
         self.words: Counter[str] = Counter()
-        self.inexact = False
+        self.inexact = self.has_gaps = False
         self._numbers = self._booleans = 0
         self._many_words = False
         self._parts: list[pd.Series[Any]] = []
@@ -46,6 +46,7 @@ class ColumnCells:
             for value, count in cells.value_counts().items():
                 self.words[str(value)] += count
                 self._booleans += count
+            self.has_gaps |= cells.hasnans
             self._parts.append(cells)
 
     @property
@@ -53,7 +54,7 @@ class ColumnCells:
         """The type of the column."""
         others = self.words.total()
         filled = self._numbers + others
-        if self._many_words:
+        if self.as_text or self._many_words:
             return "text"
         if not filled:
             return "empty"
@@ -90,22 +91,26 @@ class ColumnCells:
 
     def _add_numbers(self, cells: "pd.Series[Any]") -> "pd.Series[Any]":
         values, whole = cells.to_numpy(np.float64), cells.dtype.kind != "f"
-        self._numbers += len(values) - int(np.count_nonzero(np.isnan(values)))
+        missing = int(np.count_nonzero(np.isnan(values)))
+        self.has_gaps |= missing > 0
+        self._numbers += len(values) - missing
         largest = np.fmax.reduce(np.abs(values), initial=0)
         self.inexact |= bool(largest >= _EXACT and (whole or largest < 2**64))
         return pd.Series(values)
 
     def _add_texts(self, cells: "pd.Series[Any]") -> "pd.Series[Any]":
         """Count texts by their meaning; return their numbers if few are other texts."""
+        if self.as_text or self._many_words:
+            return cells
+        counts = cells.value_counts()
+        texts = pd.Series(counts.index, dtype=object)
+        # Most of the first ones tell, because pandas takes long for each that is no number.
+        self._many_words = _count_words(texts[: 2 * _WORDS]) > _WORDS
         if self._many_words:
             return cells
-        numbers = pd.Series(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64))
-        unread = cells[numbers.isna().to_numpy() & cells.notna().to_numpy()].value_counts()
-        self._many_words = len(unread) > _WORDS
-        if self._many_words:
-            return cells
+        numbers = pd.to_numeric(texts, errors="coerce").notna().to_numpy()
         words = 0
-        for text, count in unread.items():
+        for text, count in counts[~numbers].items():
             if means_missing(str(text)):
                 if text:
                     self.missing[str(text)] += count
@@ -114,10 +119,15 @@ class ColumnCells:
             words += count
             if plain_boolean(str(text)) is not None:
                 self._booleans += count
-        read = self._numbers
-        kept = self._add_numbers(numbers)
-        read = self._numbers - read
-        return cells if self.as_text or not read or words > FEW * read else kept
+        read = int(counts[numbers].sum())
+        if not read or words > FEW * read:
+            self._numbers += read
+            return cells
+        return self._add_numbers(pd.to_numeric(cells, errors="coerce"))
+
+
+def _count_words(texts: "pd.Series[Any]") -> int:
+    return int(pd.to_numeric(texts, errors="coerce").isna().sum())
 
 
 def _number_values(part: "pd.Series[Any]") -> npt.NDArray[np.float64]:

@@ -115,12 +115,17 @@ def cells_of(texts: "pd.Series[Any] | Counter[str]") -> str:
     return " and ".join(shown) if len(shown) < 3 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
+def missing_markers(name: str, texts: "pd.Series[Any] | Counter[str]") -> list[FitWarning]:
+    """Return the warning about texts that count as missing values in a column of numbers."""
+    if not len(texts):
+        return []
+    said = f"column {name}: {cells_of(texts)}; they count as missing values"
+    return [FitWarning(type="missing_markers", detail=said, field=name)]
+
+
 def among_numbers(name: str, cells: ColumnCells) -> list[FitWarning]:
     """Return the warnings about the cells of a column of numbers, or of booleans."""
-    found = []
-    if cells.missing:
-        said = f"column {name}: {cells_of(cells.missing)}; they count as missing values"
-        found.append(FitWarning(type="missing_markers", detail=said, field=name))
+    found = missing_markers(name, cells.missing)
     if cells.words and cells.kind == "number":
         said = (
             f"column {name} holds numbers, but {cells_of(cells.words)}, which count as missing "

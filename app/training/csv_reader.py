@@ -78,10 +78,11 @@ def _count_missing(
     path: str, names: list[str], places: Mapping[str, int], cells: dict[str, ColumnCells]
 ) -> None:
     """Count the texts of missing values in columns of numbers and booleans."""
-    gaps = {}
-    for name, each in cells.items():
-        if each.kind in ("number", "boolean") and not each.as_text and (gap := each.gaps()).any():
-            gaps[name] = gap
+    gaps = {
+        name: each.gaps()
+        for name, each in cells.items()
+        if each.has_gaps and each.kind in ("number", "boolean")
+    }
     if not gaps:
         return
     row, dtypes = 0, _short(names, [places[name] for name in gaps])

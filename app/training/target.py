@@ -17,7 +17,7 @@ from app.protocol.label_keys import Label
 from app.protocol.training_fields import ColumnKind, ColumnType
 from app.protocol.wording import quoted
 from app.training.column_cells import ColumnCells
-from app.training.column_types import among_numbers, cells_of, read_declared
+from app.training.column_types import among_numbers, cells_of, missing_markers, read_declared
 
 _WHOLE = re.compile(r"\s*[-+]?[0-9]{1,300}\s*")
 _LEADING_ZERO = re.compile(r"\s*[-+]?0[0-9]")
@@ -86,7 +86,7 @@ def read_classes(name: str, cells: ColumnCells, declared: ColumnType | None) -> 
         raise errors.BadData(
             "target", f"column {name} has {len(labels)} class; a classifier needs two"
         )
-    return Target(name, rows, y[rows], labels, _label_warnings(name, cells, kind, read))
+    return Target(name, rows, y[rows], labels, _label_warnings(name, texts, kind, read))
 
 
 def _inferred_kind(distinct: Iterable[str]) -> ColumnKind:
@@ -127,12 +127,10 @@ def _label(name: str, text: str, kind: ColumnKind) -> Label | None:
 
 
 def _label_warnings(
-    name: str, cells: ColumnCells, kind: ColumnKind, read: dict[str, Label | None]
+    name: str, texts: "pd.Series[Any]", kind: ColumnKind, read: dict[str, Label | None]
 ) -> list[FitWarning]:
-    found = []
-    if cells.missing and kind in ("number", "boolean"):
-        said = f"column {name}: {cells_of(cells.missing)}; they count as missing values"
-        found.append(FitWarning(type="missing_markers", detail=said, field=name))
+    missing = [text for text, label in read.items() if label is None]
+    found = missing_markers(name, texts[texts.isin(missing)])
     if kind == "number" and (
         odd := [text for text, label in read.items() if label is not None and "e" in text.lower()]
     ):

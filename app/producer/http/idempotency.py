@@ -12,11 +12,12 @@ from app.protocol.types import Explained
 
 _NAME, _PATTERN = "Idempotency-Key", r"^[!-~]{1,255}$"
 _ALLOWED = "use 1 to 255 printable ASCII characters and no spaces"
+_EXAMPLE = "order-4711"
 _DESCRIPTION = "The same key with the same body returns the same job, with another body a 422."
 
 IdempotencyKey = Annotated[
     Annotated[str, Field(pattern=_PATTERN), Explained(_ALLOWED)] | None,
-    Header(alias=_NAME, description=_DESCRIPTION),
+    Header(alias=_NAME, description=_DESCRIPTION, examples=[_EXAMPLE]),
 ]
 
 # OpenAPI's description of the header, for raw routes.
@@ -25,7 +26,7 @@ IDEMPOTENCY_PARAMETER: dict[str, Any] = {
     "in": "header",
     "required": False,
     "description": _DESCRIPTION,
-    "schema": {"type": "string", "pattern": _PATTERN},
+    "schema": {"type": "string", "pattern": _PATTERN, "examples": [_EXAMPLE]},
 }
 
 

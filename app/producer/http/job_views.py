@@ -56,9 +56,12 @@ async def job_changes(
 
 
 def job_view(form: type[ViewT], job: Job) -> ViewT:
-    """Return the view `form` of a job, without the internal keys of its request."""
+    """Return the view `form` of a job, without the internal keys of its request.
+
+    What a fit did stands beside the columns of the row.
+    """
     request = {name: value for name, value in job.request.items() if name not in INTERNAL_KEYS}
-    return form.model_validate({**vars(job), "request": request})
+    return form.model_validate({**(job.fit or {}), **vars(job), "request": request})
 
 
 def _read(jobs: JobStore, job_id: str) -> JobView:

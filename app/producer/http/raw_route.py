@@ -6,19 +6,21 @@ from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.types import Receive, Scope, Send
 
+from app.producer.http.query_parameters import check_query
 from app.protocol.requests import RequestBody
 
 
 class RawRoute(APIRoute):
-    """A route whose endpoint takes the request and nothing else.
+    """A route whose endpoint takes the request and nothing else, and no query parameters.
 
     For other endpoints FastAPI solves dependencies and opens exit stacks. That takes longer than
     the round trip through the broker. `refuse_dependencies` makes sure that none is declared.
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serve one request. Raises `errors.Invalid` for its query parameters."""
         if scope["method"] in (self.methods or ()):
+            check_query(self, scope)
             response = await self.endpoint(Request(scope, receive))
             await response(scope, receive, send)
         else:

@@ -6,8 +6,10 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from app import errors
+from app.producer.http.query_parameters import check_query
 from app.producer.schemas.responses import Problem
 from app.protocol import strict_json
 
@@ -24,7 +26,12 @@ class _StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route of FastAPI that parses its JSON body strictly."""
+    """A route of FastAPI that parses its JSON body strictly, and refuses unknown parameters."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. Raises `errors.Invalid` for its query parameters."""
+        check_query(self, scope)
+        await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler for strict requests."""

@@ -9,7 +9,7 @@ from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.producer.schemas.requests import InvocationTarget
 from app.producer.services import Services
-from app.protocol.requests import Extra
+from app.protocol.prediction_fields import Extra
 from app.protocol.training_fields import ColumnKind
 
 ColumnType = ColumnKind | Literal["any"]

@@ -23,7 +23,21 @@ from app.protocol.types import CSV_MEDIA_TYPE, Id
 _READ_BYTES = 1_000_000
 # The path has the rest of the URL, so that an id with a slash in it is named as the error.
 _DatasetId = Annotated[
-    Id, BeforeValidator(lambda path: path.rstrip("/")), Path(openapi_examples=example("colours"))
+    Id,
+    BeforeValidator(lambda path: path.rstrip("/")),
+    Path(description="The data set to store.", openapi_examples=example("colours")),
+]
+_CONDITIONS = [
+    {
+        "name": name,
+        "in": "header",
+        "description": f"`*` {effect}.",
+        "schema": {"type": "string", "examples": ["*"]},
+    }
+    for name, effect in {
+        "If-Match": "only replaces a data set",
+        "If-None-Match": "only stores a new one",
+    }.items()
 ]
 
 router = APIRouter(route_class=ConditionalRoute, tags=["catalogue"])
@@ -34,10 +48,11 @@ router = APIRouter(route_class=ConditionalRoute, tags=["catalogue"])
     response_model=Stored,
     responses=problem_responses(408, 412, 413, 415, 422, 503),
     openapi_extra={
+        "parameters": _CONDITIONS,
         "requestBody": {
             "required": True,
             "content": {CSV_MEDIA_TYPE: {"schema": {"type": "string"}, "example": CSV_EXAMPLE}},
-        }
+        },
     },
 )
 async def put_dataset(dataset_id: _DatasetId, request: Request, services: ServicesDep) -> Stored:
@@ -97,7 +112,9 @@ async def _check_conditions(services: Services, dataset_id: str, request: Reques
         )
 
 
-@router.get("/datasets", response_model=Datasets, responses=NOT_MODIFIED)
+@router.get(
+    "/datasets", response_model=Datasets, responses=NOT_MODIFIED | problem_responses(422, 503)
+)
 async def datasets(services: ServicesDep) -> dict[str, Any]:
     """List the data sets."""
     return {"datasets": await run_in_thread(services.datasets.list)}

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from app import errors
 from app.amqp.topology import DEAD_LETTER_QUEUE, WORK_QUEUES
 from app.concurrency import run_in_thread
-from app.producer.http.strict_route import StrictRoute
+from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.rpc.router import PredictionRouter
 from app.producer.schemas.health import Check, Health, ModelHealth
 from app.producer.services import Services, ServicesDep
@@ -21,13 +21,13 @@ TIMEOUT_SECONDS = 3.0
 router = APIRouter(route_class=StrictRoute, tags=["health"])
 
 
-@router.get("/")
+@router.get("/", responses=problem_responses(422))
 async def root() -> dict[str, str]:
     """Report that the producer is up."""
     return {"Status": "OK"}
 
 
-@router.get("/health")
+@router.get("/health", responses=problem_responses(422))
 async def alive() -> dict[str, str]:
     """Report that this process serves, without calling other services."""
     return {"status": "ok"}
@@ -36,7 +36,7 @@ async def alive() -> dict[str, str]:
 @router.get(
     "/health/all",
     response_model=Health,
-    responses={503: {"model": Health}},
+    responses={**problem_responses(422), 503: {"model": Health}},
 )
 async def health_all(services: ServicesDep) -> Response:
     """Check every service, with the time it took; 503 if one does not respond."""

@@ -11,25 +11,32 @@ from app import errors
 from app.concurrency import run_in_thread
 from app.producer.http.examples import example
 from app.producer.http.job_views import CLOSE_SECONDS, job_changes, job_view, read_job
+from app.producer.http.parameters import Limit
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.jobs import Jobs, JobSummary, JobView
 from app.producer.services import ServicesDep
 from app.protocol.examples import CANCELLED_JOB_ID
 from app.protocol.types import LATEST, Id, JobStatus
 
-_JobId = Annotated[Id, Path(openapi_examples=example(LATEST))]
-_CancelledId = Annotated[Id, Path(openapi_examples=example(CANCELLED_JOB_ID))]
-_LastEvent = Annotated[str | None, Header()]
+_JobId = Annotated[
+    Id, Path(description="A job, or `latest`: the newest one.", openapi_examples=example(LATEST))
+]
+_CancelledId = Annotated[
+    Id, Path(description="The job to cancel.", openapi_examples=example(CANCELLED_JOB_ID))
+]
+_State = Annotated[
+    JobStatus | None, Query(description="Only jobs in this state.", examples=[JobStatus.RUNNING])
+]
+_LastEvent = Annotated[
+    str | None,
+    Header(description="The id of the last event that the client has seen.", examples=["3"]),
+]
 
 router = APIRouter(route_class=StrictRoute, tags=["jobs"])
 
 
 @router.get("/jobs", response_model=Jobs, responses=problem_responses(422, 503))
-async def jobs(
-    services: ServicesDep,
-    state: JobStatus | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> dict[str, Any]:
+async def jobs(services: ServicesDep, state: _State = None, limit: Limit = 100) -> dict[str, Any]:
     """List the newest jobs, of one state or of all."""
     found = await run_in_thread(services.jobs.newest, limit, state)
     return {"jobs": [job_view(JobSummary, each) for each in found]}

@@ -12,22 +12,20 @@ from app.models.record import ModelRecord
 from app.producer.http.body import encode_message
 from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
 from app.producer.http.examples import example
+from app.producer.http.parameters import DatasetOfLatest, check_latest
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.models import Metadata, TakenFeature, TakenImage
 from app.producer.schemas.responses import PredictionAnswer
 from app.producer.services import Services, ServicesDep
 from app.protocol import strict_json
+from app.protocol.examples import GREY_IMAGE
 from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id
 
 router = APIRouter(route_class=ConditionalRoute, tags=["predictions"])
 
-# A PNG of 32 by 32 grey pixels.
-GREY = (
-    "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAAAAABWESUoAAAAGElEQVR42mNsYMAPmBhGFYwqGFUwQhUA"
-    "AJe+AMD8WknZAAAAAElFTkSuQmCC"
-)
-
-_ModelId = Annotated[Id, Query(openapi_examples=example(LATEST))]
+_ModelId = Annotated[
+    Id, Query(description="A model, or `latest`.", openapi_examples=example(LATEST))
+]
 
 
 @router.get(
@@ -35,13 +33,15 @@ _ModelId = Annotated[Id, Query(openapi_examples=example(LATEST))]
     response_model=Metadata,
     responses=NOT_MODIFIED | problem_responses(404, 409, 422, 503),
 )
-async def metadata(model_id: _ModelId, services: ServicesDep) -> Metadata:
+async def metadata(
+    model_id: _ModelId, services: ServicesDep, dataset_id: DatasetOfLatest = None
+) -> Metadata:
     """Describe what a model takes and answers.
 
     `sample` can be sent to `POST /predict` together with the `model_id`. It is null if an endpoint
     was registered without one.
     """
-    return await _described(services, model_id)
+    return await _described(services, model_id, dataset_id)
 
 
 @router.get(
@@ -49,9 +49,11 @@ async def metadata(model_id: _ModelId, services: ServicesDep) -> Metadata:
     response_model=PredictionAnswer,
     responses=NOT_MODIFIED | problem_responses(404, 409, 413, 422, 502, 503, 504),
 )
-async def predict_sample(model_id: _ModelId, services: ServicesDep) -> Response:
+async def predict_sample(
+    model_id: _ModelId, services: ServicesDep, dataset_id: DatasetOfLatest = None
+) -> Response:
     """Predict the model's own sample, the one of `GET /metadata`, as `POST /predict` would."""
-    found = await _described(services, model_id)
+    found = await _described(services, model_id, dataset_id)
     if found.sample is None:
         raise errors.Conflict(
             "model_id",
@@ -65,8 +67,9 @@ async def predict_sample(model_id: _ModelId, services: ServicesDep) -> Response:
     return Response(b'{"message":' + answer + b"}", media_type=JSON_MEDIA_TYPE)
 
 
-async def _described(services: Services, model_id: str) -> Metadata:
-    record = await run_in_thread(services.models.get, model_id)
+async def _described(services: Services, model_id: str, dataset_id: str | None) -> Metadata:
+    check_latest(model_id, dataset_id)
+    record = await run_in_thread(services.models.get, model_id, dataset_id)
     match record.spec:
         case OnnxManifest() as spec:
             return _of_onnx(record, spec)
@@ -92,7 +95,7 @@ def _of_onnx(record: ModelRecord, spec: OnnxManifest) -> Metadata:
     inputs: list[TakenFeature | TakenImage]
     if spec.image and spec.image.image:
         inputs = [TakenImage(size=spec.image.image.size)]
-        sample: dict[str, Any] = {"image_data": GREY}
+        sample: dict[str, Any] = {"image_data": GREY_IMAGE}
     else:
         inputs = [
             TakenFeature(name=name, type=each.type, nullable=each.nullable)

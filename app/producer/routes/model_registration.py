@@ -42,7 +42,9 @@ router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
     openapi_extra={"requestBody": REGISTRATION},
 )
 async def put_model(
-    model_id: Annotated[Id, Path(openapi_examples=example("iris"))],
+    model_id: Annotated[
+        Id, Path(description="The id of the new model.", openapi_examples=example("iris"))
+    ],
     request: Request,
     services: ServicesDep,
 ) -> Response:

@@ -38,7 +38,7 @@ _GROWTH = 4  # rows repeat the names of their columns, so they are larger than t
 router = APIRouter(route_class=RawRoute, tags=["predictions"])
 
 
-@router.get("/ping", response_model=Alive, responses=problem_responses(503))
+@router.get("/ping", response_model=Alive, responses=problem_responses(422, 503))
 async def ping(request: Request) -> Response:
     """Report whether predictions can be served: 503 while RabbitMQ is unreachable or blocked."""
     services: Services = request.app.state.services
@@ -46,7 +46,9 @@ async def ping(request: Request) -> Response:
     return Response(b'{"status":"ok"}', media_type=JSON_MEDIA_TYPE)
 
 
-@router.get("/execution-parameters", response_model=ExecutionParameters)
+@router.get(
+    "/execution-parameters", response_model=ExecutionParameters, responses=problem_responses(422)
+)
 async def execution_parameters(request: Request) -> Response:
     """Tell SageMaker's batch transform how many calls to make at a time, and how large."""
     services: Services = request.app.state.services

@@ -7,7 +7,12 @@ from pydantic.config import JsonDict
 
 from app.producer.schemas.requests import InvocationTarget
 from app.protocol.examples import ROW
-from app.protocol.types import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, SAGEMAKER_LINES_MEDIA_TYPE
+from app.protocol.types import (
+    CSV_MEDIA_TYPE,
+    JSON_MEDIA_TYPE,
+    LATEST,
+    SAGEMAKER_LINES_MEDIA_TYPE,
+)
 
 _NAMES, _VALUES = list(ROW), list(ROW.values())
 _LINE = ",".join(map(str, _VALUES))
@@ -67,7 +72,7 @@ def describe_invocation(images: tuple[str, ...]) -> dict[str, Any]:
     header = {
         "name": ATTRIBUTES,
         "in": "header",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "examples": [f"model_id={LATEST}"]},
         "description": "model_id=ID, perhaps with more attributes after commas",
     }
     return {"requestBody": {"required": True, "content": content}, "parameters": [header]}

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from app.models.manifest import FitWarning
 from app.protocol.types import JobStatus
 
 
@@ -50,6 +51,11 @@ class JobSummary(BaseModel):
     outside of it. A waiting job has a `queue_position` (1 is the next; not in lists); after a
     failure it waits until `run_after`. `error` is that of the last failure, `started_at` that of
     the newest attempt. `version` grows with each change.
+
+    `request` is what was asked for. A completed training also has what was done: the `estimator`
+    with all its effective `params`; the `runtime` that answers predictions, and the
+    `runtime_reason` if that is not ONNX; their `parity`; and `warnings` about the data and the fit.
+    These are null before the end, for other jobs, and for trainings of older versions.
     """
 
     id: str
@@ -65,6 +71,12 @@ class JobSummary(BaseModel):
     seconds_left: float | None = None
     queue_position: int | None = None
     metrics: dict[str, float] | None
+    estimator: str | None = None
+    params: dict[str, Any] | None = None
+    runtime: str | None = None
+    runtime_reason: str | None = None
+    parity: float | None = None
+    warnings: list[FitWarning] | None = None
     error: dict[str, Any] | None
     created_at: datetime
     run_after: datetime | None

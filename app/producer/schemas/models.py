@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator
 from pydantic.config import JsonDict
 
 from app.models.endpoint import EndpointSpec
-from app.models.manifest import OnnxManifest, TrainedManifest
+from app.models.manifest import FitWarning, OnnxManifest, TrainedManifest
 from app.protocol.label_keys import Label
 from app.protocol.training_fields import ColumnKind
 from app.protocol.types import JSON_MEDIA_TYPE
@@ -18,7 +18,10 @@ Kind = Literal["trained", "onnx", "endpoint"]
 
 
 class ModelView(BaseModel):
-    """A model in short. Fields that only trained models have are null for the others."""
+    """A model in short. Fields that only trained models have are null for the others.
+
+    `runtime` and `warnings` are also null for models that an older version trained.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -26,7 +29,9 @@ class ModelView(BaseModel):
     kind: Kind
     dataset_id: str | None
     estimator: str | None
+    runtime: str | None
     metrics: dict[str, float] | None
+    warnings: list[FitWarning] | None
     trained_at: datetime | None
     created_at: datetime
 
@@ -107,9 +112,10 @@ def _whole(kind: type[BaseModel]) -> JsonDict:
             return [resolved(each) for each in value]
         if not isinstance(value, dict):
             return value
-        if "$ref" in value:
-            return resolved(definitions[value["$ref"].rpartition("/")[2]])
-        return {key: resolved(each) for key, each in value.items()}
+        beside = {key: resolved(each) for key, each in value.items() if key != "$ref"}
+        if "$ref" not in value:
+            return beside
+        return resolved(definitions[value["$ref"].rpartition("/")[2]]) | beside
 
     return dict(resolved(found))
 
@@ -142,7 +148,12 @@ REGISTRATION: JsonDict = {
                         "description": _SHOWN,
                         "example": _IRIS,
                     },
-                    "model": {"type": "string", "format": "binary"},
+                    "model": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "The ONNX file.",
+                        "examples": ["@model.onnx"],
+                    },
                 },
             },
             "encoding": {"manifest": {"contentType": JSON_MEDIA_TYPE}},

@@ -7,13 +7,8 @@ from pydantic.config import JsonDict
 
 from app.inference.ensemble import CombineMethod
 from app.protocol.examples import DATASET_ID, ROW, SHORT_ROW, TRAIN_EXAMPLE
-from app.protocol.requests import (
-    Extra,
-    PredictionInputs,
-    PredictRequest,
-    RequestBody,
-    TrainingSpec,
-)
+from app.protocol.prediction_fields import AskedModel, DatasetOfLatest, ExtraFields, LoggedId
+from app.protocol.requests import PredictionInputs, PredictRequest, RequestBody, TrainingSpec
 from app.protocol.types import LATEST, Id
 
 PREDICT_EXAMPLE: JsonDict = {"model_id": LATEST, "dataset_id": DATASET_ID, "input_data": ROW}
@@ -54,11 +49,20 @@ class ParallelBody(PredictionInputs):
     EXAMPLE = f'{{"model_ids": ["latest"], "input_data": {SHORT_ROW}}}'
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PARALLEL_EXAMPLE]})
 
-    model_ids: Annotated[list[Id], Field(min_length=1, max_length=32)]
-    dataset_id: Id | None = None
-    seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
-    combine: CombineMethod | None = None
-    job_id: Id | None = None
+    model_ids: Annotated[list[Id], Field(min_length=1, max_length=32)] = Field(
+        description=f"The models; `{LATEST}` may be one of them.", examples=[[LATEST]]
+    )
+    dataset_id: DatasetOfLatest = None
+    seconds: Annotated[float, Field(gt=0, le=3600)] | None = Field(
+        None, description="How long each model may take.", examples=[5]
+    )
+    combine: CombineMethod | None = Field(
+        None,
+        description="Also answer one prediction, made of all: the `mean` of numbers or "
+        "probabilities, a `vote` of labels, or `max_proba`, the most certain answer.",
+        examples=["mean"],
+    )
+    job_id: LoggedId = None
 
 
 class AsyncBody(PredictionInputs):
@@ -67,8 +71,8 @@ class AsyncBody(PredictionInputs):
     EXAMPLE = PredictRequest.EXAMPLE
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PREDICT_EXAMPLE]})
 
-    model_id: Id
-    dataset_id: Id | None = None
+    model_id: AskedModel
+    dataset_id: DatasetOfLatest = None
 
 
 class SyncAsyncBody(PredictionInputs):
@@ -82,9 +86,17 @@ class SyncAsyncBody(PredictionInputs):
     )
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [SYNC_ASYNC_EXAMPLE]})
 
-    sync_model_id: Id
-    async_model_id: Id
-    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
+    sync_model_id: Id = Field(
+        description=f"The fast model, which answers at once, or `{LATEST}`.", examples=[LATEST]
+    )
+    async_model_id: Id = Field(
+        description=f"The model that answers in the background, or `{LATEST}`.", examples=[LATEST]
+    )
+    tolerance: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.01,
+        description="How much two numbers may differ, relative to the larger.",
+        examples=[0.05],
+    )
 
 
 class InvocationTarget(RequestBody):
@@ -92,10 +104,10 @@ class InvocationTarget(RequestBody):
 
     model_config = ConfigDict(extra="forbid")
 
-    model_id: Id = LATEST
-    dataset_id: Id | None = None
-    job_id: Id | None = None
-    extra: Extra | None = None
+    model_id: AskedModel = LATEST
+    dataset_id: DatasetOfLatest = None
+    job_id: LoggedId = None
+    extra: ExtraFields = None
 
 
 class InvocationBody(InvocationTarget, PredictionInputs):

@@ -1,6 +1,7 @@
 """The registry, on a real database of each kind."""
 
 import asyncio
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +20,7 @@ from tests.support import graphs
 from tests.support.rows import (
     ENDPOINT,
     ERROR,
+    FIT,
     REQUEST,
     RESULT,
     accept,
@@ -268,7 +270,7 @@ def test_a_record_is_read_once(store, registry):
 
 
 def test_the_records_used_last_are_kept_by_their_size(store):
-    size = RECORD_BYTES + len(TrainedSpec().model_dump_json())
+    size = RECORD_BYTES + len(TrainedSpec().model_dump_json()) + len(json.dumps(FIT))
     registry = CachedModelRegistry(store, cache_bytes=2 * size)
     for name in ("a", "b", "c"):
         complete(store, name)

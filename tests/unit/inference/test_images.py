@@ -10,7 +10,7 @@ from PIL import Image
 
 from app import errors
 from app.inference import images
-from app.models.manifest import Preprocessing
+from app.models.graph_spec import Preprocessing
 from tests.support import pictures
 from tests.support.pictures import BLUE, GREEN, RED
 

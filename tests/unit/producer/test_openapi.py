@@ -4,6 +4,7 @@ import difflib
 import http
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,48 @@ def test_every_required_parameter_has_an_example_that_swagger_ui_reads() -> None
         if parameter.get("required") and not parameter.get("examples")
     ]
     assert missing == []
+
+
+def test_every_field_of_a_request_has_a_description_and_an_example() -> None:
+    document = create_app(Settings(_env_file=None)).openapi()
+    bare, seen = [], 0
+    for path, operations in document["paths"].items():
+        if path == "/train":
+            continue
+        for method, operation in operations.items():
+            for name, field in fields_of(operation, document["components"]["schemas"]):
+                seen += 1
+                if not field.get("description") or not (
+                    {"example", "examples"} & (field.keys() | field.get("schema", {}).keys())
+                ):
+                    bare.append(f"{method.upper()} {path}: {name}")
+    assert bare == []
+    assert seen > 80
+
+
+def fields_of(
+    operation: dict[str, Any], components: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the parameters of an operation, and all properties of its bodies, with their paths."""
+    for parameter in operation.get("parameters", ()):
+        yield parameter["name"], parameter
+    for body in operation.get("requestBody", {}).get("content", {}).values():
+        yield from properties_of(body["schema"], "", components)
+
+
+def properties_of(
+    schema: dict[str, Any], path: str, components: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the properties of a schema, also those of the objects in it."""
+    if "$ref" in schema:
+        schema = components[schema["$ref"].rpartition("/")[2]]
+    for each in [*schema.get("anyOf", ()), *schema.get("oneOf", ())]:
+        yield from properties_of(each, path, components)
+    if "items" in schema:
+        yield from properties_of(schema["items"], path, components)
+    for name, field in schema.get("properties", {}).items():
+        yield f"{path}{name}", field
+        yield from properties_of(field, f"{path}{name}.", components)
 
 
 def test_the_examples_of_a_registration_are_shown_and_accepted() -> None:
