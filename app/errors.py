@@ -109,7 +109,7 @@ class TooLarge(FieldError):
 
 
 class FitFailed(WarrenError):
-    """scikit-learn or the export to ONNX cannot carry out the request."""
+    """scikit-learn cannot carry out the request."""
 
     type = "fit_failed"
 

@@ -1,4 +1,4 @@
-"""Explain in plain words why scikit-learn, or the export to ONNX, cannot carry out a fit."""
+"""Explain in plain words why scikit-learn cannot carry out a fit."""
 
 import re
 from collections.abc import Mapping
