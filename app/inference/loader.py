@@ -34,7 +34,7 @@ def load_model(
 
 def _load(record: ModelRecord, runtime: str, path: Path, max_pixels: int) -> Predictor:
     if isinstance(record.spec, OnnxManifest):
-        return UploadedModel(record.model_id, path.read_bytes(), record.spec, max_pixels)
+        return UploadedModel(record.model_id, path, record.spec, max_pixels)
     loaded: OnnxRuntime | SklearnRuntime
-    loaded = SklearnRuntime(path) if runtime == "scikit-learn" else OnnxRuntime(path.read_bytes())
+    loaded = SklearnRuntime(path) if runtime == "scikit-learn" else OnnxRuntime(path)
     return TrainedModel(loaded.manifest, loaded)

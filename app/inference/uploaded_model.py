@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from app import errors
 from app.inference import images
+from app.inference.held_memory import estimate_held
 from app.inference.onnx_session import load_session, run_options
 from app.inference.output_reading import read_outputs
 from app.inference.predictor import (
@@ -43,7 +45,7 @@ class UploadedModel:
     def __init__(
         self,
         model_id: str,
-        onnx: bytes,
+        onnx: Path | bytes,
         spec: OnnxManifest,
         max_pixels: int,
         *,
@@ -52,12 +54,12 @@ class UploadedModel:
     ) -> None:
         """Load an ONNX file that `spec` describes. Raises `errors.Corrupt`.
 
-        An image may have at most `max_pixels`. A run may take `run_seconds`, and all runs of a call
-        of `predict` together `all_seconds`.
+        The file is not read any more then. An image may have at most `max_pixels`. A run may take
+        `run_seconds`, and all runs of a call of `predict` together `all_seconds`.
         """
         self._session = load_session(onnx)
         self.model_id = model_id
-        self.bytes = len(onnx)
+        self.bytes = estimate_held(onnx)
         self.spec = spec
         self._max_pixels = max_pixels
         self._run_seconds = run_seconds

@@ -98,14 +98,20 @@ TREE_CONVERTERS: Mapping[type, Callable[[GraphBuilder, Any, str], tuple[str, ...
 }
 
 
+def node_count(estimator: Any) -> int:
+    """Return the number of nodes of the estimator's trees, 0 if it has none."""
+    trees = [each.tree_.node_count for each in getattr(estimator, "estimators_", ())]
+    boosted = [len(each.nodes) for step in getattr(estimator, "_predictors", ()) for each in step]
+    return int(sum(trees) + sum(boosted))
+
+
 def row_bytes(estimator: Any) -> int:
     """Return the bytes that a run of the estimator's graph takes for each row, 0 if few.
 
-    A forest of many classes has the probabilities of all trees at a time, and their places as
-    float64 by operator, summed, and as int32.
+    A forest has the probabilities of all trees at a time, and their places as float64, by operator,
+    and as int32.
     """
     if not isinstance(estimator, RandomForestClassifier):
         return 0
-    trees = [each.tree_ for each in estimator.estimators_]
-    operators = 1 + sum(int(tree.node_count) for tree in trees) // MAX_NODES
-    return len(trees) * (8 * len(estimator.classes_) + 8 * (operators + 1) + 4)
+    operators = 1 + node_count(estimator) // MAX_NODES
+    return len(estimator.estimators_) * (8 * len(estimator.classes_) + 8 * operators + 4)

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from app import errors
 from app.inference import skops_file
-from app.inference.held_memory import measure_load
+from app.inference.held_memory import held_bytes
 from app.inference.onnx_runtime import OnnxRuntime
 from app.inference.predictor import Tensors
 from app.inference.runtime import Answers
@@ -20,6 +20,7 @@ from app.training import parity
 from app.training.onnx_export import to_onnx
 from app.training.onnx_file import write_manifest, write_onnx
 from app.training.onnx_graph import NotExportable
+from app.training.onnx_trees import node_count
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Choice:
     """The chosen runtime and its answers to the test rows.
 
     `reason` says why it is not ONNX. `size` are the bytes of the ONNX file without a manifest,
-    and `memory` those that it holds once loaded, None if that is not known.
+    and `memory` those that it holds once loaded, None of a pipeline.
     """
 
     runtime: Runtime
@@ -69,10 +70,10 @@ def choose_runtime(
     try:
         size = _export(fitted, path, export)
         write_manifest(path, size, draft)
-        runtime, memory = measure_load(lambda: OnnxRuntime(path), size)
-        answers = runtime.run(fitted.inputs)
+        answers = OnnxRuntime(path).run(fitted.inputs)
         measured = parity.measure_parity(fitted.expected, answers, fitted.scale)
         if measured <= parity.BOUND:
+            memory = held_bytes(size, node_count(fitted.pipeline[-1]))
             return Choice("onnx", answers, measured, size=size, memory=memory)
         reason = _difference(fitted.expected, answers, measured)
     except NotExportable as error:

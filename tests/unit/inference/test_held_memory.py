@@ -1,52 +1,69 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.pipeline import Pipeline
 
-from app.inference.held_memory import (
-    LARGE,
-    SESSION_BYTES,
-    estimate_held,
-    give_back_memory,
-    measure_load,
-)
+from app.inference.held_memory import estimate_held, give_back_memory, held_bytes
+from app.inference.onnx_session import load_session
+from app.training.onnx_export import to_onnx
+from app.training.onnx_trees import node_count
+from tests.conftest import ROOT
+from tests.support import trees
 
-MB = 1_000_000
-
-
-@pytest.mark.parametrize("held", [20, 60])
-def test_what_a_load_holds_is_measured_without_what_it_freed(held):
-    def load():
-        passing = [bytes(1000) for _ in range(50_000)]
-        kept = np.ones(held * MB, np.uint8)
-        del passing
-        return kept
-
-    loaded, measured = measure_load(load, LARGE)
-
-    assert len(loaded) == held * MB
-    assert measured == pytest.approx(held * MB, abs=5 * MB)
+OLD = ROOT / "tests" / "support" / "format_1"
 
 
-def test_a_small_model_does_not_pay_for_what_all_models_share():
-    shared = []
+def resident():
+    """The bytes of this process that are no part of a file."""
+    (line,) = [
+        each
+        for each in Path("/proc/self/status").read_text().splitlines()
+        if each.startswith("RssAnon:")
+    ]
+    return int(line.split()[1]) * 1024
 
-    def load():
-        if not shared:
-            shared.append(np.ones(50 * MB, np.uint8))
-        return "loaded"
 
-    loaded, measured = measure_load(load, 1000)
+def held_by(path, models=1):
+    """The bytes that a model holds, measured."""
+    load_session(path, arena=False)  # also allocates what all models share
+    give_back_memory()
+    before = resident()
+    loaded = [load_session(path, arena=False) for _ in range(models)]
+    give_back_memory()
+    return (resident() - before) / len(loaded)
 
-    assert loaded == "loaded"
-    assert 1000 <= measured < 10 * MB
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="measured from /proc")
+@pytest.mark.parametrize("classes", [0, 2, 10])
+@pytest.mark.parametrize(("count", "leaf"), [(30, 1), (40, 2), (3, 50)])
+def test_the_memory_of_trees_is_that_which_is_measured(count, leaf, classes, tmp_path):
+    x = trees.rows("numbers", 1, count=8_000)
+    forest = RandomForestClassifier if classes else RandomForestRegressor
+    fitted = forest(count, min_samples_leaf=leaf, max_features=1, n_jobs=2)
+    fitted.fit(x, trees.target(x, classes) + np.random.default_rng(1).integers(0, 2, len(x)))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"".join(to_onnx(Pipeline([("estimator", fitted)]), 4, 0)))
+
+    said = held_bytes(path.stat().st_size, node_count(fitted))
+
+    assert said == pytest.approx(held_by(path), rel=0.25, abs=200_000)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="measured from /proc")
+@pytest.mark.parametrize("path", sorted(OLD.glob("*.onnx")), ids=lambda path: path.stem)
+def test_the_memory_of_a_small_model_is_that_of_its_session(path):
+    assert estimate_held(path) == pytest.approx(held_by(path, models=30), rel=0.5)
 
 
 def test_trees_hold_more_than_their_file(tmp_path):
-    plain, trees = b"x" * 1000, b"x" * 500 + b"TreeEnsembleRegressor" + b"x" * 479
+    plain, with_trees = b"x" * 1000, b"x" * 500 + b"TreeEnsembleRegressor" + b"x" * 479
     path = tmp_path / "model.onnx"
-    path.write_bytes(trees)
+    path.write_bytes(with_trees)
 
-    assert estimate_held(plain) == SESSION_BYTES + 1000
-    assert estimate_held(trees) == estimate_held(path) == SESSION_BYTES + 6000
+    assert estimate_held(plain) == held_bytes(1000)
+    assert estimate_held(with_trees) == estimate_held(path) == held_bytes(6000)
 
 
 def test_memory_can_be_given_back_at_any_time():

@@ -138,5 +138,5 @@ def test_a_row_of_a_classifier_takes_the_probabilities_of_all_trees():
     classifier = RandomForestClassifier(**SIZE).fit(x, trees.target(x, 5))
     regressor = RandomForestRegressor(**SIZE).fit(x, trees.target(x))
 
-    assert row_bytes(classifier) == 7 * (5 * 8 + 8 + 8 + 4)
+    assert row_bytes(classifier) == 7 * (5 * 8 + 8 + 4)
     assert row_bytes(regressor) == 0
