@@ -36,7 +36,8 @@ def typical_value(column: "pd.Series[Any]", feature: Feature) -> float | bool | 
     """
     match feature.type:
         case "number":
-            value = float(column.median())
+            with np.errstate(over="ignore"):
+                value = float(column.median())
             if not np.isfinite(value):  # the mean of two that are large, or none
                 value = float(column.quantile(interpolation="lower"))
             return None if np.isnan(value) else value

@@ -12,6 +12,7 @@ from app.models.manifest import Feature, FitWarning
 from app.protocol.label_keys import Label
 from app.protocol.requests import TrainingSpec
 from app.protocol.types import Row
+from app.training.data_warnings import limited
 from app.training.dataset import Dataset
 from app.training.features import feature_matrix, typical_value
 from app.training.split import split_rows
@@ -62,12 +63,12 @@ def prepare_rows(data: Dataset, request: TrainingSpec) -> TrainingRows:
         features=data.features,
         numbers=numbers,
         labels=split.labels,
-        unlearnt=[each for each in data.target.labels or [] if each not in (split.labels or [])],
+        unlearnt=split.unlearnt,
         x_train=x_train,
         x_test=x_test,
         y_train=split.y_train,
         y_test=split.y_test,
         dropped=data.dropped,
         sample={f.name: typical_value(data.frame[f.name], f) for f in data.features},
-        warnings=[*data.warnings, *split.warnings],
+        warnings=limited([*split.warnings, *data.warnings]),
     )
