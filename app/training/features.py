@@ -6,8 +6,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from app import errors
 from app.models.manifest import Feature
 from app.protocol.cells import date_of
+
+
+def check_float32(rows: pd.DataFrame, features: list[Feature], estimator: str) -> None:
+    """Raise `errors.BadData` for a number beyond the range of float32."""
+    most = float(np.finfo(np.float32).max)
+    for feature in features:
+        if feature.type != "number":
+            continue
+        largest = rows[feature.name].abs().max()
+        if largest > most:
+            raise errors.BadData(
+                "features",
+                f"column {feature.name} holds a number that is too large, {largest:.2g}; {estimator} takes "
+                f"none above {most:.2g}; scale or remove it",
+            )
 
 
 def feature_matrix(

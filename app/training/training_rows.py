@@ -9,12 +9,13 @@ import pandas as pd
 
 from app.inference.predictor import Tensors
 from app.models.manifest import Feature, FitWarning
+from app.protocol.estimators import COMPARE_IN_FLOAT32
 from app.protocol.label_keys import Label
 from app.protocol.requests import TrainingSpec
 from app.protocol.types import Row
 from app.training.data_warnings import limited
 from app.training.dataset import Dataset
-from app.training.features import feature_matrix, typical_value
+from app.training.features import check_float32, feature_matrix, typical_value
 from app.training.split import split_rows
 
 
@@ -52,7 +53,13 @@ class TrainingRows:
 
 
 def prepare_rows(data: Dataset, request: TrainingSpec) -> TrainingRows:
-    """Make matrices of a data set, and split its rows. Raises `ValueError` if that cannot be."""
+    """Make matrices of a data set, and split its rows.
+
+    Raises `errors.BadData` for numbers that the estimator does not take, and `ValueError` for rows
+    that cannot be split.
+    """
+    if request.chosen.name in COMPARE_IN_FLOAT32:
+        check_float32(data.frame, data.features, request.chosen.name)
     x, numbers = feature_matrix(data.frame, data.features)
     split = split_rows(data.target, request.test_size)
     x_train, x_test = (
