@@ -107,5 +107,5 @@ def row_bytes(estimator: Any) -> int:
     if not isinstance(estimator, RandomForestClassifier):
         return 0
     trees = [each.tree_ for each in estimator.estimators_]
-    operators = 1 + sum(tree.node_count for tree in trees) // MAX_NODES
+    operators = 1 + sum(int(tree.node_count) for tree in trees) // MAX_NODES
     return len(trees) * (8 * len(estimator.classes_) + 8 * (operators + 1) + 4)

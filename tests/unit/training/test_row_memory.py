@@ -19,9 +19,14 @@ X, Y = np.random.default_rng(1).normal(size=(60, 2)), np.arange(60) % 2
         (KNeighborsRegressor(algorithm="brute"), 2 * 8 * 60),  # a distance to each row
         (SVR(epsilon=0.0), 3 * 8 * 60),
         (CalibratedClassifierCV(SVC(C=1e-9), ensemble=False), 3 * 8 * 60),
-        (RandomForestClassifier(n_estimators=7), 7 * (8 + 4 + 2 * 8)),
     ],
     ids=str,
 )
 def test_the_memory_of_a_row_is_that_of_what_a_run_compares_it_with(estimator, size):
     assert row_bytes(estimator.fit(X, Y)) == size
+
+
+def test_a_forest_of_more_trees_takes_more_for_a_row():
+    few, many = (RandomForestClassifier(n_estimators=count).fit(X, Y) for count in (5, 50))
+
+    assert 0 < row_bytes(few) == row_bytes(many) / 10
