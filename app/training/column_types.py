@@ -81,7 +81,7 @@ def read_declared(name: str, texts: "pd.Series[Any]", declared: ColumnType) -> "
         return pd.Series(np.array([*read, None], object)[codes], dtype="str")
     if declared.type == "number":
         values = _numbers(distinct)
-        marked |= np.isin(values, _numbers(declared.missing))  # -999.0 is -999
+        marked = marked | np.isin(values, _numbers(declared.missing))  # -999.0 is -999
     else:
         of_cell = meaning.days_of if declared.type == "date" else meaning.declared_boolean
         values = np.array([of_cell(text) for text in distinct], np.float64)

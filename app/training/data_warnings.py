@@ -143,4 +143,4 @@ def _determines(column: "pd.Series[Any]", y: npt.NDArray[Any], target: Target) -
             return bool(abs(np.corrcoef(x, y)[0, 1]) >= _CORRELATED)
     codes, values = pd.factorize(column)
     pairs = Counter(zip(codes.tolist(), y.tolist(), strict=True))
-    return 2 <= len(values) == len(pairs) == len(np.unique(y))
+    return 2 <= len(values) == len(pairs) == len(np.unique(y)) < len(y)

@@ -6,8 +6,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from app import errors
 from app.models.manifest import Feature
 from app.protocol.cells import date_of
+
+
+def check_float32(rows: pd.DataFrame, features: list[Feature], estimator: str) -> None:
+    """Raise `errors.BadData` for a number beyond the range of float32."""
+    most = float(np.finfo(np.float32).max)
+    for feature in features:
+        if feature.type != "number":
+            continue
+        largest = rows[feature.name].abs().max()
+        if largest > most:
+            raise errors.BadData(
+                "features",
+                f"column {feature.name} holds a number that is too large, {largest:.2g}; {estimator} takes "
+                f"none above {most:.2g}; scale or remove it",
+            )
 
 
 def feature_matrix(
@@ -36,7 +52,8 @@ def typical_value(column: "pd.Series[Any]", feature: Feature) -> float | bool | 
     """
     match feature.type:
         case "number":
-            value = float(column.median())
+            with np.errstate(over="ignore"):
+                value = float(column.median())
             if not np.isfinite(value):  # the mean of two that are large, or none
                 value = float(column.quantile(interpolation="lower"))
             return None if np.isnan(value) else value

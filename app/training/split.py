@@ -20,8 +20,8 @@ _FEW_TEST_ROWS = 10
 class Split:
     """The places of the rows `train` and `test`, and their targets.
 
-    The targets of a classifier are places in `labels`, the classes that the training rows have; a
-    class that only test rows have is beyond its end.
+    The targets of a classifier are places in `labels`, the classes that the training rows have,
+    followed by `unlearnt`, those that only test rows have.
     """
 
     train: npt.NDArray[np.intp]
@@ -29,6 +29,7 @@ class Split:
     y_train: npt.NDArray[Any]
     y_test: npt.NDArray[Any]
     labels: list[Label] | None
+    unlearnt: list[Label]
     warnings: list[FitWarning]
 
 
@@ -46,7 +47,7 @@ def split_rows(target: Target, test_size: float) -> Split:
     train, test = train_test_split(rows, stratify=target.y if stratified else None, **split)
     y_train, y_test = target.y[train], target.y[test]
     if target.labels is None:
-        return Split(train, test, y_train, y_test, None, _few(len(test)))
+        return Split(train, test, y_train, y_test, None, [], _few(len(test)))
     learnt = np.unique(y_train)
     if len(learnt) < 2:
         raise ValueError("only one class is left in the training rows")
@@ -55,10 +56,11 @@ def split_rows(target: Target, test_size: float) -> Split:
     found = _few(len(test))
     if not stratified:
         found.append(_not_stratified(target.name, target.labels, target.y))
-    if len(others):
-        found.append(_not_learnt(target.name, [target.labels[code] for code in others]))
     labels = [target.labels[code] for code in learnt]
-    return Split(train, test, places[y_train], places[y_test], labels, found)
+    unlearnt = [target.labels[code] for code in others]
+    if unlearnt:
+        found.append(_not_learnt(target.name, unlearnt))
+    return Split(train, test, places[y_train], places[y_test], labels, unlearnt, found)
 
 
 def _can_stratify(y: npt.NDArray[Any], size: float) -> bool:

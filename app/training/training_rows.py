@@ -9,11 +9,13 @@ import pandas as pd
 
 from app.inference.predictor import Tensors
 from app.models.manifest import Feature, FitWarning
+from app.protocol.estimators import COMPARE_IN_FLOAT32
 from app.protocol.label_keys import Label
 from app.protocol.requests import TrainingSpec
 from app.protocol.types import Row
+from app.training.data_warnings import limited
 from app.training.dataset import Dataset
-from app.training.features import feature_matrix, typical_value
+from app.training.features import check_float32, feature_matrix, typical_value
 from app.training.split import split_rows
 
 
@@ -51,7 +53,13 @@ class TrainingRows:
 
 
 def prepare_rows(data: Dataset, request: TrainingSpec) -> TrainingRows:
-    """Make matrices of a data set, and split its rows. Raises `ValueError` if that cannot be."""
+    """Make matrices of a data set, and split its rows.
+
+    Raises `errors.BadData` for numbers that the estimator does not take, and `ValueError` for rows
+    that cannot be split.
+    """
+    if request.chosen.name in COMPARE_IN_FLOAT32:
+        check_float32(data.frame, data.features, request.chosen.name)
     x, numbers = feature_matrix(data.frame, data.features)
     split = split_rows(data.target, request.test_size)
     x_train, x_test = (
@@ -62,12 +70,12 @@ def prepare_rows(data: Dataset, request: TrainingSpec) -> TrainingRows:
         features=data.features,
         numbers=numbers,
         labels=split.labels,
-        unlearnt=[each for each in data.target.labels or [] if each not in (split.labels or [])],
+        unlearnt=split.unlearnt,
         x_train=x_train,
         x_test=x_test,
         y_train=split.y_train,
         y_test=split.y_test,
         dropped=data.dropped,
         sample={f.name: typical_value(data.frame[f.name], f) for f in data.features},
-        warnings=[*data.warnings, *split.warnings],
+        warnings=limited([*split.warnings, *data.warnings]),
     )

@@ -5,7 +5,6 @@ import pytest
 
 from app import errors
 from app.models.manifest import Feature
-from app.training import pipeline
 from app.training.dataset import read_dataset
 from tests.support import frames
 
@@ -34,12 +33,8 @@ def test_a_broken_csv_is_bad_data(content, said, tmp_path):
 
 
 def test_a_csv_without_rows_is_bad_data(tmp_path):
-    asked = frames.request(["a", "b"], estimator="ridge")
-
-    with pytest.raises(errors.BadData, match="is empty"):
-        pipeline.fit_pipeline(
-            read_dataset(frames.write_csv(tmp_path, b"a,b,target\n"), asked), asked, "m"
-        )
+    with pytest.raises(errors.BadData, match="column target is empty"):
+        read_dataset(frames.write_csv(tmp_path, b"a,b,target\n"), frames.request(["a", "b"]))
 
 
 def test_a_missing_feature_is_bad_data_that_names_it_and_the_columns_there_are(tmp_path):
@@ -73,7 +68,7 @@ def test_a_name_is_the_same_in_every_form_of_unicode(written, asked, values, tmp
     request = frames.request([asked])
 
     assert request.features == [COMPOSED]
-    assert list(read_dataset(path, request).columns) == [COMPOSED, "target"]
+    assert list(read_dataset(path, request).frame.columns) == [COMPOSED]
 
 
 @pytest.mark.parametrize("field", ["features", "target"])
@@ -91,7 +86,7 @@ def test_a_column_that_the_header_has_in_two_forms_is_refused(field, tmp_path):
 def test_a_header_may_have_other_columns_in_two_forms(tmp_path):
     path = frames.write_csv(tmp_path, f"a,{COMPOSED},{DECOMPOSED},target\n1,2,3,4\n".encode())
 
-    assert list(read_dataset(path, frames.request(["a"])).columns) == ["a", "target"]
+    assert list(read_dataset(path, frames.request(["a"])).frame.columns) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +119,7 @@ def test_an_error_lists_a_part_of_many_columns(tmp_path):
 def test_columns_that_nobody_asked_for_are_not_kept(tmp_path):
     path = frames.write_csv(tmp_path, b"a,secret,target\n1,x,3\n2,y,4\n")
 
-    assert list(read_dataset(path, frames.request(["a"])).columns) == ["a", "target"]
+    assert list(read_dataset(path, frames.request(["a"])).frame.columns) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -139,61 +134,117 @@ def test_columns_that_nobody_asked_for_are_not_kept(tmp_path):
     ],
 )
 def test_a_csv_may_look_different_and_hold_the_same(content, tmp_path):
-    frame = read_dataset(frames.write_csv(tmp_path, content), frames.request(["a"]))
+    data = read_dataset(frames.write_csv(tmp_path, content), frames.request(["a"]))
 
-    assert frame.to_dict("records") == [{"a": 1, "target": 2}]
+    assert data.frame.to_dict("list") == {"a": [1.0]}
+    assert data.target.y.tolist() == [2.0]
 
 
-TEXTS = ["NA", "None", "null", "NaN", "n/a", "nan", "<NA>", "N/A", "NULL"]
+TEXTS = ["NA", "None", "null", "NaN", "n/a", "nan", "<NA>", "N/A", "NULL", "?", "-"]
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_text_may_look_like_a_missing_value(text, tmp_path):
+def test_a_text_may_look_like_a_missing_value(text):
     rows = "".join(f"{['x', text, ''][i % 3]},{i % 3}\n" for i in range(60))
-    path = frames.write_csv(tmp_path, f"a,target\n{rows}".encode())
-    asked = frames.request(["a"], params={"n_estimators": 30})
+    data = frames.read(f"a,target\n{rows}", asked := frames.request(["a"], params={"max_depth": 3}))
 
-    fitted = pipeline.fit_pipeline(read_dataset(path, asked), asked, "m")
+    manifest, file = frames.train(data, asked)
 
-    assert fitted.manifest.features == [Feature(name="a", type="text", nullable=True)]
-    served = frames.loaded(fitted.encode(0.0)[0])
+    assert manifest.features == [Feature(name="a", type="text", nullable=True)]
+    served = frames.loaded(file)
     answers = served.predict([{"a": "x"}, {"a": text}, {"a": None}, {"a": ""}])
     assert [round(answer["prediction"]) for answer in answers] == [0, 1, 2, 2]
 
 
-def test_a_text_that_looks_like_a_missing_value_does_not_allow_null(tmp_path):
-    path = frames.write_csv(tmp_path, b"a,b,target\nNA,1,1\nx,2,2\nNA,3,3\nx,4,4\nx,5,5\n")
-    asked = frames.request(["b", "a"], estimator="ridge")
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_class_may_look_like_a_missing_value(text):
+    rows = "".join(f"{i},{[text, 'Low', 'High', ''][i % 4]}\n" for i in range(80))
 
-    manifest = pipeline.fit_pipeline(read_dataset(path, asked), asked, "m").manifest
+    data = frames.read(f"a,target\n{rows}", frames.request(["a"], estimator="knn_classifier"))
 
-    assert manifest.features[1] == Feature(name="a", type="text", nullable=False)
+    assert data.target.labels == sorted([text, "Low", "High"])
+    assert data.dropped == 20
+    assert [w.type for w in data.warnings] == ["rows_dropped"]
 
 
-@pytest.mark.parametrize("missing", ["", *TEXTS])
-def test_among_numbers_and_booleans_and_in_the_target_it_is_a_missing_value(missing, tmp_path):
-    rows = f"1,True,x,p\n{missing},False,y,q\n3,{missing},z,p\n4,True,x,{missing}\n"
-    path = frames.write_csv(tmp_path, f"number,flag,text,target\n{rows}".encode())
+def test_a_text_that_looks_like_a_missing_value_does_not_allow_null():
+    data = frames.column("NA", "x", times=3)
 
-    frame = read_dataset(path, frames.request(["number", "flag", "text"]))
+    assert data.features == [Feature(name="a", type="text", nullable=False)]
+    assert data.frame["a"].tolist() == ["NA", "x"] * 3
 
-    assert frame.isna().to_numpy().tolist() == [
-        [False, False, False, False],
-        [True, False, False, False],
-        [False, True, False, False],
-        [False, False, False, True],
+
+@pytest.mark.parametrize("missing", ["", *TEXTS, " ? ", "unknown", "#DIV/0!"])
+def test_among_numbers_and_booleans_and_in_a_numeric_target_it_is_a_missing_value(missing):
+    rows = f"1,True,p,1\n{missing},False,q,2\n3,{missing},p,3\n4,True,q,{missing}\n"
+    asked = frames.request(["number", "flag", "text"], estimator="ridge")
+
+    data = frames.read(f"number,flag,text,target\n{rows}", asked)
+
+    assert data.frame.isna().to_numpy().tolist() == [
+        [False, False, False],
+        [True, False, False],
+        [False, True, False],
     ]
-    assert frame["number"].dtype == np.float64
-    assert frame["flag"].dropna().tolist() == [True, False, True]
+    assert data.frame["number"].dtype == np.float64
+    assert data.frame["flag"].dropna().tolist() == [1.0, 0.0]
+    assert [f.type for f in data.features] == ["number", "boolean", "text"]
+    assert [f.nullable for f in data.features] == [True, True, False]
+    assert data.dropped == 1
+    told = [w.field for w in data.warnings if w.type == "missing_markers"]
+    assert told == (["target", "number", "flag"] if missing else [])
 
 
 def test_texts_that_are_read_again_stay_in_their_rows(tmp_path):
     lines = [b"self,target,b", b'"NA",1,"two\nlines"', b"", b"x,2,", b'"1,0",3,null', b",4,1.50"]
     path = frames.write_csv(tmp_path, b"\n".join(lines) + b"\n")
 
-    frame = read_dataset(path, frames.request(["b", "self"]))
+    data = read_dataset(path, frames.request(["b", "self"]))
 
-    assert list(frame.columns) == ["b", "self", "target"]
-    assert frame["self"].fillna("-").tolist() == ["NA", "x", "1,0", "-"]
-    assert frame["b"].fillna("-").tolist() == ["two\nlines", "-", "null", "1.50"]
-    assert frame["target"].tolist() == [1, 2, 3, 4]
+    assert list(data.frame.columns) == ["b", "self"]
+    assert data.frame["self"].fillna("-").tolist() == ["NA", "x", "1,0", "-"]
+    assert data.frame["b"].fillna("-").tolist() == ["two\nlines", "-", "null", "1.50"]
+    assert data.target.y.tolist() == [1, 2, 3, 4]
+
+
+def test_a_column_is_text_if_only_its_last_cell_is_and_keeps_all_texts(tmp_path):
+    """The file is read in several chunks, and the last one shows that the column is text."""
+    cells = [f"0{n % 900}" for n in range(150_000)] + ["x"] * 15_000
+    rows = "".join(f"{cell},{n}\n" for n, cell in enumerate(cells))
+
+    data = frames.read(f"a,target\n{rows}", frames.request(["a"]))
+
+    assert data.features == [Feature(name="a", type="text")]
+    assert data.frame["a"].tolist() == cells
+
+
+def test_missing_values_are_counted_over_all_chunks():
+    cells = [str(n) for n in range(250_000)]
+    cells[7] = cells[120_000] = cells[-1] = "NA"
+    cells[8] = ""
+    rows = "".join(f"{cell},{n % 5}\n" for n, cell in enumerate(cells))
+
+    data = frames.read(f"a,target\n{rows}", frames.request(["a"]))
+
+    assert data.frame["a"].isna().sum() == 4
+    assert data.warnings[0].detail == ('column a: 3 cells hold "NA"; they count as missing values')
+
+
+@pytest.mark.parametrize("name", ["a", "größe", "b.1", "a b", "1"])
+def test_columns_of_any_name_are_read_as_declared(name):
+    asked = frames.request([name], types={name: "category"})
+
+    data = frames.read(f"{name},a.1,target\n01,NA,3\n1,2,4\n,3,5\n", asked)
+
+    assert data.frame[name].fillna("-").tolist() == ["01", "1", "-"]
+
+
+def test_the_rows_without_a_target_are_left_out():
+    data = frames.read("a,b,target\n1,x,1\n2,y,\n3,z,3\n", frames.request(["a", "b"]))
+
+    assert data.frame.to_dict("list") == {"a": [1.0, 3.0], "b": ["x", "z"]}
+    assert data.target.y.tolist() == [1.0, 3.0]
+    assert data.dropped == 1
+    assert [w.detail for w in data.warnings if w.type == "rows_dropped"] == [
+        "1 row has no value in column target, and were left out"
+    ]

@@ -1,44 +1,52 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from app import errors
-from app.training import pipeline
-from app.training.features import MAX_CATEGORIES, describe_feature, feature_matrix
+from app.models.manifest import Feature
+from app.training.features import feature_matrix, typical_value
 from tests.support import frames
 
 
-def test_text_does_not_make_objects_of_the_numbers():
+def test_text_does_not_make_objects_of_the_numbers(tmp_path):
     data = frames.frame("everything", "ridge")
-    features = [describe_feature(data[name]) for name in frames.features(data)]
+    read = frames.through_csv(data, frames.request(frames.features(data)), tmp_path)
 
-    matrix, numbers = feature_matrix(data, features)
+    matrix, numbers = feature_matrix(read.frame, read.features)
 
     assert numbers == 4
     assert [dtype.kind for dtype in matrix.dtypes] == ["f", "f", "f", "f", "O"]
 
 
-def test_the_order_of_the_features_is_that_of_the_request():
-    data = frames.frame("numeric", "ridge")
+def test_a_missing_text_is_an_empty_one():
+    read = frames.read("a,b,target\n1,x,1\n2,,2\n", frames.request(["b", "a"]))
 
-    fitted = pipeline.fit_pipeline(data, frames.request(["c", "a"], estimator="ridge"), "m")
+    matrix, numbers = feature_matrix(read.frame, read.features)
 
-    assert [feature.name for feature in fitted.manifest.features] == ["c", "a"]
-
-
-def test_an_empty_column_is_bad_data_that_names_it():
-    data = frames.frame("numeric", "ridge").assign(b=np.nan)
-
-    with pytest.raises(errors.BadData, match="column b is empty") as caught:
-        pipeline.fit_pipeline(data, frames.request(["a", "b"], estimator="ridge"), "m")
-
-    assert caught.value.extra["field"] == "features"
+    assert numbers == 1
+    assert matrix.to_numpy().tolist() == [[1.0, "x"], [2.0, ""]]
 
 
-def test_a_text_column_of_too_many_values_is_bad_data_that_names_it():
-    rows = MAX_CATEGORIES + 1
-    data = frames.frame("numeric", "ridge", rows=rows).assign(name=list(map(str, range(rows))))
+@pytest.mark.parametrize(
+    ("kind", "values", "sample"),
+    [
+        ("number", [1.0, 2.0, np.nan, 6.0], 2.0),
+        ("number", [1.0, 2.0], 1.5),
+        ("number", [1.7e308, 1.7e308], 1.7e308),  # their mean is not finite
+        ("number", [-1.7e308, -1.6e308], -1.7e308),
+        ("number", [np.nan], None),
+        ("boolean", [1.0, 0.0, 1.0, np.nan], True),
+        ("boolean", [np.nan], None),
+        ("date", [0.0, 1.0, 1.5, 2.0], "1970-01-02"),
+        ("date", [0.5], "1970-01-01T12:00:00Z"),
+        ("date", [np.nan], None),
+    ],
+)
+def test_the_sample_is_the_median_or_the_most_common_value(kind, values, sample):
+    assert typical_value(pd.Series(values), Feature(name="a", type=kind)) == sample
 
-    with pytest.raises(errors.BadData, match="text column name has 1001 different") as caught:
-        pipeline.fit_pipeline(data, frames.request(["name"], estimator="ridge"), "m")
 
-    assert caught.value.extra["field"] == "features"
+@pytest.mark.parametrize("kind", ["text", "category"])
+def test_the_sample_of_a_text_is_the_most_common_one(kind):
+    column = pd.Series(["x", "01", None, "01"], dtype="str")
+
+    assert typical_value(column, Feature(name="a", type=kind)) == "01"

@@ -86,7 +86,9 @@ def test_a_number(cell: str, value: Any) -> None:
         ("NA", "NA", None),  # in texts, only the empty cell is missing
         ("true", "true", True),
         ("False", "False", False),
-        ("1", "1", "1"),
+        ("1", "1", True),
+        ("yes", "yes", True),
+        ("2", "2", "2"),
         ('say ""hi""', 'say "hi"', 'say "hi"'),
         ("two\r\nlines", "two\r\nlines", "two\r\nlines"),
         ("a,b", "a,b", "a,b"),
