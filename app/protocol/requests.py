@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from app import errors
+from app.protocol import training_fields as fields
 from app.protocol.estimators import (
     DEFAULT_ESTIMATOR,
     ESTIMATORS,
@@ -23,19 +24,7 @@ from app.protocol.estimators import (
 )
 from app.protocol.examples import GREY_IMAGE, ROW, SHORT_ROW
 from app.protocol.prediction_fields import AskedModel, DatasetOfLatest, ExtraFields, LoggedId
-from app.protocol.training_fields import (
-    Calibrate,
-    ColumnType,
-    DatasetId,
-    Estimator,
-    Features,
-    MaxMemory,
-    MaxSeconds,
-    Params,
-    Target,
-    TestSize,
-    Types,
-)
+from app.protocol.training_fields import ColumnType
 from app.protocol.types import LATEST, Id, Images, Row, Rows
 from app.protocol.wording import cut, did_you_mean, listed, quoted, repeated
 
@@ -61,16 +50,16 @@ class TrainingSpec(RequestBody):
 
     EXAMPLE = '{"dataset_id": "diabetes", "features": ["age", "bmi"], "target": "target"}'
 
-    dataset_id: DatasetId
-    features: Features
-    target: Target
-    estimator: Estimator = None
-    params: Params = None
-    calibrate: Calibrate = None
-    test_size: TestSize = 0.2
-    types: Types = None
-    max_seconds: MaxSeconds = None
-    max_memory: MaxMemory = None
+    dataset_id: fields.DatasetId
+    features: fields.Features
+    target: fields.Target
+    estimator: fields.Estimator = None
+    params: fields.Params = None
+    calibrate: fields.Calibrate = None
+    test_size: fields.TestSize = 0.2
+    types: fields.Types = None
+    max_seconds: fields.MaxSeconds = None
+    max_memory: fields.MaxMemory = None
 
     @field_validator("features")
     @classmethod
@@ -105,8 +94,8 @@ class TrainingSpec(RequestBody):
         cls, types: dict[str, ColumnType] | None, info: ValidationInfo
     ) -> dict[str, ColumnType] | None:
         if types and {"features", "target"} <= info.data.keys():
-            columns = [*info.data["features"], info.data["target"]]
-            if other := [name for name in types if name not in set(columns)]:
+            columns = dict.fromkeys([*info.data["features"], info.data["target"]])
+            if other := [name for name in types if name not in columns]:
                 meant = did_you_mean(other[0], columns)
                 raise ValueError(f"{quoted(other[0])} is neither a feature nor the target{meant}")
         return types

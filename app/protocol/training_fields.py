@@ -27,8 +27,22 @@ class ColumnType(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    type: ColumnKind
-    missing: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=100)] = []
+    type: Annotated[
+        ColumnKind,
+        Field(
+            description="Each value of a `text` or `category` becomes a column of zeros and ones. "
+            "A `category` takes 1 and 1.0 for the same value, a `text` does not.",
+            examples=["category"],
+        ),
+    ]
+    missing: Annotated[
+        list[Annotated[str, Field(max_length=256)]],
+        Field(
+            max_length=100,
+            description="Cells that mean a missing value, as an empty cell does.",
+            examples=[["?", "-"]],
+        ),
+    ] = []
 
 
 def _as_object(declared: object) -> object:
@@ -106,7 +120,8 @@ TestSize = Annotated[
     ),
     BeforeValidator(_as_count),
     Field(
-        description="The rows that test the model: their share if below 1, else their count.",
+        description="The rows that test the model and are not learnt from: their share if below 1, "
+        "else their count.",
         examples=[0.25, 100],
     ),
 ]

@@ -108,11 +108,11 @@ def test_a_training(http: httpx2.Client, call: HTTPConnection, channel: Blocking
     job_id = message.json["model_id"]
     body = {
         **TRAIN,
-        "estimator": "random_forest_regressor",
         "params": {"n_estimators": 5},
         "test_size": 0.2,
         "max_seconds": 60.0,
         "model_id": job_id,
+        "defaults": "scikit-learn",
     }
     assert message.json == body
     assert message.properties(job=job_id) == {**JOB, "reply_to": "<callback queue>"}

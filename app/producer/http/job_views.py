@@ -70,7 +70,8 @@ def _read(jobs: JobStore, job_id: str) -> JobView:
         raise errors.NotFound("job_id", f"there is no job {job_id}")
     view = job_view(JobView, job)
     view.queue_position = jobs.position(job) if job.state is JobStatus.QUEUED else None
-    view.seconds_left = _seconds_left(job)
+    if job.state is JobStatus.RUNNING and job.started_at:
+        view.seconds_left = seconds_left(job.progress, job.started_at, datetime.now(UTC))
     view.disagree = _disagree(job)
     return view
 
@@ -83,12 +84,10 @@ def _disagree(job: Job) -> bool | None:
     )
 
 
-def _seconds_left(job: Job) -> float | None:
+def seconds_left(progress: float | None, started_at: datetime, now: datetime) -> float | None:
     """Estimate the seconds left, as if the fit continued at its pace; None if that is not known."""
-    if job.state is not JobStatus.RUNNING or not job.progress or job.started_at is None:
-        return None
-    share = share_of_fit(job.progress)
+    share = share_of_fit(progress or 0.0)
     if share is None:
         return None
-    passed = (datetime.now(UTC) - job.started_at).total_seconds()
+    passed = (now - started_at).total_seconds()
     return round(max(0.0, passed * (1 - share) / share), 1)

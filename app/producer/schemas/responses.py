@@ -35,9 +35,10 @@ class AcceptedAnswer(BaseModel):
 class Prediction(BaseModel):
     """`prediction` is a number or a label; lists when a list of rows was sent.
 
-    `pred_proba` holds a classifier's probabilities by label, or a regressor's prediction again. The
-    key of a label is its JSON text, that of a text label the text itself. `outputs` holds further
-    outputs by name, if the manifest of an uploaded model names some; else it is left out.
+    `pred_proba` holds a classifier's probabilities by label, or a regressor's prediction again; it
+    is null for a classifier without probabilities. The key of a label is its JSON text, that of a
+    text label the text itself. `outputs` holds further outputs by name, if the manifest of an
+    uploaded model names some; else it is left out.
     """
 
     status: JobStatus
