@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from math import prod
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 from time import monotonic
 from typing import Any
 
@@ -47,7 +48,10 @@ class ModelProcess:
             child, self._pipe = start_child("answer", serve, *arguments)
         except errors.ChildKilled as error:
             raise errors.ModelLost(error.detail) from error
-        self._child = _Killable(child)
+        # Also at the exit of this process, which waits for its children to end.
+        Finalize(self, self._pipe.close, exitpriority=0)
+        self._child = child
+        self._killed = False
         self._run_seconds = run_seconds
         self._turn = threading.Lock()
         loaded = self._ask(None, load_seconds)[0]
@@ -57,7 +61,7 @@ class ModelProcess:
     @property
     def alive(self) -> bool:
         """Tell whether the child can answer."""
-        return self._child.alive
+        return not self._killed and not wait([self._child.sentinel], 0)
 
     def run(self, inputs: Tensors) -> Tensors:
         """Return the child's answer to `inputs`.
@@ -69,13 +73,13 @@ class ModelProcess:
         if not self._turn.acquire(timeout=self._run_seconds):
             raise errors.Overloaded("others ask this model for too much at a time")
         try:
-            return self._ask(inputs, end - monotonic())[1]
+            return self._ask(inputs, round(end - monotonic(), 1))[1]
         finally:
             self._turn.release()
 
     def _ask(self, inputs: Tensors | None, seconds: float) -> tuple[dict[str, Any], Tensors]:
         """Send `inputs` unless they are None; return the child's answer: JSON and arrays."""
-        with self._ended_by_errors(), watchdog().deadline(self._child, seconds):
+        with self._ended_by_errors(), watchdog().deadline(_Run(self._child), seconds):
             if inputs is not None:
                 self._pipe.send(inputs)
             said = json.loads(self._pipe.recv_bytes())
@@ -97,36 +101,31 @@ class ModelProcess:
         """
         try:
             yield
-        except (EOFError, OSError) as error:
-            self._child.terminate = True
-            raise errors.ModelLost(
-                f"the process of the model died ({self._child.end()})"
-            ) from error
+        except (EOFError, OSError):
+            self._kill()
+            cause = join_child(self._child)
+            raise errors.ModelLost(f"the process of the model died ({cause})") from None
         except BaseException:
-            self._child.terminate = True
+            self._kill()
             raise
 
-
-class _Killable:
-    """A child process that the watchdog of runs can end."""
-
-    def __init__(self, child: BaseProcess) -> None:
-        self._child = child
-        self._killed = False
-
-    @property
-    def alive(self) -> bool:
-        return not self._killed and not wait([self._child.sentinel], 0)
-
-    @property
-    def terminate(self) -> bool:
-        return self._killed
-
-    @terminate.setter
-    def terminate(self, _: bool) -> None:
+    def _kill(self) -> None:
         self._killed = True
         self._child.kill()
 
-    def end(self) -> str:
-        """Wait for the end of the child, and return its cause."""
-        return join_child(self._child)
+
+class _Run:
+    """A run that the watchdog can end."""
+
+    def __init__(self, child: BaseProcess) -> None:
+        self._late = False
+        self._child = child
+
+    @property
+    def terminate(self) -> bool:
+        return self._late
+
+    @terminate.setter
+    def terminate(self, _: bool) -> None:
+        self._late = True
+        self._child.kill()

@@ -22,7 +22,8 @@ _MANIFEST = f"{METADATA_KEY}.json"
 _SCHEMA = "schema.json"
 _ARRAYS = (".npy", ".npz")  # numpy's formats; both are read without unpickling
 
-_OF_FIT = ("_scorer", "_feature_subsample_rng")  # of HistGradientBoosting*
+# Of HistGradientBoosting*; the last one hides the class's own method.
+_OF_FIT = ("_feature_subsample_rng", "_scorer", "_raw_predict")
 
 
 def dump(pipeline: Pipeline, manifest: TrainedManifest, path: Path) -> None:
@@ -58,7 +59,7 @@ def load(path: Path) -> tuple[Pipeline, TrainedManifest]:
 
 
 def _forget_fit(estimator: BaseEstimator) -> None:
-    """Delete a scorer, which skops cannot write, and a random generator, here and in the parts."""
+    """Delete what skops cannot write and predictions do not need, here and in the parts."""
     for name in _OF_FIT:
         vars(estimator).pop(name, None)
     for part in getattr(estimator, "calibrated_classifiers_", ()):

@@ -1,0 +1,199 @@
+import gc
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app import errors
+from app.inference.model_process import ModelProcess
+from devstack.layout import ROOT
+from tests.support.model_children import asked, gone, obey
+from tests.support.waiting import until
+
+
+def pid_of(process):
+    return int(process.run(asked("who"))["pid"][0])
+
+
+@pytest.fixture(scope="module")
+def process():
+    return ModelProcess(obey)
+
+
+def test_a_child_answers_by_arrays(process):
+    numbers = np.array([[1.5, np.nan], [np.inf, -0.0]])
+
+    answers = process.run(asked("echo", numbers))
+
+    assert process.description == "obedient"
+    assert process.memory > 0
+    assert answers["pid"] != os.getpid()
+    np.testing.assert_array_equal(answers["number"], numbers)
+    assert answers["number"].dtype == np.float64
+
+
+def test_arrays_without_rows_and_large_ones_pass(process):
+    for shape in ((0, 2), (0, 0), (200_000, 2)):
+        numbers = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
+        np.testing.assert_array_equal(process.run(asked("echo", numbers))["number"], numbers)
+
+
+def test_each_of_many_threads_gets_its_own_answer(process):
+    def ask(number):
+        return process.run(asked("echo", np.full((number, 1), number)))["number"]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(1, 200)))
+
+    for number, each in enumerate(answers, 1):
+        np.testing.assert_array_equal(each, np.full((number, 1), number))
+
+
+@pytest.mark.parametrize(
+    ("command", "error", "detail"),
+    [
+        ("take", errors.ModelOutOfMemory, "the model needs more than 300 MB of memory to answer"),
+        ("fail", errors.WarrenError, "Something went wrong inside Warren"),
+        ("refuse", errors.Corrupt, "it is no model"),
+    ],
+)
+def test_an_error_reaches_its_asker_and_the_child_goes_on(process, command, error, detail):
+    pid = pid_of(process)
+
+    with pytest.raises(error, match=detail) as caught:
+        process.run(asked(command))
+
+    assert type(caught.value) is error
+    assert process.alive
+    assert pid_of(process) == pid
+
+
+@pytest.mark.parametrize(
+    ("command", "cause"), [("crash", "killed by SIGSEGV"), ("exit", "exit status 3")]
+)
+def test_a_child_that_dies_is_lost_at_once(command, cause):
+    process = ModelProcess(obey)
+
+    with pytest.raises(errors.ModelLost, match=cause):
+        process.run(asked(command))
+
+    assert not process.alive
+    with pytest.raises(errors.ModelLost, match=cause):
+        process.run(asked("who"))
+
+
+@pytest.mark.parametrize("command", ["sleep", "hold"])
+def test_a_run_that_takes_too_long_is_ended(command):
+    process = ModelProcess(obey, run_seconds=1.0)
+    pid = pid_of(process)
+
+    with pytest.raises(errors.DeadlineExceeded, match="the model took longer than"):
+        process.run(asked(command))
+
+    assert not process.alive
+    until(lambda: gone(pid), "the child ends")
+
+
+def test_a_child_that_is_stopped_does_not_stop_its_asker():
+    process = ModelProcess(obey, run_seconds=1.0)
+    os.kill(pid_of(process), signal.SIGSTOP)
+
+    with pytest.raises(errors.DeadlineExceeded):
+        process.run(asked("echo", np.zeros((1_000_000, 2))))  # more than the pipe holds
+
+
+def test_who_waits_for_a_turn_too_long_is_told_so():
+    process = ModelProcess(obey, run_seconds=1.0)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(process.run, asked("sleep")) for _ in range(4)]
+
+    errors_found = {type(each.exception()) for each in found}
+    assert errors.DeadlineExceeded in errors_found
+    assert errors_found <= {errors.DeadlineExceeded, errors.Overloaded, errors.ModelLost}
+
+
+@pytest.mark.parametrize(
+    ("command", "error", "detail"),
+    [
+        ("take", errors.ModelOutOfMemory, "needs more than 300 MB"),
+        ("refuse", errors.Corrupt, "it is no model"),
+        ("crash", errors.ModelLost, "killed by SIGSEGV"),
+        ("sleep", errors.DeadlineExceeded, "longer than 1 s"),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_says_why(command, error, detail):
+    with pytest.raises(error, match=detail):
+        ModelProcess(obey, (command,), load_seconds=1.0 if command == "sleep" else 60.0)
+
+
+def test_a_child_that_was_killed_is_noticed_before_it_is_asked():
+    process = ModelProcess(obey)
+
+    os.kill(pid_of(process), signal.SIGKILL)
+
+    until(lambda: not process.alive, "the end is noticed")
+
+
+def test_the_child_ends_with_its_last_user():
+    process = ModelProcess(obey)
+    pid = pid_of(process)
+    another = process
+
+    del process
+    assert pid_of(another) == pid
+    del another
+    gc.collect()
+
+    until(lambda: gone(pid), "the child ends")
+
+
+@pytest.fixture
+def parent():
+    """A parent process in a group of its own, with its child's number."""
+    found = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("model_parent.py")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    ask(found, "who")
+    yield found, int(found.stdout.readline())
+    found.stdin.close()
+    found.kill()
+    found.wait()
+    found.stdout.close()
+
+
+def ask(parent, line):
+    parent.stdin.write(f"{line}\n")
+    parent.stdin.flush()
+
+
+@pytest.mark.parametrize("command", [None, "sleep"])
+def test_the_child_ends_with_its_parent(parent, command):
+    process, pid = parent
+    if command:
+        ask(process, command)
+
+    process.kill()
+
+    until(lambda: gone(pid), "the child ends")
+
+
+def test_a_signal_to_the_process_group_leaves_the_child_to_its_parent(parent):
+    process, pid = parent
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.kill(pid, number)
+    os.killpg(process.pid, signal.SIGTERM)
+    ask(process, "who")
+
+    assert int(process.stdout.readline()) == pid
