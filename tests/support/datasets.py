@@ -150,9 +150,7 @@ DATA_SETS = {
         "temp_max",
         "weather",
     ),
-    "vega_datasets.airports": DataSet(
-        _vega("airports"), ["longitude", "state"], "latitude", None
-    ),
+    "vega_datasets.airports": DataSet(_vega("airports"), ["longitude", "state"], "latitude", None),
     "vega_datasets.la_riots": DataSet(
         _vega("la_riots"), ["age", "gender", "race", "longitude"], "latitude", "type"
     ),

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from app.inference.onnx_runtime import OnnxRuntime
+from app.inference.sklearn_runtime import SklearnRuntime
+from app.inference.trained_model import TrainedModel
 from app.protocol.label_keys import label_keys
 from app.protocol.requests import TrainRequest
 from app.training.fit_process import FitLimits, FitRunner
@@ -16,6 +19,7 @@ from tests.support import datasets, frames, plain, served
 
 LIMITS = FitLimits(seconds=60.0, memory=1_000_000_000)
 FEW, SHORT = {"n_estimators": 10}, {"max_iter": 10}
+ABOUT_PARAMS = {"ConvergenceWarning", "FutureWarning"}
 BY_LABEL = "each label has a weight of its own"
 
 # Other parameters than the defaults.
@@ -151,3 +155,39 @@ def test_metrics_and_all_answers_are_those_of_scikit_learn(case, tmp_path):
     model = served.train(tmp_path / "data.csv", asked)
 
     served.assert_same(model, expected)
+    told = {warning.type for warning in model.manifest.warnings}
+    assert expected.warnings & ABOUT_PARAMS <= told
+    every = plain.build(case.estimator, asked.params).get_params(deep=False)
+    assert model.manifest.params == every
+
+
+@pytest.fixture(scope="module")
+def runner():
+    made = FitRunner()
+    made.warm()
+    return made
+
+
+ALL_THE_WAY = [
+    (Case("vega_datasets.cars", "random_forest_regressor", {}), OnnxRuntime),
+    (Case("sklearn.digits", "hist_gradient_boosting_classifier", SHORT), OnnxRuntime),
+    (Case("vega_datasets.barley", "logistic_regression", {"C": 0.1}), OnnxRuntime),
+    (Case("sklearn.wine", "knn_classifier", {"weights": "distance"}), SklearnRuntime),
+    (Case("vega_datasets.barley", "svm_classifier", {"calibrate": "sigmoid"}), SklearnRuntime),
+]
+
+
+@pytest.mark.parametrize(("case", "runtime"), ALL_THE_WAY)
+def test_a_fit_in_a_child_process_is_loaded_and_answers_as_scikit_learn(
+    case, runtime, runner, tmp_path
+):
+    asked, expected = ask(case, tmp_path / "given.csv")
+
+    def fetch(path: Path) -> None:
+        path.write_bytes((tmp_path / "given.csv").read_bytes())
+
+    manifest, file = runner.fit(asked, "m", tmp_path, LIMITS, fetch, lambda: None, lambda _: None)
+
+    loaded = runtime(file)
+    assert loaded.manifest == manifest
+    served.assert_same(TrainedModel(manifest, loaded), expected)

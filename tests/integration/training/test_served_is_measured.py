@@ -78,7 +78,7 @@ def tables(draw: st.DrawFn, *, classes: bool) -> pd.DataFrame:
     return data
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 @pytest.mark.parametrize("estimator", frames.ESTIMATORS)
 def test_the_metrics_are_those_of_the_answers_and_both_are_scikit_learns(
@@ -101,4 +101,7 @@ def test_the_metrics_are_those_of_the_answers_and_both_are_scikit_learns(
         with pytest.raises(errors.BadData):
             served.train(path, asked)
     else:
-        served.assert_same(served.train(path, asked), expected)
+        model = served.train(path, asked)
+        # A sum of products has few digits left where a column's offset is 1e12 times its spread.
+        bound = served.bound_of(estimator, model.manifest.runtime)
+        served.assert_same(model, expected, metrics=bound)
