@@ -37,6 +37,14 @@ def _now_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"(clock_timestamp() + make_interval(secs => {seconds}))"
 
 
+def once(expression: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+    """Return an expression that a statement evaluates once, so that an index can be asked for it.
+
+    PostgreSQL's clock goes on during a statement, and would be read again for each row.
+    """
+    return sa.select(expression).scalar_subquery()
+
+
 # As many connections as the producer has threads that may query at once.
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 32, "pool_timeout": 5}
 
