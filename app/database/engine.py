@@ -37,14 +37,6 @@ def _now_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"(clock_timestamp() + make_interval(secs => {seconds}))"
 
 
-def once(expression: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
-    """Return an expression that a statement evaluates once, so that an index can be asked for it.
-
-    PostgreSQL's clock goes on during a statement, and would be read again for each row.
-    """
-    return sa.select(expression).scalar_subquery()
-
-
 # As many connections as the producer has threads that may query at once.
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 32, "pool_timeout": 5}
 
@@ -98,6 +90,16 @@ def connect(engine: sa.Engine) -> Iterator[sa.Connection]:
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error  # the driver's message, without the SQL
         raise errors.DatabaseUnavailable(f"the database cannot be used: {cause}") from error
+
+
+def read_time(connection: sa.Connection, seconds: float) -> datetime:
+    """Return the database's time plus `seconds`.
+
+    A query that compares an indexed column with a value reads the index. PostgreSQL cannot do that
+    for its clock, which goes on during a statement.
+    """
+    time: datetime = connection.scalars(sa.select(database_now(seconds))).one()
+    return time
 
 
 @contextmanager

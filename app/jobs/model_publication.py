@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from app.database.engine import connect, database_now
+from app.database.engine import connect, read_time
 from app.database.tables import jobs_table, models_table
 from app.protocol.types import JobKind, JobStatus, ModelKind
 
@@ -42,8 +42,7 @@ def publish_missing_models(engine: sa.Engine) -> int:
     """
     try:
         with connect(engine) as connection:
-            since = connection.scalar(sa.select(database_now(-RECENT_SECONDS)))
-            recent = jobs_table.c.created_at > since
+            recent = jobs_table.c.created_at > read_time(connection, -RECENT_SECONDS)
             if connection.scalar(sa.select(jobs_table.c.id).where(*_UNKNOWN, recent).limit(1)):
                 insert = insert_trained_models(recent).returning(models_table.c.model_id)
                 return len(connection.scalars(insert).all())

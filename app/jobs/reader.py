@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.database.engine import connect, create_engine, database_now, once
+from app.database.engine import connect, create_engine, read_time
 from app.database.tables import jobs_table
 from app.jobs.record import JOB_COLUMNS, Job, job_columns_without, read_jobs
 from app.protocol.types import JobKind, JobStatus
@@ -56,9 +56,10 @@ class JobReader:
         )
         # Two queries, because PostgreSQL reads the whole history of the data set for an OR. Sorted
         # here, because SQLite may read the whole history of all data sets in the order asked for.
+        with connect(self.engine) as connection:
+            since = read_time(connection, -seconds)
         query = sa.union_all(
-            asked.where(column.ended_at.is_(None)),
-            asked.where(column.ended_at > once(database_now(-seconds))),
+            asked.where(column.ended_at.is_(None)), asked.where(column.ended_at > since)
         )
         return sorted(read_jobs(self.engine, query), key=lambda job: job.created_at, reverse=True)
 
