@@ -180,7 +180,7 @@ class Settings(BaseSettings):
         128, ge=1, description="How many messages each prediction thread takes from the broker."
     )
     model_cache: Bytes = Field(
-        512_000_000, description="The size of all models that a consumer keeps loaded."
+        512_000_000, description="The memory of all models that a consumer keeps loaded."
     )
     drain_seconds: Seconds = Field(
         30.0, description="How long a consumer may finish its work after SIGTERM."

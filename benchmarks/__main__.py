@@ -16,7 +16,8 @@ from devstack.layout import ROOT
 from devstack.program import ProgramError, inherited
 
 SECTIONS = (
-    *("compare", "floor", "rows", "scaling", "training", "safety", "memory", "cold"),
+    *("compare", "floor", "rows", "scaling", "training", "history"),
+    *("safety", "memory", "forests", "cold"),
     *report.ELSEWHERE,
 )
 

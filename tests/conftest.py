@@ -23,6 +23,8 @@ from devstack.rabbitmq import Broker
 from devstack.s3 import S3Server
 from tests.support.postgres import Postgres
 
+pytest.register_assert_rewrite("tests.support.served")  # for its messages
+
 ROOT = Path(__file__).parents[1]
 
 # OpenMP's threads spin while they wait, which makes fits very slow on a busy machine. The processes

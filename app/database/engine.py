@@ -92,6 +92,16 @@ def connect(engine: sa.Engine) -> Iterator[sa.Connection]:
         raise errors.DatabaseUnavailable(f"the database cannot be used: {cause}") from error
 
 
+def read_time(connection: sa.Connection, seconds: float) -> datetime:
+    """Return the database's time plus `seconds`.
+
+    A query that compares an indexed column with a value reads the index. PostgreSQL cannot do that
+    for its clock, which goes on during a statement.
+    """
+    time: datetime = connection.scalars(sa.select(database_now(seconds))).one()
+    return time
+
+
 @contextmanager
 def transaction(engine: sa.Engine, lock: str | None = None) -> Iterator[sa.Connection]:
     """Open a connection whose statements are committed together.

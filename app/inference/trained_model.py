@@ -46,7 +46,9 @@ class TrainedModel:
         self._numbers = [f for f in self.manifest.features if f.is_number]
         self._texts = [f for f in self.manifest.features if not f.is_number]
         in_float32 = manifest.format < 2 or manifest.estimator in COMPARE_IN_FLOAT32
-        self._types = {**_TYPES, "number": _FLOAT32} if in_float32 else _TYPES
+        types = {**_TYPES, "number": _FLOAT32} if in_float32 else _TYPES
+        # Fields of pydantic's models are slow to get.
+        self._checks = [(f, f.name, types[f.type], bool(f.missing)) for f in manifest.features]
         self._read = [f for f in manifest.features if f.missing or f.type in ("category", "date")]
 
     @property
@@ -73,15 +75,14 @@ class TrainedModel:
         if row.keys() != self._names:
             names = [feature.name for feature in self.manifest.features]
             row = fit_names(row, names, self.model_id, extra)
-        for feature in self.manifest.features:
-            value = row[feature.name]
-            if value is None or (feature.missing and means_missing(feature, value)):
+        for feature, name, values, marked in self._checks:
+            value = row[name]
+            if value is None or (marked and means_missing(feature, value)):
                 if feature.nullable:
                     continue
-            elif self._types[feature.type].fits(value):
+            elif values.fits(value):
                 continue
-            fitting = self._types[feature.type].describe(value)
-            raise wrong_value(feature.name, value, fitting, nullable=feature.nullable)
+            raise wrong_value(name, value, values.describe(value), nullable=feature.nullable)
         return row
 
     def predict(self, rows: list[Row]) -> list[Prediction | None]:

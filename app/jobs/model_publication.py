@@ -3,9 +3,17 @@
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from app.database.engine import connect
+from app.database.engine import connect, read_time
 from app.database.tables import jobs_table, models_table
 from app.protocol.types import JobKind, JobStatus, ModelKind
+
+RECENT_SECONDS = 7 * 86_400.0  # by then, the consumers of the version before have been stopped
+# Completed trainings without a model.
+_UNKNOWN = (
+    jobs_table.c.kind == JobKind.TRAIN,
+    jobs_table.c.state == JobStatus.COMPLETED,
+    ~sa.exists().where(models_table.c.model_id == jobs_table.c.id),
+)
 
 
 def insert_trained_models(*which: sa.ColumnElement[bool]) -> sa.Insert:
@@ -22,18 +30,22 @@ def insert_trained_models(*which: sa.ColumnElement[bool]) -> sa.Insert:
         "created_at": jobs_table.c.created_at,
         "trained_at": jobs_table.c.ended_at,
     }
-    unknown = ~sa.exists().where(models_table.c.model_id == jobs_table.c.id)
-    published = sa.select(*values.values()).where(
-        jobs_table.c.kind == JobKind.TRAIN, jobs_table.c.state == JobStatus.COMPLETED, unknown
-    )
-    return sa.insert(models_table).from_select(list(values), published.where(*which))
+    published = sa.select(*values.values()).where(*_UNKNOWN, *which)
+    return sa.insert(models_table).from_select(list(values), published)
 
 
 def publish_missing_models(engine: sa.Engine) -> int:
-    """Insert the models of trainings that an older consumer completed; return how many."""
-    insert = insert_trained_models().returning(models_table.c.model_id)
+    """Insert the models of trainings that an older consumer completed; return how many.
+
+    Only jobs of the last `RECENT_SECONDS` are looked at. The first look writes nothing, because a
+    write would make other writers of SQLite wait.
+    """
     try:
         with connect(engine) as connection:
-            return len(connection.scalars(insert).all())
+            recent = jobs_table.c.created_at > read_time(connection, -RECENT_SECONDS)
+            if connection.scalar(sa.select(jobs_table.c.id).where(*_UNKNOWN, recent).limit(1)):
+                insert = insert_trained_models(recent).returning(models_table.c.model_id)
+                return len(connection.scalars(insert).all())
+            return 0
     except IntegrityError:  # another process is inserting the same models
         return 0

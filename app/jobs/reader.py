@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.database.engine import connect, create_engine, database_now
+from app.database.engine import connect, create_engine, read_time
 from app.database.tables import jobs_table
 from app.jobs.record import JOB_COLUMNS, Job, job_columns_without, read_jobs
 from app.protocol.types import JobKind, JobStatus
@@ -46,21 +46,22 @@ class JobReader:
         `seconds` ago.
         """
         column = jobs_table.c
-        of_dataset = column.dataset_id == dataset_id
-        query = (
-            sa.select(*JOB_COLUMNS)
-            .where(
-                # Each side names the data set, because the index has it before the time.
-                (of_dataset & column.ended_at.is_(None))
-                | (of_dataset & (column.ended_at > database_now(-seconds))),
-                column.kind == JobKind.TRAIN,
-                column.reply_to == reply_to,
-                column.correlation_id == correlation_id,
-                column.idempotency_key.is_(None),
-            )
-            .order_by(column.created_at.desc())
+        asked = sa.select(*JOB_COLUMNS).where(
+            column.dataset_id == dataset_id,
+            column.kind == JobKind.TRAIN,
+            column.reply_to == reply_to,
+            column.correlation_id == correlation_id,
+            # SQLite would look a null up in the index of the keys, where most rows have it.
+            sa.func.coalesce(column.idempotency_key, "") == "",
         )
-        return read_jobs(self.engine, query)
+        # Two queries, because PostgreSQL reads the whole history of the data set for an OR. Sorted
+        # here, because SQLite may read the whole history of all data sets in the order asked for.
+        with connect(self.engine) as connection:
+            since = read_time(connection, -seconds)
+        query = sa.union_all(
+            asked.where(column.ended_at.is_(None)), asked.where(column.ended_at > since)
+        )
+        return sorted(read_jobs(self.engine, query), key=lambda job: job.created_at, reverse=True)
 
     def version(self, job_id: str) -> tuple[int, bool] | None:
         """Return a job's version and whether it has ended; this is cheap enough to poll."""

@@ -57,7 +57,7 @@ class Job:
         return self.state not in (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
-def read_jobs(engine: sa.Engine, query: sa.Select[Any]) -> list[Job]:
+def read_jobs(engine: sa.Engine, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> list[Job]:
     """Return the jobs of a query.
 
     Older producers write their registered models into this table, too; these rows are left out.

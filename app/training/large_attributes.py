@@ -22,8 +22,8 @@ class LargeAttributes:
         self._parts: dict[str, list[bytes]] = {}
 
     def add(self, node: str, name: str, values: npt.NDArray[np.generic]) -> None:
-        """Add an array: INTS if it is of int64, otherwise a tensor."""
-        encode = _integers if values.dtype == np.int64 else _tensor
+        """Add an array: INTS if its numbers are signed integers, otherwise a tensor."""
+        encode = _integers if values.dtype.kind == "i" else _tensor
         parts = _field(NodeProto, "attribute", list(encode(name, values)))
         self._parts.setdefault(node, []).extend(parts)
 

@@ -62,9 +62,11 @@ def _add_codes(graph: GraphBuilder, booster: Any, x: str) -> str:
                 "LabelEncoder",
                 graph.add("Gather", x, graph.constant([column], np.int64), axis=1),
                 domain="ai.onnx.ml",
-                keys_tensor=known,
-                values_tensor=np.arange(len(known), dtype=np.float64),
-                default_tensor=np.array([np.nan]),
+                arrays=[
+                    ("keys_tensor", known),
+                    ("values_tensor", np.arange(len(known), dtype=np.float64)),
+                    ("default_tensor", np.array([np.nan])),
+                ],
             )
         )
     others = np.flatnonzero(~booster.is_categorical_)

@@ -44,32 +44,28 @@ class GraphBuilder:
         self._graph.initializer.append(numpy_helper.from_array(array, name))
         return name
 
-    def add(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """Add a node with one output, such as `add("Add", a, b)`."""
-        (name,) = self.add_with_outputs(operator, inputs, 1, domain=domain, **attributes)
-        return name
-
-    def add_with_outputs(
+    def add(
         self,
         operator: str,
-        inputs: Iterable[str],
-        outputs: int,
-        *,
+        *inputs: str,
         domain: str = "",
+        arrays: Iterable[tuple[str, npt.NDArray[Any]]] = (),
         **attributes: Any,
-    ) -> list[str]:
-        """Add a node with this number of outputs. Attributes may be arrays; int64 become INTS."""
-        number = len(self._graph.node)
-        names = [f"{operator}{number}_{place}" for place in range(outputs)]
+    ) -> str:
+        """Add a node with one output, such as `add("Add", a, b)`.
+
+        `arrays` are further attributes, see `LargeAttributes`.
+        """
+        name = f"{operator}{len(self._graph.node)}"
+        output = f"{name}_0"
         node = self._graph.node.add(
-            op_type=operator, domain=domain, name=f"{operator}{number}", input=inputs, output=names
+            op_type=operator, domain=domain, name=name, input=inputs, output=[output]
         )
         for key, value in attributes.items():
-            if isinstance(value, np.ndarray):
-                self._large.add(node.name, key, value)
-            else:
-                node.attribute.append(helper.make_attribute(key, value))
-        return names
+            node.attribute.append(helper.make_attribute(key, value))
+        for key, array in arrays:
+            self._large.add(name, key, array)
+        return output
 
     def output(self, name: str, value: str, kind: int, shape: list[int | None]) -> None:
         """Make a value an output of the graph, of the type `kind`."""

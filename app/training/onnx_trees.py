@@ -67,7 +67,8 @@ def add_forest_classifier(graph: GraphBuilder, forest: Any, x: str) -> tuple[str
     ]
     found = add_ensemble(graph, nodes, add_float32_inputs(graph, x), targets=len(trees))
     found = graph.add("Cast", found, to=TensorProto.INT32)
-    by_tree = graph.add("Gather", graph.add("Constant", value=probabilities), found, axis=0)
+    leaves = graph.add("Constant", arrays=[("value", probabilities)])
+    by_tree = graph.add("Gather", leaves, found, axis=0)
     mean = graph.add("ReduceMean", by_tree, graph.constant([1], np.int64), keepdims=0)
     return graph.add("ArgMax", mean, axis=1, keepdims=0), mean
 

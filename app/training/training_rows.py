@@ -62,10 +62,7 @@ def prepare_rows(data: Dataset, request: TrainingSpec) -> TrainingRows:
         check_float32(data.frame, data.features, request.chosen.name)
     x, numbers = feature_matrix(data.frame, data.features)
     split = split_rows(data.target, request.test_size)
-    x_train, x_test = (
-        x.iloc[rows] if isinstance(x, pd.DataFrame) else x[rows]
-        for rows in (split.train, split.test)
-    )
+    x_train, x_test = (_take(x, rows) for rows in (split.train, split.test))
     return TrainingRows(
         features=data.features,
         numbers=numbers,
@@ -79,3 +76,12 @@ def prepare_rows(data: Dataset, request: TrainingSpec) -> TrainingRows:
         sample={f.name: typical_value(data.frame[f.name], f) for f in data.features},
         warnings=limited([*split.warnings, *data.warnings]),
     )
+
+
+def _take(x: Any, rows: npt.NDArray[np.intp]) -> Any:
+    """Return some rows of a matrix or of a data frame.
+
+    The columns of a matrix lie one after another, as those of a data frame do, so that the sums of
+    scikit-learn have the same order, and the same last digits.
+    """
+    return x.iloc[rows] if isinstance(x, pd.DataFrame) else np.take(x.T, rows, axis=1).T

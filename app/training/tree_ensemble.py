@@ -94,7 +94,7 @@ def add_ensemble(
             domain="ai.onnx.ml",
             n_targets=targets,
             aggregate_function=aggregate,
-            **dict(_attributes(group)),
+            arrays=_attributes(group),
         )
         for group in groups
     ]
@@ -120,27 +120,30 @@ def _groups(trees: Sequence[TreeNodes], max_nodes: int) -> Iterator[list[TreeNod
 def _attributes(trees: list[TreeNodes]) -> Iterator[tuple[str, Array]]:
     """Yield the attributes of an operator; it holds nodes with children, and leaves, apart."""
     sizes = np.array([len(tree) for tree in trees])
-    starts = np.cumsum(sizes) - sizes
+    starts = np.cumsum(sizes, dtype=np.int32) - sizes.astype(np.int32)
 
     def joined(name: str, kind: type) -> Array:
         return np.concatenate([getattr(tree, name) for tree in trees], dtype=kind, casting="unsafe")
 
-    left = joined("left", np.int64)
+    left = joined("left", np.int32)
     inner = left != LEAF
     values = joined("value", np.float64)[~inner]
-    targets = np.repeat([tree.target for tree in trees], sizes)[~inner]
+    targets = np.repeat(np.array([tree.target for tree in trees], np.int32), sizes)[~inner]
     kept, leaf = _distinct(values, targets)
-    place = np.empty(len(left), np.int64)  # of a node among those with children, or of its leaf
+    yield "leaf_weights", values[kept]
+    yield "leaf_targetids", targets[kept]
+    del values, targets
+    place = np.empty(len(left), np.int32)  # of a node among those with children, or of its leaf
     place[inner], place[~inner] = np.arange(inner.sum()), leaf
     offset = np.repeat(starts, sizes)[inner]
-    for branch, child in (("true", left), ("false", joined("right", np.int64))):
+    for branch, child in (("true", left), ("false", joined("right", np.int32))):
         reached = child[inner] + offset
         yield f"nodes_{branch}nodeids", place[reached]
-        yield f"nodes_{branch}leafs", (~inner[reached]).astype(np.int64)
+        yield f"nodes_{branch}leafs", (~inner[reached]).astype(np.int8)
     yield "tree_roots", place[starts]
-    yield "nodes_featureids", joined("feature", np.int64)[inner]
+    yield "nodes_featureids", joined("feature", np.int32)[inner]
     yield "nodes_splits", joined("threshold", np.float64)[inner]
-    missing = joined("missing_left", np.int64)[inner]
+    missing = joined("missing_left", np.int8)[inner]
     if missing.any():
         yield "nodes_missing_value_tracks_true", missing
     modes = np.full(len(missing), _LEQ, np.uint8)
@@ -152,8 +155,6 @@ def _attributes(trees: list[TreeNodes]) -> Iterator[tuple[str, Array]]:
     yield "nodes_modes", modes
     if members:
         yield "membership_values", np.concatenate(members)
-    yield "leaf_weights", values[kept]
-    yield "leaf_targetids", targets[kept]
 
 
 def _distinct(values: Array, targets: Array) -> tuple[Array, Array]:
@@ -162,6 +163,6 @@ def _distinct(values: Array, targets: Array) -> tuple[Array, Array]:
     values, targets = values[order], targets[order]
     first = np.ones(len(order), bool)
     first[1:] = (values[1:] != values[:-1]) | (targets[1:] != targets[:-1])
-    place = np.empty(len(order), np.int64)
-    place[order] = np.cumsum(first) - 1
+    place = np.empty(len(order), np.int32)
+    place[order] = np.cumsum(first, dtype=np.int32) - 1
     return order[first], place

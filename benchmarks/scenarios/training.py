@@ -1,6 +1,5 @@
 """Predictions beside a fit that runs without a pause, and what the pipeline adds to a fit."""
 
-import io
 import time
 from pathlib import Path
 from statistics import median
@@ -9,6 +8,7 @@ from typing import Any
 
 from app.protocol.requests import TrainingSpec
 from app.training import pipeline
+from app.training.dataset import read_dataset
 from benchmarks.harness import hey, jobs
 from benchmarks.harness.servers import Bench, Stack, diabetes
 from benchmarks.reporting.figures import row
@@ -56,21 +56,21 @@ def beside(bench: Bench, stack: Stack) -> list[dict[str, Any]]:
 
 def overhead(stack: Stack) -> dict[str, Any]:
     """Compare trainings through the API with the same fit in this process, in turn."""
-    import pandas as pd
-
-    api = jobs.api_of(stack)
-    frame, request = pd.read_csv(io.StringIO(diabetes())), TrainingSpec.model_validate(TRAIN)
-    with TemporaryDirectory() as folder:
-        pipeline.fit_pipeline(frame, request, "warm", Path(folder))
-    jobs.train(api)
+    api, request = jobs.api_of(stack), TrainingSpec.model_validate(TRAIN)
     through, alone = [], []
-    for _ in range(TRAININGS):
-        with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        csv = folder / "data.csv"
+        csv.write_text(diabetes())
+        data = read_dataset(str(csv), request)
+        pipeline.fit_pipeline(data, request, "warm", folder)
+        jobs.train(api)
+        for _ in range(TRAININGS):
             begun = time.perf_counter()
-            pipeline.fit_pipeline(frame, request, "alone", Path(folder))
+            pipeline.fit_pipeline(data, request, "alone", folder)
             alone.append(time.perf_counter() - begun)
-        asked = time.time()
-        through.append(jobs.seconds_of(jobs.train(api)["ended_at"]) - asked)
+            asked = time.time()
+            through.append(jobs.seconds_of(jobs.train(api)["ended_at"]) - asked)
     added = 1000 * (median(through) - median(alone))
     what = (
         f"added to a fit, ms: from sending POST /train to the job's ended_at "

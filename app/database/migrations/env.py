@@ -11,5 +11,7 @@ engine = create_engine(url)
 with engine.connect().execution_options(isolation_level="SERIALIZABLE") as connection:
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
+        if engine.dialect.name == "postgresql":  # because indexes of large tables take long
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         context.run_migrations()
 engine.dispose()

@@ -11,10 +11,12 @@ from app.jobs.store import JobStore
 from app.models.manifest import OnnxManifest
 from app.models.record import StoredFile
 from app.models.registry import CachedModelRegistry
+from app.producer.http.job_views import job_view
+from app.producer.schemas.jobs import JobView
 from app.protocol.types import JobKind, JobStatus
 from tests.conftest import ROOT, migrate
 from tests.support import graphs
-from tests.support.rows import ASKED, ENDPOINT, REQUEST, RESULT, accept
+from tests.support.rows import ASKED, ENDPOINT, FIT, REQUEST, RESULT, accept, put
 
 
 def alembic(url):
@@ -237,4 +239,68 @@ def test_models_among_the_jobs_move_to_their_own_table_and_back(database_url):
         assert found[job_id].state == JobStatus.COMPLETED
         for name in ("kind", "request", "result_key"):
             assert getattr(found[job_id], name) == row.get(name)
+    migrate(database_url)
+
+
+def test_what_a_consumer_of_before_completes_tells_nothing_of_its_fit(store, database_url):
+    """It knows no column `fit`, and its request always names an estimator."""
+    registry = CachedModelRegistry(store)
+    assert store.create("m", JobKind.TRAIN, "d", {**REQUEST, "estimator": "ridge"})
+    complete_by_row(store, "m")
+    with store.engine.connect() as connection:
+        row = {
+            "model_id": "m", "kind": "trained", "dataset_id": "d", "file_key": RESULT[0],
+            "spec": {**REQUEST, "estimator": "ridge"}, "file_sha256": RESULT[1],
+            "metrics": RESULT[2], "created_at": database_now(), "trained_at": database_now(),
+        }  # fmt: skip
+        connection.execute(sa.insert(models_table).values(row))
+
+    job = job_view(JobView, store.get("m")).model_dump()
+    (listed,) = registry.newest(10)
+
+    assert store.get("m").fit is registry.get("m").fit is None
+    assert {job[name] for name in ("estimator", "params", "runtime", "parity")} == {None}
+    assert job["runtime_reason"] is job["warnings"] is None
+    assert (listed.estimator, listed.runtime, listed.warnings) == ("ridge", None, None)
+    assert listed.metrics == RESULT[2]
+
+
+def test_a_model_without_a_row_gets_what_its_fit_did(store):
+    accept(store)
+    complete_by_row(store, "m", fit=FIT)
+
+    assert publish_missing_models(store.engine) == 1
+
+    registry = CachedModelRegistry(store)
+    assert registry.get("m").fit == FIT
+    (listed,) = registry.newest(10)
+    assert (listed.estimator, listed.runtime, listed.warnings) == ("ridge", "onnx", [])
+
+
+def complete_by_row(store, job_id, **more):
+    """Complete a training without inserting its model."""
+    store.claim(job_id, "worker", redelivered=False)
+    result = {"result_key": RESULT[0], "result_sha256": RESULT[1], "metrics": RESULT[2], **more}
+    put(store, job_id, state=JobStatus.COMPLETED, ended_at=0, **result)
+
+
+def test_the_rows_of_before_the_fit_was_kept_stay_when_the_columns_come_and_go(database_url):
+    command.downgrade(alembic(database_url), "0004")
+    engine = create_engine(database_url)
+    row = {"id": "m", "kind": JobKind.TRAIN, "dataset_id": "d", "request": REQUEST, "attempt": 1}
+    ended = {"state": JobStatus.COMPLETED, "result_key": RESULT[0], "result_sha256": RESULT[1]}
+    with engine.connect() as connection:
+        connection.execute(sa.insert(OLD).values(**row, **ended, created_at=database_now()))
+
+    migrate(database_url)
+    store = JobStore(database_url)
+    assert store.get("m").fit is None
+    put(store, "m", fit=FIT)
+    assert store.get("m").fit == FIT
+    store.close()
+    command.downgrade(alembic(database_url), "0004")
+
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(OLD.c.id)) == "m"
+    engine.dispose()
     migrate(database_url)

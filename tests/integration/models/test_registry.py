@@ -418,3 +418,25 @@ def test_a_model_without_a_row_is_found_by_that_of_its_training(store, registry)
     assert CachedModelRegistry(store).get("old") == found
     assert registry.get(LATEST) == found
     assert [each.model_id for each in registry.newest(10)] == ["old"]
+
+
+def test_the_newest_models_may_be_those_of_one_data_set(store, registry):
+    for name, dataset_id in (("a", "d"), ("b", "other"), ("c", "d")):
+        complete(store, name, dataset_id)
+        wait_for_the_clock(store)
+    registry.register("far", ENDPOINT)
+
+    assert [each.model_id for each in registry.newest(10)] == ["far", "c", "b", "a"]
+    assert [each.model_id for each in registry.newest(10, "d")] == ["c", "a"]
+    assert [each.model_id for each in registry.newest(1, "d")] == ["c"]
+    assert registry.newest(10, "none") == []
+
+
+def test_a_list_tells_what_each_fit_did(store, registry):
+    complete(store)
+    registry.register("far", ENDPOINT)
+
+    far, near = registry.newest(10)
+
+    assert (near.estimator, near.runtime, near.warnings) == ("ridge", "onnx", FIT["warnings"])
+    assert far.estimator is far.runtime is far.warnings is None

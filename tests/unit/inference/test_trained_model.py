@@ -294,3 +294,110 @@ def test_a_model_without_a_manifest_is_corrupt():
 
     with pytest.raises(errors.Corrupt):
         frames.loaded(graph.SerializeToString())
+
+
+CELLS = "zip,day,size,new,target\n" + "".join(
+    f"{n % 3:02}, 2025-01-{n % 20 + 1:02},{[n, 'none', -999][n % 5 % 3]},"
+    f"{['yes', 'no'][n % 2]},{n}\n"
+    for n in range(60)
+)
+DECLARED = {
+    "zip": "category",
+    "day": "date",
+    "size": {"type": "number", "missing": ["none", "-999"]},
+    "new": "boolean",
+}
+ODD = {"zip": "01", "day": "2025-01-05", "size": 7, "new": True}
+
+
+@pytest.fixture(scope="module")
+def odd():
+    """A model with a feature of each type that a request may declare."""
+    asked = frames.request(list(DECLARED), estimator="ridge", types=DECLARED)
+    return frames.loaded(frames.train(frames.read(CELLS, asked), asked)[1])
+
+
+def test_a_model_tells_the_types_that_were_declared(odd):
+    assert [(f.name, f.type, f.nullable, f.missing) for f in odd.manifest.features] == [
+        ("zip", "category", False, []),
+        ("day", "date", False, []),
+        ("size", "number", True, ["none", "-999"]),
+        ("new", "boolean", False, []),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "like"),
+    [
+        ({"zip": " 01 "}, {}),
+        ({"zip": 1}, {"zip": "never seen"}),  # the data have 01, not 1
+        ({"day": "2025-01-05T00:00:00Z"}, {}),
+        ({"day": "2025-01-05T02:00:00+02:00"}, {}),
+        ({"day": "20250105"}, {}),
+        ({"size": 7.0}, {}),
+        ({"size": "none"}, {"size": None}),
+        ({"size": -999}, {"size": None}),
+    ],
+)
+def test_forms_of_a_value_have_one_answer(odd, changes, like):
+    rows = odd.prepare(PredictionInputs(input_data=[ODD | changes, ODD | like]))
+
+    first, second = odd.predict(rows)
+
+    assert first == second
+
+
+def test_a_later_day_has_another_answer_by_the_same_step_each_day(odd):
+    rows = [ODD | {"day": day} for day in ("2030-01-01", "2030-01-02", "2030-01-03")]
+
+    first, second, third = (answer["prediction"] for answer in odd.predict(rows))
+
+    assert second - first == pytest.approx(third - second)
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"zip": None}, "a string, a number, true or false, not null"),
+        ({"zip": ["01"]}, "a string, a number, true or false, not a list"),
+        ({"day": "31.01.2025"}, 'a date such as 2025-01-31 or 2025-01-31T12:00:00Z, not "31.01'),
+        ({"day": 20250131}, "a date such as 2025-01-31"),
+        ({"size": "unknown"}, 'a number, or null, not "unknown"'),
+        ({"new": "yes"}, "true or false"),
+    ],
+)
+def test_a_value_of_another_type_than_declared_is_refused(odd, changes, wanted):
+    with pytest.raises(errors.Invalid, match=re.escape(wanted)) as caught:
+        odd.check(ODD | changes)
+
+    assert caught.value.extra["field"] == f"input_data.{next(iter(changes))}"
+
+
+@pytest.mark.parametrize("estimator", frames.ESTIMATORS)
+@pytest.mark.parametrize(
+    "cells",
+    [["1e30", "-1e30", "2"], ["9007199254740993", "18446744073709551617"], ["1", "?"], ["x", "NA"]],
+)
+def test_a_model_never_refuses_its_own_sample(estimator, cells):
+    target = ["p", "q"] if estimator in frames.CLASSIFIERS else ["0.5", "1.5", "2.5"]
+    rows = "".join(f"{cells[n % len(cells)]},{n},{target[n % len(target)]}\n" for n in range(60))
+    asked = frames.request(["a", "b"], estimator=estimator)
+    manifest, file = frames.train(frames.read(f"a,b,target\n{rows}", asked), asked)
+    model = frames.loaded(file) if manifest.runtime == "onnx" else frames.in_process(file)
+
+    (answer,) = model.predict(model.prepare(PredictionInputs(input_data=manifest.sample)))
+
+    assert answer is not None
+
+
+@pytest.mark.parametrize(
+    ("estimator", "most"),
+    [("ridge", float(np.finfo(np.float64).max)), ("random_forest_regressor", LARGEST)],
+)
+def test_a_number_may_be_as_large_as_the_estimator_takes(estimator, most):
+    model = frames.trained("numeric", estimator)
+
+    model.check({"a": most, "b": -most, "c": 0})
+    with pytest.raises(errors.Invalid, match="expected a number from"):
+        model.check({"a": int(most) * 2, "b": 0, "c": 0})

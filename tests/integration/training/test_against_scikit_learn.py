@@ -1,0 +1,193 @@
+"""What a training tells and what its model answers are what plain scikit-learn gives.
+
+`tests/support/plain.py` is the other side. It shares no code with the product.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from app.inference.onnx_runtime import OnnxRuntime
+from app.inference.sklearn_runtime import SklearnRuntime
+from app.inference.trained_model import TrainedModel
+from app.protocol.label_keys import label_keys
+from app.protocol.requests import TrainRequest
+from app.training.fit_process import FitLimits, FitRunner
+from tests.support import datasets, frames, plain, served
+
+LIMITS = FitLimits(seconds=60.0, memory=1_000_000_000)
+FEW, SHORT = {"n_estimators": 10}, {"max_iter": 10}
+ABOUT_PARAMS = {"ConvergenceWarning", "FutureWarning"}
+BY_LABEL = "each label has a weight of its own"
+
+# Other parameters than the defaults.
+OTHERS: dict[str, list[dict[str, Any]]] = {
+    "random_forest_regressor": [
+        {**FEW, "criterion": "absolute_error", "max_depth": 4},
+        {**FEW, "criterion": "poisson", "max_features": "sqrt"},
+        {**FEW, "min_samples_leaf": 3, "bootstrap": False, "max_leaf_nodes": 9},
+    ],
+    "random_forest_classifier": [
+        {**FEW, "criterion": "entropy", "max_depth": 4},
+        {**FEW, "class_weight": BY_LABEL},
+        {**FEW, "class_weight": "balanced_subsample", "min_samples_leaf": 3},
+        {**FEW, "calibrate": "isotonic"},
+    ],
+    "hist_gradient_boosting_regressor": [
+        {**SHORT, "loss": "poisson"},
+        {**SHORT, "loss": "gamma"},
+        {**SHORT, "loss": "absolute_error", "max_depth": 3},
+        {**SHORT, "loss": "quantile", "quantile": 0.8},
+        {**SHORT, "l2_regularization": 1.0, "max_leaf_nodes": 7, "learning_rate": 0.3},
+    ],
+    "hist_gradient_boosting_classifier": [
+        {**SHORT, "max_depth": 3, "min_samples_leaf": 5},
+        {**SHORT, "class_weight": BY_LABEL},
+        {**SHORT, "early_stopping": True},
+    ],
+    "linear_regression": [{"fit_intercept": False}, {"positive": True}],
+    "ridge": [
+        {"alpha": 0.1, "solver": "svd"},
+        {"alpha": 10.0, "fit_intercept": False},
+        {"alpha": 1e-3, "solver": "cholesky"},
+    ],
+    "logistic_regression": [
+        {"C": 0.1, "max_iter": 1000},
+        {"penalty": "l1", "solver": "saga", "max_iter": 20},
+        {"class_weight": BY_LABEL, "fit_intercept": False},
+        {"solver": "newton-cholesky", "class_weight": "balanced"},
+        {"calibrate": "sigmoid"},
+    ],
+    "svm_regressor": [
+        {"kernel": "linear", "max_iter": 300},
+        {"kernel": "poly", "degree": 2, "max_iter": 300},
+        {"C": 10.0, "epsilon": 0.5, "gamma": "auto"},
+        {"kernel": "sigmoid"},
+    ],
+    "svm_classifier": [
+        {"probability": True},
+        {"kernel": "linear", "max_iter": 300},
+        {"class_weight": BY_LABEL, "C": 10.0},
+        {"decision_function_shape": "ovo"},
+        {"calibrate": "sigmoid"},
+        {"calibrate": "isotonic", "class_weight": "balanced"},
+    ],
+    "knn_regressor": [
+        {"weights": "distance"},
+        {"p": 1},
+        {"p": 3, "n_neighbors": 3},
+        {"metric": "cosine"},
+    ],
+    "knn_classifier": [
+        {"weights": "distance"},
+        {"p": 1, "n_neighbors": 4},
+        {"metric": "chebyshev", "weights": "distance"},
+        {"n_neighbors": 1},
+    ],
+}
+OTHERS_ON_NUMBERS = ["sklearn.diabetes", "statsmodels.macrodata", "vega_datasets.cars"]
+OTHERS_ON_LABELS = ["sklearn.wine", "vega_datasets.barley", "vega_datasets.cars"]
+
+
+class Case(NamedTuple):
+    """A data set, an estimator and its options."""
+
+    data: str
+    estimator: str
+    options: dict[str, Any]
+
+    @property
+    def target(self) -> str | None:
+        data = datasets.DATA_SETS[self.data]
+        return data.number if self.estimator in frames.REGRESSORS else data.label
+
+
+def cases() -> Iterator[Case]:
+    """Yield each estimator with its defaults on every data set, with others on three."""
+    for estimator, others in OTHERS.items():
+        numbers = estimator in frames.REGRESSORS
+        yield from (Case(data, estimator, {}) for data in datasets.DATA_SETS)
+        for data in OTHERS_ON_NUMBERS if numbers else OTHERS_ON_LABELS:
+            yield from (Case(data, estimator, options) for options in others)
+
+
+def name_of(case: Case) -> str:
+    options = ",".join(f"{name}={value}" for name, value in case.options.items())
+    return f"{case.estimator}({options.replace(BY_LABEL, 'by-label')})-{case.data}"
+
+
+CASES = [case for case in cases() if case.target]
+
+
+def ask(case: Case, path: Path) -> tuple[TrainRequest, plain.Trained]:
+    """Write the data set to `path`; return the request of a training, and scikit-learn's result."""
+    path.write_bytes(datasets.csv(case.data))
+    assert case.target
+    features = datasets.DATA_SETS[case.data].features(case.target)
+    calibrate = case.options.get("calibrate")
+    theirs = {name: value for name, value in case.options.items() if name != "calibrate"}
+    ours = dict(theirs)
+    if theirs.get("class_weight") == BY_LABEL:
+        labels = datasets.labels(case.data)
+        weights = [1.0 + place for place in range(len(labels))]
+        # Histogram boosting wants the places of the labels, others the labels.
+        keys = range(len(labels)) if case.estimator.startswith("hist") else labels
+        theirs["class_weight"] = dict(zip(keys, weights, strict=True))
+        ours["class_weight"] = dict(zip(label_keys(labels), weights, strict=True))
+    asked = TrainRequest(
+        dataset_id="data",
+        features=features,
+        target=case.target,
+        estimator=case.estimator,
+        params=ours,
+        calibrate=calibrate,
+    )
+    estimator = plain.build(case.estimator, theirs, calibrate)
+    return asked, plain.train(path, features, case.target, estimator)
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_metrics_and_all_answers_are_those_of_scikit_learn(case, tmp_path):
+    asked, expected = ask(case, tmp_path / "data.csv")
+
+    model = served.train(tmp_path / "data.csv", asked)
+
+    served.assert_same(model, expected)
+    told = {warning.type for warning in model.manifest.warnings}
+    assert expected.warnings & ABOUT_PARAMS <= told
+    every = plain.build(case.estimator, asked.params).get_params(deep=False)
+    assert model.manifest.params == every
+
+
+@pytest.fixture(scope="module")
+def runner():
+    made = FitRunner()
+    made.warm()
+    return made
+
+
+ALL_THE_WAY = [
+    (Case("vega_datasets.cars", "random_forest_regressor", {}), OnnxRuntime),
+    (Case("sklearn.digits", "hist_gradient_boosting_classifier", SHORT), OnnxRuntime),
+    (Case("vega_datasets.barley", "logistic_regression", {"C": 0.1}), OnnxRuntime),
+    (Case("sklearn.wine", "knn_classifier", {"weights": "distance"}), SklearnRuntime),
+    (Case("vega_datasets.barley", "svm_classifier", {"calibrate": "sigmoid"}), SklearnRuntime),
+]
+
+
+@pytest.mark.parametrize(("case", "runtime"), ALL_THE_WAY)
+def test_a_fit_in_a_child_process_is_loaded_and_answers_as_scikit_learn(
+    case, runtime, runner, tmp_path
+):
+    asked, expected = ask(case, tmp_path / "given.csv")
+
+    def fetch(path: Path) -> None:
+        path.write_bytes((tmp_path / "given.csv").read_bytes())
+
+    manifest, file = runner.fit(asked, "m", tmp_path, LIMITS, fetch, lambda: None, lambda _: None)
+
+    loaded = runtime(file)
+    assert loaded.manifest == manifest
+    served.assert_same(TrainedModel(manifest, loaded), expected)

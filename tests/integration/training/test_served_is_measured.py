@@ -1,0 +1,107 @@
+"""Whatever the data are like: the metrics are those of the answers, which are scikit-learn's."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from app import errors
+from app.protocol.requests import TrainRequest
+from tests.support import frames, plain, served
+
+OFFSETS = [0.0, -3.0, 1e3, 2.0e7, 1.7e9, 2.026e11, 1e12]
+LABELS = [
+    ["None", "NA", "null"],
+    [" ", "n/a"],
+    ["ä,\n", 'quo"ted', "x"],
+    ["1E5", "007", "z"],
+    ["yes", "no"],
+    [True, False],
+    [-1, 0, 12345678901],
+    [3, 1, 2, 7],
+]
+WORDS = ["NA", "None", "red", "Red", "ä,\n", "1", ""]
+PARAMS: dict[str, list[dict[str, Any]]] = {
+    "random_forest_regressor": [{"n_estimators": 5}, {"n_estimators": 5, "max_depth": 3}],
+    "random_forest_classifier": [{"n_estimators": 5}, {"n_estimators": 5, "max_depth": 3}],
+    "hist_gradient_boosting_regressor": [
+        {"max_iter": 5, "min_samples_leaf": 3},
+        {"max_iter": 5, "min_samples_leaf": 3, "loss": "absolute_error"},
+    ],
+    "hist_gradient_boosting_classifier": [{"max_iter": 5, "min_samples_leaf": 3}],
+    "linear_regression": [{}],
+    "ridge": [{}],
+    "logistic_regression": [{}, {"C": 0.01}],
+    "svm_regressor": [{}, {"kernel": "linear", "max_iter": 50}],
+    "svm_classifier": [{}, {"probability": True}],
+    "knn_regressor": [{}, {"weights": "distance"}, {"p": 1}],
+    "knn_classifier": [{}, {"weights": "distance"}, {"n_neighbors": 2}],
+}
+
+
+@st.composite
+def numbers(draw: st.DrawFn, random: np.random.Generator, signal: Any) -> Any:
+    """A column [rows] about a signal, of any scale and offset; it may have ties, and lack values."""
+    column = signal + random.normal(size=len(signal))
+    if draw(st.booleans()):
+        column = np.round(column)  # few values
+    column = column * 10.0 ** draw(st.integers(-6, 9)) + draw(st.sampled_from(OFFSETS))
+    if draw(st.booleans()):
+        column = np.where(random.random(len(signal)) < 0.2, np.nan, column)
+    return column
+
+
+@st.composite
+def tables(draw: st.DrawFn, *, classes: bool) -> pd.DataFrame:
+    """A data set with a target that its columns tell something about."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    rows = draw(st.integers(24, 70))
+    signal = random.normal(size=rows)
+    count = draw(st.integers(1, 3))
+    data = pd.DataFrame({f"n{i}": draw(numbers(random, signal)) for i in range(count)})
+    if draw(st.booleans()):
+        data["word"] = random.choice(WORDS, size=rows)
+    if draw(st.booleans()):
+        values = np.array([True, False, None][: draw(st.integers(2, 3))], object)
+        data["flag"] = random.choice(values, size=rows)
+    if classes:
+        labels = draw(st.sampled_from(LABELS))
+        place = np.digitize(signal, np.linspace(-1, 1, len(labels) - 1))
+        data["target"] = np.array(labels, object)[place]
+    else:
+        data["target"] = draw(st.sampled_from(OFFSETS)) + signal * 10.0 ** draw(st.integers(-6, 9))
+    if draw(st.booleans()):
+        data = pd.concat([data, data[: rows // 2]])
+    return data
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+@pytest.mark.parametrize("estimator", frames.ESTIMATORS)
+def test_the_metrics_are_those_of_the_answers_and_both_are_scikit_learns(
+    estimator, data, tmp_path_factory
+):
+    classes = estimator in frames.CLASSIFIERS
+    table = data.draw(tables(classes=classes))
+    params = data.draw(st.sampled_from(PARAMS[estimator]))
+    assume(table.target.nunique() > 1)
+    path = tmp_path_factory.mktemp("training") / "data.csv"
+    table.to_csv(path, index=False)
+    features = frames.features(table)
+    asked = TrainRequest(
+        dataset_id="data", features=features, target="target", estimator=estimator, params=params
+    )
+
+    try:
+        expected = plain.train(path, features, "target", plain.build(estimator, params))
+    except ValueError:
+        with pytest.raises(errors.BadData):
+            served.train(path, asked)
+    else:
+        model = served.train(path, asked)
+        # A sum of products has few digits left where a column's offset is 1e12 times its spread.
+        bound = served.bound_of(estimator, model.manifest.runtime)
+        served.assert_same(model, expected, metrics=bound)

@@ -1,0 +1,98 @@
+"""Small files that are answered wrongly by those who are careless, and the right answers.
+
+The files are in `tests/support/cases/`, and made up. Each stands for a kind of data.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from app.protocol.requests import TrainRequest
+from tests.support import frames, plain, served
+
+CASES = Path(__file__).parents[2] / "support/cases"
+
+
+def train(case, feature, estimator, tmp_path, **more):
+    """Train y on one feature of a file."""
+    path = tmp_path / "data.csv"
+    path.write_bytes((CASES / f"{case}.csv").read_bytes())
+    return train_file(path, [feature], estimator, **more)
+
+
+def train_file(path, features, estimator, **more):
+    asked = TrainRequest(
+        dataset_id="data", features=features, target="y", estimator=estimator, **more
+    )
+    return served.train(path, asked)
+
+
+def answer(model, **row):
+    (answer,) = model.predict([model.check(row)])
+    return answer["prediction"]
+
+
+def warned(model, kind):
+    return [warning for warning in model.manifest.warnings if warning.type == kind]
+
+
+def test_a_target_of_minutes_as_digits_is_answered_to_the_minute(tmp_path):
+    model = train("target-yyyymmddhhmm", "a", "hist_gradient_boosting_regressor", tmp_path)
+
+    assert model.manifest.metrics["rmse"] == pytest.approx(4.25, abs=0.01)
+    assert answer(model, a=100) == pytest.approx(202611280100, abs=5)
+    expected = plain.train(
+        tmp_path / "data.csv", ["a"], "y", plain.build("hist_gradient_boosting_regressor", {})
+    )
+    served.assert_same(model, expected)
+
+
+def test_days_as_digits_are_learnt(tmp_path):
+    model = train("feature-yyyymmdd", "day", "hist_gradient_boosting_regressor", tmp_path)
+
+    assert model.manifest.metrics["rmse"] == pytest.approx(0.24, abs=0.01)
+    assert answer(model, day=20251225) == pytest.approx(17, abs=1)
+
+
+@pytest.mark.parametrize("estimator", frames.CLASSIFIERS)
+def test_a_class_called_none_is_a_class(estimator, tmp_path):
+    model = train("target-none-class", "a", estimator, tmp_path)
+
+    assert model.manifest.labels == ["High", "Low", "None"]
+    assert model.manifest.rows["dropped"] == 0
+    assert answer(model, a=3) == "None"
+
+
+@pytest.mark.parametrize("estimator", frames.CLASSIFIERS)
+def test_a_class_of_one_row_is_learnt_or_named(estimator, tmp_path):
+    model = train("rare-class", "a", estimator, tmp_path)
+
+    (rare,) = warned(model, "rare_classes")
+    assert (rare.field, rare.detail) == ("y", "classes of column y with few rows: z (1)")
+    if "z" not in model.manifest.labels:
+        (lost,) = warned(model, "class_not_learnt")
+        assert lost.detail.endswith(": z")
+
+
+@pytest.mark.parametrize("estimator", frames.REGRESSORS)
+def test_a_question_mark_among_numbers_is_a_missing_number(estimator, tmp_path):
+    model = train("qmark", "a", estimator, tmp_path)
+
+    (feature,) = model.manifest.features
+    assert (feature.type, feature.nullable) == ("number", True)
+    assert model.manifest.metrics["r2"] > 0.5
+    assert "?" in " ".join(warning.detail for warning in model.manifest.warnings)
+
+
+@pytest.mark.parametrize("estimator", ["linear_regression", "ridge"])
+@pytest.mark.parametrize("others", [[], ["word"], ["gap"]], ids=["alone", "text", "gap"])
+def test_seconds_since_1970_are_exact_alone_and_beside_texts_and_gaps(estimator, others, tmp_path):
+    rows = range(100)
+    lines = [f"{1_700_000_000 + i},{'ab'[i % 2]},{'' if i % 7 == 0 else i % 3},{i}" for i in rows]
+    path = tmp_path / "data.csv"
+    path.write_text("\n".join(["t,word,gap,y", *lines]))
+
+    model = train_file(path, ["t", *others], estimator)
+
+    row = {"t": 1_700_000_050, **{name: {"word": "a", "gap": None}[name] for name in others}}
+    assert answer(model, **row) == pytest.approx(50, abs=0.01)
