@@ -14,9 +14,13 @@ BOUND = 1e-6  # the parity above which another runtime does not reproduce scikit
 def target_scale(y: npt.NDArray[Any]) -> float:
     """Return the unit of a regressor's parity: the standard deviation of the target `y` [rows].
 
-    Of a constant target it is the value itself, and 1 if that is 0.
+    Of a constant target it is the size of its value, and 1 if that is 0.
     """
-    return float(y.std()) or float(abs(y[0])) or 1.0
+    largest = float(np.abs(y).max())
+    if y.min() == y.max():
+        return largest or 1.0
+    _, exponent = np.frexp(largest)  # of two, because the squares of large numbers overflow
+    return float(np.ldexp(np.ldexp(y, -exponent).std(), exponent)) or largest
 
 
 def measure_parity(expected: Answers, answered: Answers, scale: float) -> float:

@@ -24,11 +24,14 @@ def classes(labels, probabilities=None):
         ([202611280000.0, 202611280002.0], 1.0),  # an offset is no spread
         ([5.0, 5.0], 5.0),
         ([-5.0, -5.0], 5.0),
+        ([0.1] * 10, 0.1),
         ([0.0, 0.0], 1.0),
+        ([-1e300, 1e300], 1e300),  # whose squares are infinite
+        ([0.0, 5e-324], 5e-324),  # half of which is 0
     ],
 )
 def test_the_scale_is_the_spread_of_the_target_or_its_constant(target, scale):
-    assert target_scale(np.array(target)) == scale
+    assert target_scale(np.array(target)) == pytest.approx(scale, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize(

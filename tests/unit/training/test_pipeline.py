@@ -261,6 +261,16 @@ def test_too_few_rows_are_bad_data_or_enough(estimator, rows):
         assert manifest.rows["train"] + manifest.rows["test"] == rows
 
 
+def test_test_rows_without_a_finite_answer_are_told():
+    data = frames.frame("numeric", "svm_regressor", rows=60)
+    _, test = train_test_split(data.index, test_size=0.2, random_state=42)
+    data.loc[test[:3], "a"] = 1e200  # the kernel takes the third power
+    asked = frames.request(["a", "b"], estimator="svm_regressor", params={"kernel": "poly"})
+
+    with pytest.raises(errors.BadData, match="svm_regressor has no finite answer to 3 of 12 test"):
+        frames.train(data, asked)
+
+
 @pytest.mark.parametrize("estimator", frames.ESTIMATORS)
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e300])
 @pytest.mark.parametrize("place", ["train", "test"])
