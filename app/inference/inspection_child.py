@@ -25,6 +25,7 @@ from onnx import TensorProto
 from app import errors
 from app.inference import graph_check
 from app.inference.graph_check import short
+from app.inference.held_memory import estimate_held
 from app.inference.onnx_session import load_session
 from app.inference.onnx_versions import version_problem
 from app.inference.uploaded_model import MAX_IMAGES_PER_RUN, UploadedModel
@@ -34,9 +35,8 @@ from app.protocol.requests import PredictionInputs
 CPU_SECONDS = 60
 MEMORY_BYTES = 2_000_000_000  # with the libraries, on top of `COPIES` times the file
 COPIES = 4
-LOADED_BYTES = (
-    200_000_000  # bytes that a loaded model may take, on top of `LOADED_COPIES` times its file
-)
+# The bytes that a loaded model may take, on top of `LOADED_COPIES` times what the cache will count.
+LOADED_BYTES = 200_000_000
 LOADED_COPIES = 3
 NICENESS = 10
 TRIAL_ROWS = 2  # of the trial run, because one row shows nothing about batches
@@ -93,8 +93,8 @@ def check(
         session = load_session(file)
     except errors.Corrupt as error:
         raise errors.Invalid("model", f"onnxruntime cannot load it: {_cause(error)}") from None
-    grown, most = _resident() - before, LOADED_BYTES + LOADED_COPIES * len(file)
-    if grown > most:  # the model cache counts the bytes of files
+    grown, most = _resident() - before, LOADED_BYTES + LOADED_COPIES * estimate_held(file)
+    if grown > most:
         raise errors.Invalid(
             "model",
             f"loaded, it takes {grown / 1e6:,.0f} MB of memory, but for a file of its size at most "
