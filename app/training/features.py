@@ -21,8 +21,8 @@ def check_float32(rows: pd.DataFrame, features: list[Feature], estimator: str) -
         if largest > most:
             raise errors.BadData(
                 "features",
-                f"column {feature.name} holds a number that is too large, {largest:.2g}; {estimator} takes "
-                f"none above {most:.2g}; scale or remove it",
+                f"column {feature.name} holds a number that is too large, {largest:.2g}; "
+                f"{estimator} takes none above {most:.2g}; scale or remove it",
             )
 
 
