@@ -11,8 +11,10 @@ from app.protocol.cells import means_missing, number_with_marks, plain_boolean
 
 FEW = 0.05  # the largest share of texts among numbers that count as missing values
 _WORDS = 1000  # different texts, above which a column is one of texts
+_ENOUGH = 50_000  # texts, that are more than the numbers before, by which a column is one of texts
 _EXACT = 2.0**53  # whole numbers below it are exact as float64
 
+_Numbers = npt.NDArray[np.float64]
 InferredKind = Literal["number", "boolean", "text", "empty"]
 
 
@@ -34,7 +36,7 @@ class ColumnCells:
         self.inexact = self.has_gaps = False
         self._numbers = self._booleans = 0
         self._many_words = False
-        self._parts: list[pd.Series[Any]] = []
+        self._parts: list[_Numbers | pd.Series[Any]] = []
 
     def add(self, cells: "pd.Series[Any]") -> None:
         """Add the next cells, as pandas reads them, NaN if they are missing."""
@@ -70,15 +72,15 @@ class ColumnCells:
     @property
     def lost(self) -> bool:
         """Tell whether the column is text, and texts of cells are not known."""
-        return self.kind == "text" and not (
-            self.as_text or all(part.dtype == "str" and not part.hasnans for part in self._parts)
-        )
+        if self.as_text or self.kind != "text":
+            return False
+        return self.has_gaps or any(isinstance(part, np.ndarray) for part in self._parts)
 
     def gaps(self) -> npt.NDArray[np.bool]:
         """Return which cells are missing [rows]."""
-        return np.concatenate([part.isna().to_numpy() for part in self._parts])
+        return np.concatenate([np.asarray(pd.isna(part)) for part in self._parts])
 
-    def values(self) -> npt.NDArray[np.float64]:
+    def values(self) -> _Numbers:
         """Return the numbers, or booleans as 1 and 0; NaN for others. Forget the cells."""
         read = _boolean_values if self.kind == "boolean" else _number_values
         parts = [read(self._parts.pop(0)) for _ in range(len(self._parts))]
@@ -87,20 +89,25 @@ class ColumnCells:
     def texts(self) -> "pd.Series[Any]":
         """Return the texts, NaN for empty cells. Forget the cells."""
         parts, self._parts = self._parts, []
-        return pd.concat([part.astype("str") for part in parts], ignore_index=True)
+        texts = [pd.Series(part, dtype="str", copy=False) for part in parts]
+        return texts[0] if len(texts) == 1 else pd.concat(texts, ignore_index=True)
 
-    def _add_numbers(self, cells: "pd.Series[Any]") -> "pd.Series[Any]":
-        values, whole = cells.to_numpy(np.float64), cells.dtype.kind != "f"
+    def _add_numbers(self, cells: "pd.Series[Any]") -> _Numbers:
+        whole = cells.dtype.kind != "f"
+        values = cells.to_numpy(np.float64, copy=True)  # a view would keep the whole chunk
         missing = int(np.count_nonzero(np.isnan(values)))
         self.has_gaps |= missing > 0
         self._numbers += len(values) - missing
         largest = np.fmax.reduce(np.abs(values), initial=0)
         self.inexact |= bool(largest >= _EXACT and (whole or largest < 2**64))
-        return pd.Series(values)
+        return values
 
-    def _add_texts(self, cells: "pd.Series[Any]") -> "pd.Series[Any]":
+    def _add_texts(self, cells: "pd.Series[Any]") -> "_Numbers | pd.Series[Any]":
         """Count texts by their meaning; return their numbers if few are other texts."""
-        if self.as_text or self._many_words:
+        if self.as_text:
+            return cells
+        self.has_gaps = self.has_gaps or cells.hasnans
+        if self._many_words:
             return cells
         counts = cells.value_counts()
         texts = pd.Series(counts.index, dtype=object)
@@ -119,6 +126,8 @@ class ColumnCells:
             words += count
             if plain_boolean(str(text)) is not None:
                 self._booleans += count
+        others = self.words.total() - self._booleans
+        self._many_words |= others > _ENOUGH and others > self._numbers
         read = int(counts[numbers].sum())
         if not read or words > FEW * read:
             self._numbers += read
@@ -130,11 +139,17 @@ def _count_words(texts: "pd.Series[Any]") -> int:
     return int(pd.to_numeric(texts, errors="coerce").isna().sum())
 
 
-def _number_values(part: "pd.Series[Any]") -> npt.NDArray[np.float64]:
-    return pd.to_numeric(part, errors="coerce").to_numpy(np.float64)
+def _number_values(part: "_Numbers | pd.Series[Any]") -> _Numbers:
+    return (
+        part
+        if isinstance(part, np.ndarray)
+        else pd.to_numeric(part, errors="coerce").to_numpy(np.float64)
+    )
 
 
-def _boolean_values(part: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+def _boolean_values(part: "_Numbers | pd.Series[Any]") -> _Numbers:
+    if isinstance(part, np.ndarray):
+        return part
     if part.dtype == "str":
         part = part.map(plain_boolean, na_action="ignore")
     return part.to_numpy(np.float64)

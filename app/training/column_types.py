@@ -17,7 +17,8 @@ from app.protocol.wording import quoted
 from app.training.column_cells import FEW, ColumnCells
 
 MAX_CATEGORIES = 1000  # of a column of text: each becomes a column of its own
-_LOOKED_AT = 1000  # values of a column of text, to see whether it holds dates or numbers
+# Of a column of text, as many rows and values are looked at, for dates and numbers among them.
+_HEAD, _LOOKED_AT = 20_000, 1000
 _SHOWN = 4  # texts in a sentence
 _DECLARED = {
     "number": ("numbers", "write them as 1234.5"),
@@ -48,7 +49,7 @@ def infer_type(name: str, cells: ColumnCells) -> TypedColumn:
         found = _odd_texts(name, values)
         _check_categories(name, values, found)
     else:
-        values, found = pd.Series(cells.values()), among_numbers(name, cells)
+        values, found = pd.Series(cells.values(), copy=False), among_numbers(name, cells)
         _check_finite(name, values)
     feature = Feature(name=name, type=kind, nullable=bool(values.hasnans))
     return TypedColumn(feature, values, found)
@@ -144,7 +145,7 @@ def among_numbers(name: str, cells: ColumnCells) -> list[FitWarning]:
 
 def _odd_texts(name: str, texts: "pd.Series[Any]") -> list[FitWarning]:
     """Return the warning about a column of text that probably holds something else."""
-    counts = texts.value_counts()
+    counts = texts.iloc[:_HEAD].value_counts()
     distinct = counts.index[:_LOOKED_AT]
     if all(meaning.days_of(text) is not None for text in distinct):
         said = (

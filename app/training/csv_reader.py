@@ -13,7 +13,7 @@ from app import errors
 from app.protocol.cells import MISSING
 from app.training.column_cells import ColumnCells
 
-_CHUNK_CELLS = 200_000  # few, so that they stay in the caches of the processor
+_CHUNK_CELLS = 500_000  # few, so that they stay in the caches of the processor
 _MIN_CHUNK_ROWS = 2000
 _HEAD_ROWS, _HEAD_CELLS = 10_000, 1_000_000
 _SHORT = "S16"  # the first bytes of cells, which numpy holds without an object for each

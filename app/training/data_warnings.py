@@ -120,8 +120,8 @@ def _of_one(
         kind = "whole number" if whole else "text"
         said = f"column {name} holds another {kind} in each row, as an identifier does"
         return [FitWarning(type="identifier_like", detail=said, field=name)]
-    if not feature.is_number and (count := column.nunique()) > _MANY_CATEGORIES:
-        said = f"column {name} has {count} different texts, each of which became a column"
+    if not feature.is_number and distinct > _MANY_CATEGORIES:
+        said = f"column {name} has {column.nunique()} different texts; each became a column"
         return [FitWarning(type="many_categories", detail=said, field=name)]
     return []
 
