@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.inference.sklearn_runtime import CHILD_MODULE as ANSWERING_CHILD
 from app.training.fit_process import CHILD_MODULE
 from devstack.layout import ROOT
 
@@ -37,8 +38,9 @@ def found() -> dict[str, Any]:
     return dict(json.loads(ended.stdout))
 
 
-def test_the_child_s_module_exists() -> None:
-    importlib.import_module(CHILD_MODULE)  # the fork server passes over one that does not
+@pytest.mark.parametrize("module", [CHILD_MODULE, ANSWERING_CHILD])
+def test_the_child_s_module_exists(module: str) -> None:
+    importlib.import_module(module)  # the fork server passes over one that does not
 
 
 def test_a_child_finds_the_libraries_imported(found: dict[str, Any]) -> None:
