@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from app import errors
+from app.inference.held_memory import give_back_memory
 from app.inference.predictor import Tensors
 from app.inference.process_memory import limit_memory, memory_of, private_memory
 
@@ -37,6 +38,7 @@ def serve(
     except Exception as error:  # noqa: BLE001  the parent reports it
         _send_error(pipe, error, load_memory)
         return
+    give_back_memory()
     limit_memory(memory_of("self") + run_memory)
     _send(pipe, {"description": description, "memory": private_memory()})
     while True:

@@ -46,6 +46,16 @@ class Counted(TrainedModel):
         return super().predict(rows)
 
 
+class Narrow(Counted):
+    """A model whose memory ends at more than two rows."""
+
+    def predict(self, rows):
+        if len(rows) > 2:
+            self.runs.append(-len(rows))
+            raise errors.ModelOutOfMemory("the model needs more than 1 MB of memory to answer")
+        return super().predict(rows)
+
+
 @pytest.fixture
 def models():
     return Models("a", "b")
@@ -87,6 +97,29 @@ def test_messages_for_one_model_are_answered_in_one_run(predict, models):
     predictions = [answer(message)["prediction"] for message in messages]
     assert predictions == sorted(predictions)
     assert len(set(predictions)) == 10
+
+
+def test_where_memory_ends_each_message_is_answered_alone(predict, models):
+    narrow = models.models["a"] = Narrow(frames.file("numeric", "ridge"), "a")
+    messages = [asks(input_data=[NUMERIC] * count) for count in (1, 3, 2)]
+
+    predict(messages)
+
+    assert narrow.runs == [-6, 1, -3, 2]
+    one, many, two = map(answer, messages)
+    assert (len(one["prediction"]), len(two["prediction"])) == (1, 2)
+    assert many["status"] == "TASK_ERROR"
+    assert many["error"]["type"] == "model_out_of_memory"
+    assert [each.disposition for each in messages] == [Disposition.ACK] * 3
+
+
+def test_a_message_that_needs_too_much_memory_alone_is_told_so(predict, models):
+    models.models["a"] = Narrow(frames.file("numeric", "ridge"), "a")
+    message = asks(input_data=[NUMERIC] * 3)
+
+    predict([message])
+
+    assert answer(message)["error"]["detail"].startswith("the model needs more than 1 MB")
 
 
 def test_each_model_answers_its_own_messages(predict, models):
