@@ -36,7 +36,7 @@ def serve(
     try:
         description, answer = load()
     except Exception as error:  # noqa: BLE001  the parent reports it
-        _send_error(pipe, error, load_memory)
+        _send_error(pipe, error, load_memory, "to be loaded")
         return
     give_back_memory()
     limit_memory(memory_of("self") + run_memory)
@@ -49,7 +49,7 @@ def serve(
         try:
             answers = answer(inputs)
         except Exception as error:  # noqa: BLE001  the parent reports it
-            _send_error(pipe, error, run_memory)
+            _send_error(pipe, error, run_memory, "to answer")
         else:
             _send(pipe, {}, answers)
 
@@ -64,12 +64,12 @@ def _send(pipe: Connection, said: dict[str, Any], arrays: Tensors | None = None)
         pipe.send_bytes(each.tobytes())
 
 
-def _send_error(pipe: Connection, error: Exception, memory: int) -> None:
+def _send_error(pipe: Connection, error: Exception, memory: int, purpose: str) -> None:
     match error:
         case errors.WarrenError():
             known = error
         case MemoryError():
-            detail = f"the model needs more than {memory / 1e6:,.0f} MB of memory to answer"
+            detail = f"the model needs more than {memory / 1e6:,.0f} MB of memory {purpose}"
             known = errors.ModelOutOfMemory(detail)
         case _:  # the log says where it came from
             traceback.print_exception(error)

@@ -19,7 +19,7 @@ def main(pipe: Connection, path: str, load_memory: int, run_memory: int) -> None
     """Answer by the skops file at `path`, on one core; see `model_child.serve`."""
     threadpool_limits(1)
     joblib.parallel_config("sequential")
-    sklearn.set_config(working_memory=WORKING_MB)
+    sklearn.set_config(working_memory=WORKING_MB, skip_parameter_validation=True)
 
     def loaded() -> tuple[str, Answer]:
         pipeline, manifest = load(Path(path))

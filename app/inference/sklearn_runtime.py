@@ -44,7 +44,7 @@ class SklearnRuntime:
             run_seconds=run_seconds,
         )
         self.manifest = TrainedManifest.model_validate_json(self._process.description)
-        self.bytes = self._process.memory
+        self.bytes = self._process.memory or path.stat().st_size
 
     @property
     def alive(self) -> bool:

@@ -121,7 +121,7 @@ def test_who_waits_for_a_turn_too_long_is_told_so():
 @pytest.mark.parametrize(
     ("command", "error", "detail"),
     [
-        ("take", errors.ModelOutOfMemory, "needs more than 300 MB"),
+        ("take", errors.ModelOutOfMemory, "needs more than 300 MB of memory to be loaded"),
         ("refuse", errors.Corrupt, "it is no model"),
         ("crash", errors.ModelLost, "killed by SIGSEGV"),
         ("sleep", errors.DeadlineExceeded, "longer than 1 s"),
