@@ -60,8 +60,8 @@ def _vega(name: str) -> Callable[[], pd.DataFrame]:
     return load
 
 
-# Six have columns of text, and cars and la_riots lack values. The classes are texts or numbers; those
-# of seattle_weather are rare in part. airports and la_riots have coordinates, which float32 blurs.
+# Some have columns of text, and airports, cars and la_riots lack values. The classes are texts or
+# numbers; some of seattle_weather are rare. Coordinates and years are numbers that float32 blurs.
 DATA_SETS = {
     "sklearn.iris": DataSet(
         _sklearn("iris"),

@@ -52,9 +52,9 @@ ESTIMATORS: dict[str, Callable[..., BaseEstimator]] = {
 class Trained:
     """What scikit-learn gives.
 
-    `test` are the rows [rows, features] that were measured, as the file has them, and `y_test` their
-    targets. `predicted` and `probabilities` are the answers for them; `probabilities` are None of a
-    regressor, and of a classifier that has none. `spread` is the standard deviation of a
+    `test` are the rows [rows, features] that were measured, as the file has them, and `y_test`
+    their targets. `predicted` and `probabilities` are the answers for them; the latter are None of
+    a regressor, and of a classifier that has none. `spread` is the standard deviation of a
     regressor's target in the training rows, or 1 for a classifier.
     """
 

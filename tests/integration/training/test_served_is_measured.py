@@ -44,7 +44,7 @@ PARAMS: dict[str, list[dict[str, Any]]] = {
 
 @st.composite
 def numbers(draw: st.DrawFn, random: np.random.Generator, signal: Any) -> Any:
-    """A column [rows] about a signal, of any scale and offset; it may have ties, and lack values."""
+    """A column [rows] about a signal, of any scale and offset, perhaps with ties and gaps."""
     column = signal + random.normal(size=len(signal))
     if draw(st.booleans()):
         column = np.round(column)  # few values
