@@ -60,6 +60,8 @@ def _vega(name: str) -> Callable[[], pd.DataFrame]:
     return load
 
 
+seattle_weather = _vega("seattle_weather")
+
 # Some have columns of text, and airports, cars and la_riots lack values. The classes are texts or
 # numbers; some of seattle_weather are rare. Coordinates and years are numbers that float32 blurs.
 DATA_SETS = {
@@ -145,7 +147,7 @@ DATA_SETS = {
         _vega("barley"), ["variety", "year", "site", "yield"], "yield", "site"
     ),
     "vega_datasets.seattle_weather": DataSet(
-        _vega("seattle_weather"),
+        seattle_weather,
         ["precipitation", "temp_min", "wind"],
         "temp_max",
         "weather",

@@ -57,6 +57,8 @@ def assert_same(model: TrainedModel, expected: plain.Trained, metrics: float = E
     answers = model.predict(model.prepare(inputs))
     assert_same_answers(answers, expected, bound_of(told.estimator, told.runtime))
     assert told.metrics == pytest.approx(metrics_of(answers, expected), rel=EXACT, abs=EXACT)
+    assert told.sample
+    assert all(model.predict([model.check(told.sample)]))
 
 
 def metrics_of(answers: Predictions, expected: plain.Trained) -> dict[str, float]:

@@ -4,9 +4,11 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 import pytest
 
 from app.inference.onnx_runtime import OnnxRuntime
@@ -191,3 +193,41 @@ def test_a_fit_in_a_child_process_is_loaded_and_answers_as_scikit_learn(
     loaded = runtime(file)
     assert loaded.manifest == manifest
     served.assert_same(TrainedModel(manifest, loaded), expected)
+
+
+def test_declared_columns_are_numbers_and_categories_of_scikit_learn(tmp_path):
+    given = datasets.seattle_weather().head(150)[["date", "wind", "temp_min", "temp_max"]]
+    given["date"] = given.date.str.replace("/", "-")
+    days = pd.to_datetime(given.date) - pd.Timestamp("1970-01-01")
+    meant = given.assign(
+        date=days.dt.days,
+        wind="w" + given.wind.map("{:g}".format),
+        temp_min=given.temp_min.replace(5.0, None),
+    )
+    for name, frame in (("given", given), ("meant", meant)):
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    features = ["temp_min", "wind", "date"]
+    asked = TrainRequest(
+        dataset_id="data",
+        features=features,
+        target="temp_max",
+        estimator="RandomForestRegressor",
+        test_size=40,
+        types={
+            "date": "date",
+            "wind": "category",
+            "temp_min": {"type": "number", "missing": ["5.0"]},
+        },
+    )
+
+    model = served.train(tmp_path / "given.csv", asked)
+
+    expected = plain.train(
+        tmp_path / "meant.csv",
+        features,
+        "temp_max",
+        plain.build("random_forest_regressor", {}),
+        test_size=40,
+    )
+    expected = replace(expected, test=given.loc[expected.test.index, features])
+    served.assert_same(model, expected)

@@ -78,6 +78,7 @@ def tables(draw: st.DrawFn, *, classes: bool) -> pd.DataFrame:
     return data
 
 
+@pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 @pytest.mark.parametrize("estimator", frames.ESTIMATORS)
