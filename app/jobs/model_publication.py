@@ -44,8 +44,8 @@ def publish_missing_models(engine: sa.Engine) -> int:
         with connect(engine) as connection:
             recent = jobs_table.c.created_at > read_time(connection, -RECENT_SECONDS)
             if connection.scalar(sa.select(jobs_table.c.id).where(*_UNKNOWN, recent).limit(1)):
-                insert = insert_trained_models(recent).returning(models_table.c.model_id)
-                return len(connection.scalars(insert).all())
+                insert = insert_trained_models(recent).execution_options(preserve_rowcount=True)
+                return connection.execute(insert).rowcount
             return 0
     except IntegrityError:  # another process is inserting the same models
         return 0

@@ -24,13 +24,8 @@ SUSPECT_SECONDS = 3.0  # a consumer that has not renewed its lease for this long
 
 _IS_RUNNING = jobs_table.c.state == JobStatus.RUNNING
 _CONSUMER_LOST = sa.literal(errors.ConsumerLost().to_wire(), jobs_table.c.error.type)
-_NEW_VERSION = {"version": jobs_table.c.version + 1}
-_END: dict[str, Any] = {
-    "ended_at": database_now(),
-    "run_after": None,
-    "inputs": None,
-    **_NEW_VERSION,
-}
+_NEW_VERSION: dict[str, Any] = {"version": jobs_table.c.version + 1}
+_END = {**_NEW_VERSION, "ended_at": database_now(), "run_after": None, "inputs": None}
 
 
 class JobStore(JobReader):

@@ -1,10 +1,10 @@
 """The bodies that clients write: each names the nearest key of one that it does not know."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from app import errors
 from app.models.endpoint import EndpointSpec, SageMaker, Secret
@@ -72,3 +72,19 @@ def test_the_nearest_key_is_named(
 
     assert caught.value.extra["field"] == ".".join(map(str, [*place, misspelt]))
     assert caught.value.message == f'this key is not known; did you mean "{key}"?'
+
+
+@pytest.mark.parametrize(
+    ("form", "key"),
+    [
+        pytest.param(form, key, id=f"{form.__name__}.{key}")
+        for form in dict.fromkeys(each[3] for each in OBJECTS)
+        for key in form.model_fields
+    ],
+)
+def test_the_examples_of_a_field_are_values_that_it_takes(form: type[BaseModel], key: str) -> None:
+    field = form.model_fields[key]
+    taken = TypeAdapter(Annotated[field.annotation, key, *field.metadata])
+
+    for example in field.examples or ():
+        taken.validate_python(example)
