@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.training.onnx_graph import DOUBLE, GraphBuilder, NotExportable
+from app.training.parity import BOUND
 
 
 def add_svm_regressor(graph: GraphBuilder, model: Any, x: str) -> tuple[str, ...]:
@@ -23,11 +24,14 @@ def add_svm_classifier(graph: GraphBuilder, model: Any, x: str) -> tuple[str, ..
     """Add `SVC` without probabilities; return the labels [rows].
 
     Each pair of classes votes for one of them; of classes with equal votes the first one wins.
-    Raises `NotExportable` for the options that change this.
+    Raises `NotExportable` for the options that change this, and for numbers so large that the order
+    of a sum decides: without probabilities, labels alone would not show it.
     """
     if hasattr(model, "predict_proba") or model.break_ties:
         option = "break_ties" if model.break_ties else "probability"
         raise NotExportable(f"support vectors with {option} are answered by scikit-learn")
+    if _rounding_error(model) > BOUND:  # the scores at the margin are -1 and 1
+        raise NotExportable("numbers that large are summed by scikit-learn only; scale the columns")
     kernel = _add_kernel(graph, model, x)
     weights, intercepts = graph.constant(_pair_weights(model)), graph.constant(model._intercept_)
     scores = graph.add("Add", graph.add("MatMul", kernel, weights), intercepts)  # [rows, pairs]
@@ -69,6 +73,22 @@ def _add_rbf(graph: GraphBuilder, vectors: npt.NDArray[np.float64], gamma: float
     squares = graph.add("Add", squares, graph.constant((vectors**2).sum(axis=1)))
     distance = graph.add("Max", graph.add("Add", squares, product), graph.constant(0.0))
     return graph.add("Exp", graph.add("Mul", distance, graph.constant(-gamma)))
+
+
+def _rounding_error(model: Any) -> float:
+    """Return about how far two orders of a sum may change a score."""
+    vectors = model.support_vectors_
+    largest = float((vectors**2).sum(axis=1).max(initial=0.0))
+    match model.kernel:
+        case "rbf":
+            return 0.0
+        case "poly":
+            kernel = model.degree * (model._gamma * largest + abs(model.coef0)) ** model.degree
+        case "sigmoid":
+            kernel = model._gamma * largest
+        case _:
+            kernel = largest
+    return float(np.finfo(float).eps * kernel * np.abs(model._dual_coef_).sum())
 
 
 def _pair_weights(model: Any) -> npt.NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """What the graphs answer is compared with what scikit-learn answers, to the last digits."""
 
+import warnings
 from itertools import product
 
 import numpy as np
@@ -88,19 +89,20 @@ def test_a_regressor_answers_in_float64(estimator, kind):
     assert np.abs(answered - expected).max() <= 1e-7 * y.std()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+CLASSIFIERS = [
+    LogisticRegression(max_iter=500),
+    LogisticRegression(fit_intercept=False, C=0.01, max_iter=500),
+    SVC(),
+    SVC(kernel="poly", degree=2, decision_function_shape="ovo"),
+    SVC(class_weight={0: 2.0}),
+]
+
+
 @pytest.mark.parametrize("classes", [2, 3, 5])
 @pytest.mark.parametrize(
-    "estimator",
-    [
-        LogisticRegression(max_iter=500),
-        LogisticRegression(fit_intercept=False, C=0.01, max_iter=500),
-        SVC(),
-        SVC(kernel="linear", C=0.1, max_iter=10_000),
-        SVC(kernel="poly", degree=2, decision_function_shape="ovo"),
-        SVC(class_weight={0: 2.0}),
-    ],
-    ids=repr,
+    ("estimator", "kind"),
+    [*product(CLASSIFIERS, KINDS), (SVC(kernel="linear", C=0.1), "mixed")],
+    ids=str,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_classifier_gives_the_same_labels_and_probabilities(estimator, classes, kind):
@@ -139,6 +141,28 @@ def test_votes_that_tie_go_to_the_first_class_as_in_scikit_learn():
     (labels,) = load_session(b"".join(to_onnx(pipeline, 2, 0))).run(None, {"number": rows})
 
     assert labels.tolist() == pipeline.predict(rows).tolist()
+
+
+@pytest.mark.parametrize(
+    ("params", "exported"),
+    [
+        ({"kernel": "linear"}, False),
+        ({"kernel": "poly", "degree": 1, "gamma": 1e-6}, False),
+        ({"kernel": "rbf"}, True),
+    ],
+    ids=str,
+)
+def test_labels_that_the_order_of_a_sum_decides_are_left_to_scikit_learn(params, exported):
+    x = np.column_stack([EPOCH + np.arange(90), np.arange(90) % 7]).astype(float)
+    estimator = SVC(max_iter=100, **params)
+    with warnings.catch_warnings(action="ignore"):
+        pipeline = Pipeline([("estimator", estimator)]).fit(x, np.arange(90) % 2)
+
+    if exported:
+        assert to_onnx(pipeline, 2, 0)
+    else:
+        with pytest.raises(NotExportable, match="numbers that large"):
+            to_onnx(pipeline, 2, 0)
 
 
 def test_a_text_that_was_not_learnt_is_none_of_the_categories():
