@@ -140,6 +140,8 @@ def _determines(column: "pd.Series[Any]", y: npt.NDArray[Any], target: Target) -
         with np.errstate(over="ignore", invalid="ignore"):
             if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
                 return False
+            # Scaled, because the squares of tiny numbers are 0.
+            x, y = x / np.ptp(x), y / np.ptp(y)
             return bool(abs(np.corrcoef(x, y)[0, 1]) >= _CORRELATED)
     codes, values = pd.factorize(column)
     pairs = Counter(zip(codes.tolist(), y.tolist(), strict=True))
