@@ -43,25 +43,35 @@ PARAMS: dict[str, list[dict[str, Any]]] = {
 
 
 @st.composite
-def numbers(draw: st.DrawFn, random: np.random.Generator, signal: Any) -> Any:
+def offsets(draw: st.DrawFn, scale: float, *, sums: bool) -> float:
+    """An offset of numbers of a scale; of those that are summed, one that leaves them digits.
+
+    Where it is 1e16 times the scale, scikit-learn's own answers depend on the order of a sum.
+    """
+    return draw(st.sampled_from([each for each in OFFSETS if not sums or abs(each) <= 1e7 * scale]))
+
+
+@st.composite
+def numbers(draw: st.DrawFn, random: np.random.Generator, signal: Any, *, sums: bool) -> Any:
     """A column [rows] about a signal, of any scale and offset, perhaps with ties and gaps."""
     column = signal + random.normal(size=len(signal))
     if draw(st.booleans()):
         column = np.round(column)  # few values
-    column = column * 10.0 ** draw(st.integers(-6, 9)) + draw(st.sampled_from(OFFSETS))
+    scale = 10.0 ** draw(st.integers(-6, 9))
+    column = column * scale + draw(offsets(scale, sums=sums))
     if draw(st.booleans()):
         column = np.where(random.random(len(signal)) < 0.2, np.nan, column)
     return column
 
 
 @st.composite
-def tables(draw: st.DrawFn, *, classes: bool) -> pd.DataFrame:
-    """A data set with a target that its columns tell something about."""
+def tables(draw: st.DrawFn, *, classes: bool, sums: bool) -> pd.DataFrame:
+    """A data set with a target that its columns tell something about; see `offsets`."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     rows = draw(st.integers(24, 70))
     signal = random.normal(size=rows)
     count = draw(st.integers(1, 3))
-    data = pd.DataFrame({f"n{i}": draw(numbers(random, signal)) for i in range(count)})
+    data = pd.DataFrame({f"n{i}": draw(numbers(random, signal, sums=sums)) for i in range(count)})
     if draw(st.booleans()):
         data["word"] = random.choice(WORDS, size=rows)
     if draw(st.booleans()):
@@ -72,7 +82,8 @@ def tables(draw: st.DrawFn, *, classes: bool) -> pd.DataFrame:
         place = np.digitize(signal, np.linspace(-1, 1, len(labels) - 1))
         data["target"] = np.array(labels, object)[place]
     else:
-        data["target"] = draw(st.sampled_from(OFFSETS)) + signal * 10.0 ** draw(st.integers(-6, 9))
+        scale = 10.0 ** draw(st.integers(-6, 9))
+        data["target"] = draw(offsets(scale, sums=sums)) + signal * scale
     if draw(st.booleans()):
         data = pd.concat([data, data[: rows // 2]])
     return data
@@ -86,7 +97,8 @@ def test_the_metrics_are_those_of_the_answers_and_both_are_scikit_learns(
     estimator, data, tmp_path_factory
 ):
     classes = estimator in frames.CLASSIFIERS
-    table = data.draw(tables(classes=classes))
+    sums = not estimator.startswith((*served.TREES, "knn"))
+    table = data.draw(tables(classes=classes, sums=sums))
     params = data.draw(st.sampled_from(PARAMS[estimator]))
     assume(table.target.nunique() > 1)
     path = tmp_path_factory.mktemp("training") / "data.csv"
@@ -103,6 +115,6 @@ def test_the_metrics_are_those_of_the_answers_and_both_are_scikit_learns(
             served.train(path, asked)
     else:
         model = served.train(path, asked)
-        # A sum of products has few digits left where a column's offset is 1e12 times its spread.
+        # Sums of products lose digits where a column's offset is large.
         bound = served.bound_of(estimator, model.manifest.runtime)
         served.assert_same(model, expected, metrics=bound)
