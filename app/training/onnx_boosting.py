@@ -84,7 +84,6 @@ def _tree_nodes(predictor: Any, target: int) -> TreeNodes:
     leaf = nodes["is_leaf"] == 1
     left = np.where(leaf, LEAF, nodes["left"].astype(np.int64))
     right = np.where(leaf, LEAF, nodes["right"].astype(np.int64))
-    missing_left = nodes["missing_go_to_left"].copy()
     members: dict[int, Array] = {}
     for node in np.flatnonzero(nodes["is_categorical"] & ~leaf):
         bits = predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]
@@ -95,7 +94,7 @@ def _tree_nodes(predictor: Any, target: int) -> TreeNodes:
         right=right,
         feature=nodes["feature_idx"],
         threshold=nodes["num_threshold"],
-        missing_left=missing_left,
+        missing_left=nodes["missing_go_to_left"],
         value=nodes["value"],
         target=target,
         members=members,
