@@ -11,7 +11,7 @@ from app.protocol.cells import means_missing, number_with_marks, plain_boolean
 
 FEW = 0.05  # the largest share of texts among numbers that count as missing values
 _WORDS = 1000  # different texts, above which a column is one of texts
-_ENOUGH = 50_000  # texts, that are more than the numbers before, by which a column is one of texts
+_ENOUGH = 50_000  # texts, if they are more than the numbers so far, make a column one of texts
 _EXACT = 2.0**53  # whole numbers below it are exact as float64
 
 _Numbers = npt.NDArray[np.float64]

@@ -16,6 +16,10 @@ _SENTENCES = {
             "too few rows: of {0}, test_size {1} leaves none to learn from; add rows, or lower "
             "test_size"
         ),
+        r"test_size=(\d+) should be either positive and smaller than the number of samples (\d+)": (
+            "too few rows: of {1}, test_size {0} leaves none to learn from; add rows, or lower "
+            "test_size"
+        ),
         r"only one class is left in the training rows": (
             "only one class is left in the training rows; add rows of the others, or lower "
             "test_size"

@@ -30,6 +30,7 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
     ("rows", "asked", "said"),
     [
         (1, {}, "too few rows: of 1, test_size 0.2 leaves none to learn from; add rows, or lower"),
+        (8, {"test_size": 8}, "too few rows: of 8, test_size 8 leaves none to learn from"),
         (8, {"test_size": 0.99}, "too few rows: of 8, test_size 0.99 leaves none to learn from"),
         (30, {"features": ["huge"]}, "column huge holds a number that is too large, 1e+300"),
         (30, {"features": ["infinite"]}, "column infinite holds infinity, or a number that is too"),
