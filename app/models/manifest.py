@@ -12,6 +12,7 @@ from pydantic import (
 
 from app.models.graph_spec import Input, Output
 from app.models.strict_model import StrictModel
+from app.protocol.estimators import CalibrationMethod
 from app.protocol.label_keys import Label, label_keys
 from app.protocol.training_fields import ColumnKind
 from app.protocol.types import Column, Row
@@ -63,10 +64,11 @@ class FitWarning(BaseModel):
 class TrainedManifest(BaseModel):
     """The description of a trained model.
 
-    `params` are all effective parameters of the estimator. `runtime` answers the predictions;
-    `runtime_reason` says why that is not ONNX. `parity` is the largest difference between
-    scikit-learn's answers and those of the runtime on the test rows: of a regressor as a share of
-    the target's standard deviation in the training rows, of a classifier between probabilities.
+    `params` are all effective parameters of the estimator, and `calibrate` is how a classifier got
+    its probabilities, if not by itself. `runtime` answers the predictions; `runtime_reason` says
+    why that is not ONNX. `parity` is the largest difference between scikit-learn's answers and
+    those of the runtime on the test rows: of a regressor as a share of the target's standard
+    deviation in the training rows, of a classifier between probabilities.
 
     `labels` are the classes in the order of the probabilities. A classifier without
     `probabilities` answers labels only. `sample` is a row to try the model with: the median or the
@@ -82,6 +84,7 @@ class TrainedManifest(BaseModel):
     task: Literal["regression", "classification"]
     estimator: str
     params: dict[str, Any]
+    calibrate: CalibrationMethod | None = None
     features: list[Feature]
     target: str
     labels: list[Label] | None
@@ -101,8 +104,9 @@ class TrainedManifest(BaseModel):
     @property
     def summary(self) -> dict[str, Any]:
         """Return what the rows of the job and of the model keep of the fit."""
-        kept = {"estimator", "params", "runtime", "runtime_reason", "parity", "warnings"}
-        return self.model_dump(mode="json", include=kept)
+        fit = {"estimator", "params", "calibrate"}
+        answers = {"runtime", "runtime_reason", "parity", "warnings"}
+        return self.model_dump(mode="json", include=fit | answers)
 
 
 class OnnxManifest(StrictModel):

@@ -110,10 +110,11 @@ class TrainRequest(TrainingSpec):
     """The message of a training job: the HTTP body, and the id of the model.
 
     `defaults` says whose defaults the parameters have that are not named. Older versions had their
-    own. They never wrote `defaults`, but always all of `_ALWAYS_WRITTEN`.
+    own. They always wrote all of `_OLDER`, and never one of `_NEWER`.
     """
 
-    _ALWAYS_WRITTEN: ClassVar = {"estimator", "params", "test_size"}
+    _OLDER: ClassVar = {"estimator", "params", "test_size"}
+    _NEWER: ClassVar = {"calibrate", "types", "defaults"}
 
     model_id: Id | None = None
     defaults: Literal["scikit-learn", "older"] = "scikit-learn"
@@ -121,7 +122,7 @@ class TrainRequest(TrainingSpec):
     @model_validator(mode="before")
     @classmethod
     def _of_an_older_version(cls, sent: Any) -> Any:
-        if isinstance(sent, dict) and sent.keys() >= cls._ALWAYS_WRITTEN and "defaults" not in sent:
+        if isinstance(sent, dict) and sent.keys() >= cls._OLDER and not sent.keys() & cls._NEWER:
             return {**sent, "defaults": "older"}
         return sent
 

@@ -110,6 +110,7 @@ def describe(
         task="regression" if rows.labels is None else "classification",
         estimator=request.chosen.name,
         params=effective_params(request.chosen),
+        calibrate=request.chosen.calibrate,
         features=rows.features,
         target=request.target,
         labels=rows.labels,

@@ -17,7 +17,7 @@ from devstack.demo import TRAIN
 NAME = "training"
 
 IN_FLIGHT = 64
-LONG = {"n_estimators": 4000}  # some seconds on one core
+LONG = {"n_estimators": 4000, "max_depth": 3}  # some seconds on one core
 TRAININGS = 10
 
 

@@ -62,7 +62,7 @@ def prediction(chance: Random) -> Wish:
 
 def training(chance: Random) -> Wish:
     sort = draw(chance, TRAININGS)
-    params: dict[str, Any] = {"n_estimators": chance.randint(5, 30)}
+    params: dict[str, Any] = {"n_estimators": chance.randint(5, 30), "max_depth": 3}
     body = {**TRAIN, "params": params}
     if sort == "medium":
         params["n_estimators"] = chance.randint(200, 400)

@@ -143,6 +143,8 @@ def test_only_a_vote_counts_labels_without_probabilities(http: httpx2.Client, ma
     assert sum(combined("vote")["votes"].values()) == 2
     assert sum(predict(http, sure, asked["input_data"])["pred_proba"].values()) == pytest.approx(1)
     assert "log_loss" in model(http, sure)["metrics"]
+    for each, how in ((machine, None), (sure, "sigmoid")):
+        assert model(http, each)["calibrate"] == job(http, each)["calibrate"] == how
 
 
 def test_weights_by_label_change_what_is_learnt(http: httpx2.Client) -> None:

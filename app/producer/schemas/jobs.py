@@ -53,8 +53,9 @@ class JobSummary(BaseModel):
     the newest attempt. `version` grows with each change.
 
     `request` is what was asked for. A completed training also has what was done: the `estimator`
-    with all its effective `params`; the `runtime` that answers predictions, and the
-    `runtime_reason` if that is not ONNX; their `parity`; and `warnings` about the data and the fit.
+    with all its effective `params`, and how it was calibrated; the `runtime` that answers
+    predictions, and the `runtime_reason` if that is not ONNX; their `parity`; and `warnings` about
+    the data and the fit.
     These are null before the end, for other jobs, and for trainings of older versions.
     """
 
@@ -73,6 +74,7 @@ class JobSummary(BaseModel):
     metrics: dict[str, float] | None
     estimator: str | None = None
     params: dict[str, Any] | None = None
+    calibrate: str | None = None
     runtime: str | None = None
     runtime_reason: str | None = None
     parity: float | None = None

@@ -18,7 +18,7 @@ from tests.support.waiting import until
 from tests.support.words import foreign_words
 
 ROOT = Path(__file__).parents[3]
-ENDLESS = {"n_estimators": 1_000_000}
+ENDLESS = {"n_estimators": 1_000_000, "max_depth": 3}
 LIMITS = FitLimits(seconds=60.0, memory=1_000_000_000)
 
 

@@ -133,9 +133,9 @@ def test_naming_the_default_estimator_is_another_request():
         ({"estimator": "ridge", "params": {}}, "scikit-learn"),
         ({"estimator": "ridge", "test_size": 0.2}, "scikit-learn"),
         ({"estimator": "ridge", "params": {}, "test_size": 0.2}, "older"),
-        (
-            {"estimator": "ridge", "params": {}, "test_size": 0.2, "defaults": "scikit-learn"},
-            "scikit-learn",
+        *(
+            ({"estimator": "SVC", "params": {}, "test_size": 0.2, **newer}, "scikit-learn")
+            for newer in ({"defaults": "scikit-learn"}, {"calibrate": "sigmoid"}, {"types": {}})
         ),
     ],
 )
