@@ -31,6 +31,15 @@ _LastEvent = Annotated[
     str | None,
     Header(description="The id of the last event that the client has seen.", examples=["3"]),
 ]
+# event-source-polyfill, a library for browsers, sends this by itself when it reconnects.
+_LastEventOfQuery = Annotated[
+    str | None,
+    Query(
+        alias="lastEventId",
+        description="The same as the header `Last-Event-ID`, for clients that cannot send it.",
+        examples=["3"],
+    ),
+]
 
 router = APIRouter(route_class=StrictRoute, tags=["jobs"])
 
@@ -83,14 +92,17 @@ async def cancel(job_id: _CancelledId, services: ServicesDep) -> JobView:
     },
 )
 async def job_events(
-    job_id: _JobId, services: ServicesDep, last_event_id: _LastEvent = None
+    job_id: _JobId,
+    services: ServicesDep,
+    last_event_id: _LastEvent = None,
+    of_query: _LastEventOfQuery = None,
 ) -> Response:
     """Stream a job: an event `job` with each change, like `GET /jobs/{id}`, until its end.
 
     With a `Last-Event-ID`, the stream begins with the first change after that event.
     """
     found = await read_job(services.jobs, job_id)
-    asked = last_event_id or ""
+    asked = last_event_id or of_query or ""
     known = int(asked) if re.fullmatch(r"[0-9]{1,18}", asked) else -1
     if found.ended_at and found.version <= known:
         return Response(status_code=204)  # keeps a browser from reconnecting
