@@ -113,6 +113,7 @@ def test_what_can_be_tried_again_is_unavailable():
         errors.Unavailable,
         errors.ChildKilled,
         errors.ConsumerLost,
+        errors.ModelLost,
         errors.Overloaded,
         errors.BrokerUnavailable,
         errors.Unroutable,
