@@ -6,7 +6,6 @@ wire and in the job table.
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 
@@ -241,21 +240,3 @@ class DeadlineExceeded(WarrenError):
     """No answer came before the deadline."""
 
     type = "deadline_exceeded"
-
-
-def _tree(cls: type[WarrenError]) -> Iterator[type[WarrenError]]:
-    yield cls
-    for sub in cls.__subclasses__():
-        yield from _tree(sub)
-
-
-_BY_TYPE = {cls.type: cls for cls in _tree(WarrenError) if "type" in vars(cls)}
-
-
-def from_wire(error: dict[str, Any]) -> WarrenError:
-    """Rebuild what `to_wire` wrote; an unknown type becomes a plain `WarrenError`."""
-    cls = _BY_TYPE.get(str(error.get("type")), WarrenError)
-    extra = {key: value for key, value in error.items() if key not in ("type", "detail")}
-    rebuilt = cls.__new__(cls)
-    WarrenError.__init__(rebuilt, str(error.get("detail", "")), **extra)
-    return rebuilt

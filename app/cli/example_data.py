@@ -8,7 +8,7 @@ from app import errors
 from app.jobs.store import JobStore, open_store
 from app.observability import logs
 from app.protocol.examples import CANCELLED_JOB_ID, DATASET_ID, TRAIN_EXAMPLE
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 from app.protocol.types import JobKind
 from app.settings import Settings
 from app.storage.client import S3Client

@@ -9,7 +9,7 @@ import uuid
 from app.amqp.message import IncomingMessage
 from app.jobs.reader import JobReader
 from app.jobs.record import Job
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 from app.protocol.types import JobKind
 from app.protocol.validation import validate
 

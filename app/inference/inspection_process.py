@@ -11,6 +11,7 @@ from typing import IO
 
 from app import errors
 from app.models.manifest import OnnxManifest
+from app.protocol.wire_errors import error_from_wire
 
 SECONDS = 60.0
 
@@ -51,7 +52,7 @@ async def inspect(file: IO[bytes], spec: OnnxManifest, seconds: float = SECONDS)
     if child.returncode:
         raise errors.Invalid("model", _cause(child.returncode))
     if wire := json.loads(verdict).get("error"):
-        raise errors.from_wire(wire)
+        raise error_from_wire(wire)
 
 
 def _cause(code: int) -> str:

@@ -21,6 +21,7 @@ from app import errors
 from app.inference.child_process import join_child, start_child
 from app.inference.predictor import Tensors
 from app.inference.run_deadline import watchdog
+from app.protocol.wire_errors import error_from_wire
 
 LOAD_SECONDS = 60.0
 RUN_SECONDS = 15.0  # below two heartbeats, because a connection's thread predicts small requests
@@ -85,7 +86,7 @@ class ModelProcess:
             said = json.loads(self._pipe.recv_bytes())
             arrays = {each["name"]: self._array(each) for each in said.get("arrays", ())}
         if error := said.get("error"):
-            raise errors.from_wire(error)
+            raise error_from_wire(error)
         return said, arrays
 
     def _array(self, described: dict[str, Any]) -> "np.ndarray[Any, Any]":

@@ -20,7 +20,8 @@ from app.amqp.topology import PREDICT_ASYNC_QUEUE, QUEUES_BY_JOB_KIND, TRAIN_QUE
 from app.jobs import outbox, retry_policy
 from app.jobs.model_publication import publish_missing_models
 from app.jobs.store import JobStore
-from app.protocol.requests import TrainRequest, job_notification
+from app.protocol.requests import job_notification
+from app.protocol.training_request import TrainRequest
 from app.protocol.types import JSON_MEDIA_TYPE, JobKind
 from app.protocol.validation import validate
 

@@ -23,6 +23,7 @@ from app.models.queries import (
 )
 from app.models.record import ModelRecord, ModelSummary, StoredFile
 from app.protocol.types import LATEST, JobKind, JobStatus
+from app.protocol.wire_errors import error_from_wire
 from app.protocol.wording import did_you_mean
 
 CACHE_BYTES = 64_000_000  # of records, as JSON
@@ -91,7 +92,7 @@ class CachedModelRegistry:
             return model_id
         answer = self._ask_latest(dataset_id)
         if isinstance(answer, errors.Unavailable):
-            raise errors.from_wire(answer.to_wire())
+            raise error_from_wire(answer.to_wire())
         return answer
 
     def register(

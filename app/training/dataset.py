@@ -7,8 +7,8 @@ import pandas as pd
 
 from app import errors
 from app.models.manifest import Feature, FitWarning
-from app.protocol.requests import TrainingSpec
 from app.protocol.training_fields import ColumnType
+from app.protocol.training_request import TrainingSpec
 from app.protocol.wording import cut, listed, nearest, nfc, quoted
 from app.training.column_cells import ColumnCells
 from app.training.column_types import TypedColumn, declared_type, infer_type

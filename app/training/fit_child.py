@@ -19,7 +19,7 @@ from typing import Any
 from app import errors
 from app.inference.process_memory import memory_of
 from app.models.manifest import TrainedManifest
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 from app.training.dataset import read_dataset
 from app.training.estimators import build_estimator
 from app.training.fit_messages import cannot_fit

@@ -21,7 +21,8 @@ from app import errors
 from app.inference.child_process import join_child, start_child
 from app.inference.process_memory import memory_of
 from app.models.manifest import TrainedManifest
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
+from app.protocol.wire_errors import error_from_wire
 from app.training.memory import out_of_memory
 
 CHECK_SECONDS = 60.0  # how long a child may take to start and to check the parameters
@@ -143,7 +144,7 @@ class FitRunner:
                 with self._pipe_errors(child):
                     kind, value = pipe.recv()
                 if kind == "error":
-                    raise errors.from_wire(value)
+                    raise error_from_wire(value)
                 if kind != "progress":
                     return value
                 progress = value

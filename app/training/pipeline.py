@@ -21,7 +21,7 @@ from app.inference.runtime import Answers
 from app.inference.sklearn_answers import answer
 from app.models.manifest import FORMAT, TrainedManifest
 from app.protocol.fit_progress import EXPORTED, FITTED, READ
-from app.protocol.requests import TrainingSpec
+from app.protocol.training_request import TrainingSpec
 from app.training import progress
 from app.training.dataset import Dataset
 from app.training.estimators import build_estimator, effective_params

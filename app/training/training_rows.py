@@ -11,7 +11,7 @@ from app.inference.predictor import Tensors
 from app.models.manifest import Feature, FitWarning
 from app.protocol.estimators import COMPARE_IN_FLOAT32
 from app.protocol.label_keys import Label
-from app.protocol.requests import TrainingSpec
+from app.protocol.training_request import TrainingSpec
 from app.protocol.types import Row
 from app.training.data_warnings import limited
 from app.training.dataset import Dataset

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from app.protocol.requests import TrainingSpec, TrainRequest
+from app.protocol.training_request import TrainingSpec, TrainRequest
 from app.settings import Settings
 from app.training.fit_process import FitLimits, FitRunner
 from benchmarks.harness.forest import COLUMNS, ROWS, data

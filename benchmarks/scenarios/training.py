@@ -6,7 +6,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from app.protocol.requests import TrainingSpec
+from app.protocol.training_request import TrainingSpec
 from app.training import pipeline
 from app.training.dataset import read_dataset
 from benchmarks.harness import hey, jobs

@@ -4,7 +4,7 @@ from random import Random
 from typing import Any
 
 from app.protocol.estimators import ESTIMATORS
-from app.protocol.requests import TrainingSpec
+from app.protocol.training_request import TrainingSpec
 from devstack.demo import TRAIN
 from tests.fuzz.bodies import NOWHERE
 

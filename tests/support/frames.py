@@ -17,7 +17,7 @@ from app.inference.sklearn_answers import answer
 from app.inference.trained_model import TrainedModel
 from app.models.manifest import TrainedManifest
 from app.protocol import estimators
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 from app.training import pipeline
 from app.training.dataset import Dataset, read_dataset
 from devstack.demo import ROW, TRAIN

@@ -14,7 +14,8 @@ from app.inference.predictor import Tensors
 from app.inference.runtime import Answers
 from app.inference.trained_model import TrainedModel
 from app.protocol.label_keys import label_keys
-from app.protocol.requests import PredictionInputs, TrainRequest
+from app.protocol.requests import PredictionInputs
+from app.protocol.training_request import TrainRequest
 from app.training.dataset import read_dataset
 from app.training.pipeline import fit_pipeline
 from tests.support import plain

@@ -1,31 +1,7 @@
 import pytest
 
 from app import errors
-from app.errors import WarrenError
-
-
-def tree(cls: type[WarrenError] = WarrenError) -> list[type[WarrenError]]:
-    """Return the errors that have a type of their own."""
-    own = [cls] if "type" in vars(cls) else []
-    return [*own, *(each for sub in cls.__subclasses__() for each in tree(sub))]
-
-
-@pytest.mark.parametrize("cls", tree())
-def test_every_error_survives_the_wire(cls):
-    wire = {
-        "type": cls.type,
-        "detail": "what happened",
-        "field": "features",
-        "columns": ["a", "b"],
-    }
-
-    again = errors.from_wire(wire)
-
-    assert again.to_wire() == wire
-
-    assert type(again) is cls
-    assert again.detail == "what happened"
-    assert again.extra == {"field": "features", "columns": ["a", "b"]}
+from tests.support.error_tree import tree
 
 
 def test_a_detail_is_one_line_of_characters_that_can_be_seen():
@@ -90,20 +66,6 @@ def test_the_wire_form_is_type_detail_and_extra():
         "detail": "still in training",
         "state": "TASK_RUNNING",
     }
-
-
-@pytest.mark.parametrize("wire", [{"type": "of tomorrow", "detail": "x"}, {"detail": "x"}])
-def test_an_unknown_type_becomes_a_plain_error(wire):
-    error = errors.from_wire(wire)
-
-    assert type(error) is WarrenError
-    assert error.detail == "x"
-
-
-def test_a_wire_form_may_hold_any_key():
-    error = errors.from_wire({"type": "invalid", "detail": "x", "self": 1, "cls": 2})
-
-    assert error.extra == {"self": 1, "cls": 2}
 
 
 def test_what_can_be_tried_again_is_unavailable():

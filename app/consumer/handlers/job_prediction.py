@@ -19,6 +19,7 @@ from app.models.record import ModelRecord
 from app.protocol.replies import Failed
 from app.protocol.requests import PredictionInputs
 from app.protocol.validation import parse_request
+from app.protocol.wire_errors import error_from_wire
 from app.remote.client import RemoteModelClient
 
 
@@ -103,5 +104,5 @@ def _predicted(model: Predictor, inputs: PredictionInputs) -> dict[str, Any]:
     """Return the fields of a model's answer. Raises `errors.Invalid` or `TooLarge`."""
     answered = prediction_reply(inputs, model.predict(model.prepare(inputs)), model.model_id)
     if isinstance(answered, Failed):
-        raise errors.from_wire(answered.error)
+        raise error_from_wire(answered.error)
     return answered.members()

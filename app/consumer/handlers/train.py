@@ -22,7 +22,7 @@ from app.jobs.record import Job
 from app.jobs.store import JobStore
 from app.observability import logs
 from app.protocol.replies import Cancelled, Failed, Reply, TrainCompleted
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 from app.protocol.types import JobKind, JobStatus
 from app.protocol.validation import validate
 from app.storage.datasets import DatasetStore

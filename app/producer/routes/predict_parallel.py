@@ -28,6 +28,7 @@ from app.producer.services import Services
 from app.protocol.label_keys import label_keys
 from app.protocol.types import JSON_MEDIA_TYPE, JobStatus
 from app.protocol.validation import parse_request
+from app.protocol.wire_errors import error_from_wire
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +182,7 @@ def _all_failed(branches: list[_Branch], job_id: str) -> errors.WarrenError:
     """Return the error of the first model, with all answers."""
     answers = [each.error() for each in branches]
     first = answers[0]["error"]
-    return errors.from_wire({**first, "job_id": job_id, "answers": answers})
+    return error_from_wire({**first, "job_id": job_id, "answers": answers})
 
 
 async def _combined(services: Services, call: _Call, replies: list[bytes]) -> bytes:

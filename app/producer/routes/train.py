@@ -16,7 +16,7 @@ from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.requests import TrainBody
 from app.producer.schemas.responses import AcceptedAnswer
 from app.producer.services import ServicesDep
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 from app.protocol.types import JobKind
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from app.concurrency import fail, succeed
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.replies import ensure_success, read_reply
 from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
+from app.protocol.wire_errors import error_from_wire
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Coalescer:
                 log.exception("calls of %s failed", self._queue)
                 error = errors.WarrenError()
             for _, reply in calls:
-                fail(reply, errors.from_wire(error.to_wire()))
+                fail(reply, error_from_wire(error.to_wire()))
         else:
             for (_, reply), body in zip(calls, replies, strict=True):
                 succeed(reply, body)

@@ -3,6 +3,7 @@
 from app import errors
 from app.protocol.replies import Failed, Predicted, Reply, parse_reply
 from app.protocol.types import JobStatus
+from app.protocol.wire_errors import error_from_wire
 
 _COMPLETED = b'{"status":"%s",' % JobStatus.COMPLETED.encode()
 
@@ -24,7 +25,7 @@ def read_reply(body: bytes) -> Reply:
     except errors.Malformed as error:
         raise errors.WarrenError(f"a consumer sent no valid reply: {error}") from None
     if isinstance(reply, Failed):
-        raise errors.from_wire(reply.error)
+        raise error_from_wire(reply.error)
     return reply
 
 

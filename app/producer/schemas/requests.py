@@ -8,7 +8,8 @@ from pydantic.config import JsonDict
 from app.inference.ensemble import CombineMethod
 from app.protocol.examples import DATASET_ID, ROW, SHORT_ROW, TRAIN_EXAMPLE
 from app.protocol.prediction_fields import AskedModel, DatasetOfLatest, ExtraFields, LoggedId
-from app.protocol.requests import PredictionInputs, PredictRequest, RequestBody, TrainingSpec
+from app.protocol.requests import PredictionInputs, PredictRequest, RequestBody
+from app.protocol.training_request import TrainingSpec
 from app.protocol.types import LATEST, Id
 
 PREDICT_EXAMPLE: JsonDict = {"model_id": LATEST, "dataset_id": DATASET_ID, "input_data": ROW}

@@ -17,7 +17,7 @@ from app.amqp.message import parse_or_reject
 from app.amqp.topology import DEAD_LETTER_QUEUE, PREDICT_QUEUE, RETRY_QUEUES, TRAIN_QUEUE
 from app.cli import dead_letters
 from app.consumer.threaded_consumer import ThreadedConsumer
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 from devstack.layout import ROOT
 from devstack.program import inherited
 from tests.support.fakes import HandlerOf

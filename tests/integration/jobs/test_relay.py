@@ -14,7 +14,7 @@ from app.jobs import outbox, relay, retry_policy
 from app.jobs.relay import OutboxRelay
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 from app.protocol.types import JobKind, JobStatus
 from app.protocol.validation import parse_request
 from app.settings import Settings

@@ -15,7 +15,7 @@ from app.inference.onnx_runtime import OnnxRuntime
 from app.inference.sklearn_runtime import SklearnRuntime
 from app.inference.trained_model import TrainedModel
 from app.protocol.label_keys import label_keys
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 from app.training.fit_process import FitLimits, FitRunner
 from tests.support import datasets, frames, plain, served
 

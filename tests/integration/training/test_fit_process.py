@@ -430,7 +430,7 @@ PARENT = """
 import sys
 from pathlib import Path
 from app.training.fit_process import FitLimits, FitRunner
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 
 def fetch(path):
     path.write_text(sys.stdin.read())

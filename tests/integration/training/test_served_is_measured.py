@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from app import errors
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 from tests.support import frames, plain, served
 
 OFFSETS = [0.0, -3.0, 1e3, 2.0e7, 1.7e9, 2.026e11, 1e12]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 from tests.support import frames, plain, served
 
 CASES = Path(__file__).parents[2] / "support/cases"

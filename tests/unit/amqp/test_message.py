@@ -6,7 +6,8 @@ from app import errors
 from app.amqp.message import Disposition, OutgoingMessage, encode_reply, parse_or_reject
 from app.amqp.topology import QUEUE_TYPES
 from app.protocol.replies import Failed, Predicted, Reply
-from app.protocol.requests import PredictRequest, TrainRequest
+from app.protocol.requests import PredictRequest
+from app.protocol.training_request import TrainRequest
 from app.protocol.types import MAX_ROWS, NDJSON_MEDIA_TYPE, JobStatus
 from tests.support.fakes import FakeSession, delivery
 

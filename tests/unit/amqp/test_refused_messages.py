@@ -3,7 +3,8 @@
 import pytest
 
 from app.amqp.message import Disposition, parse_or_reject
-from app.protocol.requests import PredictRequest, TrainRequest
+from app.protocol.requests import PredictRequest
+from app.protocol.training_request import TrainRequest
 from tests.support.fakes import delivery
 from tests.support.refused import NOT_JSON, PREDICTIONS, TRAININGS, WRAPPED
 from tests.support.words import foreign_words

@@ -8,7 +8,7 @@ from app.protocol.estimators import (
     choose_estimator,
     our_name,
 )
-from app.protocol.requests import TrainingSpec
+from app.protocol.training_request import TrainingSpec
 
 SEEDED = [name for name, spec in ESTIMATORS.items() if spec.seeded]
 FOREST = {"n_estimators": 100, "max_depth": 3, "random_state": 42}

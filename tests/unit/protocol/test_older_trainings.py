@@ -9,7 +9,7 @@ import pytest
 
 from app.consumer.training_identity import request_key
 from app.producer.schemas.requests import TrainBody
-from app.protocol.requests import TrainingSpec, TrainRequest
+from app.protocol.training_request import TrainingSpec, TrainRequest
 from app.protocol.validation import parse_request, validate
 from tests.support.fakes import delivery
 

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from app import errors
 from app.protocol.estimators import ESTIMATORS
-from app.protocol.requests import PredictRequest, TrainingSpec, TrainRequest
+from app.protocol.requests import PredictRequest
 from app.protocol.strict_json import loads
+from app.protocol.training_request import TrainingSpec, TrainRequest
 from app.protocol.types import LATEST, MAX_ROWS
 from app.protocol.validation import parse_request, validate
 from app.settings import MIN_FIT_MEMORY

@@ -4,8 +4,8 @@ import pytest
 
 from app import errors
 from app.producer.schemas.requests import TrainBody
-from app.protocol.requests import TrainingSpec, TrainRequest
 from app.protocol.training_fields import ColumnType
+from app.protocol.training_request import TrainingSpec, TrainRequest
 from app.protocol.validation import validate
 
 BODY = {"dataset_id": "d", "features": ["a", "b"], "target": "t"}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from app import errors
-from app.protocol.requests import TrainRequest
+from app.protocol.training_request import TrainRequest
 from app.training.fit_messages import cannot_fit, explain_fit
 from tests.support import frames
 from tests.support.words import foreign_words

@@ -7,8 +7,9 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from app.errors import WarrenError, from_wire
+from app.errors import WarrenError
 from app.producer.http.problems import install
+from app.protocol.wire_errors import error_from_wire
 
 STATUSES = {
     "internal": 500,
@@ -65,7 +66,7 @@ def test_an_error_is_answered_with_its_status_as_a_problem(cls: type[WarrenError
 
     @app.get("/")
     async def fail() -> None:
-        raise from_wire({"type": cls.type, "detail": "what happened", "field": "features"})
+        raise error_from_wire({"type": cls.type, "detail": "what happened", "field": "features"})
 
     async def ask() -> httpx2.Response:
         transport = httpx2.ASGITransport(app)
