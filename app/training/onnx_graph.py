@@ -78,9 +78,12 @@ class GraphBuilder:
                     names[place] = name
         self._graph.output.append(helper.make_tensor_value_info(name, kind, shape))
 
-    def file(self) -> list[bytes]:
-        """Return the parts of the model's file; the graph is empty then. Raises `NotExportable`."""
+    def file(self, max_bytes: int = MAX_BYTES) -> list[bytes]:
+        """Return the parts of the model's file; the graph is empty then.
+
+        Raises `NotExportable` for more than `max_bytes`.
+        """
         parts = self._large.join(self._model)
-        if sum(map(len, parts)) > MAX_BYTES:
-            raise NotExportable("its ONNX file would be larger than 2 GB")
+        if sum(map(len, parts)) > max_bytes:
+            raise NotExportable(f"its ONNX file would be larger than {max_bytes / 1e9:g} GB")
         return parts

@@ -115,7 +115,7 @@ def training(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def render(_: str, rows: list[Row]) -> str:
+def render(rows: list[Row]) -> str:
     """Render the forests as one table, and the training as another."""
     forests = [each for each in rows if "forest" in each]
     return "\n\n".join(map(report.table, (forests, rows[len(forests) :])))
