@@ -61,7 +61,7 @@ def _send(pipe: Connection, said: dict[str, Any], arrays: Tensors | None = None)
     ]
     pipe.send_bytes(json.dumps(said).encode())
     for each in whole.values():
-        pipe.send_bytes(each.tobytes())
+        pipe.send_bytes(each.reshape(-1).view(np.uint8).data)
 
 
 def _send_error(pipe: Connection, error: Exception, memory: int, purpose: str) -> None:

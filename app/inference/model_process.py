@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import prod
-from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 from time import monotonic
@@ -61,8 +60,15 @@ class ModelProcess:
 
     @property
     def alive(self) -> bool:
-        """Tell whether the child can answer."""
-        return not self._killed and not wait([self._child.sentinel], 0)
+        """Tell whether the child can answer; it is not asked."""
+        if self._killed:
+            return False
+        if not self._turn.acquire(blocking=False):
+            return True  # it is answering
+        try:
+            return not self._pipe.poll()  # outside of a run, only the end can be read
+        finally:
+            self._turn.release()
 
     def run(self, inputs: Tensors) -> Tensors:
         """Return the child's answer to `inputs`.

@@ -1,7 +1,5 @@
 """Answer rows by a fitted scikit-learn pipeline. Only child processes import this module."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -22,35 +20,46 @@ def answer(pipeline: Pipeline, manifest: TrainedManifest, inputs: Tensors) -> An
     """
     size = min(CHUNK_ROWS, max(1, CHUNK_BYTES // max(1, manifest.row_bytes)))
     count = len(next(iter(inputs.values())))
-    parts = [
-        part
-        for start in range(0, count, size)
-        for part in _halved(pipeline, manifest, _rows(inputs, start, start + size))
-    ]
-    predicted = np.concatenate([part.predicted for part in parts])
-    known = [part.probabilities for part in parts if part.probabilities is not None]
-    return Answers(predicted, np.concatenate(known) if known else None)
+    answers = _unanswered(manifest, count)
+    for start in range(0, count, size):
+        _fill(pipeline, manifest, inputs, answers, start, min(start + size, count))
+    return answers
 
 
-def _rows(inputs: Tensors, start: int, end: int) -> Tensors:
-    return {name: rows[start:end] for name, rows in inputs.items()}
-
-
-def _halved(pipeline: Pipeline, manifest: TrainedManifest, inputs: Tensors) -> Iterator[Answers]:
-    """Answer rows together; if that fails, each half, so that only faulty rows fail."""
-    count = len(next(iter(inputs.values())))
+def _fill(
+    pipeline: Pipeline,
+    manifest: TrainedManifest,
+    inputs: Tensors,
+    answers: Answers,
+    start: int,
+    end: int,
+) -> None:
+    """Answer some rows together; if that fails, each half, so that only faulty rows fail."""
+    rows = {name: each[start:end] for name, each in inputs.items()}
     try:
-        yield _answer(pipeline, manifest, inputs)
-        return
+        found = _answer(pipeline, manifest, rows)
     except MemoryError:
-        if count == 1:
+        if end - start == 1:
             raise
     except ValueError:  # a number that the estimator cannot take, such as one beyond float32
-        if count == 1:
-            yield _no_answer(manifest)
+        if end - start == 1:
             return
-    for start, end in ((0, count // 2), (count // 2, count)):
-        yield from _halved(pipeline, manifest, _rows(inputs, start, end))
+    else:
+        for values, each in zip(answers, found, strict=True):
+            if values is not None:
+                values[start:end] = each
+        return
+    middle = (start + end) // 2
+    _fill(pipeline, manifest, inputs, answers, start, middle)
+    _fill(pipeline, manifest, inputs, answers, middle, end)
+
+
+def _unanswered(manifest: TrainedManifest, count: int) -> Answers:
+    if manifest.labels is None:
+        return Answers(np.full(count, np.nan), None)
+    shape = (count, len(manifest.labels))
+    none = np.full(shape, np.nan) if manifest.probabilities else None
+    return Answers(np.full(count, NO_PLACE), none)
 
 
 def _answer(pipeline: Pipeline, manifest: TrainedManifest, inputs: Tensors) -> Answers:
@@ -65,14 +74,6 @@ def _answer(pipeline: Pipeline, manifest: TrainedManifest, inputs: Tensors) -> A
     if not manifest.probabilities:
         return Answers(places, None)
     return Answers(places, np.asarray(estimator.predict_proba(rows), np.float64))
-
-
-def _no_answer(manifest: TrainedManifest) -> Answers:
-    """Return the answer to a row that has none."""
-    if manifest.labels is None:
-        return Answers(np.array([np.nan]), None)
-    none = np.full((1, len(manifest.labels)), np.nan) if manifest.probabilities else None
-    return Answers(np.array([NO_PLACE]), none)
 
 
 def _matrix(inputs: Tensors) -> npt.NDArray[np.float64] | pd.DataFrame:

@@ -25,10 +25,8 @@ def main(pipe: Connection, path: str, load_memory: int, run_memory: int) -> None
         pipeline, manifest = load(Path(path))
 
         def run(inputs: Tensors) -> Tensors:
-            predicted, probabilities = answer(pipeline, manifest, inputs)
-            return {"predicted": predicted} | (
-                {} if probabilities is None else {"probabilities": probabilities}
-            )
+            answers = answer(pipeline, manifest, inputs)._asdict()
+            return {name: values for name, values in answers.items() if values is not None}
 
         return manifest.model_dump_json(), run
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from app import errors
@@ -138,6 +139,19 @@ def test_a_child_that_was_killed_is_noticed_before_it_is_asked():
     os.kill(pid_of(process), signal.SIGKILL)
 
     until(lambda: not process.alive, "the end is noticed")
+
+
+def test_the_child_outlives_the_server_that_forked_it():
+    process = ModelProcess(obey)
+    pid = pid_of(process)
+    server = psutil.Process(pid).parent()
+
+    server.kill()
+    until(lambda: gone(server.pid), "the fork server ends")
+
+    assert process.alive
+    assert pid_of(process) == pid
+    assert ModelProcess(obey).alive  # from a new server
 
 
 def test_the_child_ends_with_its_last_user():
