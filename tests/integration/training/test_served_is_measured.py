@@ -104,12 +104,19 @@ def test_the_metrics_are_those_of_the_answers_and_both_are_scikit_learns(
     path = tmp_path_factory.mktemp("training") / "data.csv"
     table.to_csv(path, index=False)
     features = frames.features(table)
+    test_size = data.draw(st.sampled_from([0.2, 0.35, 12]))
     asked = TrainRequest(
-        dataset_id="data", features=features, target="target", estimator=estimator, params=params
+        dataset_id="data",
+        features=features,
+        target="target",
+        estimator=estimator,
+        params=params,
+        test_size=test_size,
+        defaults="scikit-learn",
     )
 
     try:
-        expected = plain.train(path, features, "target", plain.build(estimator, params))
+        expected = plain.train(path, features, "target", plain.build(estimator, params), test_size)
     except ValueError:
         with pytest.raises(errors.BadData):
             served.train(path, asked)

@@ -1,6 +1,6 @@
-"""Small files that are answered wrongly by those who are careless, and the right answers.
+"""Small files, each of which stands for a kind of data that is easily read or answered wrongly.
 
-The files are in `tests/support/cases/`, and made up. Each stands for a kind of data.
+They are in `tests/support/cases/`, and made up.
 """
 
 from pathlib import Path
