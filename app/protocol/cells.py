@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 # Among numbers and booleans these mean a missing value, in any case and between blanks. pandas
 # reads the first ones so, too; the last ones are of spreadsheets.
-MISSING = {
+_MISSING = {
     *("", "na", "n/a", "nan", "-nan", "null", "none", "<na>", "#na", "#n/a", "#n/a n/a"),
     *("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "?", "-", "--", ".", "..", "n.a.", "nil"),
     *("missing", "unknown", "#null!", "#div/0!", "#value!", "#ref!", "#num!", "#name?"),
@@ -32,7 +32,7 @@ _MICROSECONDS_PER_DAY = 86_400_000_000.0
 def means_missing(cell: str, declared: Collection[str] = ()) -> bool:
     """Tell whether a cell among numbers or booleans is a missing value."""
     stripped = cell.strip()
-    return stripped.casefold() in MISSING or stripped in declared
+    return stripped.casefold() in _MISSING or stripped in declared
 
 
 def number_with_marks(cell: str) -> bool:

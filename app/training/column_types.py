@@ -35,7 +35,7 @@ class TypedColumn:
     """
 
     feature: Feature
-    values: "pd.Series[Any]"
+    values: "npt.NDArray[np.float64] | pd.Series[Any]"
     warnings: list[FitWarning] = field(default_factory=list)
 
 
@@ -44,14 +44,15 @@ def infer_type(name: str, cells: ColumnCells) -> TypedColumn:
     kind = cells.kind
     if kind == "empty":
         raise errors.BadData("features", f"column {name} is empty")
+    values: npt.NDArray[np.float64] | pd.Series[Any]
     if kind == "text":
-        values = cells.texts()
-        found = _odd_texts(name, values)
-        _check_categories(name, values, found)
+        values = texts = cells.texts()
+        found = _odd_texts(name, texts)
+        _check_categories(name, texts, found)
     else:
-        values, found = pd.Series(cells.values(), copy=False), among_numbers(name, cells)
+        values, found = cells.values(), among_numbers(name, cells)
         _check_finite(name, values)
-    feature = Feature(name=name, type=kind, nullable=bool(values.hasnans))
+    feature = Feature(name=name, type=kind, nullable=bool(pd.isna(values).any()))
     return TypedColumn(feature, values, found)
 
 
@@ -182,7 +183,7 @@ def _check_categories(name: str, texts: "pd.Series[Any]", found: list[FitWarning
     )
 
 
-def _check_finite(name: str, values: "pd.Series[Any]") -> None:
+def _check_finite(name: str, values: "npt.NDArray[np.float64] | pd.Series[Any]") -> None:
     if count := int(np.isinf(values).sum()):
         rows = "1 row" if count == 1 else f"{count:,} rows"
         raise errors.BadData(

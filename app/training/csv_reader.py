@@ -4,21 +4,22 @@ import re
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from app import errors
-from app.protocol.cells import MISSING
 from app.training.column_cells import ColumnCells
 
 _CHUNK_CELLS = 500_000  # few, so that they stay in the caches of the processor
 _MIN_CHUNK_ROWS = 2000
-_HEAD_ROWS, _HEAD_CELLS = 10_000, 1_000_000
+_HEAD_ROWS, _HEAD_COLUMNS, _HEAD_CELLS = 10_000, 1000, 1_000_000
 _SHORT = "S16"  # the first bytes of cells, which numpy holds without an object for each
-_MISSING = sorted({form for text in MISSING for form in (text, text.upper(), text.title())})
-_MISSING += ["NaN", "-NaN", "NaT"]
+# What the parser itself takes for missing among numbers. Rarer texts of `MISSING` are found later.
+_MISSING = ["", "NA", "na", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "Null"]
+_MISSING += ["null", "None", "none", "NONE", "?", "-", "--", ".", "unknown", "Unknown"]
 _PLAIN: dict[str, Any] = {"index_col": False, "keep_default_na": False, "low_memory": False}
 
 
@@ -48,15 +49,17 @@ def read_cells(
 def leading_zeros(path: str, names: list[str], places: Mapping[str, int]) -> dict[str, str]:
     """Return a cell with a leading zero, such as "01234", of each column that has one.
 
-    Only the first 10,000 rows are looked at, and fewer if there are many columns.
+    Only the first 10,000 rows of 100 columns are looked at, or 1,000 rows of 1,000 columns.
     """
+    places = dict(islice(places.items(), _HEAD_COLUMNS))
     if not places:
         return {}
-    rows = max(1, min(_HEAD_ROWS, _HEAD_CELLS // len(names)))
-    head = pd.read_csv(path, nrows=rows, dtype=_short(names, places.values()), **_PLAIN)
+    rows = min(_HEAD_ROWS, _HEAD_CELLS // len(places))
+    dtypes = _short(names, places.values())
+    head = pd.read_csv(path, nrows=rows, dtype=dtypes, usecols=list(dtypes), **_PLAIN)
     found = {}
     for name, place in places.items():
-        cells = head.iloc[:, place].to_numpy()
+        cells = head[names[place]].to_numpy()
         first, second = cells.view(np.uint8).reshape(len(cells), -1).T[:2]
         zeros = cells[(first == ord("0")) & (second >= ord("0")) & (second <= ord("9"))]
         if len(zeros):
@@ -68,7 +71,9 @@ def _read(
     path: str, names: list[str], places: Mapping[str, int], into: dict[str, ColumnCells]
 ) -> None:
     dtypes = {names[place]: str for name, place in places.items() if into[name].as_text}
-    missing = {name: [""] if name in dtypes else _MISSING for name in names}
+    missing: Any = _MISSING
+    if dtypes:
+        missing = {name: [""] if name in dtypes else _MISSING for name in names}
     for chunk in _chunks(path, len(names), dtype=dtypes, na_values=missing):
         for name, place in places.items():
             into[name].add(chunk.iloc[:, place])

@@ -67,14 +67,14 @@ def column_warnings(
     """Return the warnings about the classes, and about features and how they relate."""
     found = _class_warnings(target)
     rows = np.unique(np.linspace(0, len(frame) - 1, _SAMPLE).astype(int))
-    heads: dict[int, str] = {}
+    samples, heads = frame.iloc[rows], dict[bytes | tuple[Any, ...], str]()
     for feature in features:
-        column = frame[feature.name]
-        sample = column.iloc[rows]
+        column, sample = frame[feature.name], samples[feature.name]
         found += _of_one(column, sample, feature)
         # Columns with the same sample are compared with the first of them.
-        shown = sample.astype(object).fillna("")
-        first = heads.setdefault(hash((feature.is_number, *shown)), feature.name)
+        values = sample.to_numpy()
+        shown = values.tobytes() if feature.is_number else tuple(sample.fillna("").tolist())
+        first = heads.setdefault(shown, feature.name)
         if first != feature.name and column.equals(frame[first]):
             said = f"column {feature.name} holds the same values as column {first}"
             found.append(FitWarning(type="duplicate_column", detail=said, field=feature.name))
@@ -110,11 +110,11 @@ def _of_one(
 ) -> list[FitWarning]:
     """Return the warnings about a column alone."""
     name, rows = feature.name, len(column)
-    distinct = sample.nunique()
+    distinct = len(pd.unique(sample)) - sample.hasnans
     if distinct <= 1 and column.nunique() <= 1 and not feature.nullable:
         said = f"column {name} holds the same value in each row"
         return [FitWarning(type="constant_column", detail=said, field=name)]
-    whole = feature.type == "number" and bool((sample % 1 == 0).all())
+    whole = feature.type == "number" and bool((sample % 1 == 0).all() and (sample < 2**63).all())
     identifies = rows >= _MANY_ROWS and distinct == len(sample) and (whole or not feature.is_number)
     if identifies and column.nunique() == rows:
         kind = "whole number" if whole else "text"
@@ -124,6 +124,12 @@ def _of_one(
         said = f"column {name} has {column.nunique()} different texts; each became a column"
         return [FitWarning(type="many_categories", detail=said, field=name)]
     return []
+
+
+def _centred(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return values about 0, scaled so that their squares are neither infinite nor 0."""
+    scaled: npt.NDArray[np.float64] = values / np.abs(values).max()
+    return scaled - np.float64(scaled.mean())
 
 
 def _determines(column: "pd.Series[Any]", y: npt.NDArray[Any], target: Target) -> bool:
@@ -140,9 +146,8 @@ def _determines(column: "pd.Series[Any]", y: npt.NDArray[Any], target: Target) -
         with np.errstate(over="ignore", invalid="ignore"):
             if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
                 return False
-            # Scaled, because the squares of tiny numbers are 0.
-            x, y = x / np.ptp(x), y / np.ptp(y)
-            return bool(abs(np.corrcoef(x, y)[0, 1]) >= _CORRELATED)
+            x, y = _centred(x), _centred(y)
+            return bool(abs(x @ y) >= _CORRELATED * np.sqrt((x @ x) * (y @ y)))
     codes, values = pd.factorize(column)
     pairs = Counter(zip(codes.tolist(), y.tolist(), strict=True))
     return 2 <= len(values) == len(pairs) == len(np.unique(y)) < len(y)

@@ -74,6 +74,8 @@ def test_two_columns_may_be_the_same(first, second, same):
         (NOISE, NOISE, True),
         (NOISE, [f"{float(each) * -3 + 1e6:.6f}" for each in NOISE], True),
         (NOISE, [str(float(each) ** 3) for each in NOISE], False),
+        ([f"{each}e300" for each in NOISE], [str(float(each) ** 3) for each in NOISE], False),
+        ([f"{each}e300" for each in NOISE], NOISE, True),
         (NOISE, [f"{float(each) + n % 2:.6f}" for n, each in enumerate(NOISE)], False),
         ([*NOISE[:-1], ""], NOISE, True),
         ([str(float(each) * 1e-300) for each in NOISE], NOISE, True),
