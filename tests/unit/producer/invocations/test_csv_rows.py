@@ -194,3 +194,19 @@ def test_a_name_of_the_model_may_hold_a_separator() -> None:
 def test_the_line_of_a_row_is_the_first_of_its_lines() -> None:
     body = b'size,colour,new\r\n1,"a\r\nb",true\r\n2,c,true\r\n'
     assert read_csv(body, None, MIXED).lines == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("cell", "zip_", "day"),
+    [
+        ("", None, None),
+        ("NA", "NA", None),
+        ("01", "01", "01"),
+        ("1.0", "1.0", "1.0"),  # the model makes one category of it and of 1
+        ("2025-01-31", "2025-01-31", "2025-01-31"),
+    ],
+)
+def test_a_category_and_a_date(cell: str, zip_: Any, day: Any) -> None:
+    model = ModelInputs("m", {"zip": "category", "day": "date"})
+
+    assert rows(f"{cell},{cell}".encode(), model) == [{"zip": zip_, "day": day}]
