@@ -1,6 +1,7 @@
-"""Start child processes from the fork server, and wait for their end."""
+"""Start child processes from the fork server, and bind them to their parent."""
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -42,3 +43,22 @@ def join_child(child: BaseProcess) -> str:
         child.join()
     code = child.exitcode or 0
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+
+def follow_parent(clean_up: Callable[[], None] = lambda: None) -> None:
+    """Let only the parent end this child: ignore signals, and exit once the parent has died.
+
+    SIGINT and SIGTERM reach the whole process group, but the parent decides what becomes of the
+    work. After its death `clean_up` is called in its place.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_exit_after_parent, args=(clean_up,), daemon=True).start()
+
+
+def _exit_after_parent(clean_up: Callable[[], None]) -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    clean_up()
+    os._exit(1)

@@ -1,10 +1,6 @@
 """Run the child's side of `model_process`: load a model, then answer until the parent ends."""
 
 import json
-import multiprocessing
-import os
-import signal
-import threading
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -13,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from app import errors
+from app.inference.child_process import follow_parent
 from app.inference.held_memory import give_back_memory
 from app.inference.predictor import Tensors
 from app.inference.process_memory import limit_memory, memory_of, private_memory
@@ -28,10 +25,7 @@ def serve(
     `load` may take `load_memory` bytes more than the process has, and the answers `run_memory`
     bytes more than the loaded model.
     """
-    # Ignore both, because they reach the whole process group, but the parent finishes its work.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    follow_parent()
     limit_memory(memory_of("self") + load_memory)
     try:
         description, answer = load()
@@ -75,10 +69,3 @@ def _send_error(pipe: Connection, error: Exception, memory: int, purpose: str) -
             traceback.print_exception(error)
             known = errors.WarrenError()
     _send(pipe, {"error": known.to_wire()})
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)

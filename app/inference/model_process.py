@@ -78,7 +78,7 @@ class ModelProcess:
         """
         end = monotonic() + self._run_seconds
         if not self._turn.acquire(timeout=self._run_seconds):
-            raise errors.Overloaded("others ask this model for too much at a time")
+            raise errors.Overloaded("this model has too many requests at a time; try again later")
         try:
             return self._ask(inputs, round(end - monotonic(), 1))[1]
         finally:

@@ -1,6 +1,5 @@
 """The interface of loaded models, and the checks of rows that they share."""
 
-import json
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
@@ -12,7 +11,7 @@ from app.protocol.hints import WRAPPERS, shape
 from app.protocol.prediction_fields import Extra
 from app.protocol.requests import PredictionInputs
 from app.protocol.types import Row
-from app.protocol.wording import cut, listed, nearest, nfc, quoted, repeated
+from app.protocol.wording import cut, describe_value, listed, nearest, nfc, quoted, repeated
 
 Prediction = dict[str, Any]
 Tensors = dict[str, npt.NDArray[Any]]
@@ -115,16 +114,3 @@ def wrong_value(name: str, value: JsonValue, fitting: str, *, nullable: bool) ->
     either = ", or null" if nullable else ""
     said = f"expected {fitting}{either}, not {describe_value(value)}"
     return errors.Invalid(f"input_data.{name}", said)
-
-
-def describe_value(value: JsonValue) -> str:
-    """Describe a value in about 80 characters, for an error."""
-    match value:
-        case list():
-            return "a list"
-        case dict():
-            return "an object"
-        case str():
-            return quoted(value)
-        case _:
-            return cut(json.dumps(value), 80)

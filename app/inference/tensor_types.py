@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import JsonValue
 
-from app.models.manifest import FeatureKind
+from app.models.graph_spec import FeatureKind
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from app.models.strict_model import StrictModel
 from app.protocol.types import Column
 
+FeatureKind = Literal["number", "boolean", "text"]
 _Side = Annotated[int, Field(ge=1, le=4096)]
 _Three = Annotated[list[float], Field(min_length=3, max_length=3)]
 
@@ -67,7 +68,7 @@ class Input(StrictModel):
         description="The names of the columns of the matrix, in order.",
         examples=[["sepal_length", "sepal_width"]],
     )
-    type: Literal["number", "boolean", "text"] = Field(
+    type: FeatureKind = Field(
         "number", description="The type of these features.", examples=["text"]
     )
     nullable: bool = Field(

@@ -1,4 +1,4 @@
-"""Manifests: the descriptions of models, stored inside their ONNX files and beside them."""
+"""Manifests: the descriptions of models, stored inside their files and beside them."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -18,11 +18,10 @@ from app.protocol.training_fields import ColumnKind
 from app.protocol.types import Column, Row
 from app.protocol.wording import listed, nfc, quoted, repeated
 
-METADATA_KEY = "warren"  # the manifest's key among the ONNX file's metadata properties
+METADATA_KEY = "warren"  # names the manifest inside a model's file
 
 Runtime = Literal["onnx", "scikit-learn"]
 FORMAT = 2  # of the files that this version writes
-FeatureKind = Literal["number", "boolean", "text"]
 ZEROS: dict[ColumnKind, JsonValue] = {
     "number": 0,
     "boolean": False,

@@ -1,4 +1,4 @@
-"""Names in errors: quoted and listed in bounded length, repeated ones, the nearest known one."""
+"""Names and values in errors: quoted and listed in bounded length, repeated, the nearest known."""
 
 import difflib
 import json
@@ -6,6 +6,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable
 from itertools import islice
+
+from pydantic import JsonValue
 
 from app.errors import escaped
 
@@ -32,6 +34,19 @@ def cut(text: str, most: int = MAX_NAME) -> str:
 def quoted(text: str) -> str:
     """Return a text as a JSON string, cut; characters that cannot be seen are escaped."""
     return escaped(json.dumps(cut(text, _QUOTED), ensure_ascii=False))
+
+
+def describe_value(value: JsonValue) -> str:
+    """Describe a value in about 80 characters, for an error."""
+    match value:
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case str():
+            return quoted(value)
+        case _:
+            return cut(json.dumps(value), _QUOTED)
 
 
 def listed(names: Collection[str]) -> str:

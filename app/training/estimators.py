@@ -9,9 +9,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils._param_validation import InvalidParameterError
 
 from app import errors
-from app.inference.predictor import describe_value
 from app.protocol.estimators import ChosenEstimator, EstimatorSpec
-from app.protocol.wording import cut, did_you_mean
+from app.protocol.wording import cut, describe_value, did_you_mean
 from app.training.named_params import check_named_params
 from app.training.param_rules import describe_rule
 

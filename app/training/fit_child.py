@@ -4,12 +4,8 @@ The child sends `("checked", bound)`, waits for any message, then sends `("progr
 number of times and `("done", (manifest, path))`, or `("error", error)` at any time.
 """
 
-import multiprocessing
 import os
-import resource
 import shutil
-import signal
-import threading
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -17,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from app import errors
-from app.inference.process_memory import memory_of
+from app.inference.child_process import follow_parent
+from app.inference.process_memory import limit_memory, memory_of, release_memory_limit
 from app.models.manifest import TrainedManifest
 from app.protocol.training_request import TrainRequest
 from app.training.dataset import read_dataset
 from app.training.estimators import build_estimator
-from app.training.fit_messages import cannot_fit
-from app.training.memory import out_of_memory
+from app.training.fit_messages import cannot_fit, out_of_memory
 from app.training.pipeline import fit_pipeline
 
 NICENESS = 10  # predictions have priority, because their clients wait
@@ -43,21 +39,16 @@ def main(
     `csv` is the path of the data; the model's file is written beside it. `memory` is the limit in
     bytes, on top of what the libraries have taken.
     """
-    # Ignore both, because they reach the whole process group, but the parent decides about the fit.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.nice(NICENESS)
     folder = Path(csv).parent
-    threading.Thread(target=_die_with_parent, args=(folder,), daemon=True).start()
+    follow_parent(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.nice(NICENESS)
     request = TrainRequest.model_validate(body)
 
     def progress(fraction: float) -> None:
         pipe.send(("progress", fraction))
 
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    bound = memory_of(os.getpid()) + memory
-    if most == resource.RLIM_INFINITY or bound < most:
-        resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
+    bound = memory_of("self") + memory
+    limit_memory(bound)
     try:
         build_estimator(request.chosen)
         pipe.send(("checked", bound))
@@ -69,18 +60,9 @@ def main(
     except errors.WarrenError as error:
         pipe.send(("error", error.to_wire()))
     except MemoryError:
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))  # the report needs memory, too
+        release_memory_limit()  # the report needs memory, too
         pipe.send(("error", out_of_memory(memory).to_wire()))
     except Exception as error:  # noqa: BLE001  the libraries raise any error; the job shows it
         traceback.print_exc()
         detail = cannot_fit(request.chosen.name, request.params, error)
         pipe.send(("error", errors.FitFailed(detail).to_wire()))
-
-
-def _die_with_parent(folder: Path) -> None:
-    """Exit when the parent dies, and remove the folder in its place."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    shutil.rmtree(folder, ignore_errors=True)
-    os._exit(1)

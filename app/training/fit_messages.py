@@ -1,7 +1,9 @@
-"""Explain in plain words why scikit-learn cannot carry out a fit."""
+"""Explain in plain words why a fit cannot be carried out."""
 
 import re
 from collections.abc import Mapping
+
+from app import errors
 
 _TOO_LARGE = "infinity, or a number that is too large for the estimator; scale or remove it"
 _FEW_OF_A_CLASS = (
@@ -123,6 +125,11 @@ def cannot_fit(name: str, params: Mapping[str, object] | None, error: Exception)
         return f"{said}: {why}"
     todo = "change them, or leave them out" if params else "the consumer's log says why"
     return f"{said}; {todo}"
+
+
+def out_of_memory(limit: int) -> errors.FitOutOfMemory:
+    """Return the error of a fit that needed more than its limit of bytes."""
+    return errors.FitOutOfMemory(f"the fit needed more than {limit / 1e6:,.0f} MB of memory")
 
 
 def is_plain(text: str) -> bool:

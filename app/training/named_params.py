@@ -12,9 +12,8 @@ from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 
 from app import errors
-from app.inference.predictor import describe_value
 from app.protocol.label_keys import Label, label_keys
-from app.protocol.wording import cut, did_you_mean, listed, quoted
+from app.protocol.wording import cut, describe_value, did_you_mean, listed, quoted
 
 CLASS_WEIGHT, MONOTONIC = "class_weight", "monotonic_cst"
 

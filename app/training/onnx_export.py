@@ -39,7 +39,7 @@ _NEIGHBOURS = "where distances tie, only scikit-learn itself finds the same neig
 REASONS: Mapping[type, str] = {
     KNeighborsRegressor: _NEIGHBOURS,
     KNeighborsClassifier: _NEIGHBOURS,
-    CalibratedClassifierCV: "calibrated classifiers are answered by scikit-learn",
+    CalibratedClassifierCV: "calibrated classifiers are not written as ONNX",
 }
 
 

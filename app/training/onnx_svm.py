@@ -29,9 +29,12 @@ def add_svm_classifier(graph: GraphBuilder, model: Any, x: str) -> tuple[str, ..
     """
     if hasattr(model, "predict_proba") or model.break_ties:
         option = "break_ties" if model.break_ties else "probability"
-        raise NotExportable(f"support vectors with {option} are answered by scikit-learn")
+        raise NotExportable(f"support vectors with {option} are not written as ONNX")
     if _rounding_error(model) > BOUND:  # the scores at the margin are -1 and 1
-        raise NotExportable("numbers that large are summed by scikit-learn only; scale the columns")
+        raise NotExportable(
+            "ONNX sums in another order, which may change labels for numbers that large; scale the "
+            "columns"
+        )
     kernel = _add_kernel(graph, model, x)
     weights, intercepts = graph.constant(_pair_weights(model)), graph.constant(model._intercept_)
     scores = graph.add("Add", graph.add("MatMul", kernel, weights), intercepts)  # [rows, pairs]
@@ -50,7 +53,7 @@ def _add_kernel(graph: GraphBuilder, model: Any, x: str) -> str:
     """Add the kernel of each row with each support vector, [rows, vectors]."""
     vectors = model.support_vectors_
     if not len(vectors):  # onnxruntime multiplies wrongly by empty matrices
-        raise NotExportable("a model without support vectors is answered by scikit-learn")
+        raise NotExportable("the model has no support vectors, which ONNX cannot hold")
     if model.kernel == "rbf":
         return _add_rbf(graph, vectors, model._gamma, x)
     if model.kernel == "linear":

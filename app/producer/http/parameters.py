@@ -9,17 +9,11 @@ from typing import Annotated
 from fastapi import Query
 
 from app import errors
-from app.protocol.examples import DATASET_ID
-from app.protocol.types import LATEST, Id
+from app.protocol import prediction_fields
+from app.protocol.types import LATEST
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many to list at most.", examples=[20])]
-DatasetOfLatest = Annotated[
-    Id | None,
-    Query(
-        description=f"With the model `{LATEST}`: the newest one that was trained on this data set.",
-        examples=[DATASET_ID],
-    ),
-]
+DatasetOfLatest = Annotated[prediction_fields.DatasetOfLatest, Query()]
 
 
 def check_latest(model_id: str, dataset_id: str | None) -> None:

@@ -65,7 +65,7 @@ def test_a_fit_returns_the_manifest_and_the_file_of_the_model(fit, tmp_path):
     model = frames.loaded(path.read_bytes())
     assert model.manifest == manifest
     assert model.predict([frames.REFERENCE_ROW])[0]["prediction"] == pytest.approx(
-        208.644577, rel=1e-8
+        208.644578, rel=1e-8
     )
     assert children() == []
 
