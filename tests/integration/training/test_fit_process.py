@@ -17,6 +17,8 @@ from tests.support.child import child
 from tests.support.waiting import until
 from tests.support.words import foreign_words
 
+OTHERS: set[object] = set()
+
 ROOT = Path(__file__).parents[3]
 ENDLESS = {"n_estimators": 1_000_000, "max_depth": 3}
 LIMITS = FitLimits(seconds=60.0, memory=1_000_000_000)
@@ -51,8 +53,16 @@ def write_diabetes(path):
     frames.diabetes().to_csv(path, index=False)
 
 
+@pytest.fixture(autouse=True)
+def others():
+    """The children that models of other tests have left."""
+    OTHERS.clear()
+    OTHERS.update(multiprocessing.active_children())
+
+
 def children():
-    return multiprocessing.active_children()
+    """List the children of the test."""
+    return [each for each in multiprocessing.active_children() if each not in OTHERS]
 
 
 def test_a_fit_returns_the_manifest_and_the_file_of_the_model(fit, tmp_path):
