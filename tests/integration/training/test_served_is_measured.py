@@ -118,10 +118,12 @@ def test_the_metrics_are_those_of_the_answers_and_both_are_scikit_learns(
     try:
         expected = plain.train(path, features, "target", plain.build(estimator, params), test_size)
     except ValueError:
+        expected = None
+    if expected is None or len(expected.classes) == 1:  # which some estimators of scikit-learn take
         with pytest.raises(errors.BadData):
             served.train(path, asked)
     else:
         model = served.train(path, asked)
-        # Sums of products lose digits where a column's offset is large.
+        # A sum of products has few digits left where a column's offset is 1e12 times its spread.
         bound = served.bound_of(estimator, model.manifest.runtime)
         served.assert_same(model, expected, metrics=bound)
