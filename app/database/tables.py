@@ -34,7 +34,7 @@ jobs_table = sa.Table(
     sa.Column("result_key", sa.String(1024)),
     sa.Column("result_sha256", sa.String(64)),
     sa.Column("metrics", _Json),
-    sa.Column("fit", _Json),  # of a completed training: `TrainedManifest.summary`
+    sa.Column("fit_summary", _Json),  # of a completed training: `TrainedManifest.fit_summary`
     sa.Column("result", _Json),
     sa.Column("sync", _Json),  # of a prediction by two models: the fast model's answer
     sa.Column("error", _Json),
@@ -65,7 +65,7 @@ models_table = sa.Table(
     sa.Column("file_key", sa.String(1024)),
     sa.Column("file_sha256", sa.String(64)),
     sa.Column("metrics", _Json),
-    sa.Column("fit", _Json),
+    sa.Column("fit_summary", _Json),
     sa.Column("created_at", UtcDateTime, nullable=False),  # the training's, or the registration's
     sa.Column("trained_at", UtcDateTime),  # null for models that were not trained here
     sa.Index("ix_models_created_at", "created_at", "model_id"),

@@ -25,7 +25,7 @@ def load_model(
     `errors.WrongQueue` for an endpoint.
     """
     record = find(model_id)
-    runtime = (record.fit or {}).get("runtime", "onnx")
+    runtime = (record.fit_summary or {}).get("runtime", "onnx")
     with files.fetched(record.require_file(), runtime) as path:
         model = _load(record, runtime, path, max_pixels)
     log.info("loaded model %s: %d bytes", model_id, model.bytes)

@@ -52,7 +52,7 @@ class TrainingDone:
     key: str
     sha256: str
     metrics: dict[str, float]
-    fit: dict[str, Any]
+    fit_summary: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,9 @@ class JobAttempts:
         """Write the outcome into the row; return False if the attempt has lost its job."""
         of = (claimed.job.id, claimed.attempt)
         match outcome:
-            case TrainingDone(key, sha256, metrics, fit):
+            case TrainingDone(key, sha256, metrics, fit_summary):
                 applied = self._retry(
-                    lambda: self._jobs.complete_training(*of, key, sha256, metrics, fit)
+                    lambda: self._jobs.complete_training(*of, key, sha256, metrics, fit_summary)
                 )
                 if applied:
                     log.info("attempt %d: published as %s", claimed.attempt, key)

@@ -26,7 +26,7 @@ def insert_trained_models(*which: sa.ColumnElement[bool]) -> sa.Insert:
         "file_key": jobs_table.c.result_key,
         "file_sha256": jobs_table.c.result_sha256,
         "metrics": jobs_table.c.metrics,
-        "fit": jobs_table.c.fit,
+        "fit_summary": jobs_table.c.fit_summary,
         "created_at": jobs_table.c.created_at,
         "trained_at": jobs_table.c.ended_at,
     }

@@ -37,7 +37,7 @@ class Job:
     result_key: str | None
     result_sha256: str | None
     metrics: dict[str, float] | None
-    fit: dict[str, Any] | None
+    fit_summary: dict[str, Any] | None
     result: dict[str, Any] | None
     sync: dict[str, Any] | None
     error: dict[str, Any] | None

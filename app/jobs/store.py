@@ -149,13 +149,14 @@ class JobStore(JobReader):
         key: str,
         sha256: str,
         metrics: dict[str, float],
-        fit: dict[str, Any],
+        fit_summary: dict[str, Any],
     ) -> bool:
         """Publish the result of an attempt: end the job and insert its model, both or neither.
 
         Return True also if this result was published before.
         """
-        result = {"result_key": key, "result_sha256": sha256, "metrics": metrics, "fit": fit}
+        stored = {"result_key": key, "result_sha256": sha256}
+        result = {**stored, "metrics": metrics, "fit_summary": fit_summary}
         ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **result, **_END}
         update = sa.update(jobs_table).where(*self._running(job_id, attempt)).values(**ended)
         with transaction(self.engine) as connection:

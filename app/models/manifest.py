@@ -101,11 +101,11 @@ class TrainedManifest(BaseModel):
     format: int = 1
 
     @property
-    def summary(self) -> dict[str, Any]:
+    def fit_summary(self) -> dict[str, Any]:
         """Return what the rows of the job and of the model keep of the fit."""
-        fit = {"estimator", "params", "calibrate"}
+        fitted = {"estimator", "params", "calibrate"}
         answers = {"runtime", "runtime_reason", "parity", "warnings"}
-        return self.model_dump(mode="json", include=fit | answers)
+        return self.model_dump(mode="json", include=fitted | answers)
 
 
 class OnnxManifest(StrictModel):

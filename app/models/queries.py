@@ -65,7 +65,7 @@ def read_newest(engine: sa.Engine, limit: int, dataset_id: str | None = None) ->
         columns.dataset_id,
         asked.label("estimator"),
         columns.metrics,
-        columns.fit,
+        columns.fit_summary,
         columns.created_at,
         columns.trained_at,
     )
@@ -77,15 +77,15 @@ def read_newest(engine: sa.Engine, limit: int, dataset_id: str | None = None) ->
 
 
 def _summary(row: Any) -> ModelSummary:
-    fit = row.fit or {}
+    summary = row.fit_summary or {}
     return ModelSummary(
         model_id=row.model_id,
         kind=ModelKind(row.kind),
         dataset_id=row.dataset_id,
-        estimator=fit.get("estimator", row.estimator),
-        runtime=fit.get("runtime"),
+        estimator=summary.get("estimator", row.estimator),
+        runtime=summary.get("runtime"),
         metrics=row.metrics,
-        warnings=fit.get("warnings"),
+        warnings=summary.get("warnings"),
         created_at=row.created_at,
         trained_at=row.trained_at,
     )
@@ -110,7 +110,7 @@ def model_of_training(job: Job) -> ModelRecord:
         file=StoredFile(str(job.result_key), str(job.result_sha256)),
         dataset_id=job.dataset_id,
         metrics=job.metrics,
-        fit=job.fit,
+        fit_summary=job.fit_summary,
         created_at=job.created_at,
         trained_at=job.ended_at,
     )
@@ -129,7 +129,7 @@ def _read_first(engine: sa.Engine, query: sa.Select[Any]) -> ModelRecord | None:
         file=row.file_key and StoredFile(row.file_key, row.file_sha256),
         dataset_id=row.dataset_id,
         metrics=row.metrics,
-        fit=row.fit,
+        fit_summary=row.fit_summary,
         created_at=row.created_at,
         trained_at=row.trained_at,
     )

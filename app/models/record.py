@@ -62,7 +62,8 @@ class ModelSummary:
 class ModelRecord:
     """A model that can answer. Its fields never change; `file` is None for an endpoint.
 
-    `fit` is `TrainedManifest.summary`, None for models of other kinds and of older versions.
+    `fit_summary` is that of the `TrainedManifest`, None for models of other kinds and of older
+    versions.
     """
 
     model_id: str
@@ -71,7 +72,7 @@ class ModelRecord:
     file: StoredFile | None
     dataset_id: str | None
     metrics: dict[str, float] | None
-    fit: dict[str, Any] | None
+    fit_summary: dict[str, Any] | None
     created_at: datetime
     trained_at: datetime | None
 

@@ -164,4 +164,4 @@ class CachedModelRegistry:
 
 
 def _size(record: ModelRecord) -> int:
-    return RECORD_BYTES + len(record.spec.model_dump_json()) + len(json.dumps(record.fit))
+    return RECORD_BYTES + len(record.spec.model_dump_json()) + len(json.dumps(record.fit_summary))

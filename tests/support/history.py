@@ -60,7 +60,7 @@ def fill(engine: sa.Engine, jobs: int, models: int, *, statistics: bool = True) 
         "result_key": sa.case((is_training, "models/m/1/")),
         "result_sha256": sa.case((is_training, "a" * 64)),
         "metrics": _json("metrics", {"rmse": 53.0}),
-        "fit": _json("fit", FIT),
+        "fit_summary": _json("fit_summary", FIT),
         "result": _json("result", ANSWER),
         "created_at": created,
         "published_at": created,

@@ -64,7 +64,7 @@ def model_record(model_id, spec, file=None):
         file=file,
         dataset_id=None,
         metrics=None,
-        fit=None,
+        fit_summary=None,
         created_at=datetime.now(UTC),
         trained_at=None,
     )

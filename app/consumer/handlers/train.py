@@ -195,7 +195,7 @@ class TrainHandler:
             key, sha256 = self.retry(
                 lambda: self.models.put_trained(attempt, manifest, path), self.keep_seconds
             )
-        return TrainingDone(key, sha256, manifest.metrics, manifest.summary)
+        return TrainingDone(key, sha256, manifest.metrics, manifest.fit_summary)
 
     def _delete_unpublished(
         self, job_id: str, attempt: int, job: Job | None, *, applied: bool

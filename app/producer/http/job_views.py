@@ -61,7 +61,7 @@ def job_view(form: type[ViewT], job: Job) -> ViewT:
     What a fit did stands beside the columns of the row.
     """
     request = {name: value for name, value in job.request.items() if name not in INTERNAL_KEYS}
-    return form.model_validate({**(job.fit or {}), **vars(job), "request": request})
+    return form.model_validate({**(job.fit_summary or {}), **vars(job), "request": request})
 
 
 def _read(jobs: JobStore, job_id: str) -> JobView:

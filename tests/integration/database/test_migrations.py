@@ -243,7 +243,7 @@ def test_models_among_the_jobs_move_to_their_own_table_and_back(database_url):
 
 
 def test_what_a_consumer_of_before_completes_tells_nothing_of_its_fit(store, database_url):
-    """It knows no column `fit`, and its request always names an estimator."""
+    """It knows no column `fit_summary`, and its request always names an estimator."""
     registry = CachedModelRegistry(store)
     assert store.create("m", JobKind.TRAIN, "d", {**REQUEST, "estimator": "ridge"})
     complete_by_row(store, "m")
@@ -258,7 +258,7 @@ def test_what_a_consumer_of_before_completes_tells_nothing_of_its_fit(store, dat
     job = job_view(JobView, store.get("m")).model_dump()
     (listed,) = registry.newest(10)
 
-    assert store.get("m").fit is registry.get("m").fit is None
+    assert store.get("m").fit_summary is registry.get("m").fit_summary is None
     assert {job[name] for name in ("estimator", "params", "runtime", "parity")} == {None}
     assert job["runtime_reason"] is job["warnings"] is None
     assert (listed.estimator, listed.runtime, listed.warnings) == ("ridge", None, None)
@@ -267,12 +267,12 @@ def test_what_a_consumer_of_before_completes_tells_nothing_of_its_fit(store, dat
 
 def test_a_model_without_a_row_gets_what_its_fit_did(store):
     accept(store)
-    complete_by_row(store, "m", fit=FIT)
+    complete_by_row(store, "m", fit_summary=FIT)
 
     assert publish_missing_models(store.engine) == 1
 
     registry = CachedModelRegistry(store)
-    assert registry.get("m").fit == FIT
+    assert registry.get("m").fit_summary == FIT
     (listed,) = registry.newest(10)
     assert (listed.estimator, listed.runtime, listed.warnings) == ("ridge", "onnx", [])
 
@@ -294,9 +294,9 @@ def test_the_rows_of_before_the_fit_was_kept_stay_when_the_columns_come_and_go(d
 
     migrate(database_url)
     store = JobStore(database_url)
-    assert store.get("m").fit is None
-    put(store, "m", fit=FIT)
-    assert store.get("m").fit == FIT
+    assert store.get("m").fit_summary is None
+    put(store, "m", fit_summary=FIT)
+    assert store.get("m").fit_summary == FIT
     store.close()
     command.downgrade(alembic(database_url), "0004")
 

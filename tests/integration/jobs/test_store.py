@@ -110,7 +110,7 @@ def test_a_result_completes_the_job(store):
     job = store.get("m")
     assert job.state is JobStatus.COMPLETED
     assert job.ended
-    assert (job.result_key, job.result_sha256, job.metrics, job.fit) == RESULT
+    assert (job.result_key, job.result_sha256, job.metrics, job.fit_summary) == RESULT
     assert job.error is None
     assert job.progress == 1.0
     assert job.created_at <= job.started_at <= job.ended_at

@@ -79,7 +79,7 @@ def job(**values: Any) -> Job:
 
 @pytest.mark.parametrize("form", [JobSummary, JobView])
 def test_a_completed_training_shows_what_was_asked_for_and_what_was_done(form) -> None:
-    view = job_view(form, job(fit=DONE)).model_dump()
+    view = job_view(form, job(fit_summary=DONE)).model_dump()
 
     assert view["request"] == REQUEST
     assert {name: view[name] for name in DONE} == DONE
