@@ -32,7 +32,7 @@ class EstimatorSpec:
         return self.path.partition(":")[2]
 
 
-class ChosenEstimator(NamedTuple):
+class ResolvedEstimator(NamedTuple):
     """The estimator that a training fits.
 
     `params` are the parameters that differ from scikit-learn's defaults, or may. `calibrate` is the
@@ -91,24 +91,24 @@ _OLDER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def choose_estimator(
+def resolve_estimator(
     name: str | None, params: dict[str, Any] | None, calibrate: CalibrationMethod | None = None
-) -> ChosenEstimator:
+) -> ResolvedEstimator:
     """Return the estimator that a request asks for; each argument is None if it names none.
 
     Without a name it is a forest for regression, and if no params are named either, one of depth 3.
     """
     unnamed = _UNNAMED if name is None and not params else {}
     chosen = name or DEFAULT_ESTIMATOR
-    return ChosenEstimator(chosen, {**_seed(chosen), **unnamed, **(params or {})}, calibrate)
+    return ResolvedEstimator(chosen, {**_seed(chosen), **unnamed, **(params or {})}, calibrate)
 
 
-def choose_as_before(name: str | None, params: dict[str, Any] | None) -> ChosenEstimator:
+def resolve_older_estimator(name: str | None, params: dict[str, Any] | None) -> ResolvedEstimator:
     """Return the estimator that a request meant before scikit-learn's defaults were the rule."""
     chosen = name or DEFAULT_ESTIMATOR
     defaults = {**_OLDER_DEFAULTS.get(chosen, {}), **_seed(chosen)}
     calibrate: CalibrationMethod | None = "sigmoid" if chosen == "svm_classifier" else None
-    return ChosenEstimator(chosen, {**defaults, **(params or {})}, calibrate)
+    return ResolvedEstimator(chosen, {**defaults, **(params or {})}, calibrate)
 
 
 def _seed(name: str) -> dict[str, Any]:

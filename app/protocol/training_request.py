@@ -15,9 +15,9 @@ from app.protocol.estimators import (
     DEFAULT_ESTIMATOR,
     ESTIMATORS,
     CalibrationMethod,
-    ChosenEstimator,
-    choose_as_before,
-    choose_estimator,
+    ResolvedEstimator,
+    resolve_estimator,
+    resolve_older_estimator,
 )
 from app.protocol.requests import RequestBody
 from app.protocol.training_fields import ColumnType
@@ -83,9 +83,9 @@ class TrainingSpec(RequestBody):
         return types
 
     @property
-    def chosen(self) -> ChosenEstimator:
+    def resolved_estimator(self) -> ResolvedEstimator:
         """Return the estimator to fit."""
-        return choose_estimator(self.estimator, self.params, self.calibrate)
+        return resolve_estimator(self.estimator, self.params, self.calibrate)
 
 
 class TrainRequest(TrainingSpec):
@@ -114,11 +114,11 @@ class TrainRequest(TrainingSpec):
         return cls(**body.model_dump(), defaults="scikit-learn", model_id=model_id)
 
     @property
-    def chosen(self) -> ChosenEstimator:
+    def resolved_estimator(self) -> ResolvedEstimator:
         """Return the estimator to fit."""
         if self.defaults == "older":
-            return choose_as_before(self.estimator, self.params)
-        return super().chosen
+            return resolve_older_estimator(self.estimator, self.params)
+        return super().resolved_estimator
 
     def encode(self) -> bytes:
         """Return the JSON body. Raises `errors.TooLarge` if the relay could not publish it."""
@@ -144,7 +144,8 @@ class TrainRequest(TrainingSpec):
         """
         if self.canonical() != other.canonical():
             return False
-        return self.chosen == other.chosen or self.defaults != other.defaults
+        same_estimator = self.resolved_estimator == other.resolved_estimator
+        return same_estimator or self.defaults != other.defaults
 
     def canonical(self) -> str:
         """Return the JSON without the model's id; the order of its members never differs.

@@ -50,7 +50,7 @@ def infer_type(name: str, cells: ColumnCells) -> TypedColumn:
         found = _odd_texts(name, texts)
         _check_categories(name, texts, found)
     else:
-        values, found = cells.values(), among_numbers(name, cells)
+        values, found = cells.values(), number_warnings(name, cells)
         _check_finite(name, values)
     feature = Feature(name=name, type=kind, nullable=bool(pd.isna(values).any()))
     return TypedColumn(feature, values, found)
@@ -92,8 +92,9 @@ def read_declared(name: str, texts: "pd.Series[Any]", declared: ColumnType) -> "
         noun, remedy = _DECLARED[declared.type]
         raise errors.BadData(
             "types",
-            f"column {name} is declared to hold {noun}, but {cells_of(texts[texts.isin(wrong)])}; "
-            f"{remedy}, or list what is a missing value under missing",
+            f"column {name} is declared to hold {noun}, but "
+            f"{describe_cells(texts[texts.isin(wrong)])}; {remedy}, or list what is a missing "
+            "value under missing",
         )
     values[marked] = np.nan
     return pd.Series(np.append(values, np.nan)[codes])
@@ -105,7 +106,7 @@ def _numbers(texts: Iterable[str]) -> npt.NDArray[np.float64]:
     return numbers.to_numpy(np.float64, copy=True)
 
 
-def cells_of(texts: "pd.Series[Any] | Counter[str]") -> str:
+def describe_cells(texts: "pd.Series[Any] | Counter[str]") -> str:
     """Return `3 cells hold "x" and 1 holds "y"`, for at most four different texts."""
     counts = texts if isinstance(texts, Counter) else Counter(map(str, texts))
     shown = [
@@ -117,22 +118,22 @@ def cells_of(texts: "pd.Series[Any] | Counter[str]") -> str:
     return " and ".join(shown) if len(shown) < 3 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def missing_markers(name: str, texts: "pd.Series[Any] | Counter[str]") -> list[FitWarning]:
+def missing_marker_warnings(name: str, texts: "pd.Series[Any] | Counter[str]") -> list[FitWarning]:
     """Return the warning about texts that count as missing values in a column of numbers."""
     if not len(texts):
         return []
-    said = f"column {name}: {cells_of(texts)}; they count as missing values"
+    said = f"column {name}: {describe_cells(texts)}; they count as missing values"
     return [FitWarning(type="missing_markers", detail=said, field=name)]
 
 
-def among_numbers(name: str, cells: ColumnCells) -> list[FitWarning]:
+def number_warnings(name: str, cells: ColumnCells) -> list[FitWarning]:
     """Return the warnings about the cells of a column of numbers, or of booleans."""
-    found = missing_markers(name, cells.missing)
+    found = missing_marker_warnings(name, cells.missing)
     if cells.words and cells.kind == "number":
         said = (
-            f"column {name} holds numbers, but {cells_of(cells.words)}, which count as missing "
-            f"values, because they are at most {FEW:.0%} of the cells; declare its type if that is "
-            "wrong"
+            f"column {name} holds numbers, but {describe_cells(cells.words)}, which count as "
+            f"missing values, because they are at most {FEW:.0%} of the cells; declare its type if "
+            "that is wrong"
         )
         found.append(FitWarning(type="texts_among_numbers", detail=said, field=name))
     if cells.inexact:
@@ -159,14 +160,15 @@ def _odd_texts(name: str, texts: "pd.Series[Any]") -> list[FitWarning]:
     marked = [text for text in others if meaning.number_with_marks(text)]
     if marked and numbers.sum() + len(marked) >= (1 - FEW) * len(distinct):
         said = (
-            f"column {name} is read as text, because {cells_of(texts[texts.isin(marked)])}; write "
-            "numbers without separators, percent and currency signs, and with a decimal point"
+            f"column {name} is read as text, because {describe_cells(texts[texts.isin(marked)])}; "
+            "write numbers without separators, percent and currency signs, and with a decimal point"
         )
         return [FitWarning(type="numbers_with_marks", detail=said, field=name)]
     if counts.iloc[:_LOOKED_AT][numbers].sum() >= counts.iloc[:_LOOKED_AT].sum() / 2:
         said = (
             f"column {name} holds numbers, but is read as text, because "
-            f"{cells_of(texts[texts.isin(others)])}; declare its type, and what is a missing value"
+            f"{describe_cells(texts[texts.isin(others)])}; declare its type, and what is a missing "
+            "value"
         )
         return [FitWarning(type="numbers_as_text", detail=said, field=name)]
     return []

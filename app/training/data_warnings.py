@@ -25,7 +25,7 @@ _CORRELATED = 1 - 1e-10
 _OF_A_TYPE = 5  # warnings of one type
 
 
-def limited(warnings: Iterable[FitWarning]) -> list[FitWarning]:
+def limit_warnings(warnings: Iterable[FitWarning]) -> list[FitWarning]:
     """Return at most five warnings of each type; a sixth one lists the columns of the others."""
     groups: dict[str, list[FitWarning]] = {}
     for each in warnings:
@@ -39,7 +39,7 @@ def limited(warnings: Iterable[FitWarning]) -> list[FitWarning]:
     return shown
 
 
-def dropped_rows(target: str, dropped: int) -> list[FitWarning]:
+def dropped_row_warnings(target: str, dropped: int) -> list[FitWarning]:
     """Return the warning about rows without a target."""
     if not dropped:
         return []
@@ -48,7 +48,7 @@ def dropped_rows(target: str, dropped: int) -> list[FitWarning]:
     return [FitWarning(type="rows_dropped", detail=said, field=target)]
 
 
-def lost_zeros(cells: Mapping[str, str]) -> list[FitWarning]:
+def leading_zero_warnings(cells: Mapping[str, str]) -> list[FitWarning]:
     """Return the warnings about numbers with leading zeros; `cells` has one of each column."""
     return [
         FitWarning(

@@ -9,20 +9,20 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils._param_validation import InvalidParameterError
 
 from app import errors
-from app.protocol.estimators import ChosenEstimator, EstimatorSpec
+from app.protocol.estimators import EstimatorSpec, ResolvedEstimator
 from app.protocol.wording import cut, describe_value, did_you_mean
-from app.training.named_params import check_named_params
+from app.training.param_binding import check_bound_params
 from app.training.param_rules import describe_rule
 
 
-def build_estimator(chosen: ChosenEstimator) -> BaseEstimator:
+def build_estimator(resolved: ResolvedEstimator) -> BaseEstimator:
     """Build an estimator; scikit-learn's own validation checks its parameters.
 
-    Those that name labels and columns still have to be bound, by `bind_named_params`. Raises
+    Those that name labels and columns still have to be bound, by `bind_params`. Raises
     `errors.Invalid` that names the parameter and says what is allowed.
     """
-    name, params = chosen.name, chosen.params
-    estimator = estimator_class(chosen.spec)()
+    name, params = resolved.name, resolved.params
+    estimator = estimator_class(resolved.spec)()
     allowed = sorted(estimator.get_params())
     if unknown := sorted(set(params) - set(allowed)):
         raise errors.Invalid(
@@ -31,7 +31,7 @@ def build_estimator(chosen: ChosenEstimator) -> BaseEstimator:
             f"it has {', '.join(allowed)}",
             allowed=allowed,
         )
-    check_named_params(params)
+    check_bound_params(params)
     if isinstance(params.get("class_weight"), list):  # which scikit-learn takes for many targets
         raise _refused(estimator, "class_weight", params)
     try:
@@ -43,17 +43,17 @@ def build_estimator(chosen: ChosenEstimator) -> BaseEstimator:
         if wrong not in params:
             raise
         raise _refused(estimator, wrong, params) from None
-    if chosen.calibrate is None:
+    if resolved.calibrate is None:
         return estimator
-    return CalibratedClassifierCV(estimator, method=chosen.calibrate, ensemble=False)
+    return CalibratedClassifierCV(estimator, method=resolved.calibrate, ensemble=False)
 
 
-def effective_params(chosen: ChosenEstimator) -> dict[str, Any]:
+def effective_params(resolved: ResolvedEstimator) -> dict[str, Any]:
     """Return all parameters that a fit has, as JSON values: those asked for, and the defaults.
 
     Labels and columns have their names. A calibrated estimator's are its own.
     """
-    return {**estimator_class(chosen.spec)().get_params(deep=False), **chosen.params}
+    return {**estimator_class(resolved.spec)().get_params(deep=False), **resolved.params}
 
 
 def _refused(estimator: BaseEstimator, param: str, params: dict[str, Any]) -> errors.Invalid:

@@ -17,10 +17,10 @@ from app.inference.child_process import follow_parent
 from app.inference.process_memory import limit_memory, memory_of, release_memory_limit
 from app.models.manifest import TrainedManifest
 from app.protocol.training_request import TrainRequest
-from app.training.dataset import read_dataset
 from app.training.estimators import build_estimator
 from app.training.fit_messages import cannot_fit, out_of_memory
 from app.training.pipeline import fit_pipeline
+from app.training.training_data import read_training_data
 
 NICENESS = 10  # predictions have priority, because their clients wait
 
@@ -50,10 +50,10 @@ def main(
     bound = memory_of("self") + memory
     limit_memory(bound)
     try:
-        build_estimator(request.chosen)
+        build_estimator(request.resolved_estimator)
         pipe.send(("checked", bound))
         pipe.recv()
-        manifest, path = fit(read_dataset(csv, request), request, model_id, folder, progress)
+        manifest, path = fit(read_training_data(csv, request), request, model_id, folder, progress)
         pipe.send(("done", (manifest.model_dump(), str(path))))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent gave up
@@ -64,5 +64,5 @@ def main(
         pipe.send(("error", out_of_memory(memory).to_wire()))
     except Exception as error:  # noqa: BLE001  the libraries raise any error; the job shows it
         traceback.print_exc()
-        detail = cannot_fit(request.chosen.name, request.params, error)
+        detail = cannot_fit(request.resolved_estimator.name, request.params, error)
         pipe.send(("error", errors.FitFailed(detail).to_wire()))

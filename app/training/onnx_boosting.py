@@ -1,14 +1,12 @@
 """Write histogram boosting as ONNX, in float64."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from app.training.onnx_graph import GraphBuilder
 from app.training.onnx_links import add_classes, add_two_classes
-from app.training.tree_ensemble import (
+from app.training.onnx_tree_ensemble import (
     LEAF,
     Array,
     TreeNodes,
@@ -99,9 +97,3 @@ def _tree_nodes(predictor: Any, target: int) -> TreeNodes:
         target=target,
         members=members,
     )
-
-
-BOOSTING_CONVERTERS: Mapping[type, Callable[[GraphBuilder, Any, str], tuple[str, ...]]] = {
-    HistGradientBoostingClassifier: add_boosting_classifier,
-    HistGradientBoostingRegressor: add_boosting_regressor,
-}

@@ -10,16 +10,23 @@ from typing import Any
 
 from sklearn.base import is_classifier
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, SVR
 
+from app.training.onnx_boosting import add_boosting_classifier, add_boosting_regressor
+from app.training.onnx_forest import add_forest_classifier, add_forest_regressor
 from app.training.onnx_graph import DOUBLE, INT64, STRING, GraphBuilder, NotExportable
 from app.training.onnx_linear import add_linear_regressor, add_logistic_regression
 from app.training.onnx_preprocessing import add_columns
 from app.training.onnx_svm import add_svm_classifier, add_svm_regressor
-from app.training.onnx_trees import TREE_CONVERTERS
 
 # Adds a fitted estimator to the graph, given the matrix [rows, columns] in float64. Returns the
 # predictions of a regressor [rows] in float64, or the labels of a classifier [rows] in int64 and,
@@ -32,7 +39,10 @@ CONVERTERS: Mapping[type, Converter] = {
     LogisticRegression: add_logistic_regression,
     SVR: add_svm_regressor,
     SVC: add_svm_classifier,
-    **TREE_CONVERTERS,
+    RandomForestClassifier: add_forest_classifier,
+    RandomForestRegressor: add_forest_regressor,
+    HistGradientBoostingClassifier: add_boosting_classifier,
+    HistGradientBoostingRegressor: add_boosting_regressor,
 }
 
 _NEIGHBOURS = "where distances tie, only scikit-learn itself finds the same neighbours"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 
-from app.training.large_attributes import LargeAttributes
+from app.training.onnx_encoding import LargeAttributes
 
 OPSETS = {"": 18, "ai.onnx.ml": 5}  # 5 is the first whose trees compute in float64
 IR_VERSION = 10

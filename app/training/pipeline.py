@@ -23,18 +23,18 @@ from app.models.manifest import FORMAT, TrainedManifest
 from app.protocol.fit_progress import EXPORTED, FITTED, READ
 from app.protocol.training_request import TrainingSpec
 from app.training import progress
-from app.training.dataset import Dataset
 from app.training.estimators import build_estimator, effective_params
 from app.training.evaluation import classification_metrics, regression_metrics
 from app.training.fit_messages import explain_fit
 from app.training.library_warnings import library_warnings
-from app.training.named_params import bind_named_params
+from app.training.model_memory import row_bytes
 from app.training.onnx_export import to_onnx
+from app.training.param_binding import bind_params
 from app.training.parity import target_scale
 from app.training.preprocessing import preprocessing_steps
-from app.training.row_memory import row_bytes
-from app.training.runtime_choice import Export, Fitted, choose_runtime, write_file
-from app.training.training_rows import TrainingRows, prepare_rows
+from app.training.runtime_choice import Export, FittedPipeline, choose_runtime, write_file
+from app.training.train_test_data import TrainTestData, split_data
+from app.training.training_data import TrainingData
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ _MISFIT = "the columns and the params do not fit together"
 
 
 def fit_pipeline(
-    data: Dataset,
+    data: TrainingData,
     request: TrainingSpec,
     model_id: str,
     folder: Path,
@@ -58,17 +58,16 @@ def fit_pipeline(
     ten times a second; nothing of an estimator whose progress is not known. Raises
     `errors.BadData`, also for test rows without a finite answer.
     """
-    chosen = request.chosen
-    estimator = build_estimator(chosen)
+    estimator = build_estimator(request.resolved_estimator)
     part = progress.between(on_progress, READ, FITTED)
     with library_warnings(request.params or ()) as warned:
         with _explained(request):
-            rows = prepare_rows(data, request)
+            rows = split_data(data, request)
             pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))
             draft = describe(request, model_id, rows, estimator)
             expected = answer(pipeline, draft, rows.test_inputs)
         _check_answered(expected, draft)
-        fitted = Fitted(pipeline, rows.test_inputs, expected, target_scale(rows.y_train))
+        fitted = FittedPipeline(pipeline, rows.test_inputs, expected, target_scale(rows.y_train))
         choice = choose_runtime(fitted, draft, folder, export)
         metrics = measure(rows, choice.answers)
     if progress.reports_steps(estimator):
@@ -87,30 +86,31 @@ def fit_pipeline(
 
 
 def fit_rows(
-    rows: TrainingRows, estimator: BaseEstimator, fit: Callable[[Any, Any, Any], None]
+    rows: TrainTestData, estimator: BaseEstimator, fit: Callable[[Any, Any, Any], None]
 ) -> Pipeline:
     """Fit the preprocessing and the estimator to the training rows."""
     x, columns = rows.x_train, preprocessing_steps(rows.features, rows.numbers)
     for _, step in columns:
         x = step.fit_transform(x)
     numeric = [f.name for f in rows.features if f.is_number]
-    bind_named_params(estimator, rows.labels, rows.unlearnt, numeric, x.shape[1])
+    bind_params(estimator, rows.labels, rows.unlearnt, numeric, x.shape[1])
     fit(estimator, x, rows.y_train)
     estimator.predict(x[:1])  # which raises what no fit finds, such as too many neighbours
     return Pipeline([*columns, ("estimator", estimator)])
 
 
 def describe(
-    request: TrainingSpec, model_id: str, rows: TrainingRows, estimator: BaseEstimator
+    request: TrainingSpec, model_id: str, rows: TrainTestData, estimator: BaseEstimator
 ) -> TrainedManifest:
     """Return the manifest of a fitted model whose runtime is not chosen yet."""
+    resolved = request.resolved_estimator
     return TrainedManifest(
         model_id=model_id,
         dataset_id=request.dataset_id,
         task="regression" if rows.labels is None else "classification",
-        estimator=request.chosen.name,
-        params=effective_params(request.chosen),
-        calibrate=request.chosen.calibrate,
+        estimator=resolved.name,
+        params=effective_params(resolved),
+        calibrate=resolved.calibrate,
         features=rows.features,
         target=request.target,
         labels=rows.labels,
@@ -125,7 +125,7 @@ def describe(
     )
 
 
-def measure(rows: TrainingRows, answers: Answers) -> dict[str, float]:
+def measure(rows: TrainTestData, answers: Answers) -> dict[str, float]:
     """Return the metrics of answers to the test rows, without those that a row does not define."""
     if rows.labels is None:
         metrics = regression_metrics(rows.y_test, answers.predicted)
@@ -140,7 +140,7 @@ def _explained(request: TrainingSpec) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        name, why = request.chosen.name, explain_fit(error)
+        name, why = request.resolved_estimator.name, explain_fit(error)
         if why is None:  # the job shows less than the log
             log.warning("%s cannot learn: %s", name, error)
             why = "the columns do not fit it" if not request.params else _MISFIT

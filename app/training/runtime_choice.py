@@ -17,10 +17,10 @@ from app.inference.runtime import Answers
 from app.inference.sklearn_answers import answer
 from app.models.manifest import Runtime, TrainedManifest
 from app.training import parity
+from app.training.model_memory import node_count
 from app.training.onnx_export import to_onnx
 from app.training.onnx_file import write_manifest, write_onnx
 from app.training.onnx_graph import NotExportable
-from app.training.onnx_trees import node_count
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ Export = Callable[[Pipeline, int, int], list[bytes]]  # the parts of an ONNX fil
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedPipeline:
     """A fitted pipeline and scikit-learn's answers to the test rows.
 
     `inputs` are the test rows as a runtime takes them; `scale` is the unit of the parity.
@@ -43,7 +43,7 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class Choice:
+class RuntimeChoice:
     """The chosen runtime and its answers to the test rows.
 
     `reason` says why it is not ONNX. `size` are the bytes of the ONNX file without a manifest,
@@ -59,8 +59,8 @@ class Choice:
 
 
 def choose_runtime(
-    fitted: Fitted, draft: TrainedManifest, folder: Path, export: Export = to_onnx
-) -> Choice:
+    fitted: FittedPipeline, draft: TrainedManifest, folder: Path, export: Export = to_onnx
+) -> RuntimeChoice:
     """Choose ONNX if the file that it loads answers the test rows as scikit-learn does.
 
     The file is written to `folder`, with `draft` as its manifest. Any failure of the export
@@ -74,7 +74,7 @@ def choose_runtime(
         measured = parity.measure_parity(fitted.expected, answers, fitted.scale)
         if measured <= parity.BOUND:
             memory = held_bytes(size, node_count(fitted.pipeline[-1]))
-            return Choice("onnx", answers, measured, size=size, memory=memory)
+            return RuntimeChoice("onnx", answers, measured, size=size, memory=memory)
         reason = _difference(fitted.expected, answers, measured)
     except NotExportable as error:
         reason = str(error)
@@ -85,10 +85,12 @@ def choose_runtime(
         reason = "the export to ONNX failed"
     path.unlink(missing_ok=True)
     log.info("scikit-learn answers for model %s: %s", draft.model_id, reason)
-    return Choice("scikit-learn", fitted.expected, reason=reason)
+    return RuntimeChoice("scikit-learn", fitted.expected, reason=reason)
 
 
-def write_file(choice: Choice, fitted: Fitted, manifest: TrainedManifest, folder: Path) -> Path:
+def write_file(
+    choice: RuntimeChoice, fitted: FittedPipeline, manifest: TrainedManifest, folder: Path
+) -> Path:
     """Write the model and its manifest to a file of `folder`; return its path.
 
     Raises `errors.FitFailed` if a stored pipeline would not answer as the fitted one does.
@@ -105,7 +107,7 @@ def write_file(choice: Choice, fitted: Fitted, manifest: TrainedManifest, folder
     return path
 
 
-def _export(fitted: Fitted, path: Path, export: Export) -> int:
+def _export(fitted: FittedPipeline, path: Path, export: Export) -> int:
     """Write the ONNX file without a manifest; return its size. The graph is freed on return."""
     counts = [
         fitted.inputs[key].shape[1] if key in fitted.inputs else 0 for key in ("number", "text")

@@ -17,7 +17,12 @@ from app.protocol.label_keys import Label
 from app.protocol.training_fields import ColumnKind, ColumnType
 from app.protocol.wording import quoted
 from app.training.column_cells import ColumnCells
-from app.training.column_types import among_numbers, cells_of, missing_markers, read_declared
+from app.training.column_types import (
+    describe_cells,
+    missing_marker_warnings,
+    number_warnings,
+    read_declared,
+)
 
 _WHOLE = re.compile(r"\s*[-+]?[0-9]{1,300}\s*")
 _LEADING_ZERO = re.compile(r"\s*[-+]?0[0-9]")
@@ -53,10 +58,10 @@ def read_numbers(name: str, cells: ColumnCells, declared: ColumnType | None) -> 
     elif cells.kind in ("text", "boolean") or cells.words:
         reason = f"column {name} holds text or booleans; a regressor needs numbers"
         if cells.kind == "number":
-            reason += f", but {cells_of(cells.words)}; declare them as missing, in types"
+            reason += f", but {describe_cells(cells.words)}; declare them as missing, in types"
         raise errors.BadData("target", reason)
     else:
-        found, values = among_numbers(name, cells), cells.values()
+        found, values = number_warnings(name, cells), cells.values()
     if np.isinf(values).any():
         raise _infinity(name)
     rows = _rows_with_a_target(name, ~np.isnan(values))
@@ -130,7 +135,7 @@ def _label_warnings(
     name: str, texts: "pd.Series[Any]", kind: ColumnKind, read: dict[str, Label | None]
 ) -> list[FitWarning]:
     missing = [text for text, label in read.items() if label is None]
-    found = missing_markers(name, texts[texts.isin(missing)])
+    found = missing_marker_warnings(name, texts[texts.isin(missing)])
     if kind == "number" and (
         odd := [text for text, label in read.items() if label is not None and "e" in text.lower()]
     ):

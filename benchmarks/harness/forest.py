@@ -16,9 +16,9 @@ from sklearn.pipeline import Pipeline
 
 from app.inference.held_memory import give_back_memory
 from app.inference.onnx_session import load_session
+from app.training.model_memory import node_count
 from app.training.onnx_export import to_onnx
 from app.training.onnx_file import write_onnx
-from app.training.onnx_trees import node_count
 
 ROWS, COLUMNS, CLASSES = 43_000, 10, 3
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.protocol.training_request import TrainingSpec
 from app.training import pipeline
-from app.training.dataset import read_dataset
+from app.training.training_data import read_training_data
 from benchmarks.harness import hey, jobs
 from benchmarks.harness.servers import Bench, Stack, diabetes
 from benchmarks.reporting.figures import row
@@ -62,7 +62,7 @@ def overhead(stack: Stack) -> dict[str, Any]:
         folder = Path(name)
         csv = folder / "data.csv"
         csv.write_text(diabetes())
-        data = read_dataset(str(csv), request)
+        data = read_training_data(str(csv), request)
         pipeline.fit_pipeline(data, request, "warm", folder)
         jobs.train(api)
         for _ in range(TRAININGS):

@@ -19,7 +19,7 @@ from app.models.manifest import TrainedManifest
 from app.protocol import estimators
 from app.protocol.training_request import TrainRequest
 from app.training import pipeline
-from app.training.dataset import Dataset, read_dataset
+from app.training.training_data import TrainingData, read_training_data
 from devstack.demo import ROW, TRAIN
 
 ESTIMATORS = list(estimators.ESTIMATORS)
@@ -77,27 +77,27 @@ def write_csv(folder: Path, content: bytes) -> str:
     return str(path)
 
 
-def read(content: str, asked: TrainRequest) -> Dataset:
+def read(content: str, asked: TrainRequest) -> TrainingData:
     """The data set that a training reads from this CSV."""
     with TemporaryDirectory() as folder:
-        return read_dataset(write_csv(Path(folder), content.encode()), asked)
+        return read_training_data(write_csv(Path(folder), content.encode()), asked)
 
 
-def column(*cells: str, times: int = 1, **declared: Any) -> Dataset:
+def column(*cells: str, times: int = 1, **declared: Any) -> TrainingData:
     """A data set whose feature `a` has these cells, repeated, and a target that is no use."""
     rows = "".join(f"{cell},{n % 7}.5\n" for n, cell in enumerate(cells * times))
     return read(f"a,target\n{rows}", request(["a"], estimator="ridge", types=declared or None))
 
 
-def through_csv(data: pd.DataFrame, asked: TrainRequest, folder: Path) -> Dataset:
+def through_csv(data: pd.DataFrame, asked: TrainRequest, folder: Path) -> TrainingData:
     """The data set as a training reads it from a CSV file."""
     path = folder / "data.csv"
     data.to_csv(path, index=False)
-    return read_dataset(str(path), asked)
+    return read_training_data(str(path), asked)
 
 
 def train(
-    data: pd.DataFrame | Dataset, asked: TrainRequest, model_id: str = "m", **hooks: Any
+    data: pd.DataFrame | TrainingData, asked: TrainRequest, model_id: str = "m", **hooks: Any
 ) -> tuple[TrainedManifest, bytes]:
     """Fit a model; return its manifest and its file."""
     with TemporaryDirectory() as folder:

@@ -16,8 +16,8 @@ from app.inference.trained_model import TrainedModel
 from app.protocol.label_keys import label_keys
 from app.protocol.requests import PredictionInputs
 from app.protocol.training_request import TrainRequest
-from app.training.dataset import read_dataset
 from app.training.pipeline import fit_pipeline
+from app.training.training_data import read_training_data
 from tests.support import plain
 
 EXACT, CLOSE = 1e-9, 1e-6  # of the target's standard deviation, and of probabilities
@@ -39,7 +39,7 @@ class InProcess:
 
 def train(path: Path, asked: TrainRequest) -> TrainedModel:
     """Train in this process, and load the file of the model."""
-    manifest, file = fit_pipeline(read_dataset(str(path), asked), asked, "m", path.parent)
+    manifest, file = fit_pipeline(read_training_data(str(path), asked), asked, "m", path.parent)
     runtime = OnnxRuntime(file) if manifest.runtime == "onnx" else InProcess(file)
     assert runtime.manifest == manifest
     return TrainedModel(runtime.manifest, runtime)

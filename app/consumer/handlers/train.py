@@ -138,7 +138,9 @@ class TrainHandler:
         job_id, attempt = claimed.job.id, claimed.attempt
         request = validate(TrainRequest, claimed.job.request)
         with logs.log_task(log, job_id, f"train model={job_id} attempt={attempt}") as task:
-            log.info("attempt %d: %s on %s", attempt, request.chosen.name, request.dataset_id)
+            log.info(
+                "attempt %d: %s on %s", attempt, request.resolved_estimator.name, request.dataset_id
+            )
             applied = self._conclude(message, claimed, request)
             job = self.attempts.job(job_id)
             _reply_with_end(message, job)

@@ -7,8 +7,8 @@ from sklearn.pipeline import Pipeline
 
 from app.inference.held_memory import estimate_held, give_back_memory, held_bytes
 from app.inference.onnx_session import load_session
+from app.training.model_memory import node_count
 from app.training.onnx_export import to_onnx
-from app.training.onnx_trees import node_count
 from tests.conftest import ROOT
 from tests.support import trees
 

@@ -4,9 +4,9 @@ from pydantic import ValidationError
 from app.protocol.estimators import (
     CLASS_NAMES,
     ESTIMATORS,
-    choose_as_before,
-    choose_estimator,
     our_name,
+    resolve_estimator,
+    resolve_older_estimator,
 )
 from app.protocol.training_request import TrainingSpec
 
@@ -66,30 +66,30 @@ def test_the_schema_lists_our_names_and_those_of_the_classes():
 
 @pytest.mark.parametrize("params", [None, {}])
 def test_a_request_that_names_nothing_means_a_forest_of_depth_3(params):
-    chosen = choose_estimator(None, params)
+    resolved = resolve_estimator(None, params)
 
-    assert chosen.name == "random_forest_regressor"
-    assert chosen.params == {"max_depth": 3, "random_state": 42}
+    assert resolved.name == "random_forest_regressor"
+    assert resolved.params == {"max_depth": 3, "random_state": 42}
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.parametrize("params", [None, {}])
 def test_an_estimator_that_is_named_has_a_seed_and_no_other_default(name, params):
-    chosen = choose_estimator(name, params)
+    resolved = resolve_estimator(name, params)
 
-    assert chosen.params == ({"random_state": 42} if name in SEEDED else {})
-    assert chosen.calibrate is None
+    assert resolved.params == ({"random_state": 42} if name in SEEDED else {})
+    assert resolved.calibrate is None
 
 
 def test_params_alone_are_those_of_the_default_estimator_and_replace_its_depth():
-    chosen = choose_estimator(None, {"n_estimators": 5})
+    resolved = resolve_estimator(None, {"n_estimators": 5})
 
-    assert chosen.name == "random_forest_regressor"
-    assert chosen.params == {"n_estimators": 5, "random_state": 42}
+    assert resolved.name == "random_forest_regressor"
+    assert resolved.params == {"n_estimators": 5, "random_state": 42}
 
 
 def test_a_seed_may_be_asked_for():
-    assert choose_estimator("ridge", {"random_state": None}).params == {"random_state": None}
+    assert resolve_estimator("ridge", {"random_state": None}).params == {"random_state": None}
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,14 @@ def test_a_seed_may_be_asked_for():
     ],
 )
 def test_older_versions_had_defaults_of_their_own(name, asked, meant, calibrate):
-    chosen = choose_as_before(name, asked)
+    resolved = resolve_older_estimator(name, asked)
 
-    assert (chosen.name, chosen.params, chosen.calibrate) == (name, meant, calibrate)
+    assert (resolved.name, resolved.params, resolved.calibrate) == (name, meant, calibrate)
 
 
 def test_a_request_that_names_nothing_means_what_it_meant_before():
-    before, now = choose_as_before("random_forest_regressor", {}), choose_estimator(None, None)
+    before = resolve_older_estimator("random_forest_regressor", {})
+    now = resolve_estimator(None, None)
 
     assert before.name == now.name
     assert before.params == {"n_estimators": 100, **now.params}

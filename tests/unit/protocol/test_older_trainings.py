@@ -83,7 +83,7 @@ def asked(**changes) -> TrainRequest:
 def test_a_message_means_what_its_producer_meant(_, message, meant):
     request = parse_request(TrainRequest, filled(message))
 
-    assert tuple(request.chosen) == meant
+    assert tuple(request.resolved_estimator) == meant
     assert parse_request(TrainRequest, request.encode()) == request
 
 
@@ -96,14 +96,14 @@ def test_these_are_the_bytes_that_this_version_publishes(body, message, _):
 def test_a_row_of_the_version_before_means_what_it_meant(_, message, meant):
     row = {"max_seconds": None, "max_memory": None, **json.loads(filled(message))}
 
-    assert tuple(validate(TrainRequest, row).chosen) == meant
+    assert tuple(validate(TrainRequest, row).resolved_estimator) == meant
 
 
 @pytest.mark.parametrize(("body", "_", "meant"), NEWER)
 def test_a_row_of_this_version_is_read_by_the_one_before_too(body, _, meant):
     row = asked(**body).row()
 
-    assert tuple(validate(TrainRequest, json.loads(json.dumps(row))).chosen) == meant
+    assert tuple(validate(TrainRequest, json.loads(json.dumps(row))).resolved_estimator) == meant
     assert None not in row.values()  # which the version before refuses
 
 

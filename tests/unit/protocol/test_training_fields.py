@@ -105,7 +105,7 @@ def test_another_type_is_told_what_is_allowed(types, field, told):
     "estimator", ["svm_classifier", "SVC", "hist_gradient_boosting_classifier"]
 )
 def test_a_classifier_may_be_calibrated(estimator, how):
-    assert asked(estimator=estimator, calibrate=how).chosen.calibrate == how
+    assert asked(estimator=estimator, calibrate=how).resolved_estimator.calibrate == how
 
 
 @pytest.mark.parametrize("estimator", [None, "ridge", "SVR"])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.models.manifest import FitWarning
-from app.training.data_warnings import limited, lost_zeros
+from app.training.data_warnings import leading_zero_warnings, limit_warnings
 from tests.support import frames
 
 ROWS = 200
@@ -123,7 +123,7 @@ def test_rows_without_a_target_are_told():
 
 
 def test_leading_zeros_are_told_with_a_cell():
-    (found,) = lost_zeros({"zip": "01234"})
+    (found,) = leading_zero_warnings({"zip": "01234"})
 
     assert (found.type, found.field) == ("leading_zeros", "zip")
     assert 'so that "01234" lost its leading zeros' in found.detail
@@ -133,7 +133,7 @@ def test_many_warnings_of_one_type_become_six():
     many = [FitWarning(type="x", detail=f"column {n}", field=f"c{n}") for n in range(5000)]
     one = FitWarning(type="y", detail="once", field="c1")
 
-    found = limited([*many, one])
+    found = limit_warnings([*many, one])
 
     assert found[:5] == many[:5]
     assert found[5].type == "x"
@@ -145,4 +145,4 @@ def test_many_warnings_of_one_type_become_six():
 def test_few_warnings_stay_as_they_are():
     five = [FitWarning(type="x", detail=f"column {n}") for n in range(5)]
 
-    assert limited(five) == five
+    assert limit_warnings(five) == five

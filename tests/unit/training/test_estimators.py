@@ -4,14 +4,14 @@ import pytest
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
 from app import errors
-from app.protocol.estimators import ESTIMATORS, choose_estimator
+from app.protocol.estimators import ESTIMATORS, resolve_estimator
 from app.training.estimators import build_estimator, effective_params, estimator_class
 
 NAMES = list(ESTIMATORS)
 
 
 def build(name, params=None):
-    return build_estimator(choose_estimator(name, params))
+    return build_estimator(resolve_estimator(name, params))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -21,7 +21,7 @@ def test_every_path_of_the_table_is_that_of_an_estimator(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_estimator_that_is_named_has_scikit_learns_defaults_and_a_seed(name):
-    chosen = choose_estimator(name, None)
+    chosen = resolve_estimator(name, None)
     estimator = build_estimator(chosen)
 
     cls = estimator_class(ESTIMATORS[name])
@@ -49,7 +49,7 @@ def test_only_a_support_vector_machine_has_no_probabilities_of_its_own():
 
 
 def test_the_forest_of_a_request_that_names_nothing_is_that_of_the_design():
-    forest = build_estimator(choose_estimator(None, None))
+    forest = build_estimator(resolve_estimator(None, None))
 
     assert forest.n_estimators == 100
     assert forest.max_depth == 3
@@ -66,7 +66,7 @@ def test_a_parameter_takes_the_place_of_its_default():
 
 @pytest.mark.parametrize("how", ["sigmoid", "isotonic"])
 def test_a_calibrated_classifier_is_one_classifier_with_its_parameters(how):
-    chosen = choose_estimator("svm_classifier", {"C": 3.5}, how)
+    chosen = resolve_estimator("svm_classifier", {"C": 3.5}, how)
 
     calibrated = build_estimator(chosen)
 
@@ -83,11 +83,11 @@ def test_a_calibrated_classifier_is_one_classifier_with_its_parameters(how):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_all_effective_parameters_can_be_shown_and_asked_for(name):
-    shown = effective_params(choose_estimator(name, None))
+    shown = effective_params(resolve_estimator(name, None))
 
     again = json.loads(json.dumps(shown, allow_nan=False))
 
-    assert effective_params(choose_estimator(name, again)) == shown
+    assert effective_params(resolve_estimator(name, again)) == shown
     assert build(name, again).get_params() == build(name).get_params()
 
 

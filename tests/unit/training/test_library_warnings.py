@@ -7,7 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 
 from app.models.manifest import FitWarning
-from app.protocol.estimators import choose_estimator
+from app.protocol.estimators import resolve_estimator
 from app.training.estimators import build_estimator
 from app.training.evaluation import regression_metrics
 from app.training.library_warnings import library_warnings
@@ -22,10 +22,10 @@ def fitted(name, params, *, sums=False):
     random = np.random.default_rng(0)
     x = random.normal(size=(200, 4)) * [1, 1e3, 1e5, 1]
     y = x[:, 0] * 3
-    y = (y > 0).astype(int) if choose_estimator(name, None).spec.task == "classification" else y
+    y = (y > 0).astype(int) if resolve_estimator(name, None).spec.task == "classification" else y
     x = np.c_[x, x[:, 0], x[:, 1] + x[:, 2]] if sums else x
     with library_warnings(params) as found:
-        fit_with_progress(build_estimator(choose_estimator(name, params)), x, y, lambda _: None)
+        fit_with_progress(build_estimator(resolve_estimator(name, params)), x, y, lambda _: None)
     return found
 
 
@@ -163,4 +163,4 @@ def test_the_warnings_of_a_fit_that_fails_are_not_raised():
     x = np.full((9, 1), np.nan)
 
     with pytest.raises(ValueError, match="NaN"), library_warnings({"n_jobs": 2}):
-        build_estimator(choose_estimator("logistic_regression", {"n_jobs": 2})).fit(x, range(9))
+        build_estimator(resolve_estimator("logistic_regression", {"n_jobs": 2})).fit(x, range(9))

@@ -352,7 +352,9 @@ def test_neighbours_that_tie_are_those_of_scikit_learn(estimator, weights):
 
     stratify = data["target"] if estimator == "knn_classifier" else None
     train, test = train_test_split(data, test_size=0.2, random_state=42, stratify=stratify)
-    plain = build_estimator(asked.chosen).fit(train[["a", "b"]].to_numpy(float), train["target"])
+    plain = build_estimator(asked.resolved_estimator).fit(
+        train[["a", "b"]].to_numpy(float), train["target"]
+    )
     assert told == plain.predict(data[["a", "b"]].to_numpy(float)).tolist()
     if estimator == "knn_classifier":
         score = plain.score(test[["a", "b"]].to_numpy(float), test["target"])

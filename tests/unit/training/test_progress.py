@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from app.protocol.estimators import choose_estimator
+from app.protocol.estimators import resolve_estimator
 from app.protocol.fit_progress import EXPORTED, FITTED, READ
 from app.training import progress
 from app.training.estimators import build_estimator
@@ -58,7 +58,7 @@ def clock(times):
 
 
 def build(name, params):
-    return build_estimator(choose_estimator(name, params))
+    return build_estimator(resolve_estimator(name, params))
 
 
 def data(classes=None, rows=200):

@@ -14,7 +14,7 @@ from app.inference.runtime import Answers
 from app.inference.sklearn_answers import answer
 from app.training.onnx_export import to_onnx
 from app.training.onnx_graph import DOUBLE, GraphBuilder
-from app.training.runtime_choice import Fitted, choose_runtime, write_file
+from app.training.runtime_choice import FittedPipeline, choose_runtime, write_file
 from tests.support import frames
 
 X = np.random.default_rng(1).normal(size=(40, 1))
@@ -26,7 +26,7 @@ def fitted(estimator, draft):
     y = X[:, 0] * 3 if draft.labels is None else (X[:, 0] > 0).astype(int)
     pipeline = Pipeline([("estimator", estimator)]).fit(X, y)
     inputs = {"number": X}
-    return Fitted(pipeline, inputs, answer(pipeline, draft, inputs), scale=float(y.std()))
+    return FittedPipeline(pipeline, inputs, answer(pipeline, draft, inputs), scale=float(y.std()))
 
 
 def shifted(by):
@@ -102,7 +102,7 @@ def test_a_label_that_differs_is_counted(tmp_path):
     model = fitted(LogisticRegression(), CLASSES)
     labels = model.expected.predicted.copy()
     labels[:3] = 1 - labels[:3]
-    told = Fitted(
+    told = FittedPipeline(
         model.pipeline, model.inputs, Answers(labels, model.expected.probabilities), model.scale
     )
 
@@ -116,7 +116,7 @@ def test_probabilities_that_differ_are_told(tmp_path):
     told = Answers(model.expected.predicted, model.expected.probabilities + 1e-3)
 
     choice = choose_runtime(
-        Fitted(model.pipeline, model.inputs, told, model.scale), CLASSES, tmp_path
+        FittedPipeline(model.pipeline, model.inputs, told, model.scale), CLASSES, tmp_path
     )
 
     assert choice.reason == "on the test rows, ONNX's probabilities differ by up to 0.001"
@@ -173,7 +173,7 @@ def test_a_pipeline_that_is_not_exported_is_kept_as_it_is(estimator, draft, tmp_
 def test_a_pipeline_that_would_answer_otherwise_once_stored_is_an_error(tmp_path):
     model = fitted(KNeighborsRegressor(), REGRESSION)
     choice = choose_runtime(model, REGRESSION, tmp_path)
-    told = Fitted(
+    told = FittedPipeline(
         model.pipeline, model.inputs, Answers(model.expected.predicted + 1, None), model.scale
     )
 

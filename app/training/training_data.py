@@ -13,12 +13,12 @@ from app.protocol.wording import cut, listed, nearest, nfc, quoted
 from app.training.column_cells import ColumnCells
 from app.training.column_types import TypedColumn, declared_type, infer_type
 from app.training.csv_reader import leading_zeros, read_cells, read_header, readable
-from app.training.data_warnings import column_warnings, dropped_rows, lost_zeros
+from app.training.data_warnings import column_warnings, dropped_row_warnings, leading_zero_warnings
 from app.training.target import Target, read_classes, read_numbers
 
 
 @dataclass(frozen=True)
-class Dataset:
+class TrainingData:
     """The features and the target of a data set, of the rows that have a target.
 
     `frame` holds the features [rows, features] in the order of the request: float64 of numbers,
@@ -33,14 +33,15 @@ class Dataset:
     warnings: list[FitWarning]
 
 
-def read_dataset(path: str, request: TrainingSpec) -> Dataset:
+def read_training_data(path: str, request: TrainingSpec) -> TrainingData:
     """Read the columns that `request` names from a CSV file.
 
     The names of the header become Unicode's form NFC, as those of `request` are. Raises
     `errors.BadData` for a missing column, for a file that is not readable CSV, and for cells that
     are not of the type that their column has to have.
     """
-    types, classifies = request.types or {}, request.chosen.spec.task == "classification"
+    types = request.types or {}
+    classifies = request.resolved_estimator.spec.task == "classification"
     with readable(request.dataset_id):
         written = read_header(path)
         header = [nfc(name) for name in written]
@@ -60,12 +61,12 @@ def read_dataset(path: str, request: TrainingSpec) -> Dataset:
     features = [each.feature for each in columns]
     found = [
         *target.warnings,
-        *dropped_rows(request.target, dropped),
+        *dropped_row_warnings(request.target, dropped),
         *(warning for each in columns for warning in each.warnings),
-        *lost_zeros(zeros),
+        *leading_zero_warnings(zeros),
         *column_warnings(frame, features, target),
     ]
-    return Dataset(frame, features, target, dropped, found)
+    return TrainingData(frame, features, target, dropped, found)
 
 
 def _typed(name: str, cells: ColumnCells, declared: ColumnType | None) -> TypedColumn:

@@ -1,20 +1,16 @@
-"""Write forests as ONNX.
+"""Write random forests as ONNX.
 
 Their trees compare float32 inputs with float64 thresholds; all sums are of float64.
 """
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-from app.training.onnx_boosting import BOOSTING_CONVERTERS
 from app.training.onnx_graph import DOUBLE, GraphBuilder
-from app.training.tree_ensemble import (
+from app.training.onnx_tree_ensemble import (
     LEAF,
-    MAX_NODES,
     Array,
     TreeNodes,
     add_ensemble,
@@ -90,29 +86,3 @@ def _leaf_probabilities(trees: list[Any]) -> tuple[list[Array], Array]:
         rows.append(values[mixed])
         count += found
     return places, np.concatenate(rows)
-
-
-TREE_CONVERTERS: Mapping[type, Callable[[GraphBuilder, Any, str], tuple[str, ...]]] = {
-    RandomForestClassifier: add_forest_classifier,
-    RandomForestRegressor: add_forest_regressor,
-    **BOOSTING_CONVERTERS,
-}
-
-
-def node_count(estimator: Any) -> int:
-    """Return the number of nodes of the estimator's trees, 0 if it has none."""
-    trees = [each.tree_.node_count for each in getattr(estimator, "estimators_", ())]
-    boosted = [len(each.nodes) for step in getattr(estimator, "_predictors", ()) for each in step]
-    return int(sum(trees) + sum(boosted))
-
-
-def row_bytes(estimator: Any) -> int:
-    """Return the bytes that a run of the estimator's graph takes for each row, 0 if few.
-
-    A forest has the probabilities of all trees at a time, and their places as float64, by operator,
-    and as int32.
-    """
-    if not isinstance(estimator, RandomForestClassifier):
-        return 0
-    operators = 1 + node_count(estimator) // MAX_NODES
-    return len(estimator.estimators_) * (8 * len(estimator.classes_) + 8 * operators + 4)

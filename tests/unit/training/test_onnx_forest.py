@@ -6,7 +6,6 @@ from sklearn.pipeline import Pipeline
 
 from app.training.onnx_export import to_onnx
 from app.training.onnx_graph import NotExportable
-from app.training.onnx_trees import row_bytes
 from tests.support import trees
 
 SIZE = {"n_estimators": 7, "random_state": 3}
@@ -131,12 +130,3 @@ def test_leaves_of_one_class_share_a_place():
 
     (leaves,) = [n for n in onnx.load_from_string(file).graph.node if n.op_type == "Constant"]
     assert list(leaves.attribute[0].t.dims) == [5, 5]
-
-
-def test_a_row_of_a_classifier_takes_the_probabilities_of_all_trees():
-    x = trees.rows("numbers", 1)
-    classifier = RandomForestClassifier(**SIZE).fit(x, trees.target(x, 5))
-    regressor = RandomForestRegressor(**SIZE).fit(x, trees.target(x))
-
-    assert row_bytes(classifier) == 7 * (5 * 8 + 8 + 4)
-    assert row_bytes(regressor) == 0

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.svm import SVC, SVR
 
-from app.training.row_memory import row_bytes
+from app.training.model_memory import row_bytes
 
 X, Y = np.random.default_rng(1).normal(size=(60, 2)), np.arange(60) % 2
 
@@ -30,3 +30,8 @@ def test_a_forest_of_more_trees_takes_more_for_a_row():
     few, many = (RandomForestClassifier(n_estimators=count).fit(X, Y) for count in (5, 50))
 
     assert 0 < row_bytes(few) == row_bytes(many) / 10
+
+
+def test_a_row_of_a_forest_takes_the_probabilities_of_all_trees():
+    assert row_bytes(RandomForestClassifier(7).fit(X, Y)) == 7 * (2 * 8 + 8 + 4)
+    assert row_bytes(RandomForestRegressor(7).fit(X, Y)) == 0

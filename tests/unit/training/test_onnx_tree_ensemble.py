@@ -3,7 +3,7 @@ import pytest
 
 from app.inference.onnx_session import load_session
 from app.training.onnx_graph import DOUBLE, GraphBuilder
-from app.training.tree_ensemble import LEAF, TreeNodes, add_ensemble, constant_tree
+from app.training.onnx_tree_ensemble import LEAF, TreeNodes, add_ensemble, constant_tree
 
 X = np.array([[-1.0], [0.5], [np.nan]])
 

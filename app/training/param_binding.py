@@ -18,7 +18,7 @@ from app.protocol.wording import cut, describe_value, did_you_mean, listed, quot
 CLASS_WEIGHT, MONOTONIC = "class_weight", "monotonic_cst"
 
 
-def check_named_params(params: Mapping[str, Any]) -> None:
+def check_bound_params(params: Mapping[str, Any]) -> None:
     """Raise `errors.Invalid` for a weight that is none, or a direction of a column that is none."""
     if isinstance(weights := params.get(CLASS_WEIGHT), dict):
         for key, weight in weights.items():
@@ -30,7 +30,7 @@ def check_named_params(params: Mapping[str, Any]) -> None:
                 _refuse(MONOTONIC, name, "must be -1, 0 or 1", direction)
 
 
-def bind_named_params(
+def bind_params(
     estimator: BaseEstimator,
     labels: Sequence[Label] | None,
     unlearnt: Sequence[Label],

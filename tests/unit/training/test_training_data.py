@@ -5,7 +5,7 @@ import pytest
 
 from app import errors
 from app.models.manifest import Feature
-from app.training.dataset import read_dataset
+from app.training.training_data import read_training_data
 from tests.support import frames
 
 
@@ -27,21 +27,21 @@ from tests.support import frames
 )
 def test_a_broken_csv_is_bad_data(content, said, tmp_path):
     with pytest.raises(errors.BadData) as caught:
-        read_dataset(frames.write_csv(tmp_path, content), frames.request(["a", "b"]))
+        read_training_data(frames.write_csv(tmp_path, content), frames.request(["a", "b"]))
 
     assert caught.value.message == f"data set data is not readable as CSV: {said}"
 
 
 def test_a_csv_without_rows_is_bad_data(tmp_path):
     with pytest.raises(errors.BadData, match="column target is empty"):
-        read_dataset(frames.write_csv(tmp_path, b"a,b,target\n"), frames.request(["a", "b"]))
+        read_training_data(frames.write_csv(tmp_path, b"a,b,target\n"), frames.request(["a", "b"]))
 
 
 def test_a_missing_feature_is_bad_data_that_names_it_and_the_columns_there_are(tmp_path):
     path = frames.write_csv(tmp_path, b"a,b,target\n1,2,3\n")
 
     with pytest.raises(errors.BadData, match=r"no column x, y; it has a, b, target") as caught:
-        read_dataset(path, frames.request(["a", "x", "y"]))
+        read_training_data(path, frames.request(["a", "x", "y"]))
 
     assert caught.value.extra == {"field": "features", "columns": ["a", "b", "target"]}
 
@@ -50,7 +50,7 @@ def test_a_missing_target_is_bad_data_that_names_it(tmp_path):
     path = frames.write_csv(tmp_path, b"a,b\n1,2\n")
 
     with pytest.raises(errors.BadData, match=r"no column target; it has a, b") as caught:
-        read_dataset(path, frames.request(["a"]))
+        read_training_data(path, frames.request(["a"]))
 
     assert caught.value.extra["field"] == "target"
 
@@ -68,7 +68,7 @@ def test_a_name_is_the_same_in_every_form_of_unicode(written, asked, values, tmp
     request = frames.request([asked])
 
     assert request.features == [COMPOSED]
-    assert list(read_dataset(path, request).frame.columns) == [COMPOSED]
+    assert list(read_training_data(path, request).frame.columns) == [COMPOSED]
 
 
 @pytest.mark.parametrize("field", ["features", "target"])
@@ -78,7 +78,7 @@ def test_a_column_that_the_header_has_in_two_forms_is_refused(field, tmp_path):
     request = frames.request(**{"features": ["a"], **asked[field]})
 
     with pytest.raises(errors.BadData, match="has two columns größe, written in two forms") as it:
-        read_dataset(path, request)
+        read_training_data(path, request)
 
     assert it.value.extra == {"field": field}
 
@@ -86,7 +86,7 @@ def test_a_column_that_the_header_has_in_two_forms_is_refused(field, tmp_path):
 def test_a_header_may_have_other_columns_in_two_forms(tmp_path):
     path = frames.write_csv(tmp_path, f"a,{COMPOSED},{DECOMPOSED},target\n1,2,3,4\n".encode())
 
-    assert list(read_dataset(path, frames.request(["a"])).frame.columns) == ["a"]
+    assert list(read_training_data(path, frames.request(["a"])).frame.columns) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_the_nearest_column_is_named(header, asked, said, tmp_path):
     path = frames.write_csv(tmp_path, f"{header}\n1,2\n".encode())
 
     with pytest.raises(errors.BadData) as caught:
-        read_dataset(path, frames.request([asked]))
+        read_training_data(path, frames.request([asked]))
 
     assert said in caught.value.detail
 
@@ -111,7 +111,7 @@ def test_an_error_lists_a_part_of_many_columns(tmp_path):
     path = frames.write_csv(tmp_path, f"{header}\n".encode())
 
     with pytest.raises(errors.BadData, match=r"and 9,\d{3} more$") as caught:
-        read_dataset(path, frames.request(["other"]))
+        read_training_data(path, frames.request(["other"]))
 
     assert len(caught.value.detail) < 1200
 
@@ -119,7 +119,7 @@ def test_an_error_lists_a_part_of_many_columns(tmp_path):
 def test_columns_that_nobody_asked_for_are_not_kept(tmp_path):
     path = frames.write_csv(tmp_path, b"a,secret,target\n1,x,3\n2,y,4\n")
 
-    assert list(read_dataset(path, frames.request(["a"])).frame.columns) == ["a"]
+    assert list(read_training_data(path, frames.request(["a"])).frame.columns) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_columns_that_nobody_asked_for_are_not_kept(tmp_path):
     ],
 )
 def test_a_csv_may_look_different_and_hold_the_same(content, tmp_path):
-    data = read_dataset(frames.write_csv(tmp_path, content), frames.request(["a"]))
+    data = read_training_data(frames.write_csv(tmp_path, content), frames.request(["a"]))
 
     assert data.frame.to_dict("list") == {"a": [1.0]}
     assert data.target.y.tolist() == [2.0]
@@ -199,7 +199,7 @@ def test_texts_that_are_read_again_stay_in_their_rows(tmp_path):
     lines = [b"self,target,b", b'"NA",1,"two\nlines"', b"", b"x,2,", b'"1,0",3,null', b",4,1.50"]
     path = frames.write_csv(tmp_path, b"\n".join(lines) + b"\n")
 
-    data = read_dataset(path, frames.request(["b", "self"]))
+    data = read_training_data(path, frames.request(["b", "self"]))
 
     assert list(data.frame.columns) == ["b", "self"]
     assert data.frame["self"].fillna("-").tolist() == ["NA", "x", "1,0", "-"]

@@ -1,4 +1,4 @@
-"""Turn a data set into what an estimator takes: matrices and targets, to learn and to test."""
+"""Make of a data set what an estimator takes: matrices and targets, to learn and to test."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +13,14 @@ from app.protocol.estimators import COMPARE_IN_FLOAT32
 from app.protocol.label_keys import Label
 from app.protocol.training_request import TrainingSpec
 from app.protocol.types import Row
-from app.training.data_warnings import limited
-from app.training.dataset import Dataset
+from app.training.data_warnings import limit_warnings
 from app.training.features import check_float32, feature_matrix, typical_value
 from app.training.split import split_rows
+from app.training.training_data import TrainingData
 
 
 @dataclass(frozen=True)
-class TrainingRows:
+class TrainTestData:
     """The rows of a data set, as an estimator takes them.
 
     The matrices [rows, features] have the `numbers` left and the texts right. The targets of a
@@ -52,18 +52,18 @@ class TrainingRows:
         return {name: array for name, array in inputs.items() if array.shape[1]}
 
 
-def prepare_rows(data: Dataset, request: TrainingSpec) -> TrainingRows:
+def split_data(data: TrainingData, request: TrainingSpec) -> TrainTestData:
     """Make matrices of a data set, and split its rows.
 
     Raises `errors.BadData` for numbers that the estimator does not take, and `ValueError` for rows
     that cannot be split.
     """
-    if request.chosen.name in COMPARE_IN_FLOAT32:
-        check_float32(data.frame, data.features, request.chosen.name)
+    if (estimator := request.resolved_estimator.name) in COMPARE_IN_FLOAT32:
+        check_float32(data.frame, data.features, estimator)
     x, numbers = feature_matrix(data.frame, data.features)
     split = split_rows(data.target, request.test_size)
     x_train, x_test = (_take(x, rows) for rows in (split.train, split.test))
-    return TrainingRows(
+    return TrainTestData(
         features=data.features,
         numbers=numbers,
         labels=split.labels,
@@ -74,7 +74,7 @@ def prepare_rows(data: Dataset, request: TrainingSpec) -> TrainingRows:
         y_test=split.y_test,
         dropped=data.dropped,
         sample={f.name: typical_value(data.frame[f.name], f) for f in data.features},
-        warnings=limited([*split.warnings, *data.warnings]),
+        warnings=limit_warnings([*split.warnings, *data.warnings]),
     )
 
 

@@ -3,7 +3,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from app.training.large_attributes import LargeAttributes
+from app.training.onnx_encoding import LargeAttributes
 
 ARRAYS = {
     "integers": np.array([0, 1, 127, 128, 2**40, -1]),

@@ -3,9 +3,9 @@ import pytest
 from sklearn.svm import SVC
 
 from app import errors
-from app.protocol.estimators import choose_estimator
+from app.protocol.estimators import resolve_estimator
 from app.training.estimators import build_estimator, effective_params
-from app.training.named_params import bind_named_params
+from app.training.param_binding import bind_params
 
 WEIGHTED = {
     "logistic_regression": {"max_iter": 10_000},
@@ -23,8 +23,8 @@ def data():
 
 
 def bound(name, params, labels=LABELS, unlearnt=(), numbers=("a", "b"), calibrate=None):
-    estimator = build_estimator(choose_estimator(name, params, calibrate))
-    bind_named_params(estimator, labels, unlearnt, numbers, 4)
+    estimator = build_estimator(resolve_estimator(name, params, calibrate))
+    bind_params(estimator, labels, unlearnt, numbers, 4)
     return estimator
 
 
@@ -32,14 +32,14 @@ def bound(name, params, labels=LABELS, unlearnt=(), numbers=("a", "b"), calibrat
 @pytest.mark.parametrize("weights", [{"no": 1, "yes": 20, "maybe": 0.5}, {"yes": 20}])
 def test_weights_by_label_are_those_of_the_codes(name, params, weights):
     x, y = data()
-    plain = build_estimator(choose_estimator(name, params))
+    plain = build_estimator(resolve_estimator(name, params))
     codes = {LABELS.index(label): weight for label, weight in weights.items()}
     plain.set_params(class_weight=codes).fit(x, y)
 
     ours = bound(name, {**params, "class_weight": weights}).fit(x, y)
 
     assert np.array_equal(ours.predict(x), plain.predict(x))
-    unweighted = build_estimator(choose_estimator(name, params)).fit(x, y)
+    unweighted = build_estimator(resolve_estimator(name, params)).fit(x, y)
     assert (ours.predict(x) == 2).sum() > (unweighted.predict(x) == 2).sum()
 
 
@@ -110,4 +110,4 @@ def test_a_monotonic_column_that_is_none_of_numbers_is_refused():
     ],
 )
 def test_labels_and_columns_are_shown_by_name(name, params):
-    assert effective_params(choose_estimator(name, params)).items() >= params.items()
+    assert effective_params(resolve_estimator(name, params)).items() >= params.items()

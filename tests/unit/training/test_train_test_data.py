@@ -4,7 +4,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import train_test_split
 
-from app.training.training_rows import prepare_rows
+from app.training.train_test_data import split_data
 from tests.support import frames
 
 
@@ -23,7 +23,7 @@ def test_a_fit_to_the_matrix_has_each_digit_of_a_fit_to_a_data_frame(blurred, tm
         blurred[["a", "b", "c"]], blurred.target, test_size=0.2, random_state=42
     )
 
-    rows = prepare_rows(frames.through_csv(blurred, asked, tmp_path), asked)
+    rows = split_data(frames.through_csv(blurred, asked, tmp_path), asked)
 
     ours = LinearRegression().fit(rows.x_train, rows.y_train)
     theirs = LinearRegression().fit(x, y)
