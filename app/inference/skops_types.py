@@ -59,6 +59,7 @@ _DISTANCES = {  # by which these trees measure
         "RogersTanimoto",
         "RussellRao",
         "SEuclidean",
+        "SokalMichener",
         "SokalSneath",
     )
 }

@@ -154,7 +154,7 @@ class CachedModelRegistry:
         if record := read_latest(self._jobs.engine, dataset_id):
             return record
         among = f" on data set {dataset_id}" if dataset_id else ""
-        raise errors.NotFound("model_id", f"there is no model {LATEST}{among}")
+        raise errors.NotFound("model_id", f"there is no trained model{among}")
 
     def _find_latest(self, dataset_id: str | None) -> str | errors.Unavailable:
         try:

@@ -58,8 +58,16 @@ def _as_object(declared: object) -> object:
     return {"type": declared}
 
 
+_SIZES = (
+    "must be a number above 0 and below 1, the share of the rows that test the model, or a whole "
+    "number of at least 1, the count of these rows"
+)
+
+
 def _as_count(size: object) -> object:
-    """Return 50 for 50.0: JSON has one type of numbers."""
+    """Return 50 for 50.0: JSON has one type of numbers. Raises `ValueError` for a string."""
+    if isinstance(size, str):
+        raise ValueError(f"{_SIZES}; you sent the string {quoted(size)}")
     return int(size) if isinstance(size, float) and size.is_integer() else size
 
 
@@ -114,10 +122,7 @@ Calibrate = Annotated[
 ]
 TestSize = Annotated[
     Annotated[float, Field(gt=0, lt=1)] | Annotated[int, Field(ge=1)],
-    Explained(
-        "must be a number above 0 and below 1, the share of the rows that test the model, or a "
-        "whole number of at least 1, the count of these rows"
-    ),
+    Explained(_SIZES),
     BeforeValidator(_as_count),
     Field(
         description="The rows that test the model and are not learnt from: their share if below 1, "

@@ -43,8 +43,8 @@ def dropped_row_warnings(target: str, dropped: int) -> list[FitWarning]:
     """Return the warning about rows without a target."""
     if not dropped:
         return []
-    rows = "1 row has" if dropped == 1 else f"{dropped:,} rows have"
-    said = f"{rows} no value in column {target}, and were left out"
+    rows = "1 row, which was" if dropped == 1 else f"{dropped:,} rows, which were"
+    said = f"column {target} has no value in {rows} left out"
     return [FitWarning(type="rows_dropped", detail=said, field=target)]
 
 
@@ -93,10 +93,9 @@ def _class_warnings(target: Target) -> list[FitWarning]:
     counts, found = np.bincount(target.y), []
     classes, mean = len(counts), len(target.y) / len(counts)
     if classes > 2 and mean < _RARE:
-        said = (
-            f"column {target.name} has {classes:,} classes in {len(target.y):,} rows; a regressor "
-            "predicts numbers"
-        )
+        texts = isinstance(target.labels[0], str)
+        todo = "leave rare ones out, or add rows" if texts else "a regressor predicts numbers"
+        said = f"column {target.name} has {classes:,} classes in {len(target.y):,} rows; {todo}"
         found.append(FitWarning(type="many_classes", detail=said, field=target.name))
     elif len(rare := np.flatnonzero(counts < _RARE)):
         names = [f"{label_key(target.labels[code])} ({counts[code]})" for code in rare]

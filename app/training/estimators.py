@@ -12,7 +12,7 @@ from app import errors
 from app.protocol.estimators import EstimatorSpec, ResolvedEstimator
 from app.protocol.wording import cut, describe_value, did_you_mean
 from app.training.param_binding import check_bound_params
-from app.training.param_rules import describe_rule
+from app.training.param_rules import UNUSABLE, describe_rule
 
 
 def build_estimator(resolved: ResolvedEstimator) -> BaseEstimator:
@@ -34,6 +34,8 @@ def build_estimator(resolved: ResolvedEstimator) -> BaseEstimator:
     check_bound_params(params)
     if isinstance(params.get("class_weight"), list):  # which scikit-learn takes for many targets
         raise _refused(estimator, "class_weight", params)
+    if unusable := [each for each, value in params.items() if value in tuple(UNUSABLE)]:
+        raise _refused(estimator, unusable[0], params)
     try:
         estimator.set_params(**params)
         estimator._validate_params()

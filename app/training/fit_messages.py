@@ -1,7 +1,7 @@
 """Explain in plain words why a fit cannot be carried out."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from app import errors
 
@@ -70,6 +70,19 @@ _SENTENCES = {
         r"supports only dual=False": "dual has to be false for this solver",
         r"Out of bag estimation only available": "oob_score needs bootstrap to be true",
         r"`max_samples?` cannot be set": "max_samples needs bootstrap to be true",
+        r"Must provide either V or VI": (
+            'the metric "mahalanobis" needs metric_params with the covariances of the features, V'
+        ),
+        r"takes exactly 1 positional argument \(0 given\)": (
+            'the metric "seuclidean" needs metric_params with the variances of the features, V'
+        ),
+        r"Haversine distance": (
+            'the metric "haversine" takes two features, the latitude and the longitude in radians'
+        ),
+        r"n_jobs == 0": "n_jobs cannot be 0; leave it out",
+        r"not a valid scoring value": (
+            'scoring takes "loss", or the name of a metric of scikit-learn, such as "r2"'
+        ),
         r"Negative values in data": "this metric needs features without negative numbers",
         r"(?:[Nn]egative|non-negative|positive).*(?:Poisson|poisson|gamma|loss)"
         r"|requires (?:strictly )?(?:positive|non-negative) y": (
@@ -79,10 +92,6 @@ _SENTENCES = {
             "this loss or criterion needs a target of numbers above 0"
         ),
         r"break_ties must be False": 'break_ties needs decision_function_shape to be "ovr"',
-        r"[Pp]recomputed|square kernel matrix|X\.shape\[0\] should be equal": (
-            '"precomputed" needs distances between rows, which a data set does not hold; choose '
-            "another value"
-        ),
         r"[Mm]onotonic": "monotonic_cst does not fit: give -1, 0 or 1 for each column of numbers",
         r"solver can be used only when positive=True": (
             'the solver "lbfgs" needs positive to be true'
@@ -116,6 +125,13 @@ def explain_fit(error: Exception) -> str | None:
         if found := pattern.search(text):
             return sentence.format(*found.groups())
     return text if is_plain(text) else None
+
+
+def field_of(why: str, params: Collection[str]) -> str | None:
+    """Return the field that an explanation names: one of the `params`, or `test_size`; or None."""
+    words = re.findall(r"\w+", why)
+    named = next((f"params.{word}" for word in words if word in params), None)
+    return named or ("test_size" if "test_size" in words else None)
 
 
 def cannot_fit(name: str, params: Mapping[str, object] | None, error: Exception) -> str:

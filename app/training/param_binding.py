@@ -64,11 +64,19 @@ def bind_params(
 
 def _check_names(param: str, named: Mapping[str, Any], known: Sequence[str], what: str) -> None:
     if unknown := [name for name in named if name not in set(known)]:
-        meant = did_you_mean(unknown[0], known)
+        meant = did_you_mean(_as_number(unknown[0]), known)
         raise errors.BadData(
             f"params.{param}",
             f"{quoted(unknown[0])} is no {what}{meant or ';'} there are {listed(known)}",
         )
+
+
+def _as_number(name: str) -> str:
+    """Return `3` for `3.0` and `100000` for `1E5`, as labels are read; others as they are."""
+    try:
+        return str(int(number)) if (number := float(name)).is_integer() else name
+    except ValueError:
+        return name
 
 
 def _refuse(param: str, name: str, rule: str, given: JsonValue) -> None:

@@ -32,6 +32,10 @@ _OBJECTS = {
 }
 
 
+# What no request can use: distances instead of features, and a function of the client's own.
+UNUSABLE = frozenset(("precomputed", "pyfunc"))
+
+
 def describe_rule(estimator: BaseEstimator, name: str) -> str:
     """Return the rule of a parameter: `must be a number above 0 or null`."""
     phrases = list(dict.fromkeys(_phrases(name, estimator._parameter_constraints[name])))
@@ -45,7 +49,9 @@ def _phrases(name: str, constraints: list[Any]) -> Iterator[str]:
         if isinstance(each, Interval):
             yield _range(each)
         elif isinstance(each, Options):
-            yield from (quoted(str(option)) for option in sorted(each.options - each.deprecated))
+            yield from (
+                quoted(str(option)) for option in sorted(each.options - each.deprecated - UNUSABLE)
+            )
         elif each in (dict, "array-like") and name in _OBJECTS:
             yield from (["a list"] if each == "array-like" else [])
             yield _OBJECTS[name]

@@ -25,7 +25,7 @@ from app.protocol.training_request import TrainingSpec
 from app.training import progress
 from app.training.estimators import build_estimator, effective_params
 from app.training.evaluation import classification_metrics, regression_metrics
-from app.training.fit_messages import explain_fit
+from app.training.fit_messages import explain_fit, field_of
 from app.training.library_warnings import library_warnings
 from app.training.model_memory import row_bytes
 from app.training.onnx_export import to_onnx
@@ -144,7 +144,8 @@ def _explained(request: TrainingSpec) -> Iterator[None]:
         if why is None:  # the job shows less than the log
             log.warning("%s cannot learn: %s", name, error)
             why = "the columns do not fit it" if not request.params else _MISFIT
-        raise errors.BadData(None, f"{name} cannot learn from this: {why}") from None
+        field = field_of(why, request.params or ())
+        raise errors.BadData(field, f"{name} cannot learn from this: {why}") from None
 
 
 def _check_answered(answers: Answers, draft: TrainedManifest) -> None:

@@ -59,6 +59,8 @@ def read_numbers(name: str, cells: ColumnCells, declared: ColumnType | None) -> 
         reason = f"column {name} holds text or booleans; a regressor needs numbers"
         if cells.kind == "number":
             reason += f", but {describe_cells(cells.words)}; declare them as missing, in types"
+        else:
+            reason += '; to predict labels, choose a classifier: "random_forest_classifier"'
         raise errors.BadData("target", reason)
     else:
         found, values = number_warnings(name, cells), cells.values()
@@ -121,12 +123,16 @@ def _label(name: str, text: str, kind: ColumnKind) -> Label | None:
     if isinf(value := float(text)):
         raise _infinity(name)
     if value % 1:
-        raise errors.BadData("target", f"column {name} holds fractions; a classifier needs classes")
+        raise errors.BadData(
+            "target",
+            f"column {name} holds fractions; a classifier needs classes; to predict numbers, "
+            'choose a regressor: "random_forest_regressor"',
+        )
     if abs(value) >= _EXACT:
         raise errors.BadData(
             "target",
             f"column {name} holds labels that are too large as numbers, such as {quoted(text)}; "
-            "make them text",
+            'declare its type "text"',
         )
     return int(value)
 

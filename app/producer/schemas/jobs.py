@@ -44,45 +44,56 @@ class BothAnswer(BaseModel):
 
 
 class JobSummary(BaseModel):
-    """A job. `attempt` counts the attempts that began, `failures` those that failed.
+    """A job.
 
-    `progress` is the fraction done of the running attempt, null if that is not known: only forests
-    and histogram boosting tell it. `seconds_left` is an estimate from the pace of the fit, null
-    outside of it. A waiting job has a `queue_position` (1 is the next; not in lists); after a
-    failure it waits until `run_after`. `error` is that of the last failure, `started_at` that of
-    the newest attempt. `version` grows with each change.
-
-    `request` is what was asked for. A completed training also has what was done: the `estimator`
-    with all its effective `params`, and how it was calibrated; the `runtime` that answers
-    predictions, and the `runtime_reason` if that is not ONNX; their `parity`; and `warnings` about
-    the data and the fit.
-    These are null before the end, for other jobs, and for trainings of older versions.
+    The fields from `metrics` to `warnings` are those of a completed training: null before the end,
+    and for other jobs. Trainings of older versions have `metrics` alone.
     """
 
-    id: str
-    kind: str
+    id: str = Field(description="The id of the job; a training and its model have the same one.")
+    kind: str = Field(description="`train` or `predict`.")
     state: JobStatus
     dataset_id: str | None
-    request: dict[str, Any]
-    attempt: int
-    failures: int
-    version: int
-    worker: str | None
-    progress: float | None
-    seconds_left: float | None = None
-    queue_position: int | None = None
-    metrics: dict[str, float] | None
-    estimator: str | None = None
-    params: dict[str, Any] | None = None
-    calibrate: str | None = None
-    runtime: str | None = None
-    runtime_reason: str | None = None
-    parity: float | None = None
-    warnings: list[FitWarning] | None = None
-    error: dict[str, Any] | None
+    request: dict[str, Any] = Field(description="What was asked for.")
+    attempt: int = Field(description="How many attempts began.")
+    failures: int = Field(description="How many attempts failed.")
+    version: int = Field(description="A number that grows with each change of the job.")
+    worker: str | None = Field(description="The thread of a consumer that ran the newest attempt.")
+    progress: float | None = Field(
+        description="The fraction done of the running attempt; null if that is not known, since "
+        "only forests and histogram boosting tell it."
+    )
+    seconds_left: float | None = Field(
+        None, description="An estimate from the pace of the fit; null outside of a fit."
+    )
+    queue_position: int | None = Field(
+        None, description="The place of a waiting job: 1 is the next. Lists of jobs do not have it."
+    )
+    metrics: dict[str, float] | None = Field(description="The metrics on the test rows, by name.")
+    estimator: str | None = Field(None, description="The estimator by Warren's name.")
+    params: dict[str, Any] | None = Field(
+        None, description="All parameters of the fit: those asked for, and the defaults."
+    )
+    calibrate: str | None = Field(None, description="How the probabilities were calibrated.")
+    runtime: str | None = Field(
+        None, description="What answers predictions: `onnx` or `scikit-learn`."
+    )
+    runtime_reason: str | None = Field(None, description="Why the runtime is not `onnx`.")
+    parity: float | None = Field(
+        None,
+        description="The largest difference between the answers of the runtime and those of "
+        "scikit-learn on the test rows: of a regressor as a share of the target's standard "
+        "deviation, of a classifier between two probabilities.",
+    )
+    warnings: list[FitWarning] | None = Field(
+        None, description="What is odd about the data and the fit."
+    )
+    error: dict[str, Any] | None = Field(description="The error of the last failure.")
     created_at: datetime
-    run_after: datetime | None
-    started_at: datetime | None
+    run_after: datetime | None = Field(
+        description="When a job that failed and waits will be tried again."
+    )
+    started_at: datetime | None = Field(description="When the newest attempt began.")
     ended_at: datetime | None
 
 
@@ -97,15 +108,20 @@ class PredictionResult(BaseModel):
 
 
 class JobView(JobSummary):
-    """A job. `result` is the answer of a prediction job, null until there is one.
+    """A job, and its answers if it is a prediction.
 
-    `sync` is the answer of the fast model. `disagree` tells whether the two answers differ. It is
-    null until there are both.
+    The fields from `metrics` to `warnings` are null unless it is a training that completed.
     """
 
-    result: PredictionResult | None = None
-    sync: dict[str, Any] | None = None
-    disagree: bool | None = None
+    result: PredictionResult | None = Field(
+        None, description="The answer of a prediction job; null until there is one."
+    )
+    sync: dict[str, Any] | None = Field(
+        None, description="The answer of the fast model of `POST /predict/sync_async`."
+    )
+    disagree: bool | None = Field(
+        None, description="Whether the two answers differ; null until there are both."
+    )
 
 
 class Jobs(BaseModel):

@@ -220,12 +220,12 @@ def test_what_runs_failed_or_was_cancelled_is_never_the_latest(store, registry):
 
 
 def test_there_may_be_no_latest(store, registry):
-    with pytest.raises(errors.NotFound, match="no model latest"):
+    with pytest.raises(errors.NotFound, match="there is no trained model"):
         registry.get(LATEST)
 
     complete(store, "done", "d")
 
-    with pytest.raises(errors.NotFound, match="latest on data set e"):
+    with pytest.raises(errors.NotFound, match="no trained model on data set e"):
         registry.get(LATEST, "e")
 
 
@@ -342,7 +342,7 @@ def test_callers_on_an_event_loop_share_one_query_and_one_may_leave(store, regis
 def test_an_error_reaches_callers_on_an_event_loop(registry):
     with pytest.raises(errors.NotFound, match="no model m"):
         asyncio.run(registry.find("m"))
-    with pytest.raises(errors.NotFound, match="no model latest"):
+    with pytest.raises(errors.NotFound, match="there is no trained model"):
         asyncio.run(registry.find(LATEST))
 
 

@@ -28,7 +28,7 @@ METRICS = {
     "ball_tree": [
         *("braycurtis", "canberra", "chebyshev", "cityblock", "dice", "euclidean", "hamming"),
         *("infinity", "jaccard", "l1", "l2", "manhattan", "minkowski", "p", "rogerstanimoto"),
-        *("russellrao", "sokalsneath"),
+        *("russellrao", "sokalmichener", "sokalsneath"),
     ],
     "kd_tree": ["chebyshev", "euclidean", "manhattan", "minkowski"],
     "brute": [

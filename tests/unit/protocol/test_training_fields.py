@@ -42,7 +42,7 @@ def test_a_test_size_is_a_share_or_a_count(sent, read):
         (0.0, "; you sent the number 0.0"),
         (-1, "; you sent the number -1"),
         (True, "; you sent true"),
-        ("0.2", ""),
+        ("0.2", '; you sent the string "0.2"'),
         (None, ""),
         ([1], "; you sent a list"),
     ],

@@ -120,6 +120,8 @@ def test_an_unknown_parameter_is_answered_with_those_there_are(name):
         ("ridge", {"alpha": -1.0}, "params.alpha"),
         ("logistic_regression", {"C": 0}, "params.C"),
         ("svm_regressor", {"kernel": "magic"}, "params.kernel"),
+        ("svm_regressor", {"kernel": "precomputed"}, "params.kernel"),
+        ("knn_regressor", {"metric": "pyfunc"}, "params.metric"),
         ("svm_classifier", {"C": -1}, "params.C"),
         ("knn_regressor", {"n_neighbors": 0}, "params.n_neighbors"),
         ("knn_classifier", {"weights": "heavy"}, "params.weights"),

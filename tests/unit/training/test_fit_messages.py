@@ -6,7 +6,7 @@ import pytest
 
 from app import errors
 from app.protocol.training_request import TrainRequest
-from app.training.fit_messages import cannot_fit, explain_fit
+from app.training.fit_messages import cannot_fit, explain_fit, field_of
 from tests.support import frames
 from tests.support.words import foreign_words
 
@@ -111,8 +111,26 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
         ),
         (
             30,
-            {"estimator": "svm_regressor", "params": {"kernel": "precomputed"}},
-            '"precomputed" needs distances between rows',
+            {"estimator": "knn_regressor", "params": {"metric": "mahalanobis"}},
+            'the metric "mahalanobis" needs metric_params',
+        ),
+        (
+            30,
+            {
+                "estimator": "knn_regressor",
+                "features": ["a", "b", "three"],
+                "params": {"metric": "haversine"},
+            },
+            'the metric "haversine" takes two features',
+        ),
+        (30, {"params": {"n_jobs": 0}}, "n_jobs cannot be 0"),
+        (
+            30,
+            {
+                "estimator": "hist_gradient_boosting_regressor",
+                "params": {"scoring": "many", "early_stopping": True},
+            },
+            'scoring takes "loss"',
         ),
         (
             30,
@@ -196,3 +214,16 @@ def test_params_are_blamed_only_if_there_are_any(params, error, said):
 )
 def test_a_message_for_programmers_is_not_told(error, said):
     assert explain_fit(error) == said
+
+
+@pytest.mark.parametrize(
+    ("why", "params", "field"),
+    [
+        ("n_neighbors is 5, but the rows are 4", {"n_neighbors"}, "params.n_neighbors"),
+        ("n_neighbors is 5, but the rows are 4", {}, None),
+        ("add rows, or lower test_size", {"max_iter"}, "test_size"),
+        ("a feature holds infinity", {"max_iter"}, None),
+    ],
+)
+def test_an_explanation_is_about_the_field_that_it_names(why, params, field):
+    assert field_of(why, params) == field

@@ -85,6 +85,12 @@ def test_weights_of_no_label_are_refused_with_the_labels(weights, said):
     assert caught.value.extra["field"] == "params.class_weight"
 
 
+@pytest.mark.parametrize("written", ["1E5", "100000.0"])
+def test_another_form_of_a_label_that_is_a_number_is_told_the_label(written):
+    with pytest.raises(errors.BadData, match='did you mean "100000"'):
+        bound("svm_classifier", {"class_weight": {written: 2}}, [2, 3, 100_000])
+
+
 @pytest.mark.parametrize("weights", ["balanced", None])
 def test_other_weights_stay_what_they_are(weights):
     assert bound("svm_classifier", {"class_weight": weights}).class_weight == weights

@@ -1,8 +1,9 @@
 import pytest
 
 from app.protocol.estimators import ESTIMATORS
+from app.protocol.wording import quoted
 from app.training.estimators import estimator_class
-from app.training.param_rules import describe_rule
+from app.training.param_rules import UNUSABLE, describe_rule
 from tests.support.words import foreign_words
 
 
@@ -14,6 +15,15 @@ def test_no_rule_offers_what_a_fit_would_refuse():
     assert rule == (
         'must be "balanced", "balanced_subsample", an object with a number for each label or null'
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "param"), [("svm_regressor", "kernel"), ("knn_classifier", "metric")]
+)
+def test_no_rule_offers_distances_instead_of_features(name, param):
+    rule = describe_rule(estimator_class(ESTIMATORS[name])(), param)
+
+    assert not any(quoted(each) in rule for each in UNUSABLE)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

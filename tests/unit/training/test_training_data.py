@@ -246,5 +246,5 @@ def test_the_rows_without_a_target_are_left_out():
     assert data.target.y.tolist() == [1.0, 3.0]
     assert data.dropped == 1
     assert [w.detail for w in data.warnings if w.type == "rows_dropped"] == [
-        "1 row has no value in column target, and were left out"
+        "column target has no value in 1 row, which was left out"
     ]
