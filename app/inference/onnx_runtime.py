@@ -41,9 +41,7 @@ class OnnxRuntime:
     def run(self, inputs: Tensors) -> Answers:
         """Run the graph; see `Runtime`."""
         outputs = self._run(inputs)
-        if self.manifest.labels is None:
-            return Answers(outputs[0].reshape(-1), None)
-        if not self.manifest.probabilities:
+        if self.manifest.labels is None or not self.manifest.probabilities:
             return Answers(outputs[0].reshape(-1), None)
         if self.manifest.format == 1:  # whose labels are codes of classes, not places
             return Answers(outputs[1].argmax(axis=1), outputs[1])

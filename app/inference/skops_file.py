@@ -22,8 +22,8 @@ _MANIFEST = f"{METADATA_KEY}.json"
 _SCHEMA = "schema.json"
 _ARRAYS = (".npy", ".npz")  # numpy's formats; both are read without unpickling
 
-# Of HistGradientBoosting*; the last one hides the class's own method.
-_OF_FIT = ("_feature_subsample_rng", "_scorer", "_raw_predict")
+# Attributes of HistGradientBoosting*; the last one hides the class's own method.
+_FIT_STATE = ("_feature_subsample_rng", "_scorer", "_raw_predict")
 
 
 def dump(pipeline: Pipeline, manifest: TrainedManifest, path: Path) -> None:
@@ -60,7 +60,7 @@ def load(path: Path) -> tuple[Pipeline, TrainedManifest]:
 
 def _forget_fit(estimator: BaseEstimator) -> None:
     """Delete what skops cannot write and predictions do not need, here and in the parts."""
-    for name in _OF_FIT:
+    for name in _FIT_STATE:
         vars(estimator).pop(name, None)
     for part in getattr(estimator, "calibrated_classifiers_", ()):
         _forget_fit(part.estimator)

@@ -115,8 +115,8 @@ def _seed(name: str) -> dict[str, Any]:
     return {"random_state": SEED} if ESTIMATORS[name].seeded else {}
 
 
-def our_name(name: str) -> str:
-    """Return our name of an estimator, also for that of its class. Raises `ValueError`."""
+def canonical_name(name: str) -> str:
+    """Return the name of the table for a name or a class name. Raises `ValueError`."""
     name = CLASS_NAMES.get(name, name)
     if name not in ESTIMATORS:
         meant = did_you_mean(name, [*ESTIMATORS, *CLASS_NAMES])

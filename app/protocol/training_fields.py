@@ -12,14 +12,14 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from app.protocol.estimators import CLASS_NAMES, ESTIMATORS, CalibrationMethod, our_name
+from app.protocol.estimators import CLASS_NAMES, ESTIMATORS, CalibrationMethod, canonical_name
 from app.protocol.examples import DATASET_ID
 from app.protocol.types import Column, Explained, Id
 from app.protocol.wording import did_you_mean, nfc, quoted
 from app.settings import MIN_FIT_MEMORY
 
 ColumnKind = Literal["number", "category", "text", "date", "boolean"]
-KINDS: tuple[str, ...] = get_args(ColumnKind)
+_KINDS: tuple[str, ...] = get_args(ColumnKind)
 
 
 class ColumnType(BaseModel):
@@ -49,10 +49,10 @@ def _as_object(declared: object) -> object:
     """Return a declaration as an object; the name of a type stands for one with that type."""
     if isinstance(declared, ColumnType | dict):
         return declared
-    if not isinstance(declared, str) or declared not in KINDS:
-        meant = did_you_mean(declared, KINDS) if isinstance(declared, str) else ""
+    if not isinstance(declared, str) or declared not in _KINDS:
+        meant = did_you_mean(declared, _KINDS) if isinstance(declared, str) else ""
         raise ValueError(
-            f'must be one of {", ".join(map(quoted, KINDS))}, or an object with "type" and '
+            f'must be one of {", ".join(map(quoted, _KINDS))}, or an object with "type" and '
             f'"missing"{meant}'
         )
     return {"type": declared}
@@ -78,7 +78,7 @@ _DeclaredType = Annotated[
 ]
 _EstimatorName = Annotated[
     str,
-    AfterValidator(our_name),
+    AfterValidator(canonical_name),
     WithJsonSchema({"type": "string", "enum": [*ESTIMATORS, *CLASS_NAMES]}),
 ]
 

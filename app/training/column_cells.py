@@ -21,11 +21,11 @@ InferredKind = Literal["number", "boolean", "text", "empty"]
 class ColumnCells:
     """The cells of a column, of which the `kind` is inferred from all of them.
 
-    With `as_text` it is text. Without, numbers are kept as float64, and where the column shows to
-    be text later, `lost` tells that it has to be read again. `words` counts the cells that are
-    neither numbers nor missing values, incompletely in a column of many different texts. `missing`
-    counts the texts that mean a missing value among numbers, as far as they are known. `inexact`
-    tells of whole numbers that float64 rounds, `has_gaps` of missing values.
+    With `as_text` it is text. Without, numbers are kept as float64. `must_be_reread` tells whether
+    the column turned out to be text after its texts were forgotten. `words` counts the cells that
+    are neither numbers nor missing values, incompletely in a column of many different texts.
+    `missing` counts the texts that mean a missing value among numbers, as far as they are known.
+    `inexact` tells of whole numbers that float64 rounds, `has_gaps` of missing values.
     """
 
     def __init__(self, *, as_text: bool = False) -> None:
@@ -70,7 +70,7 @@ class ColumnCells:
         return next(filter(number_with_marks, self.words), None)
 
     @property
-    def lost(self) -> bool:
+    def must_be_reread(self) -> bool:
         """Tell whether the column is text, and texts of cells are not known."""
         if self.as_text or self.kind != "text":
             return False

@@ -38,7 +38,7 @@ def read_cells(
     """
     cells = {name: ColumnCells(as_text=name in as_text) for name in places}
     _read(path, names, places, cells)
-    again = {name: ColumnCells(as_text=True) for name, each in cells.items() if each.lost}
+    again = {name: ColumnCells(as_text=True) for name, each in cells.items() if each.must_be_reread}
     if again:
         cells |= again
         _read(path, names, {name: places[name] for name in again}, again)

@@ -70,7 +70,7 @@ def column_warnings(
     samples, heads = frame.iloc[rows], dict[bytes | tuple[Any, ...], str]()
     for feature in features:
         column, sample = frame[feature.name], samples[feature.name]
-        found += _of_one(column, sample, feature)
+        found += _single_column_warnings(column, sample, feature)
         # Columns with the same sample are compared with the first of them.
         values = sample.to_numpy()
         shown = values.tobytes() if feature.is_number else tuple(sample.fillna("").tolist())
@@ -104,7 +104,7 @@ def _class_warnings(target: Target) -> list[FitWarning]:
     return found
 
 
-def _of_one(
+def _single_column_warnings(
     column: "pd.Series[Any]", sample: "pd.Series[Any]", feature: Feature
 ) -> list[FitWarning]:
     """Return the warnings about a column alone."""

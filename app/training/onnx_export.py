@@ -46,7 +46,7 @@ CONVERTERS: Mapping[type, Converter] = {
 }
 
 _NEIGHBOURS = "where distances tie, only scikit-learn itself finds the same neighbours"
-REASONS: Mapping[type, str] = {
+_REASONS: Mapping[type, str] = {
     KNeighborsRegressor: _NEIGHBOURS,
     KNeighborsClassifier: _NEIGHBOURS,
     CalibratedClassifierCV: "calibrated classifiers are not written as ONNX",
@@ -68,7 +68,7 @@ def to_onnx(
     estimator = pipeline.named_steps["estimator"]
     convert = converters.get(type(estimator))
     if convert is None:
-        reason = REASONS.get(type(estimator))
+        reason = _REASONS.get(type(estimator))
         raise NotExportable(reason or f"{type(estimator).__name__} is not written as ONNX")
     graph = GraphBuilder()
     number = graph.input("number", DOUBLE, numbers) if numbers else None

@@ -64,12 +64,12 @@ def fit_pipeline(
         with _explained(request):
             rows = split_data(data, request)
             pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))
-            draft = describe(request, model_id, rows, estimator)
+            draft = draft_manifest(request, model_id, rows, estimator)
             expected = answer(pipeline, draft, rows.test_inputs)
         _check_answered(expected, draft)
         fitted = FittedPipeline(pipeline, rows.test_inputs, expected, target_scale(rows.y_train))
         choice = choose_runtime(fitted, draft, folder, export)
-        metrics = measure(rows, choice.answers)
+        metrics = compute_metrics(rows, choice.answers)
     if progress.reports_steps(estimator):
         on_progress(EXPORTED)
     manifest = draft.model_copy(
@@ -99,7 +99,7 @@ def fit_rows(
     return Pipeline([*columns, ("estimator", estimator)])
 
 
-def describe(
+def draft_manifest(
     request: TrainingSpec, model_id: str, rows: TrainTestData, estimator: BaseEstimator
 ) -> TrainedManifest:
     """Return the manifest of a fitted model whose runtime is not chosen yet."""
@@ -125,7 +125,7 @@ def describe(
     )
 
 
-def measure(rows: TrainTestData, answers: Answers) -> dict[str, float]:
+def compute_metrics(rows: TrainTestData, answers: Answers) -> dict[str, float]:
     """Return the metrics of answers to the test rows, without those that a row does not define."""
     if rows.labels is None:
         metrics = regression_metrics(rows.y_test, answers.predicted)

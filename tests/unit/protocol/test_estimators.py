@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from app.protocol.estimators import (
     CLASS_NAMES,
     ESTIMATORS,
-    our_name,
+    canonical_name,
     resolve_estimator,
     resolve_older_estimator,
 )
@@ -38,7 +38,7 @@ def test_no_other_name_is_accepted(name):
 
 def test_an_unknown_name_is_answered_with_all_names():
     with pytest.raises(ValueError, match="no such estimator; choose one of") as caught:
-        our_name("neural_network")
+        canonical_name("neural_network")
 
     assert all(name in str(caught.value) for name in [*ESTIMATORS, *CLASS_NAMES])
 
@@ -54,7 +54,7 @@ def test_an_unknown_name_is_answered_with_all_names():
 )
 def test_a_misspelt_name_is_answered_with_the_nearest(name, meant):
     with pytest.raises(ValueError, match=f'no such estimator; did you mean "{meant}"'):
-        our_name(name)
+        canonical_name(name)
 
 
 def test_the_schema_lists_our_names_and_those_of_the_classes():
