@@ -83,6 +83,9 @@ _SENTENCES = {
             '"precomputed" needs distances between rows, which a data set does not hold; choose '
             "another value"
         ),
+        r"[Mm]onoton\w+ constraints are not supported \w+ multiclass": (
+            "monotonic_cst takes two classes only; leave it out"
+        ),
         r"[Mm]onotonic": "monotonic_cst does not fit: give -1, 0 or 1 for each column of numbers",
         r"solver can be used only when positive=True": (
             'the solver "lbfgs" needs positive to be true'

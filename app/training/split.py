@@ -73,7 +73,8 @@ def _can_stratify(y: npt.NDArray[Any], size: float) -> bool:
 def _few(test_rows: int) -> list[FitWarning]:
     if test_rows >= _FEW_TEST_ROWS:
         return []
-    said = f"the metrics are measured on {test_rows} test rows only, and may be far off"
+    rows = "1 test row" if test_rows == 1 else f"{test_rows} test rows"
+    said = f"the metrics are measured on {rows} only, and may be far off"
     return [FitWarning(type="few_test_rows", detail=said, field="test_size")]
 
 

@@ -73,6 +73,14 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
             },
             'the solver "liblinear" takes two classes only; choose another solver',
         ),
+        *(
+            (
+                30,
+                {"estimator": name, "target": "three", "params": {"monotonic_cst": {"a": 1}}},
+                "monotonic_cst takes two classes only; leave it out",
+            )
+            for name in ("random_forest_classifier", "hist_gradient_boosting_classifier")
+        ),
         (
             30,
             {"estimator": "logistic_regression", "target": "three", "params": {"dual": True}},
