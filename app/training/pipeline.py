@@ -59,9 +59,9 @@ def fit_pipeline(
     `errors.BadData`, also for test rows without a finite answer.
     """
     chosen = request.chosen
-    estimator = build_estimator(chosen)
     part = progress.between(on_progress, READ, FITTED)
     with library_warnings(request.params or ()) as warned:
+        estimator = build_estimator(chosen)
         with _explained(request):
             rows = prepare_rows(data, request)
             pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))

@@ -135,9 +135,9 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
             30,
             {
                 "estimator": "hist_gradient_boosting_regressor",
-                "params": {"categorical_features": ["a"]},
+                "params": {"categorical_features": [0.5]},
             },
-            "categorical_features takes a list of true or false for each column",
+            "categorical_features takes a list of the names of columns of numbers",
         ),
         (
             30,
