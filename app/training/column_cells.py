@@ -116,11 +116,11 @@ class ColumnCells:
         if self._many_words:
             return cells
         numbers = pd.to_numeric(texts, errors="coerce").notna().to_numpy()
-        words = 0
+        words, missing = 0, Counter[str]()
         for text, count in counts[~numbers].items():
             if means_missing(str(text)):
                 if text:
-                    self.missing[str(text)] += count
+                    missing[str(text)] += count
                 continue
             self.words[str(text)] += count
             words += count
@@ -131,7 +131,9 @@ class ColumnCells:
         read = int(counts[numbers].sum())
         if not read or words > FEW * read:
             self._numbers += read
+            self.missing += missing
             return cells
+        # Its missing values become gaps, which are counted when all cells are known.
         return self._add_numbers(pd.to_numeric(cells, errors="coerce"))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from app import errors
+from app.protocol.cells import means_missing
 from app.training.column_cells import ColumnCells
 
 _CHUNK_CELLS = 500_000  # few, so that they stay in the caches of the processor
@@ -95,7 +96,8 @@ def _count_missing(
         for name, gap in gaps.items():
             texts = chunk[names[places[name]]].to_numpy()[gap[row : row + len(chunk)]]
             for text in texts[texts != b""]:
-                cells[name].missing[text.decode(errors="replace")] += 1
+                if means_missing(cell := text.decode(errors="replace")):
+                    cells[name].missing[cell] += 1
         row += len(chunk)
 
 

@@ -143,7 +143,7 @@ def _determines(column: "pd.Series[Any]", y: npt.NDArray[Any], target: Target) -
         known = ~np.isnan(x)
         x, y = x[known], y[known]
         with np.errstate(over="ignore", invalid="ignore"):
-            if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+            if len(x) < max(3, len(column) / 2) or np.ptp(x) == 0 or np.ptp(y) == 0:
                 return False
             x, y = _centred(x), _centred(y)
             return bool(abs(x @ y) >= _CORRELATED * np.sqrt((x @ x) * (y @ y)))

@@ -22,8 +22,8 @@ def build_estimator(resolved: ResolvedEstimator) -> BaseEstimator:
     `errors.Invalid` that names the parameter and says what is allowed.
     """
     name, params = resolved.name, resolved.params
-    estimator = estimator_class(resolved.spec)()
-    allowed = sorted(estimator.get_params())
+    cls = estimator_class(resolved.spec)
+    allowed = sorted(cls().get_params())
     if unknown := sorted(set(params) - set(allowed)):
         raise errors.Invalid(
             f"params.{cut(unknown[0])}",
@@ -32,12 +32,12 @@ def build_estimator(resolved: ResolvedEstimator) -> BaseEstimator:
             allowed=allowed,
         )
     check_bound_params(params)
+    estimator = cls(**params)  # some values are read here, such as those that are deprecated
     if isinstance(params.get("class_weight"), list):  # which scikit-learn takes for many targets
         raise _refused(estimator, "class_weight", params)
     if unusable := [each for each, value in params.items() if value in tuple(UNUSABLE)]:
         raise _refused(estimator, unusable[0], params)
     try:
-        estimator.set_params(**params)
         estimator._validate_params()
     except InvalidParameterError as error:
         found = re.match(r"The '(\w+)' parameter", str(error))

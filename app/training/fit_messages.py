@@ -36,8 +36,8 @@ _SENTENCES = {
         r"quantile must be": 'the loss "quantile" needs quantile, a number from 0 to 1',
         r"iteration over a 0-d array": "a param holds an object where a list is needed",
         r"[Cc]ategorical_features": (
-            "categorical_features takes a list of true or false for each column, or of the places "
-            "of columns, from 0"
+            "categorical_features takes a list of the names of columns of numbers, of their places "
+            "from 0, or of true or false for each"
         ),
         r"Requesting (\d+)-fold cross-validation": _FEW_OF_A_CLASS,
         r"splits n_splits=(\d+) greater than the number of samples": _FEW_OF_A_CLASS,
@@ -92,6 +92,9 @@ _SENTENCES = {
             "this loss or criterion needs a target of numbers above 0"
         ),
         r"break_ties must be False": 'break_ties needs decision_function_shape to be "ovr"',
+        r"[Mm]onoton\w+ constraints are not supported \w+ multiclass": (
+            "monotonic_cst takes two classes only; leave it out"
+        ),
         r"[Mm]onotonic": "monotonic_cst does not fit: give -1, 0 or 1 for each column of numbers",
         r"solver can be used only when positive=True": (
             'the solver "lbfgs" needs positive to be true'

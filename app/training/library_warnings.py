@@ -51,6 +51,11 @@ _SENTENCES: dict[re.Pattern[str], tuple[str, str | None]] = {
             'to "sigmoid"',
             "params.probability",
         ),
+        r"`\"friedman_mse\"` for": (
+            'scikit-learn 1.11 will not have "friedman_mse" any more; use "squared_error", which '
+            "is the same",
+            "params.criterion",
+        ),
         r"'penalty' was deprecated|penalty is deprecated": (
             "scikit-learn 1.10 will not have penalty any more; use l1_ratio, which is 0 for the "
             'penalty "l2" and 1 for "l1", and a very large C for none',

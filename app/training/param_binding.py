@@ -3,7 +3,7 @@
 A fit sees neither labels nor names of columns: the target is codes, the features a matrix.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from app.protocol.label_keys import Label, label_keys
 from app.protocol.wording import cut, describe_value, did_you_mean, listed, quoted
 
 CLASS_WEIGHT, MONOTONIC = "class_weight", "monotonic_cst"
+CATEGORICAL = "categorical_features"
 
 
 def check_bound_params(params: Mapping[str, Any]) -> None:
@@ -60,9 +61,13 @@ def bind_params(
         places = np.zeros(columns, int)
         places[: len(numbers)] = [directions.get(name, 0) for name in numbers]
         inner.set_params(**{MONOTONIC: places})
+    named = params.get(CATEGORICAL)
+    if isinstance(named, list) and named and all(isinstance(each, str) for each in named):
+        _check_names(CATEGORICAL, named, numbers, "column of numbers")
+        inner.set_params(**{CATEGORICAL: [numbers.index(name) for name in named]})
 
 
-def _check_names(param: str, named: Mapping[str, Any], known: Sequence[str], what: str) -> None:
+def _check_names(param: str, named: Iterable[str], known: Sequence[str], what: str) -> None:
     if unknown := [name for name in named if name not in set(known)]:
         meant = did_you_mean(_as_number(unknown[0]), known)
         raise errors.BadData(

@@ -58,9 +58,9 @@ def fit_pipeline(
     ten times a second; nothing of an estimator whose progress is not known. Raises
     `errors.BadData`, also for test rows without a finite answer.
     """
-    estimator = build_estimator(request.resolved_estimator)
     part = progress.between(on_progress, READ, FITTED)
     with library_warnings(request.params or ()) as warned:
+        estimator = build_estimator(request.resolved_estimator)
         with _explained(request):
             rows = split_data(data, request)
             pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))

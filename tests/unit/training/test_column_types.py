@@ -144,6 +144,22 @@ def test_the_texts_among_numbers_are_named_and_counted():
     assert warning.field == "a"
 
 
+def test_a_text_among_numbers_is_counted_once():
+    data = frames.column(*["1"] * 56, "x", "x", "#N/A N/A", "nil", "NA")
+
+    assert [(each.type, each.detail.partition(";")[0]) for each in data.warnings[:2]] == [
+        (
+            "missing_markers",
+            'column a: 1 cell holds "#N/A N/A", 1 cell holds "nil" and 1 cell holds "NA"',
+        ),
+        (
+            "texts_among_numbers",
+            'column a holds numbers, but 2 cells hold "x", which count as missing values, because '
+            "they are at most 5% of the cells",
+        ),
+    ]
+
+
 def test_many_texts_are_named_in_part():
     data = frames.column(*["1"] * 300, *[f"x{n}" for n in range(10)])
 

@@ -78,6 +78,7 @@ def test_two_columns_may_be_the_same(first, second, same):
         ([f"{each}e300" for each in NOISE], NOISE, True),
         (NOISE, [f"{float(each) + n % 2:.6f}" for n, each in enumerate(NOISE)], False),
         ([*NOISE[:-1], ""], NOISE, True),
+        ([*NOISE[:99], *[""] * (ROWS - 99)], NOISE, False),  # too few to tell
         ([str(float(each) * 1e-300) for each in NOISE], NOISE, True),
         (["x", "y"] * 100, ["1", "2"] * 100, False),  # a regressor has to learn that
     ],

@@ -73,6 +73,14 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
             },
             'the solver "liblinear" takes two classes only; choose another solver',
         ),
+        *(
+            (
+                30,
+                {"estimator": name, "target": "three", "params": {"monotonic_cst": {"a": 1}}},
+                "monotonic_cst takes two classes only; leave it out",
+            )
+            for name in ("random_forest_classifier", "hist_gradient_boosting_classifier")
+        ),
         (
             30,
             {"estimator": "logistic_regression", "target": "three", "params": {"dual": True}},
@@ -145,9 +153,9 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
             30,
             {
                 "estimator": "hist_gradient_boosting_regressor",
-                "params": {"categorical_features": ["a"]},
+                "params": {"categorical_features": [0.5]},
             },
-            "categorical_features takes a list of true or false for each column",
+            "categorical_features takes a list of the names of columns of numbers",
         ),
         (
             30,

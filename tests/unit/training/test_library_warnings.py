@@ -51,6 +51,13 @@ def fitted(name, params, *, sums=False):
         ),
         ("ridge", {"solver": "sag", "max_iter": 1}, "ConvergenceWarning", STOPPED, ""),
         (
+            "random_forest_regressor",
+            {"criterion": "friedman_mse", "n_estimators": 2},
+            "FutureWarning",
+            'scikit-learn 1.11 will not have "friedman_mse" any more; use "squared_error"',
+            "params.criterion",
+        ),
+        (
             "svm_classifier",
             {"probability": True},
             "FutureWarning",

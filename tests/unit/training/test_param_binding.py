@@ -103,9 +103,19 @@ def test_a_monotonic_column_is_found_by_its_name(name):
     assert ours.monotonic_cst.tolist() == [0, -1, 0, 0]
 
 
-def test_a_monotonic_column_that_is_none_of_numbers_is_refused():
+@pytest.mark.parametrize(
+    ("named", "places"), [(["b"], [1]), ([1], [1]), ([False, True], [False, True]), ([], [])]
+)
+def test_a_categorical_column_is_found_by_its_name(named, places):
+    ours = bound("hist_gradient_boosting_regressor", {"categorical_features": named}, None)
+
+    assert ours.categorical_features == places
+
+
+@pytest.mark.parametrize("params", [{"monotonic_cst": {"z": 1}}, {"categorical_features": ["z"]}])
+def test_a_column_that_is_none_of_numbers_is_refused(params):
     with pytest.raises(errors.BadData, match='"z" is no column of numbers; there are a, b'):
-        bound("hist_gradient_boosting_regressor", {"monotonic_cst": {"z": 1}}, None)
+        bound("hist_gradient_boosting_regressor", params, None)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +123,7 @@ def test_a_monotonic_column_that_is_none_of_numbers_is_refused():
     [
         ("svm_classifier", {"class_weight": {"yes": 3}}),
         ("hist_gradient_boosting_regressor", {"monotonic_cst": {"b": -1}}),
+        ("hist_gradient_boosting_regressor", {"categorical_features": ["b"]}),
     ],
 )
 def test_labels_and_columns_are_shown_by_name(name, params):

@@ -101,6 +101,11 @@ def test_a_test_part_of_few_rows_is_told(rows, warned):
     assert told(split_rows(numbers(rows), 0.2)) == (["few_test_rows"] if warned else [])
 
 
+@pytest.mark.parametrize(("rows", "said"), [(1, "1 test row only"), (2, "2 test rows only")])
+def test_few_test_rows_are_counted(rows, said):
+    assert said in split_rows(numbers(30), rows).warnings[0].detail
+
+
 def test_the_rows_are_those_of_a_data_frame_split_by_the_same_words():
     frame = pd.DataFrame({"a": range(40), "y": ["p", "q"] * 20})
 
