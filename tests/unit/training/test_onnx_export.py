@@ -185,7 +185,7 @@ def test_a_text_that_was_not_learnt_is_none_of_the_categories():
         (KNeighborsClassifier(weights="distance"), "where distances tie"),
         (CalibratedClassifierCV(SVC(), ensemble=False), "calibrated classifiers"),
         (SVC(break_ties=True), "support vectors with break_ties"),
-        (SVR(epsilon=1000.0), "without support vectors"),
+        (SVR(epsilon=1000.0), "no support vectors"),
     ],
     ids=["regressor", "classifier", "calibrated", "break_ties", "no vectors"],
 )
