@@ -25,6 +25,10 @@ _GROUPED = r"[0-9]{1,3}(?:(?P<mark>[,.' \u00a0\u2009\u202f])[0-9]{3}(?:(?P=mark)
 _MARKED = re.compile(
     rf"[-+]?\s?{_SIGN}?\s?[-+]?(?:{_GROUPED}|[0-9]+)(?:[.,][0-9]+)?\s?(?:%|{_SIGN})?"
 )
+# 31.12.2025, 12/31/2025 or 2025/12/31, perhaps with a time.
+_OTHER_DATE = re.compile(
+    r"\s*(?:[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{4}|[0-9]{4}([./])[0-9]{1,2}\2[0-9]{1,2})(?:[ T,].*)?"
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS_PER_DAY = 86_400_000_000.0
 
@@ -80,6 +84,11 @@ def days_of(date: str) -> float | None:
     except (ValueError, OverflowError):
         return None
     return float(passed // timedelta(microseconds=1)) / _MICROSECONDS_PER_DAY
+
+
+def looks_like_date(text: str) -> bool:
+    """Tell whether a text is a date in ISO 8601, or one with points or slashes."""
+    return days_of(text) is not None or _OTHER_DATE.fullmatch(text) is not None
 
 
 def date_of(days: float) -> str:

@@ -68,7 +68,8 @@ def hint(
         return ""
     known = list(model.model_fields)
     if error["type"] == "extra_forbidden":
-        return did_you_mean(name, known) or f"; known are {listed(known)}"
+        within = "; parameters of the estimator belong in params" if "params" in known else ""
+        return did_you_mean(name, known) or f"; known are {listed(known)}{within}"
     sent = _at(body, parents)
     if error["type"] in ("missing", "value_error") and isinstance(sent, dict) and name not in sent:
         found = nearest(name, (key for key in islice(sent, _SOUGHT) if key not in known))

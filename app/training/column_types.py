@@ -91,10 +91,9 @@ def read_declared(name: str, texts: "pd.Series[Any]", declared: ColumnType) -> "
     if wrong := [text for text in unread if not meaning.means_missing(text)]:
         noun, remedy = _DECLARED[declared.type]
         raise errors.BadData(
-            "types",
-            f"column {name} is declared to hold {noun}, but "
-            f"{describe_cells(texts[texts.isin(wrong)])}; {remedy}, or list what is a missing "
-            "value under missing",
+            f"types.{name}",
+            f"column {name} is declared to hold {noun}, but {describe_cells(texts[texts.isin(wrong)])}; "
+            f"{remedy}, or list what is a missing value under missing",
         )
     values[marked] = np.nan
     return pd.Series(np.append(values, np.nan)[codes])
@@ -107,8 +106,14 @@ def _numbers(texts: Iterable[str]) -> npt.NDArray[np.float64]:
 
 
 def describe_cells(texts: "pd.Series[Any] | Counter[str]") -> str:
-    """Return `3 cells hold "x" and 1 holds "y"`, for at most four different texts."""
+    """Return `3 cells hold "x" and 1 cell holds "y"`, for at most four different texts.
+
+    If there are more, each in one cell, return `9 cells hold texts such as "x" and "y"`.
+    """
     counts = texts if isinstance(texts, Counter) else Counter(map(str, texts))
+    if len(counts) > _SHOWN and counts.total() == len(counts):
+        first, second = map(quoted, list(counts)[:2])
+        return f"{len(counts):,} cells hold texts such as {first} and {second}"
     shown = [
         f"{count:,} {'cell holds' if count == 1 else 'cells hold'} {quoted(text)}"
         for text, count in counts.most_common(_SHOWN)
@@ -149,10 +154,13 @@ def _odd_texts(name: str, texts: "pd.Series[Any]") -> list[FitWarning]:
     """Return the warning about a column of text that probably holds something else."""
     counts = texts.iloc[:_HEAD].value_counts()
     distinct = counts.index[:_LOOKED_AT]
-    if all(meaning.days_of(text) is not None for text in distinct):
+    filled = [text for text in distinct if not meaning.means_missing(text)]
+    if filled and all(map(meaning.looks_like_date, filled)):
+        iso = all(meaning.days_of(text) is not None for text in filled)
         said = (
-            f"column {name} holds dates, such as {quoted(distinct[0])}, each of which became a "
-            'column of its own; declare its type "date" to have them as numbers'
+            f"column {name} holds dates, such as {quoted(filled[0])}, each of which became a "
+            f"column of its own; {'' if iso else 'write them as 2025-01-31, and '}declare its type "
+            '"date" to have them as numbers'
         )
         return [FitWarning(type="dates_as_text", detail=said, field=name)]
     numbers = ~np.isnan(_numbers(distinct))

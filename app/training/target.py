@@ -53,7 +53,7 @@ def read_numbers(name: str, cells: ColumnCells, declared: ColumnType | None) -> 
     if declared:
         if declared.type not in ("number", "date"):
             reason = f"column {name} is declared {declared.type}; a regressor needs numbers"
-            raise errors.BadData("types", reason)
+            raise errors.BadData(f"types.{name}", reason)
         values = read_declared(name, cells.texts(), declared).to_numpy(np.float64)
     elif cells.kind in ("text", "boolean") or cells.words:
         reason = f"column {name} holds text or booleans; a regressor needs numbers"

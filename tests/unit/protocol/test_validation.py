@@ -137,7 +137,8 @@ def test_a_key_that_is_not_known_is_named(
             TrainBody,
             {"": 1},
             '"": this key is not known; known are dataset_id, features, target, estimator, params, '
-            "calibrate, test_size, types, max_seconds, max_memory",
+            "calibrate, test_size, types, max_seconds, max_memory; parameters of "
+            "the estimator belong in params",
         ),
         (
             TrainBody,

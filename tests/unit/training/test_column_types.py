@@ -43,6 +43,10 @@ def values_of(data):
         (["01234", "234"], "number", [1234, 234], ["leading_zeros"]),
         (["0", "0.5", "00"], "number", [0, 0.5, 0], ["leading_zeros"]),
         (["2025-01-01", "2025-01-02"], "text", ["2025-01-01", "2025-01-02"], ["dates_as_text"]),
+        (["2025-01-01", "NA"], "text", ["2025-01-01", "NA"], ["dates_as_text"]),
+        (["31.12.2025", "1.1.2026"], "text", ["31.12.2025", "1.1.2026"], ["dates_as_text"]),
+        (["12/31/2025 9:00", "?"], "text", ["12/31/2025 9:00", "?"], ["dates_as_text"]),
+        (["1.10.2", "1/2"], "text", ["1.10.2", "1/2"], []),
         (["20250101", "20250102"], "number", [20250101, 20250102], []),
         (["9007199254740993", "1"], "number", [2.0**53, 1], ["inexact_numbers"]),
         (["9007199254740993", ""], "number", [2.0**53, None], ["inexact_numbers"]),
@@ -98,7 +102,7 @@ def test_a_cell_of_another_type_than_declared_is_named(kind, cell, said):
     with pytest.raises(errors.BadData, match=said) as caught:
         frames.column(good, cell, times=2, a=kind)
 
-    assert caught.value.extra["field"] == "types"
+    assert caught.value.extra["field"] == "types.a"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,7 @@ def test_a_column_that_no_estimator_can_take_is_bad_data(cells, declared, said):
     [
         (lambda n: f"x{n}", {}, "can become columns of their own"),
         (str, {"a": "category"}, "can become columns of their own"),
-        (lambda n: f'"{n + 1000:,}"', {}, 'as text, because 1 cell holds "1,'),
+        (lambda n: f'"{n + 1000:,}"', {}, 'cells hold texts such as "1,'),
         (lambda n: f"{1970 + n // 300}-01-01T{n % 24:02}:{n % 60:02}:00.{n}", {}, 'type "date"'),
     ],
 )
@@ -160,11 +164,18 @@ def test_a_text_among_numbers_is_counted_once():
     ]
 
 
-def test_many_texts_are_named_in_part():
-    data = frames.column(*["1"] * 300, *[f"x{n}" for n in range(10)])
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (1, '10 cells hold texts such as "x0" and "x1"'),
+        (2, '2 cells hold "x3" and 6 other texts occur'),
+    ],
+)
+def test_many_texts_are_named_in_part(times, said):
+    data = frames.column(*["1"] * 400, *[f"x{n}" for n in range(10)] * times)
 
     (warning,) = [each for each in data.warnings if each.type == "texts_among_numbers"]
-    assert '1 cell holds "x3" and 6 other texts occur' in warning.detail
+    assert said in warning.detail
 
 
 def test_the_largest_numbers_are_read():

@@ -128,8 +128,8 @@ def test_a_regressor_takes_numbers_and_dates(cells, declared, rows, sum_):
         (["1"] * 59 + ["n.d."], {}, "target", 'numbers, but 1 cell holds "n.d."'),
         ([""], {}, "target", "column target is empty"),
         (["1", "1e999"], {}, "target", "column target holds infinity"),
-        (["1", "2"], {"type": "text"}, "types", "declared text; a regressor needs numbers"),
-        (["1", "x"], {"type": "number"}, "types", 'hold numbers, but 30 cells hold "x"'),
+        (["1", "2"], {"type": "text"}, "types.target", "declared text; a regressor needs numbers"),
+        (["1", "x"], {"type": "number"}, "types.target", 'hold numbers, but 30 cells hold "x"'),
     ],
 )
 def test_what_a_regressor_cannot_learn_is_bad_data(cells, declared, field, said):
