@@ -90,9 +90,10 @@ def read_declared(name: str, texts: "pd.Series[Any]", declared: ColumnType) -> "
     unread = distinct[np.isnan(values) & ~marked]
     if wrong := [text for text in unread if not meaning.means_missing(text)]:
         noun, remedy = _DECLARED[declared.type]
+        found = describe_cells(texts[texts.isin(wrong)])
         raise errors.BadData(
             f"types.{name}",
-            f"column {name} is declared to hold {noun}, but {describe_cells(texts[texts.isin(wrong)])}; "
+            f"column {name} is declared to hold {noun}, but {found}; "
             f"{remedy}, or list what is a missing value under missing",
         )
     values[marked] = np.nan
