@@ -57,3 +57,13 @@ class RpcClient:
 
         until(answered, f"{count} replies")
         return self.responses
+
+    def end(self) -> Any:
+        """Wait for the reply that ends a training; a lost connection may take the one before."""
+
+        def ended() -> bool:
+            self.connection.process_data_events(time_limit=0.1)
+            return bool(self.responses) and self.responses[-1]["status"] != "TASK_RECEIVED"
+
+        until(ended, "the end of the training")
+        return self.responses[-1]
