@@ -129,9 +129,13 @@ def loaded(onnx: bytes) -> TrainedModel:
 
 @cache
 def trained(kind: str = "numeric", estimator: str = "random_forest_regressor") -> TrainedModel:
-    """The model itself, whichever its runtime is."""
-    manifest, content = fitted(kind, estimator)
-    return loaded(content) if manifest.runtime == "onnx" else in_process(content)
+    """The model itself."""
+    return load(*fitted(kind, estimator))
+
+
+def load(manifest: TrainedManifest, file: bytes) -> TrainedModel:
+    """The model of a file, whichever its runtime is."""
+    return loaded(file) if manifest.runtime == "onnx" else in_process(file)
 
 
 def in_process(skops: bytes) -> TrainedModel:

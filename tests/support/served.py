@@ -8,41 +8,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.inference import sklearn_answers, skops_file
-from app.inference.onnx_runtime import OnnxRuntime
-from app.inference.predictor import Tensors
-from app.inference.runtime import Answers
 from app.inference.trained_model import TrainedModel
 from app.protocol.label_keys import label_keys
 from app.protocol.requests import PredictionInputs
 from app.protocol.training_request import TrainRequest
 from app.training.pipeline import fit_pipeline
 from app.training.training_data import read_training_data
-from tests.support import plain
+from tests.support import frames, plain
 
 EXACT, CLOSE = 1e-9, 1e-6  # of the target's standard deviation, and of probabilities
 Predictions = Sequence[dict[str, Any] | None]
 TREES = ("random_forest", "hist_gradient_boosting")
 
 
-class InProcess:
-    """The pipeline of a skops file, which answers in this process."""
-
-    bytes = 0
-
-    def __init__(self, path: Path) -> None:
-        self._pipeline, self.manifest = skops_file.load(path)
-
-    def run(self, inputs: Tensors) -> Answers:
-        return sklearn_answers.answer(self._pipeline, self.manifest, inputs)
-
-
 def train(path: Path, asked: TrainRequest) -> TrainedModel:
     """Train in this process, and load the file of the model."""
     manifest, file = fit_pipeline(read_training_data(str(path), asked), asked, "m", path.parent)
-    runtime = OnnxRuntime(file) if manifest.runtime == "onnx" else InProcess(file)
-    assert runtime.manifest == manifest
-    return TrainedModel(runtime.manifest, runtime)
+    model = frames.load(manifest, file.read_bytes())
+    assert model.manifest == manifest
+    return model
 
 
 def assert_same(model: TrainedModel, expected: plain.Trained, metrics: float = EXACT) -> None:

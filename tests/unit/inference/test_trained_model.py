@@ -384,7 +384,7 @@ def test_a_model_never_refuses_its_own_sample(estimator, cells):
     rows = "".join(f"{cells[n % len(cells)]},{n},{target[n % len(target)]}\n" for n in range(60))
     asked = frames.request(["a", "b"], estimator=estimator)
     manifest, file = frames.train(frames.read(f"a,b,target\n{rows}", asked), asked)
-    model = frames.loaded(file) if manifest.runtime == "onnx" else frames.in_process(file)
+    model = frames.load(manifest, file)
 
     (answer,) = model.predict(model.prepare(PredictionInputs(input_data=manifest.sample)))
 

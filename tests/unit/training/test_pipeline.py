@@ -114,7 +114,7 @@ def test_what_is_measured_is_what_is_served(estimator, params, kind):
     manifest, file = frames.train(data, asked)
 
     assert manifest.parity <= parity.BOUND
-    model = frames.loaded(file) if manifest.runtime == "onnx" else frames.in_process(file)
+    model = frames.load(manifest, file)
     read = pd.DataFrame(data, columns=frames.features(data)).astype(object)
     rows = read.where(read.notna(), None).to_dict("records")
     told = [each["prediction"] for each in model.predict(rows)]
@@ -217,7 +217,7 @@ def test_labels_are_told_apart_if_the_first_class_is_not_learnt(estimator):
     manifest, file = frames.train(data, asked)
 
     assert manifest.labels == ["x", "y"]
-    model = frames.loaded(file) if manifest.runtime == "onnx" else frames.in_process(file)
+    model = frames.load(manifest, file)
     answers = model.predict([{"a": 0.0}, {"a": 1.0}])
     if not estimator.startswith("hist"):  # which needs more rows to learn that
         assert [each["prediction"] for each in answers] == ["x", "y"]
@@ -293,7 +293,7 @@ def test_numbers_beyond_float32_are_bad_data_or_answered_alike(estimator, value,
 def served(data, asked, rows):
     """Train; return the manifest and the predictions for rows."""
     manifest, file = frames.train(data, asked)
-    model = frames.loaded(file) if manifest.runtime == "onnx" else frames.in_process(file)
+    model = frames.load(manifest, file)
     return manifest, [each["prediction"] for each in model.predict(rows)]
 
 
