@@ -44,9 +44,9 @@ class TensorType:
         return f"a whole number from {self.lowest} to {self.largest}"
 
 
-def _float(dtype: type[np.floating]) -> TensorType:
-    largest = float(np.finfo(dtype).max)
-    return TensorType(dtype, lowest=-largest, largest=largest, is_float=True)
+def _float(dtype: type[np.floating], largest: float | None = None) -> TensorType:
+    limit = float(np.finfo(dtype).max) if largest is None else largest
+    return TensorType(dtype, lowest=-limit, largest=limit, is_float=True)
 
 
 def _whole(dtype: type[np.integer]) -> TensorType:
@@ -54,8 +54,12 @@ def _whole(dtype: type[np.integer]) -> TensorType:
     return TensorType(dtype, lowest=int(limits.min), largest=int(limits.max))
 
 
+# The last float64 that does not become infinity as float32, whose largest number is 3.40282347e38:
+# for short it is written 3.4028235e38, which is larger.
+LARGEST_FLOAT32 = 3.4028235677973362e38
+
 TENSOR_TYPES = {  # by onnxruntime's names
-    "tensor(float)": _float(np.float32),
+    "tensor(float)": _float(np.float32, LARGEST_FLOAT32),
     "tensor(double)": _float(np.float64),
     "tensor(float16)": _float(np.float16),
     "tensor(int8)": _whole(np.int8),

@@ -7,22 +7,22 @@ import numpy.typing as npt
 import pandas as pd
 
 from app import errors
+from app.inference.tensor_types import LARGEST_FLOAT32
 from app.models.manifest import Feature
 from app.protocol.cells import date_of
 
 
 def check_float32(rows: pd.DataFrame, features: list[Feature], estimator: str) -> None:
     """Raise `errors.BadData` for a number beyond the range of float32."""
-    most = float(np.finfo(np.float32).max)
     for feature in features:
         if feature.type != "number":
             continue
         largest = rows[feature.name].abs().max()
-        if largest > most:
+        if largest > LARGEST_FLOAT32:
             raise errors.BadData(
                 "features",
                 f"column {feature.name} holds a number that is too large, {largest:.2g}; "
-                f"{estimator} takes none above {most:.2g}; scale or remove it",
+                f"{estimator} takes none above {LARGEST_FLOAT32:.2g}; scale or remove it",
             )
 
 

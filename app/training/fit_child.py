@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from app import errors
 from app.inference.child_process import follow_parent
 from app.inference.process_memory import limit_memory, memory_of, release_memory_limit
@@ -42,6 +44,7 @@ def main(
     folder = Path(csv).parent
     follow_parent(lambda: shutil.rmtree(folder, ignore_errors=True))
     os.nice(NICENESS)
+    np.random.seed()  # for a random_state of null: all forks have the state of their parent
     request = TrainRequest.model_validate(body)
 
     def progress(fraction: float) -> None:

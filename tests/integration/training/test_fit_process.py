@@ -80,6 +80,14 @@ def test_a_fit_returns_the_manifest_and_the_file_of_the_model(fit, tmp_path):
     assert children() == []
 
 
+def test_each_fit_without_a_seed_draws_other_numbers(fit):
+    asked = frames.reference(params={"random_state": None, "n_estimators": 3})
+
+    first, second = (fit(asked)[0].metrics["rmse"] for _ in range(2))
+
+    assert first != second
+
+
 def test_a_pipeline_that_onnx_does_not_answer_alike_is_kept_as_a_skops_file(fit, tmp_path):
     manifest, path = fit(frames.reference(estimator="knn_regressor"))
 

@@ -34,6 +34,15 @@ def test_a_value_that_fits_becomes_an_element(name, value):
     assert isinstance(value, str) is (kind.holds == "text")
 
 
+def test_the_largest_float32_is_the_last_that_does_not_round_to_infinity():
+    kind = TENSOR_TYPES["tensor(float)"]
+
+    assert np.isfinite(np.float32(kind.largest))
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.float32(np.nextafter(kind.largest, np.inf)))
+    assert kind.fits(3.4028235e38)
+
+
 @pytest.mark.parametrize(
     ("name", "lowest", "largest"),
     [

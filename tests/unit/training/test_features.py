@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from app import errors
 from app.models.manifest import Feature
-from app.training.features import feature_matrix, typical_value
+from app.training.features import check_float32, feature_matrix, typical_value
 from tests.support import frames
 
 
@@ -15,6 +16,17 @@ def test_text_does_not_make_objects_of_the_numbers(tmp_path):
 
     assert numbers == 4
     assert [dtype.kind for dtype in matrix.dtypes] == ["f", "f", "f", "f", "O"]
+
+
+@pytest.mark.parametrize(("value", "fits"), [("3.4028235e38", True), ("3.4028236e38", False)])
+def test_a_forest_takes_numbers_up_to_the_largest_of_float32(value, fits):
+    read = frames.column("1.5", value, times=20)
+
+    if fits:
+        check_float32(read.frame, read.features, "random_forest_regressor")
+    else:
+        with pytest.raises(errors.BadData, match="a number that is too large"):
+            check_float32(read.frame, read.features, "random_forest_regressor")
 
 
 def test_a_missing_text_is_an_empty_one():
