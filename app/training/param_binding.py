@@ -15,12 +15,13 @@ from app import errors
 from app.protocol.label_keys import Label, label_keys
 from app.protocol.wording import cut, describe_value, did_you_mean, listed, quoted
 
-CLASS_WEIGHT, MONOTONIC = "class_weight", "monotonic_cst"
+CLASS_WEIGHT = "class_weight"
+MONOTONIC = "monotonic_cst"
 CATEGORICAL = "categorical_features"
 
 
 def check_bound_params(params: Mapping[str, Any]) -> None:
-    """Raise `errors.Invalid` for a weight that is none, or a direction of a column that is none."""
+    """Raise `errors.Invalid` for a weight below 0, or a direction that is not -1, 0 or 1."""
     if isinstance(weights := params.get(CLASS_WEIGHT), dict):
         for key, weight in weights.items():
             if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
@@ -48,14 +49,7 @@ def bind_params(
     inner = estimator.estimator if isinstance(estimator, CalibratedClassifierCV) else estimator
     params = inner.get_params(deep=False)
     if labels is not None and isinstance(weights := params.get(CLASS_WEIGHT), dict):
-        codes = {key: code for code, key in enumerate(label_keys(list(labels)))}
-        _check_names(CLASS_WEIGHT, weights, [*codes, *label_keys(list(unlearnt))], "label")
-        bound = {codes[key]: weight for key, weight in weights.items() if key in codes}
-        if len(codes) - list(bound.values()).count(0) < 2:
-            raise errors.BadData(
-                f"params.{CLASS_WEIGHT}", "two labels or more need a weight above 0"
-            )
-        inner.set_params(**{CLASS_WEIGHT: bound})
+        inner.set_params(**{CLASS_WEIGHT: _weights_by_code(weights, labels, unlearnt)})
     if isinstance(directions := params.get(MONOTONIC), dict):
         _check_names(MONOTONIC, directions, numbers, "column of numbers")
         places = np.zeros(columns, int)
@@ -65,6 +59,17 @@ def bind_params(
     if isinstance(named, list) and named and all(isinstance(each, str) for each in named):
         _check_names(CATEGORICAL, named, numbers, "column of numbers")
         inner.set_params(**{CATEGORICAL: [numbers.index(name) for name in named]})
+
+
+def _weights_by_code(
+    weights: Mapping[str, float], labels: Sequence[Label], unlearnt: Sequence[Label]
+) -> dict[int, float]:
+    codes = {key: code for code, key in enumerate(label_keys(list(labels)))}
+    _check_names(CLASS_WEIGHT, weights, [*codes, *label_keys(list(unlearnt))], "label")
+    bound = {codes[key]: weight for key, weight in weights.items() if key in codes}
+    if len(codes) - list(bound.values()).count(0) < 2:
+        raise errors.BadData(f"params.{CLASS_WEIGHT}", "two labels or more need a weight above 0")
+    return bound
 
 
 def _check_names(param: str, named: Iterable[str], known: Sequence[str], what: str) -> None:
