@@ -29,7 +29,7 @@ def held_bytes(size: int, tree_nodes: int = 0) -> int:
 
 
 def estimate_held(onnx: Path | bytes) -> int:
-    """Estimate the bytes that a model holds once an ONNX file is loaded, whose nodes are unknown."""
+    """Estimate the same of an ONNX file that does not say how many nodes its trees have."""
     if isinstance(onnx, bytes):
         return held_bytes((_TREE_COPIES if _TREES in onnx else 1) * len(onnx))
     with onnx.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
