@@ -35,6 +35,9 @@ _SENTENCES = {
         ),
         r"quantile must be": 'the loss "quantile" needs quantile, a number from 0 to 1',
         r"iteration over a 0-d array": "a param holds an object where a list is needed",
+        r"Categorical feature .* is expected to have a cardinality <= (\d+)": (
+            "categorical_features takes columns of at most {0} different values, and one has more"
+        ),
         r"[Cc]ategorical_features": (
             "categorical_features takes a list of the names of columns of numbers, of their places "
             "from 0, or of true or false for each"

@@ -150,6 +150,14 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
             "two labels or more need a weight above 0",
         ),
         (
+            400,
+            {
+                "estimator": "hist_gradient_boosting_regressor",
+                "params": {"categorical_features": ["b"]},
+            },
+            "takes columns of at most 255 different values, and one has more",
+        ),
+        (
             30,
             {
                 "estimator": "hist_gradient_boosting_regressor",
