@@ -45,6 +45,9 @@ _SENTENCES = {
         r"Requesting (\d+)-fold cross-validation": _FEW_OF_A_CLASS,
         r"splits n_splits=(\d+) greater than the number of samples": _FEW_OF_A_CLASS,
         r"n_splits=(\d+) cannot be greater than the number of members": _FEW_OF_A_CLASS,
+        r"class/es in training fold": (
+            "a class has too few rows to calibrate; add rows, or leave calibrate out"
+        ),
         r"number of classes has to be greater than one|data contains only one class": (
             "a class has too few rows to learn from; add rows, or lower test_size"
         ),
