@@ -44,9 +44,11 @@ class DateType:
 
 def means_missing(feature: Feature, value: JsonValue) -> bool:
     """Tell whether the request of the training declared the value a missing one."""
-    if isinstance(value, str):
+    if isinstance(value, str) and feature.type != "category":
         return value.strip() in feature.missing
-    return isinstance(value, int | float) and category(value) in map(category, feature.missing)
+    return isinstance(value, str | int | float) and category(value) in map(
+        category, feature.missing
+    )
 
 
 def read_value(feature: Feature, value: JsonValue) -> JsonValue:

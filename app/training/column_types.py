@@ -1,7 +1,7 @@
 """Give the columns of features their types, inferred from all cells or declared by the request."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,14 +76,13 @@ def read_declared(name: str, texts: "pd.Series[Any]", declared: ColumnType) -> "
     Raises `errors.BadData` that names a cell of another type.
     """
     codes, distinct = pd.factorize(texts)
-    marked = pd.Series(distinct).str.strip().isin(declared.missing).to_numpy()
+    marked = declared_missing(distinct, declared)
     if declared.type in ("text", "category"):
         of_text = meaning.category if declared.type == "category" else str
         read = [None if m else of_text(t) for t, m in zip(distinct, marked, strict=True)]
         return pd.Series(np.array([*read, None], object)[codes], dtype="str")
     if declared.type == "number":
         values = _numbers(distinct)
-        marked = marked | np.isin(values, _numbers(declared.missing))  # -999.0 is -999
     else:
         of_cell = meaning.days_of if declared.type == "date" else meaning.declared_boolean
         values = np.array([of_cell(text) for text in distinct], np.float64)
@@ -98,6 +97,18 @@ def read_declared(name: str, texts: "pd.Series[Any]", declared: ColumnType) -> "
         )
     values[marked] = np.nan
     return pd.Series(np.append(values, np.nan)[codes])
+
+
+def declared_missing(
+    texts: "Sequence[str] | pd.Index[Any]", declared: ColumnType
+) -> npt.NDArray[np.bool]:
+    """Tell which texts the declared type says to be missing [texts]; -999.0 is -999."""
+    form = meaning.category if declared.type == "category" else str.strip
+    missing = {*declared.missing, *map(form, declared.missing)}
+    marked = np.array([form(text) in missing for text in texts], bool)
+    if declared.type == "number":
+        marked |= np.isin(_numbers(texts), _numbers(declared.missing))
+    return marked
 
 
 def _numbers(texts: Iterable[str]) -> npt.NDArray[np.float64]:

@@ -35,6 +35,9 @@ _SENTENCES = {
         ),
         r"quantile must be": 'the loss "quantile" needs quantile, a number from 0 to 1',
         r"iteration over a 0-d array": "a param holds an object where a list is needed",
+        r"Categorical feature .* is expected to have a cardinality <= (\d+)": (
+            "categorical_features takes columns of at most {0} different values, and one has more"
+        ),
         r"[Cc]ategorical_features": (
             "categorical_features takes a list of the names of columns of numbers, of their places "
             "from 0, or of true or false for each"
@@ -42,6 +45,9 @@ _SENTENCES = {
         r"Requesting (\d+)-fold cross-validation": _FEW_OF_A_CLASS,
         r"splits n_splits=(\d+) greater than the number of samples": _FEW_OF_A_CLASS,
         r"n_splits=(\d+) cannot be greater than the number of members": _FEW_OF_A_CLASS,
+        r"class/es in training fold": (
+            "a class has too few rows to calibrate; add rows, or leave calibrate out"
+        ),
         r"number of classes has to be greater than one|data contains only one class": (
             "a class has too few rows to learn from; add rows, or lower test_size"
         ),

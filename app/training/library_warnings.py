@@ -90,7 +90,12 @@ _SENTENCES: dict[re.Pattern[str], tuple[str, str | None]] = {
             "params.p",
         ),
         r"least populated class in y has only (\d+) members?, which is less than n_splits=(\d+)": (
-            "a class has {0} rows, fewer than the {1} parts of the cross-validation",
+            "the smallest class has fewer rows, {0}, than the cross-validation has parts, {1}",
+            "target",
+        ),
+        r"Number of classes in training fold": (
+            "a part of the cross-validation was fitted without one of the classes, so calibrated "
+            "probabilities are not reliable; add rows of the rare classes",
             "target",
         ),
         r"R\^2 score is not well-defined": (

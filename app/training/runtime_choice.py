@@ -21,6 +21,7 @@ from app.training.model_memory import node_count
 from app.training.onnx_export import to_onnx
 from app.training.onnx_file import write_manifest, write_onnx
 from app.training.onnx_graph import NotExportable
+from app.training.onnx_svm import check_rounding
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ def choose_runtime(
     """
     path = folder / ONNX_FILE
     try:
+        check_rounding(fitted.pipeline[-1], fitted.scale)
         size = _export(fitted, path, export)
         write_manifest(path, size, draft)
         answers = OnnxRuntime(path).run(fitted.inputs)

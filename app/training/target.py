@@ -18,6 +18,7 @@ from app.protocol.training_fields import ColumnKind, ColumnType
 from app.protocol.wording import quoted
 from app.training.column_cells import ColumnCells
 from app.training.column_types import (
+    declared_missing,
     describe_cells,
     missing_marker_warnings,
     number_warnings,
@@ -80,10 +81,10 @@ def read_classes(name: str, cells: ColumnCells, declared: ColumnType | None) -> 
     codes, distinct = pd.factorize(texts)
     if declared:
         read_declared(name, texts, declared)  # raises if a cell is of another type
-        kind, markers = declared.type, declared.missing
+        kind, known = declared.type, distinct[~declared_missing(distinct, declared)]
     else:
-        kind, markers = _inferred_kind(distinct), []
-    read = {text: _label(name, text, kind) for text in distinct if text.strip() not in markers}
+        kind, known = _inferred_kind(distinct), distinct
+    read = {text: _label(name, text, kind) for text in known}
     labels = sorted({label for label in read.values() if label is not None})
     places: dict[Label | None, int] = {label: place for place, label in enumerate(labels)}
     of_texts = [places.get(read.get(text), -1) for text in distinct]

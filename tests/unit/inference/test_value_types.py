@@ -40,6 +40,8 @@ def test_other_values_are_no_dates(value):
         ("number", -999, None),
         ("number", -999.0, None),
         ("category", -999, None),
+        ("category", "-999.0", None),
+        ("text", "-999.0", "-999.0"),
     ],
 )
 def test_a_value_is_read_as_the_cells_of_the_training_were(kind, value, read):

@@ -73,6 +73,8 @@ def test_the_type_is_inferred_from_all_cells(cells, kind, values, warnings):
         ({"type": "number", "missing": ["-999"]}, ["1", "-999", "-999.0"], [1, None, None]),
         ({"type": "category"}, ["01", "1", "1.0", "NA", ""], ["01", "1", "1", "NA", None]),
         ({"type": "category", "missing": ["NA"]}, ["1", "NA"], ["1", None]),
+        ({"type": "category", "missing": ["-9.0"]}, ["1", "-9", "-9.00"], ["1", None, None]),
+        ({"type": "text", "missing": ["-9.0"]}, ["1", "-9", "-9.0"], ["1", "-9", None]),
         ({"type": "text"}, ["01", "1", "1.0", "NA", ""], ["01", "1", "1.0", "NA", None]),
         ({"type": "date"}, ["1970-01-02", "1970-01-01T12:00:00Z", "NA"], [1, 0.5, None]),
         ({"type": "boolean"}, ["yes", "No", "TRUE", "f", "1", "0", "-"], [1, 0, 1, 0, 1, 0, None]),

@@ -17,6 +17,7 @@ def frame(rows: int) -> pd.DataFrame:
     data["number"] = data.a - data.b
     data["three"] = [n % 3 for n in range(rows)]
     data["rare"] = [int(n == 0) for n in range(rows)]
+    data["single"] = [2 if n == 1 else n // 2 % 2 for n in range(rows)]
     data["huge"] = 1e300
     data["enormous"] = np.where(np.arange(len(data)) % 2, 1e308, -1e308)
     data.loc[0, "infinite"] = np.inf
@@ -50,6 +51,11 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
             "only one class is left in the training rows; add rows of the others",
         ),
         (8, {"estimator": "svm_classifier", "target": "three", "calibrate": "sigmoid"}, FEW),
+        (
+            60,
+            {"estimator": "svm_classifier", "target": "single", "calibrate": "sigmoid"},
+            "a class has too few rows to calibrate; add rows, or leave calibrate out",
+        ),
         (
             30,
             {
@@ -148,6 +154,14 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
                 "params": {"class_weight": {"0": 0, "1": 0}},
             },
             "two labels or more need a weight above 0",
+        ),
+        (
+            400,
+            {
+                "estimator": "hist_gradient_boosting_regressor",
+                "params": {"categorical_features": ["b"]},
+            },
+            "takes columns of at most 255 different values, and one has more",
         ),
         (
             30,

@@ -131,6 +131,20 @@ def test_a_metric_that_is_not_defined_is_told():
     assert (warning.type, warning.field) == (UndefinedMetricWarning.__name__, "test_size")
 
 
+def test_a_class_that_a_part_of_the_calibration_lacks_is_told():
+    asked = resolve_estimator("svm_classifier", None, "sigmoid")
+    x = np.random.default_rng(0).normal(size=(46, 2))
+
+    with library_warnings({}) as found:
+        build_estimator(asked).fit(x, [0] * 15 + [1] * 15 + [2] * 15 + [3])
+
+    assert {each.field for each in found} == {"target"}
+    assert sorted(each.detail.partition(",")[0] for each in found) == [
+        "a part of the cross-validation was fitted without one of the classes",
+        "the smallest class has fewer rows",
+    ]
+
+
 @pytest.mark.parametrize(
     ("category", "text", "told"),
     [

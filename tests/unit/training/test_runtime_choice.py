@@ -6,6 +6,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline
+from sklearn.svm import SVR
 
 from app import errors
 from app.inference import skops_file
@@ -65,6 +66,21 @@ def test_onnx_is_chosen_where_it_answers_as_scikit_learn_does(estimator, draft, 
     assert choice.parity <= 1e-12
     for expected, answered in zip(model.expected, choice.answers, strict=True):
         assert expected is answered is None or answered == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("gamma", "runtime"), [("scale", "onnx"), ("auto", "scikit-learn"), (1e-3, "scikit-learn")]
+)
+def test_scikit_learn_answers_where_the_order_of_a_sum_decides(gamma, runtime, tmp_path):
+    x = np.random.default_rng(2).normal(size=(300, 2)) * [1, 1e5]
+    pipeline = Pipeline([("estimator", SVR(C=100, gamma=gamma))]).fit(x[:200], x[:200, 0])
+    inputs = {"number": x[200:]}
+    expected = answer(pipeline, REGRESSION, inputs)
+
+    choice = choose_runtime(FittedPipeline(pipeline, inputs, expected, 1.0), REGRESSION, tmp_path)
+
+    assert choice.runtime == runtime
+    assert (choice.reason is None) is (runtime == "onnx")
 
 
 def test_the_onnx_file_holds_the_final_manifest_once(tmp_path):

@@ -50,6 +50,8 @@ def test_a_classifier_keeps_the_labels_of_the_data(cells, labels):
         (["yes", "no", "?"], {"type": "boolean"}, [False, True]),
         (["01", "02"], {"type": "number"}, [1, 2]),
         (["x", "y", "none"], {"type": "text", "missing": ["none"]}, ["x", "y"]),
+        (["1", "2", "-999"], {"type": "number", "missing": ["-999.0"]}, [1, 2]),
+        (["1", "2", "-999"], {"type": "category", "missing": ["-999.0"]}, ["1", "2"]),
         (["2025-01-01", "2025-01-02"], {"type": "date"}, ["2025-01-01", "2025-01-02"]),
     ],
 )
