@@ -37,8 +37,12 @@ hypothesis.settings.load_profile("warren")
 
 
 def pytest_configure() -> None:
-    """End on SIGTERM as on Ctrl-C, so that the fixtures end their servers."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """End on SIGTERM as on Ctrl-C, so that the fixtures end their servers.
+
+    A background job of a shell ignores Ctrl-C, and so would all processes that it starts.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
