@@ -10,12 +10,10 @@ from app import errors
 from app.inference.held_memory import estimate_held
 from app.inference.onnx_session import load_session
 from app.inference.predictor import Tensors
-from app.inference.runtime import Answers
+from app.inference.runtime import CHUNK_BYTES, Answers, rows_at_a_time
 from app.models.manifest import METADATA_KEY, TrainedManifest
 
 log = logging.getLogger(__name__)
-
-RUN_BYTES = 64_000_000  # of memory that the rows of one run may take
 
 
 class OnnxRuntime:
@@ -23,7 +21,9 @@ class OnnxRuntime:
 
     alive = True
 
-    def __init__(self, onnx: Path | bytes, threads: int = 1, *, run_bytes: int = RUN_BYTES) -> None:
+    def __init__(
+        self, onnx: Path | bytes, threads: int = 1, *, run_bytes: int = CHUNK_BYTES
+    ) -> None:
         """Load an ONNX file, which is not read any more then. Raises `errors.Corrupt`.
 
         Rows are run together as long as they take at most `run_bytes`.
@@ -36,7 +36,7 @@ class OnnxRuntime:
             log.error("a stored model's manifest cannot be read: %s", error)
             raise errors.Corrupt("the stored model has no manifest; train it again") from error
         self.bytes = self.manifest.memory or estimate_held(onnx)
-        self._rows = max(1, run_bytes // (self.manifest.row_bytes or 1))  # of one run
+        self._rows = rows_at_a_time(self.manifest.row_bytes, run_bytes)
 
     def run(self, inputs: Tensors) -> Answers:
         """Run the graph; see `Runtime`."""

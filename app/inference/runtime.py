@@ -7,6 +7,12 @@ import numpy.typing as npt
 from app.inference.predictor import Tensors
 
 NO_PLACE = -1
+CHUNK_BYTES = 64_000_000  # of memory that the rows that are answered together may take
+
+
+def rows_at_a_time(row_bytes: int, most: int = CHUNK_BYTES) -> int:
+    """Return how many rows of `row_bytes` take at most `most` bytes together; at least one."""
+    return max(1, most // max(1, row_bytes))
 
 
 class Answers(NamedTuple):

@@ -6,10 +6,9 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from app.inference.predictor import Tensors
-from app.inference.runtime import NO_PLACE, Answers
+from app.inference.runtime import NO_PLACE, Answers, rows_at_a_time
 from app.models.manifest import TrainedManifest
 
-CHUNK_BYTES = 64_000_000  # what the rows that are answered at a time may take
 CHUNK_ROWS = 1000  # at most, because a manifest may not know what a row takes
 
 
@@ -18,7 +17,7 @@ def answer(pipeline: Pipeline, manifest: TrainedManifest, inputs: Tensors) -> An
 
     Raises `MemoryError` if a single row needs more than there is.
     """
-    size = min(CHUNK_ROWS, max(1, CHUNK_BYTES // max(1, manifest.row_bytes)))
+    size = min(CHUNK_ROWS, rows_at_a_time(manifest.row_bytes))
     count = len(next(iter(inputs.values())))
     answers = _unanswered(manifest, count)
     for start in range(0, count, size):

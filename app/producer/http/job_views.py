@@ -58,7 +58,7 @@ async def job_changes(
 def job_view(form: type[ViewT], job: Job) -> ViewT:
     """Return the view `form` of a job, without the internal keys of its request.
 
-    What a fit did stands beside the columns of the row.
+    The view has the members of the fit summary beside the other columns.
     """
     request = {name: value for name, value in job.request.items() if name not in INTERNAL_KEYS}
     return form.model_validate({**(job.fit_summary or {}), **vars(job), "request": request})

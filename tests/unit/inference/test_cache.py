@@ -129,15 +129,24 @@ def test_what_was_away_is_asked_again_after_a_while():
     assert got(cache, "a").name == "a"
 
 
+def slowly_failing(error, now):
+    """A cache whose first load fails after a silence, and the loads that are left.
+
+    `now` holds the time of its clock.
+    """
+
+    def fail(_):
+        now[0] += SILENT_SECONDS + 1
+        raise error
+
+    loads = [fail, FakeModel]
+    cache = ModelCache(lambda name: loads.pop(0)(name), max_bytes=10, timer=lambda: now[0])
+    return cache, loads
+
+
 def test_when_a_load_was_met_by_silence_others_do_not_wait_for_that_again():
     now = [10.0]
-
-    def silent(_):
-        now[0] += SILENT_SECONDS + 1
-        raise errors.StorageUnavailable
-
-    loads = [silent, FakeModel]
-    cache = ModelCache(lambda name: loads.pop(0)(name), max_bytes=10, timer=lambda: now[0])
+    cache, loads = slowly_failing(errors.StorageUnavailable, now)
     assert cache.get("a").exception(20)
 
     assert isinstance(cache.get("b").exception(20), errors.Unavailable)
@@ -221,14 +230,7 @@ def test_a_forgotten_model_is_deleted(names):
 
 
 def test_a_process_that_died_while_it_loaded_is_no_silence_of_the_storage():
-    now = [10.0]
-
-    def dying(_):
-        now[0] += SILENT_SECONDS + 1
-        raise errors.ModelLost
-
-    loads = [dying, FakeModel]
-    cache = ModelCache(lambda name: loads.pop(0)(name), max_bytes=10, timer=lambda: now[0])
+    cache, _ = slowly_failing(errors.ModelLost, [10.0])
     assert isinstance(cache.get("a").exception(20), errors.ModelLost)
 
     assert got(cache, "b").name == "b"

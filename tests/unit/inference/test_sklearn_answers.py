@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn.pipeline import Pipeline
 
-from app.inference.sklearn_answers import CHUNK_BYTES, CHUNK_ROWS, answer
+from app.inference.runtime import CHUNK_BYTES
+from app.inference.sklearn_answers import CHUNK_ROWS, answer
 from app.inference.trained_model import TrainedModel
 from tests.support import frames, pipelines
 

@@ -1,4 +1,4 @@
-"""What a fit did, in the rows of its job and of its model."""
+"""The rows of a job and of its model keep the summary of the fit."""
 
 import sqlalchemy as sa
 from alembic import op
