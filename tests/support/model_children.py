@@ -73,6 +73,6 @@ def gone(pid):
     """Tell whether a process has ended."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter: it ended while it was read
         return True
     return state in "ZX"

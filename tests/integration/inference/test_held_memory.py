@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +8,6 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.pipeline import Pipeline
 
 from app.inference.held_memory import estimate_held, give_back_memory, held_bytes
-from app.inference.onnx_session import load_session
 from app.training.model_memory import node_count
 from app.training.onnx_export import to_onnx
 from tests.conftest import ROOT
@@ -15,24 +16,16 @@ from tests.support import trees
 OLD = ROOT / "tests" / "support" / "format_1"
 
 
-def resident():
-    """The bytes of this process that are no part of a file."""
-    (line,) = [
-        each
-        for each in Path("/proc/self/status").read_text().splitlines()
-        if each.startswith("RssAnon:")
-    ]
-    return int(line.split()[1]) * 1024
-
-
 def held_by(path, models=1):
-    """The bytes that a model holds, measured."""
-    load_session(path, arena=False)  # also allocates what all models share
-    give_back_memory()
-    before = resident()
-    loaded = [load_session(path, arena=False) for _ in range(models)]
-    give_back_memory()
-    return (resident() - before) / len(loaded)
+    """The bytes that a model holds, measured in a new process, whose memory nothing has used."""
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.support.held_by_models", str(path), str(models)],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return float(told.stdout)
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="measured from /proc")
