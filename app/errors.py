@@ -131,6 +131,30 @@ class ModelOutOfMemory(WarrenError):
     type = "model_out_of_memory"
 
 
+class ModelQuarantined(WarrenError):
+    """The model ended its process too often and is not run any more."""
+
+    type = "quarantined"
+
+
+class RateLimited(WarrenError):
+    """The caller asks too often; `retry_after` is in how many seconds it may ask again."""
+
+    type = "rate_limited"
+
+
+class QuotaExceeded(WarrenError):
+    """The caller has as much as it may have: of jobs, streams or bytes."""
+
+    type = "quota_exceeded"
+
+
+class StorageFull(WarrenError):
+    """There is no room to store more; the same request may succeed when something was deleted."""
+
+    type = "storage_full"
+
+
 class Fenced(WarrenError):
     """The attempt no longer has the job: it was cancelled, or another attempt has begun."""
 

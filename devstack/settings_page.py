@@ -1,5 +1,6 @@
 """Render docs/settings.md from the `Settings` class: `python -m devstack.settings_page`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from app.limit_settings import LimitSettings
 from app.settings import Settings
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
@@ -15,12 +17,19 @@ PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 INTRO = """\
 # Settings
 
-`make docs` writes this page from `app/settings.py`; edit the descriptions there.
+`make docs` writes this page from `app/settings.py` and `app/limit_settings.py`; edit the
+descriptions there.
 
 Every setting is an environment variable. The producer, the consumer and the commands read the same
 ones. A variable of the environment wins over a line of `.run/env`, which `make up` writes for the
 local stack. A process that finds an invalid setting does not start, and names the setting. Numbers
 may have underscores between their digits.
+"""
+
+LIMITS = """\
+## Limits
+
+[Reliability](reliability.md) says what a client gets at each of them.
 """
 
 OUTRO = """\
@@ -38,11 +47,17 @@ explains each.
 
 def render() -> str:
     """Return the whole page."""
+    limits = LimitSettings.model_fields
+    others = {name: each for name, each in Settings.model_fields.items() if name not in limits}
+    return f"{INTRO}\n{_table(others)}\n\n{LIMITS}\n{_table(limits)}\n\n{OUTRO}"
+
+
+def _table(fields: Mapping[str, FieldInfo]) -> str:
+    """Return the table of some settings."""
     heads = ("name", "default", "unit", "allowed", "meaning")
-    rows = [_row(name, field) for name, field in Settings.model_fields.items()]
+    rows = [_row(name, field) for name, field in fields.items()]
     lines = [heads, ("---",) * len(heads), *rows]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"{INTRO}\n{table}\n\n{OUTRO}"
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _row(name: str, field: FieldInfo) -> tuple[str, ...]:

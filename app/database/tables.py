@@ -28,6 +28,7 @@ jobs_table = sa.Table(
     sa.Column("request", sa.JSON, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, default=0),  # the fencing token
     sa.Column("failures", sa.Integer, nullable=False, default=0),  # failed attempts
+    sa.Column("losses", sa.Integer, nullable=False, default=0),  # consumers lost during an attempt
     sa.Column("version", sa.Integer, nullable=False, default=0),  # grows with visible changes
     sa.Column("worker", sa.String(256)),
     sa.Column("progress", sa.Float),
@@ -39,6 +40,8 @@ jobs_table = sa.Table(
     sa.Column("sync", _Json),  # of a prediction by two models: the fast model's answer
     sa.Column("error", _Json),
     sa.Column("inputs", sa.Text),  # JSON of a prediction that has not ended; may be megabytes
+    sa.Column("caller", sa.String(255)),  # who asked, as limits count it; null in older rows
+    sa.Column("size", sa.Integer, nullable=False, default=0),  # bytes of the request and inputs
     sa.Column("idempotency_key", sa.String(255), unique=True),
     sa.Column("reply_to", sa.String(255)),
     sa.Column("correlation_id", sa.String(255)),
@@ -52,6 +55,8 @@ jobs_table = sa.Table(
     sa.Index("ix_jobs_state_created_at", "state", "created_at", "id"),
     sa.Index("ix_jobs_dataset_ended_at", "dataset_id", "ended_at"),
     sa.Index("ix_jobs_kind_state_published", "kind", "state", "published_at"),
+    sa.Index("ix_jobs_caller_state", "caller", "state"),
+    sa.Index("ix_jobs_ended_at", "ended_at"),  # for the retention
 )
 
 # Models that can answer: trained and registered ones.

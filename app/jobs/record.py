@@ -31,6 +31,7 @@ class Job:
     request: dict[str, Any]
     attempt: int
     failures: int
+    losses: int
     version: int
     worker: str | None
     progress: float | None
@@ -41,6 +42,8 @@ class Job:
     result: dict[str, Any] | None
     sync: dict[str, Any] | None
     error: dict[str, Any] | None
+    caller: str | None
+    size: int
     idempotency_key: str | None
     reply_to: str | None
     correlation_id: str | None
