@@ -1,5 +1,6 @@
 """Read the job table: single jobs, lists, and positions in the queue."""
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,13 @@ class JobReader:
     def __init__(self, url: str) -> None:
         """Create an engine without connecting; `url` is an SQLAlchemy URL."""
         self.engine = create_engine(url)
+
+    @property
+    def folder(self) -> Path | None:
+        """Return the folder of an SQLite database; the disk of a server is not known."""
+        name = self.engine.url.database or ":memory:"
+        is_path = self.engine.dialect.name == "sqlite" and not name.startswith((":", "file:"))
+        return Path(name).absolute().parent if is_path else None
 
     def get(self, job_id: str) -> Job | None:
         """Return a job."""
