@@ -79,6 +79,7 @@ _DESCRIPTION = (
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application. It connects at start-up and closes its connections at shutdown."""
+    in_flight = AdmissionControl(settings.max_in_flight, settings.max_in_flight_bytes)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -88,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
             settings=settings,
             rpc=rpc,
             predictions=PredictionRouter(rpc, settings.predict_timeout),
-            in_flight=AdmissionControl(settings.max_in_flight, settings.max_in_flight_bytes),
+            in_flight=in_flight,
             jobs=jobs,
             models=CachedModelRegistry(jobs),
             s3=s3,
@@ -116,7 +117,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         static_url=_STATIC_URL,
         telemetry=_NO_TELEMETRY,
-        middleware=middlewares(settings),
+        middleware=middlewares(settings, in_flight),
     )
     docs.install(app, _STATIC_URL)
     for each in ROUTES:
