@@ -14,6 +14,7 @@ from app.jobs.quotas import JobQuotas
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
+from app.producer.disk_reserve import DiskReserve
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
 from app.protocol.types import JobStatus
@@ -41,6 +42,7 @@ class Services:
     datasets: DatasetStore
     model_files: ModelStore
     quotas: JobQuotas  # of the jobs of each caller, and of all callers
+    disks: DiskReserve
     uploads: CapacityLimiter  # limits uploads, so that slow clients cannot occupy all threads
     # Each inspection may take some gigabytes.
     inspections: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_INSPECTIONS))
