@@ -28,6 +28,11 @@ class LimitSettings(BaseSettings):
         description="How long a prediction may take. After that the caller gets a 504 and the "
         "message expires. It also limits how long the JSON body of `PUT /models` may take.",
     )
+    max_event_streams: Annotated[int, Unit("streams")] = Field(
+        1000,
+        ge=1,
+        description="How many streams of events of jobs are open. More get a 503.",
+    )
     max_in_flight: Annotated[int, Unit("predictions")] = Field(
         4096, ge=1, description="How many predictions the producer has in flight. More get a 503."
     )
@@ -51,6 +56,9 @@ class LimitSettings(BaseSettings):
         gt=0,
         description="How many rows a caller may have predicted by each producer, counted once for "
         "each model.",
+    )
+    caller_max_event_streams: Annotated[int | None, Unit("streams")] = Field(
+        500, ge=1, description="How many streams of events a caller has open."
     )
     caller_max_queued: Annotated[int | None, Unit("jobs")] = Field(
         10_000, ge=1, description="How many jobs of a caller wait."

@@ -18,6 +18,7 @@ from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
 from app.producer.disk_reserve import DiskReserve
 from app.producer.http import problems
+from app.producer.http.event_stream import EventStreams
 from app.producer.http.fallback import Fallback
 from app.producer.http.raw_route import refuse_dependencies
 from app.producer.middleware.stack import middlewares
@@ -95,6 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
             s3=s3,
             datasets=DatasetStore(s3, settings.s3_path_name),
             model_files=ModelStore(s3, settings.s3_model_path_name),
+            streams=EventStreams(settings.max_event_streams, settings.caller_max_event_streams),
             quotas=quotas_of(settings),
             disks=DiskReserve(_folders(settings, jobs), settings.disk_reserve),
             uploads=CapacityLimiter(_UPLOADS),
