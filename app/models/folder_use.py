@@ -24,7 +24,7 @@ def unneeded_folders(engine: sa.Engine, folders: Mapping[str, str]) -> set[str]:
     with connect(engine) as connection:
         # Jobs first: one that completes between the two queries has not ended in the first.
         found = connection.execute(jobs).all()
-        keys = dict(connection.execute(models).tuples().all())
+        keys = {row.model_id: row.file_key for row in connection.execute(models)}
     known = {row.id for row in found} | keys.keys()
     needed = {row.result_key for row in found} | set(keys.values())
     unended = {row.id for row in found if row.ended_at is None}
