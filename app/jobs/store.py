@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from app import errors
-from app.database.engine import connect, database_now, insert_unless, transaction
-from app.database.tables import jobs_table, models_table
+from app.database.engine import connect, database_now, transaction
+from app.database.tables import jobs_table
+from app.jobs.acceptance import JobAcceptance
 from app.jobs.model_publication import insert_trained_models
-from app.jobs.reader import IS_QUEUED, JobReader
-from app.protocol.types import JobKind, JobStatus, ModelKind
+from app.jobs.reader import IS_QUEUED
+from app.protocol.types import JobStatus
 from app.settings import Settings
 
 SUSPECT_SECONDS = 3.0  # a consumer that has not renewed its lease for this long may be dead
@@ -28,7 +28,7 @@ _NEW_VERSION: dict[str, Any] = {"version": jobs_table.c.version + 1}
 _END = {**_NEW_VERSION, "ended_at": database_now(), "run_after": None, "inputs": None}
 
 
-class JobStore(JobReader):
+class JobStore(JobAcceptance):
     """The job table. Transitions return whether they applied."""
 
     def __init__(
@@ -43,47 +43,6 @@ class JobStore(JobReader):
         self._lease = lease
         self._max_attempts = max_attempts
         self.suspect_seconds = suspect
-
-    def create(
-        self,
-        job_id: str,
-        kind: JobKind,
-        dataset_id: str | None,
-        request: dict[str, Any],
-        *,
-        named: bool = False,
-        **more: Any,
-    ) -> bool:
-        """Write a queued job; return False if its id or its `idempotency_key` is taken.
-
-        The caller publishes the message, or calls `mark_unpublished` if that failed. If `named`, a
-        client chose the id, and this insert and the registration of a model with that id do not
-        overlap. `more` may hold `idempotency_key`, `reply_to`, `correlation_id`, `inputs`
-        and `sync`. Raises `errors.Conflict` when a registered model has the id.
-        """
-        row = {"id": job_id, "kind": kind, "dataset_id": dataset_id, "request": request, **more}
-        queued = {
-            "state": JobStatus.QUEUED,
-            "created_at": database_now(),
-            "published_at": database_now(),
-        }
-        registered = sa.exists().where(
-            models_table.c.model_id == job_id, models_table.c.kind != ModelKind.TRAINED
-        )
-        insert = insert_unless(jobs_table, {**row, **queued}, registered)
-        lend = transaction(self.engine, lock=job_id) if named else connect(self.engine)
-        try:
-            with lend as connection:
-                if connection.scalar(insert) is None:
-                    raise errors.Conflict("model_id", f"{job_id} is taken")
-        except IntegrityError:
-            return False
-        return True
-
-    def mark_unpublished(self, *job_ids: str) -> None:
-        """Mark these jobs as unpublished, so that the relay publishes their messages again."""
-        queued = sa.update(jobs_table).where(jobs_table.c.id.in_(job_ids), IS_QUEUED)
-        self._write(queued.values(published_at=None))
 
     def claim(self, job_id: str, worker: str, redelivered: bool) -> int | None:
         """Start an attempt; return its number, or None when the job must not be run.

@@ -88,9 +88,16 @@ def problem(status: int, detail: str, kind: str = "about:blank", /, **extra: Any
         }
         | {name: value for name, value in extra.items() if name not in _MEMBERS},
         status,
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None,
+        headers=_retry_after(status, extra),
         media_type="application/problem+json",
     )
+
+
+def _retry_after(status: int, extra: dict[str, Any]) -> dict[str, str] | None:
+    """Return when the same request may succeed, if waiting helps (RFC 9110 section 10.2.3)."""
+    if status not in (429, 503):
+        return None
+    return {"Retry-After": str(extra.get("retry_after", RETRY_AFTER_SECONDS))}
 
 
 def _warren(error: errors.WarrenError) -> Response:

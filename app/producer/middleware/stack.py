@@ -7,12 +7,17 @@ from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.content_decoding import ContentDecoding
 from app.producer.middleware.error_responses import ErrorResponses
 from app.producer.middleware.forwarded import Forwarded
+from app.producer.middleware.gcra import Gcra
+from app.producer.middleware.rate_limit import RateLimit
 from app.producer.schemas.invocations import ATTRIBUTES
 from app.settings import Settings, networks
 
 _STALL_SECONDS = 30.0  # an upload that sends nothing for so long gets a 408
 # The headers that pages of other origins may read, besides those that CORS always lets them read.
-_EXPOSED = ("Accept", "Accept-Encoding", "Allow", "ETag", "Location", "Retry-After", ATTRIBUTES)
+_EXPOSED = (
+    *("Accept", "Accept-Encoding", "Allow", "ETag", "Location", "RateLimit", "RateLimit-Policy"),
+    *("Retry-After", ATTRIBUTES),
+)
 
 
 def middlewares(settings: Settings) -> tuple[Middleware, ...]:
@@ -32,7 +37,8 @@ def middlewares(settings: Settings) -> tuple[Middleware, ...]:
         # ErrorResponses because they have to see the responses to refused requests, too.
         *_cors(settings.cors_origins),
         Middleware(ErrorResponses),
-        # Here: authentication, then the rate limit.
+        # Here: authentication.
+        *_rate_limit(settings),
         Middleware(
             BodyLimit, limit=settings.max_body, special=limits, stall_seconds=_STALL_SECONDS
         ),
@@ -58,3 +64,14 @@ def _cors(origins: str) -> tuple[Middleware, ...]:
             expose_headers=_EXPOSED,
         ),
     )
+
+
+def _rate_limit(settings: Settings) -> tuple[Middleware, ...]:
+    """Return the middleware that limits the rates of callers, or nothing if none is limited."""
+    requests = _gcra("requests", settings.caller_requests)
+    rows = _gcra("rows", settings.caller_rows)
+    return (Middleware(RateLimit, requests=requests, rows=rows),) if requests or rows else ()
+
+
+def _gcra(what: str, rate: float | None) -> Gcra | None:
+    return None if rate is None else Gcra(what, rate)

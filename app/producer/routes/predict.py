@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from app.observability import logs
 from app.producer.http.body import read_json_body
 from app.producer.http.raw_route import RawRoute, body_schema, document_body
+from app.producer.http.row_count import count_inputs
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.requests import PredictBody
 from app.producer.schemas.responses import PredictionAnswer
@@ -23,7 +24,7 @@ router = APIRouter(route_class=RawRoute)
     "/predict",
     tags=["predictions"],
     response_model=PredictionAnswer,
-    responses=problem_responses(404, 408, 409, 413, 415, 422, 502, 503, 504),
+    responses=problem_responses(404, 408, 409, 413, 415, 422, 429, 502, 503, 504),
     openapi_extra=document_body((JSON_MEDIA_TYPE, body_schema(PredictBody))),
 )
 async def predict(request: Request) -> Response:
@@ -35,6 +36,7 @@ async def predict(request: Request) -> Response:
     with services.in_flight.admit() as take:
         body = await read_json_body(request, take, services.settings.predict_timeout)
         checked = parse_request(PredictBody, body)
+        count_inputs(request.scope, checked)
         model, job_id = (checked.model_id, checked.dataset_id), checked.job_id
         del checked  # because it is ten times as large as the body, and the call may take long
         with logs.log_prediction(log, job_id, model[0]):

@@ -22,6 +22,7 @@ from app.producer.http.idempotency import (
 )
 from app.producer.http.location import location
 from app.producer.http.raw_route import RawRoute, body_schema, document_body
+from app.producer.http.row_count import count_inputs
 from app.producer.http.strict_route import problem_responses
 from app.producer.rpc.replies import read_prediction
 from app.producer.schemas.jobs import BothAnswer, QueuedAnswer
@@ -51,7 +52,7 @@ def _documented(body: type[PredictionInputs]) -> dict[str, Any]:
     "/predict/async",
     status_code=202,
     response_model=QueuedAnswer,
-    responses=problem_responses(404, 408, 409, 413, 415, 422, 503),
+    responses=problem_responses(404, 408, 409, 413, 415, 422, 429, 503),
     openapi_extra=_documented(AsyncBody),
 )
 async def predict_async(request: Request) -> Response:
@@ -64,7 +65,7 @@ async def predict_async(request: Request) -> Response:
     key = idempotency_key(request)
     with services.in_flight.admit() as take:
         sent = await read_json_body(request, take, services.settings.predict_timeout)
-        body, inputs, digest = _checked(AsyncBody, sent)
+        body, inputs, digest = _checked(request, AsyncBody, sent)
         if known := await _known(services, key, digest):
             return _queued(request, known.state, known.id, known.request["model_id"])
         model = await run_in_thread(services.models.get, body.model_id, body.dataset_id)
@@ -81,7 +82,7 @@ async def predict_async(request: Request) -> Response:
     "/predict/sync_async",
     response_model=BothAnswer,
     response_model_exclude_unset=True,
-    responses=problem_responses(404, 408, 409, 413, 415, 422, 503),
+    responses=problem_responses(404, 408, 409, 413, 415, 422, 429, 503),
     openapi_extra=_documented(SyncAsyncBody),
 )
 async def predict_sync_async(request: Request) -> Response:
@@ -94,7 +95,7 @@ async def predict_sync_async(request: Request) -> Response:
     key = idempotency_key(request)
     with services.in_flight.admit() as take:
         sent = await read_json_body(request, take, services.settings.predict_timeout)
-        body, inputs, digest = _checked(SyncAsyncBody, sent)
+        body, inputs, digest = _checked(request, SyncAsyncBody, sent, models=2)
         if known := await _known(services, key, digest):
             return _both(request, known.id, known.request["model_id"], known.sync)
         try:
@@ -165,13 +166,16 @@ async def _submitted(services: Services, job_id: str) -> JobStatus:
     return await services.publish_job(PREDICT_ASYNC_QUEUE, body, job_id, replied=False)
 
 
-def _checked(kind: type[BodyT], sent: bytes) -> tuple[BodyT, str, str]:
+def _checked(
+    request: Request, kind: type[BodyT], sent: bytes, models: int = 1
+) -> tuple[BodyT, str, str]:
     """Parse a body; return it without its inputs, the inputs as JSON, and a digest of the whole.
 
     The inputs are deleted when the job ends; then the digest tells whether a repeated request has
-    the same body. Raises `errors.Invalid` or `TooLarge`.
+    the same body. Raises `errors.Invalid`, `TooLarge` or `RateLimited`.
     """
     body = parse_request(kind, sent)
+    count_inputs(request.scope, body, models)
     inputs = body.encode_inputs()
     digest = hashlib.sha256(body.encode()).hexdigest()
     # The parsed inputs are ten times as large, and are freed before the models are called.

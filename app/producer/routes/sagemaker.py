@@ -12,6 +12,7 @@ from app.concurrency import offload_if_large
 from app.observability import logs
 from app.producer.http.body import check_message_size, read_body
 from app.producer.http.raw_route import RawRoute
+from app.producer.http.row_count import count_inputs, count_rows
 from app.producer.http.strict_route import problem_responses
 from app.producer.invocations import media
 from app.producer.invocations.answers import Answers
@@ -65,7 +66,7 @@ async def execution_parameters(request: Request) -> Response:
 @router.post(
     "/invocations",
     response_model=Invocation,
-    responses=ANSWERS | problem_responses(404, 406, 408, 409, 413, 415, 422, 502, 503, 504),
+    responses=ANSWERS | problem_responses(404, 406, 408, 409, 413, 415, 422, 429, 502, 503, 504),
     openapi_extra=describe_invocation(media.IMAGES),
 )
 async def invocations(request: Request) -> Response:
@@ -86,6 +87,7 @@ async def invocations(request: Request) -> Response:
         wrapped = call.wrapped
         if call.plain is not None:
             plain = validate(InvocationBody, call.plain | chosen)
+            count_inputs(request.scope, plain)
             whole, many = check_message_size(plain.encode()), plain.many
             take(max(0, len(whole) - size))
             model, job_id = (plain.model_id, plain.dataset_id), plain.job_id
@@ -99,6 +101,7 @@ async def invocations(request: Request) -> Response:
             target = validate(InvocationTarget, call.beside | chosen)
             inputs = await inputs_of(services, target)
             rows = await offload_if_large(size, partial(call.read, inputs))
+            count_rows(request.scope, len(rows.rows))
             many = rows.many
             take(max(0, rows.size - size))
             del call, body

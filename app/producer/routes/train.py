@@ -28,7 +28,7 @@ router = APIRouter(route_class=StrictRoute, tags=["jobs"])
     "/train",
     status_code=202,
     response_model=AcceptedAnswer,
-    responses=problem_responses(404, 413, 415, 422, 503),
+    responses=problem_responses(404, 413, 415, 422, 429, 503),
 )
 async def train(
     body: TrainBody,

@@ -1,0 +1,76 @@
+"""The settings that bound what requests and jobs may take; see `settings`."""
+
+from typing import Annotated
+
+from annotated_types import Unit
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+MIN_FIT_MEMORY = 50_000_000  # no fit runs in less
+
+Seconds = Annotated[float, Unit("seconds")]
+Bytes = Annotated[int, Unit("bytes")]
+
+
+class LimitSettings(BaseSettings):
+    """The limits. docs/reliability.md says what a client gets at each of them."""
+
+    train_wait: Seconds = Field(
+        1.0,
+        gt=0,
+        description="How long `POST /train` waits for a consumer to check the request. After "
+        "that it answers 202 `TASK_QUEUED`.",
+    )
+    predict_timeout: Seconds = Field(
+        10.0,
+        gt=0,
+        description="How long a prediction may take. After that the caller gets a 504 and the "
+        "message expires. It also limits how long the JSON body of `PUT /models` may take.",
+    )
+    max_in_flight: Annotated[int, Unit("predictions")] = Field(
+        4096, ge=1, description="How many predictions the producer has in flight. More get a 503."
+    )
+    max_in_flight_bytes: Bytes = Field(
+        32_000_000,
+        ge=4_000_000,
+        description="The size of all predictions in flight. More get a 503.",
+    )
+    max_body: Bytes = Field(
+        4_000_000,
+        ge=1,
+        le=4_000_000,  # the body becomes a message, which rabbitmq.conf limits to 4 MiB
+        description="The largest JSON body of a request. Larger ones get a 413.",
+    )
+    max_dataset: Bytes = Field(2_000_000_000, description="The largest data set.")
+    max_model: Bytes = Field(
+        500_000_000,
+        ge=1,
+        le=2_000_000_000,  # protobuf's limit is 2 GiB
+        description="The largest ONNX file that can be registered.",
+    )
+    max_pixels: Annotated[int, Unit("pixels")] = Field(
+        25_000_000, ge=1, description="The largest image of a prediction."
+    )
+
+    max_attempts: Annotated[int, Unit("failures")] = Field(
+        4,
+        ge=1,
+        description="How often an attempt at a job may fail for a temporary reason. After that "
+        "the job ends with `TASK_ERROR`.",
+    )
+    lease_seconds: Seconds = Field(
+        15.0,
+        ge=5,
+        description="If a consumer does not renew its lease for this long, its job is requeued.",
+    )
+    fit_seconds: Seconds = Field(
+        36_000.0,
+        gt=0,
+        le=82_800,  # below the broker's consumer_timeout
+        description="The longest fit. A request's `max_seconds` can only shorten it.",
+    )
+    fit_memory: Bytes = Field(
+        4_000_000_000,
+        ge=MIN_FIT_MEMORY,
+        description="The memory of a fit. A request's `max_memory` can only lower it.",
+    )
