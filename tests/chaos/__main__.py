@@ -86,6 +86,9 @@ def arguments() -> argparse.Namespace:
         action="store_true",
         help="inject no faults, but let hostile clients attack after a third of the time",
     )
+    parser.add_argument(
+        "--attacks", default="", help="with --hostile, only those whose name contains this"
+    )
     parser.add_argument("--seed", type=int, default=None, help="draws jobs and faults")
     parser.add_argument("--rate", type=float, default=5, help="jobs a second")
     parser.add_argument("--max-attempts", type=int, default=MAX_ATTEMPTS)

@@ -37,7 +37,7 @@ def run(world: World, asked: argparse.Namespace) -> tuple[str, bool]:
     model = trained(world.address)
     load = Load(world.address, world.login(), calls, asked.seed, model)
     watch = MemoryWatch(world.services)
-    with client(world.folder, "neighbours", world.address) as neighbours:
+    with client(world.folder, "neighbours", world.address, asked.attacks) as neighbours:
         report.progress("chaos: the neighbours prepare their attacks")
         ready(neighbours)
         before = {name: len(service.ends) for name, service in world.services.items()}

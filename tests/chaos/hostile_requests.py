@@ -17,19 +17,21 @@ HOLDING = (
 )  # fmt: skip
 
 
-async def attack(neighbour: Neighbour, seconds: float) -> None:
-    """Carry out all of them for some seconds."""
+async def attack(neighbour: Neighbour, seconds: float, part: str) -> None:
+    """Carry out all whose name contains `part`, for some seconds."""
     at = urlsplit(neighbour.url)
     address, end = (at.hostname or "", at.port or 0), monotonic() + seconds
 
     async def one(name: str, for_seconds: float) -> None:
         for outcome, count in (await run(name, address, for_seconds, ADDRESS)).items():
-            neighbour.note(name.replace("_", " "), outcome, count)
+            neighbour.note(name, outcome, count)
+
+    chosen = [name for name in ATTACKS if part in name]
 
     async def turns() -> None:
-        for name in cycle(each for each in ATTACKS if each not in HOLDING):
+        for name in cycle(each for each in chosen if each not in HOLDING):
             if monotonic() >= end:
                 break
             await one(name, TURN)
 
-    await asyncio.gather(turns(), *(one(name, seconds) for name in HOLDING))
+    await asyncio.gather(turns(), *(one(name, seconds) for name in chosen if name in HOLDING))

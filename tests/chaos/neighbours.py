@@ -1,6 +1,7 @@
-"""The hostile clients, as a process of their own: `python -m tests.chaos.neighbours URL JOURNAL`.
+"""The hostile clients, as a process: `python -m tests.chaos.neighbours URL JOURNAL PART`.
 
 It prepares and says `ready`. When it has read how many seconds it is to attack, it does, and ends.
+Only the attacks whose name contains PART are carried out; all contain nothing.
 """
 
 import asyncio
@@ -33,9 +34,9 @@ class Attack(Protocol):
         """Do harm once."""
 
 
-def attacks() -> list[Attack]:
-    """Return one of each kind."""
-    return [
+def attacks(part: str) -> list[Attack]:
+    """Return one of each kind whose name has this part."""
+    every: list[Attack] = [
         hostile_models.Greedy(),
         hostile_models.Quadratic(),
         hostile_models.Endless(),
@@ -47,13 +48,14 @@ def attacks() -> list[Attack]:
         hostile_jobs.JobFlood(),
         hostile_jobs.PredictFlood(),
     ]
+    return [attack for attack in every if part in attack.name]
 
 
-def main(url: str, journal: Path) -> None:
+def main(url: str, journal: Path, part: str) -> None:
     """Attack as long as the first line of stdin says."""
     os.nice(NICENESS)
     neighbour = Neighbour(url, Journal(journal))
-    every = attacks()
+    every = attacks(part)
     for attack in every:
         attack.prepare(neighbour)
     sys.stdout.write("ready\n")
@@ -63,7 +65,7 @@ def main(url: str, journal: Path) -> None:
     threads = [threading.Thread(target=repeat, args=(each, neighbour, end)) for each in every]
     for thread in threads:
         thread.start()
-    asyncio.run(hostile_requests.attack(neighbour, seconds))
+    asyncio.run(hostile_requests.attack(neighbour, seconds, part))
     for thread in threads:
         thread.join()
 
@@ -80,4 +82,4 @@ def repeat(attack: Attack, neighbour: Neighbour, end: float) -> None:
 
 if __name__ == "__main__":
     logging.disable()
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
