@@ -1,7 +1,7 @@
 """The hostile clients, as a process: `python -m tests.chaos.neighbours URL JOURNAL PART`.
 
 It prepares and says `ready`. When it has read how many seconds it is to attack, it does, and ends.
-Only the attacks whose name contains PART are carried out; all contain nothing.
+Only the attacks whose name contains PART are carried out; an empty PART means all.
 """
 
 import asyncio
