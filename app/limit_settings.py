@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 MIN_FIT_MEMORY = 50_000_000  # no fit runs in less
+LISTED_CHARACTERS = 2_000  # of each JSON column of a job or model in a list
 
 Seconds = Annotated[float, Unit("seconds")]
 Bytes = Annotated[int, Unit("bytes")]
@@ -50,6 +51,34 @@ class LimitSettings(BaseSettings):
     )
     max_pixels: Annotated[int, Unit("pixels")] = Field(
         25_000_000, ge=1, description="The largest image of a prediction."
+    )
+
+    disk_reserve: Bytes = Field(
+        500_000_000,
+        ge=0,
+        description="How much a disk keeps free. With less, uploads and new jobs get a 507.",
+    )
+    reserved_folders: str = Field(
+        "",
+        description="Folders whose disks keep the reserve, separated by commas: those of "
+        "PostgreSQL or S3, if they are on the producer's machine. That of SQLite always does.",
+    )
+    keep_job_days: Annotated[float, Unit("days")] = Field(
+        90.0, gt=0, description="How long a job is kept after its end. A model is always kept."
+    )
+    keep_jobs: Annotated[int, Unit("jobs")] = Field(
+        1_000_000, ge=1, description="How many jobs are kept after their end, the newest."
+    )
+    keep_job_bytes: Bytes = Field(
+        10_000_000_000, ge=1, description="The size of all jobs that are kept after their end."
+    )
+    keep_file_seconds: Seconds = Field(
+        86_400.0,
+        ge=3600,  # the registration of a model stores its file first
+        description="How old a file of a model is before it is deleted because no model has it.",
+    )
+    sweep_seconds: Seconds = Field(
+        300.0, gt=0, description="How often the producer deletes what is not kept."
     )
 
     max_attempts: Annotated[int, Unit("failures")] = Field(

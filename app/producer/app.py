@@ -1,7 +1,8 @@
 """The producer's application."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -11,9 +12,10 @@ from fastapi_offline import FastAPIOffline
 from app.amqp.connection import connection_parameters
 from app.concurrency import run_in_thread
 from app.jobs.relay import OutboxRelay
-from app.jobs.store import open_store
+from app.jobs.store import JobStore, open_store
 from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
+from app.producer.disk_reserve import DiskReserve
 from app.producer.http import problems
 from app.producer.http.fallback import Fallback
 from app.producer.http.raw_route import refuse_dependencies
@@ -92,6 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
             s3=s3,
             datasets=DatasetStore(s3, settings.s3_path_name),
             model_files=ModelStore(s3, settings.s3_model_path_name),
+            disks=DiskReserve(_folders(settings, jobs), settings.disk_reserve),
             uploads=CapacityLimiter(_UPLOADS),
         )
         app.state.services = services
@@ -122,3 +125,11 @@ def create_app(settings: Settings) -> FastAPI:
     refuse_dependencies(app)
     problems.install(app)
     return app
+
+
+def _folders(settings: Settings, jobs: JobStore) -> Iterator[Path]:
+    """Yield the folders whose disks keep the reserve."""
+    if jobs.folder:
+        yield jobs.folder
+    for name in filter(None, map(str.strip, settings.reserved_folders.split(","))):
+        yield Path(name)

@@ -13,6 +13,7 @@ from app.concurrency import run_in_thread
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
+from app.producer.disk_reserve import DiskReserve
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
 from app.protocol.types import JobStatus
@@ -39,6 +40,7 @@ class Services:
     s3: S3Client
     datasets: DatasetStore
     model_files: ModelStore
+    disks: DiskReserve
     uploads: CapacityLimiter  # limits uploads, so that slow clients cannot occupy all threads
     # Each inspection may take some gigabytes.
     inspections: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_INSPECTIONS))

@@ -10,7 +10,7 @@ from typing import Any
 from app import errors
 from app.backoff import RetryUntilAvailable
 from app.concurrency import run_in_pool
-from app.consumer.handlers.predict import prediction_reply
+from app.consumer.handlers.joint_runs import prediction_reply
 from app.inference.cache import ModelCache
 from app.inference.predictor import Predictor
 from app.jobs.store import JobStore

@@ -46,7 +46,7 @@ router = APIRouter(route_class=ConditionalRoute, tags=["catalogue"])
 @router.put(
     "/datasets/{dataset_id:path}",
     response_model=Stored,
-    responses=problem_responses(408, 412, 413, 415, 422, 503),
+    responses=problem_responses(408, 412, 413, 415, 422, 503, 507),
     openapi_extra={
         "parameters": _CONDITIONS,
         "requestBody": {
@@ -63,6 +63,7 @@ async def put_dataset(dataset_id: _DatasetId, request: Request, services: Servic
     is one. With `If-Match: *` it stores no new one: the answer is 412 if there is none.
     """
     check_csv_type(request)
+    await run_in_thread(services.disks.check)
     await _check_conditions(services, dataset_id, request)
     chunks = request.stream()
 

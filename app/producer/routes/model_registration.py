@@ -15,7 +15,7 @@ from app.concurrency import run_in_thread
 from app.inference.inspection_process import inspect
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
-from app.models.record import Spec, StoredFile
+from app.models.record import Spec
 from app.producer.http.body import media_type, read_body
 from app.producer.http.examples import example
 from app.producer.http.location import location
@@ -37,7 +37,7 @@ router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
     responses={
         200: {"model": Registered, "description": "It had been registered before"},
         201: {"description": "It is registered, and can be asked"},
-        **problem_responses(408, 409, 413, 415, 422, 503),
+        **problem_responses(408, 409, 413, 415, 422, 503, 507),
     },
     openapi_extra={"requestBody": REGISTRATION},
 )
@@ -56,6 +56,7 @@ async def put_model(
     """
     if model_id == LATEST:
         raise errors.Invalid("model_id", f"{LATEST} always means the newest model")
+    await run_in_thread(services.disks.check)
     sent = media_type(request)
     if sent == FORM:
         async with services.uploads, read_form(request, services.settings.max_body) as form:
@@ -81,7 +82,9 @@ async def _put_endpoint(services: Services, model_id: str, request: Request) -> 
     """Register a remote model; return whether it was known. Only consumers need its secrets."""
     spec = parse_request(EndpointSpec, await read_spec_body(request, services.settings))
     spec.check_host(services.settings.invoke_hosts)
-    known = not await _register(services, model_id, spec)
+    known = not await run_in_thread(services.models.register, model_id, spec)
+    if known:
+        await _is_registered(services, model_id, spec, None)
     services.predictions.remember(model_id, spec.seconds)
     return known
 
@@ -97,25 +100,11 @@ async def _put_onnx(services: Services, model_id: str, form: FormData) -> bool:
     file.seek(0)
     put = services.model_files.put_uploaded
     stored = await anyio.to_thread.run_sync(put, model_id, spec, file, sha256)
-    try:
-        return not await _register(services, model_id, spec, stored)
-    except errors.Conflict:
-        with suppress(errors.Unavailable):  # then the files stay without a row
-            await run_in_thread(services.model_files.delete, stored.key)
-        raise
-
-
-async def _register(
-    services: Services,
-    model_id: str,
-    spec: OnnxManifest | EndpointSpec,
-    file: StoredFile | None = None,
-) -> bool:
-    """Insert the row, or return False. Raises `errors.Conflict` if another model has the id."""
-    if await run_in_thread(services.models.register, model_id, spec, file):
-        return True
-    await _is_registered(services, model_id, spec, file and file.sha256)
-    return False
+    if await run_in_thread(services.models.register, model_id, spec, stored):
+        return False
+    with suppress(errors.Unavailable):  # the sweeper deletes them later
+        await run_in_thread(services.model_files.delete, stored.key)
+    return await _is_registered(services, model_id, spec, sha256)
 
 
 async def _is_registered(

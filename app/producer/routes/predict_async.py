@@ -52,7 +52,7 @@ def _documented(body: type[PredictionInputs]) -> dict[str, Any]:
     "/predict/async",
     status_code=202,
     response_model=QueuedAnswer,
-    responses=problem_responses(404, 408, 409, 413, 415, 422, 429, 503),
+    responses=problem_responses(404, 408, 409, 413, 415, 422, 429, 503, 507),
     openapi_extra=_documented(AsyncBody),
 )
 async def predict_async(request: Request) -> Response:
@@ -68,6 +68,7 @@ async def predict_async(request: Request) -> Response:
         body, inputs, digest = _checked(request, AsyncBody, sent)
         if known := await _known(services, key, digest):
             return _queued(request, known.state, known.id, known.request["model_id"])
+        await run_in_thread(services.disks.check)
         model = await run_in_thread(services.models.get, body.model_id, body.dataset_id)
         job_id = uuid.uuid4().hex
         with logs.log_task(log, job_id, f"async model={model.model_id}") as task:
@@ -82,7 +83,7 @@ async def predict_async(request: Request) -> Response:
     "/predict/sync_async",
     response_model=BothAnswer,
     response_model_exclude_unset=True,
-    responses=problem_responses(404, 408, 409, 413, 415, 422, 429, 503),
+    responses=problem_responses(404, 408, 409, 413, 415, 422, 429, 503, 507),
     openapi_extra=_documented(SyncAsyncBody),
 )
 async def predict_sync_async(request: Request) -> Response:
@@ -98,6 +99,7 @@ async def predict_sync_async(request: Request) -> Response:
         body, inputs, digest = _checked(request, SyncAsyncBody, sent, models=2)
         if known := await _known(services, key, digest):
             return _both(request, known.id, known.request["model_id"], known.sync)
+        await run_in_thread(services.disks.check)
         try:
             model = await run_in_thread(services.models.get, body.async_model_id)
         except _REFUSED as error:

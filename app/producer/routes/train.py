@@ -28,7 +28,7 @@ router = APIRouter(route_class=StrictRoute, tags=["jobs"])
     "/train",
     status_code=202,
     response_model=AcceptedAnswer,
-    responses=problem_responses(404, 413, 415, 422, 429, 503),
+    responses=problem_responses(404, 413, 415, 422, 429, 503, 507),
 )
 async def train(
     body: TrainBody,
@@ -44,6 +44,7 @@ async def train(
     jobs = services.jobs
     if idempotency_key and (known := await run_in_thread(jobs.of_key, idempotency_key)):
         return _again(known, body, request)
+    await run_in_thread(services.disks.check)
     if not await run_in_thread(services.datasets.exists, body.dataset_id):
         raise await run_in_thread(services.datasets.not_found, body.dataset_id)
     job_id = uuid.uuid4().hex
