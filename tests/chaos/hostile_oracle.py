@@ -63,7 +63,7 @@ def judge_harm(
     within = [ask for ask in asks if begin + SETTLING <= ask["at"] < end]
     both = [*within, *(call for call in calls if begin <= call["at"] < end)]
     return Harm(
-        quiet=[ask["seconds"] for ask in asks if ask["at"] < begin],
+        quiet=[ask["seconds"] for ask in asks if ask["at"] < begin and ask["status"] == 200],
         hostile=[ask["seconds"] for ask in within],
         asked=len(both),
         refused=[f"{call}" for call in both if is_refused(call["status"])],
