@@ -135,7 +135,7 @@ class Warren:
 
     @asynccontextmanager
     async def open(self):
-        cache = ModelCache(lambda model_id: self.load(model_id), 100)
+        cache = ModelCache(lambda model_id, isolated: self.load(model_id), 100)
         retry = RetryUntilAvailable(self.ending)
         leases = LeaseKeeper(self.store, renew_seconds=0.02)
         leases.start()
