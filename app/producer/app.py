@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 
 from app.amqp.connection import connection_parameters
 from app.concurrency import run_in_thread
+from app.jobs.quotas import quotas_of
 from app.jobs.relay import OutboxRelay
 from app.jobs.store import JobStore, open_store
 from app.models.registry import CachedModelRegistry
@@ -94,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
             s3=s3,
             datasets=DatasetStore(s3, settings.s3_path_name),
             model_files=ModelStore(s3, settings.s3_model_path_name),
+            quotas=quotas_of(settings),
             disks=DiskReserve(_folders(settings, jobs), settings.disk_reserve),
             uploads=CapacityLimiter(_UPLOADS),
         )

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from app import errors
 from app.concurrency import run_in_thread
+from app.jobs.quotas import JobQuotas
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
@@ -40,6 +41,7 @@ class Services:
     s3: S3Client
     datasets: DatasetStore
     model_files: ModelStore
+    quotas: JobQuotas  # of the jobs of each caller, and of all callers
     disks: DiskReserve
     uploads: CapacityLimiter  # limits uploads, so that slow clients cannot occupy all threads
     # Each inspection may take some gigabytes.

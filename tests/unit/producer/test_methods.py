@@ -14,6 +14,7 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
+from app.jobs.quotas import JobQuotas
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
@@ -83,6 +84,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
         s3=s3,
         datasets=DatasetStore(s3, "data/"),
         model_files=ModelStore(s3, "models/"),
+        quotas=JobQuotas(),
         disks=DiskReserve((), 0),
         uploads=CapacityLimiter(1),
     )

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from starlette.middleware.cors import CORSMiddleware
 
+from app.jobs.quotas import JobQuotas
 from app.producer.admission import AdmissionControl
 from app.producer.app import create_app
 from app.producer.disk_reserve import DiskReserve
@@ -70,6 +71,7 @@ def answer_to(
         s3=None,  # type: ignore[arg-type]
         datasets=None,  # type: ignore[arg-type]
         model_files=None,  # type: ignore[arg-type]
+        quotas=JobQuotas(),
         disks=DiskReserve((), 0),
         uploads=None,  # type: ignore[arg-type]
     )
