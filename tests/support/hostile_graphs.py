@@ -59,3 +59,20 @@ def quadratic() -> bytes:
         most_boxes=(INT64, [1], [2**40]),
         overlap=(FLOAT, [1], [1]),
     )
+
+
+def slow_to_load(products: int, side: int = 2000) -> bytes:
+    """It multiplies matrices while it is loaded, about 0.15 s for each product, and never again."""
+    nodes = [helper.make_node("Expand", ["small", "square"], ["power0"])]
+    nodes += [
+        helper.make_node("MatMul", [f"power{n}", "power0"], [f"power{n + 1}"])
+        for n in range(products)
+    ]
+    nodes += [
+        helper.make_node("ReduceMax", [f"power{products}"], ["most"], keepdims=0),
+        helper.make_node("Sub", ["most", "most"], ["zero"]),
+        helper.make_node("ReduceMax", ["x", "axis"], ["rows"], keepdims=0),
+        helper.make_node("Add", ["rows", "zero"], ["y"]),
+    ]
+    constants = {"small": (FLOAT, [1], [1 / side]), "square": (INT64, [2], [side, side])}
+    return file(nodes, {"x": (FLOAT, [None, 2])}, {"y": (FLOAT, [None])}, {**_ONE, **constants})
