@@ -96,6 +96,8 @@ class Near:
     """A model that is loaded: it adds one to `a`."""
 
     bytes = 1
+    alive = True
+    isolated = False
 
     def __init__(self, model_id):
         self.model_id = model_id
