@@ -149,12 +149,6 @@ class QuotaExceeded(WarrenError):
     type = "quota_exceeded"
 
 
-class StorageFull(WarrenError):
-    """There is no room to store more; the same request may succeed when something was deleted."""
-
-    type = "storage_full"
-
-
 class Fenced(WarrenError):
     """The attempt no longer has the job: it was cancelled, or another attempt has begun."""
 
@@ -197,6 +191,12 @@ class ChildKilled(Unavailable):
     type = "child_killed"
 
 
+class ChildLost(ChildKilled):
+    """The process that fitted the model was killed, and not for what it did."""
+
+    type = "child_lost"
+
+
 class ModelLost(Unavailable):
     """The process that answered for the model ended; another one answers the next request."""
 
@@ -204,7 +204,7 @@ class ModelLost(Unavailable):
 
 
 class ConsumerLost(Unavailable):
-    """The consumer that ran the job stopped renewing its lease."""
+    """The consumer that ran the job was lost."""
 
     type = "consumer_lost"
 
@@ -231,6 +231,12 @@ class StorageUnavailable(Unavailable):
     """S3 cannot be reached."""
 
     type = "storage_unavailable"
+
+
+class StorageFull(Unavailable):
+    """There is no room to store more; the same request may succeed when something was deleted."""
+
+    type = "storage_full"
 
 
 class EndpointUnavailable(Unavailable):

@@ -1,5 +1,6 @@
 """The database engine, for SQLite or PostgreSQL. Times come from its clock, in UTC."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -89,7 +90,15 @@ def connect(engine: sa.Engine) -> Iterator[sa.Connection]:
         raise errors.Invalid(None, f"the database refuses a value: {error.orig}") from error
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error  # the driver's message, without the SQL
+        if _is_full(cause):
+            raise errors.StorageFull(f"the database has no room: {cause}") from error
         raise errors.DatabaseUnavailable(f"the database cannot be used: {cause}") from error
+
+
+def _is_full(cause: object) -> bool:
+    """Tell whether the disk is full, by the code of SQLite or of PostgreSQL (`disk_full`)."""
+    sqlite, postgresql = getattr(cause, "sqlite_errorcode", 0), getattr(cause, "sqlstate", "")
+    return sqlite == sqlite3.SQLITE_FULL or postgresql == "53100"
 
 
 def read_time(connection: sa.Connection, seconds: float) -> datetime:
@@ -103,23 +112,26 @@ def read_time(connection: sa.Connection, seconds: float) -> datetime:
 
 
 @contextmanager
-def transaction(engine: sa.Engine, lock: str | None = None) -> Iterator[sa.Connection]:
+def transaction(engine: sa.Engine, *locks: str) -> Iterator[sa.Connection]:
     """Open a connection whose statements are committed together.
 
-    Transactions with the same `lock` do not overlap. The first statement has to be a write,
-    because it begins the transaction on SQLite, where only one process writes at a time.
+    Transactions that share one of the `locks` do not overlap. All name them in the same order. The
+    first statement has to be a write, because it begins the transaction on SQLite, where only one
+    process writes at a time.
     """
     postgresql = engine.dialect.name == "postgresql"
     level = "READ COMMITTED" if postgresql else "SERIALIZABLE"
     together = engine.execution_options(isolation_level=level)
     with connect(together) as connection, connection.begin():
-        if lock is not None and postgresql:
+        for lock in locks if postgresql else ():
             key = sa.func.hashtextextended(lock, 0)
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
         yield connection
 
 
-def insert_unless(table: sa.Table, row: Mapping[str, Any], taken: sa.Exists) -> sa.Insert:
+def insert_unless(
+    table: sa.Table, row: Mapping[str, Any], taken: sa.ColumnElement[bool]
+) -> sa.Insert:
     """Return an INSERT that returns the new row's key, or nothing where `taken` is true.
 
     Its execution raises `IntegrityError` when a key of the row is taken in `table` itself.
