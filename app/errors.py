@@ -149,12 +149,6 @@ class QuotaExceeded(WarrenError):
     type = "quota_exceeded"
 
 
-class StorageFull(WarrenError):
-    """There is no room to store more; the same request may succeed when something was deleted."""
-
-    type = "storage_full"
-
-
 class Fenced(WarrenError):
     """The attempt no longer has the job: it was cancelled, or another attempt has begun."""
 
@@ -237,6 +231,12 @@ class StorageUnavailable(Unavailable):
     """S3 cannot be reached."""
 
     type = "storage_unavailable"
+
+
+class StorageFull(Unavailable):
+    """There is no room to store more; the same request may succeed when something was deleted."""
+
+    type = "storage_full"
 
 
 class EndpointUnavailable(Unavailable):

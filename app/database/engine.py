@@ -1,5 +1,6 @@
 """The database engine, for SQLite or PostgreSQL. Times come from its clock, in UTC."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -89,7 +90,15 @@ def connect(engine: sa.Engine) -> Iterator[sa.Connection]:
         raise errors.Invalid(None, f"the database refuses a value: {error.orig}") from error
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error  # the driver's message, without the SQL
+        if _is_full(cause):
+            raise errors.StorageFull(f"the database has no room: {cause}") from error
         raise errors.DatabaseUnavailable(f"the database cannot be used: {cause}") from error
+
+
+def _is_full(cause: object) -> bool:
+    """Tell whether the disk is full, by the code of SQLite or of PostgreSQL (`disk_full`)."""
+    sqlite, postgresql = getattr(cause, "sqlite_errorcode", 0), getattr(cause, "sqlstate", "")
+    return sqlite == sqlite3.SQLITE_FULL or postgresql == "53100"
 
 
 def read_time(connection: sa.Connection, seconds: float) -> datetime:

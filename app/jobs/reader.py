@@ -1,12 +1,13 @@
 """Read the job table: single jobs, lists, and positions in the queue."""
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from app.database.engine import connect, create_engine, read_time
 from app.database.tables import jobs_table
-from app.jobs.record import JOB_COLUMNS, Job, job_columns_without, read_jobs
+from app.jobs.record import JOB_COLUMNS, Job, read_jobs, summary_columns
 from app.protocol.types import JobKind, JobStatus
 
 _NEWEST_FIRST = (jobs_table.c.created_at.desc(), jobs_table.c.id.desc())
@@ -22,6 +23,13 @@ class JobReader:
     def __init__(self, url: str) -> None:
         """Create an engine without connecting; `url` is an SQLAlchemy URL."""
         self.engine = create_engine(url)
+
+    @property
+    def folder(self) -> Path | None:
+        """Return the folder of an SQLite database; the disk of a server is not known."""
+        name = self.engine.url.database or ":memory:"
+        is_path = self.engine.dialect.name == "sqlite" and not name.startswith((":", "file:"))
+        return Path(name).absolute().parent if is_path else None
 
     def get(self, job_id: str) -> Job | None:
         """Return a job."""
@@ -88,8 +96,8 @@ class JobReader:
             return 1 + (connection.scalar(query) or 0)
 
     def newest(self, limit: int, state: JobStatus | None = None) -> list[Job]:
-        """Return the newest jobs of one or all states, without answers, which may be long."""
-        query = sa.select(*job_columns_without("result", "sync"))
+        """Return the newest jobs of one or all states, in short: see `summary_columns`."""
+        query = sa.select(*summary_columns())
         query = query.order_by(*_NEWEST_FIRST).limit(limit)
         return read_jobs(self.engine, query.where(jobs_table.c.state == state) if state else query)
 

@@ -8,21 +8,44 @@ import sqlalchemy as sa
 
 from app.database.engine import connect
 from app.database.tables import jobs_table
+from app.limit_settings import LISTED_CHARACTERS
 from app.protocol.types import JobKind, JobStatus
 
 _KINDS = {kind.value for kind in JobKind}
 # The columns to read, which are the fields of a Job.
 JOB_COLUMNS = [column for column in jobs_table.c if column.name != "inputs"]
+_ANSWERS = ("result", "sync")
 
 
-def job_columns_without(*names: str) -> list[sa.ColumnElement[Any]]:
-    """Return the columns to read, with null in place of the named ones."""
-    return [sa.null().label(each.name) if each.name in names else each for each in JOB_COLUMNS]
+def summary_columns() -> list[sa.ColumnElement[Any]]:
+    """Return the columns to read for a list: without answers, and without JSON that is long."""
+    kept = {each.name: short_or_null(each) for each in JOB_COLUMNS if _is_json(each)}
+    kept |= {name: sa.null().label(name) for name in _ANSWERS}
+    long = [is_long(each) for each in JOB_COLUMNS if _is_json(each) and each.name not in _ANSWERS]
+    columns = [kept.get(each.name, each) for each in JOB_COLUMNS]
+    return [*columns, sa.or_(*long).label("shortened")]
+
+
+def short_or_null(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return a column with JSON, with null in place of what is too long for a list."""
+    return sa.case((~is_long(column), column)).label(column.key)
+
+
+def is_long(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Return whether a column's JSON is too long for a list; null if it is null."""
+    return sa.func.length(sa.cast(column, sa.Text)) > LISTED_CHARACTERS
+
+
+def _is_json(column: sa.ColumnElement[Any]) -> bool:
+    return isinstance(column.type, sa.JSON)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A row of the table, without its inputs. `error` is the last failed attempt's."""
+    """A row of the table, without its inputs. `error` is the last failed attempt's.
+
+    In a list it may be `shortened`: JSON that is long is None there, or `{}` for the request.
+    """
 
     id: str
     kind: JobKind
@@ -53,6 +76,7 @@ class Job:
     started_at: datetime | None
     lease_until: datetime | None
     ended_at: datetime | None
+    shortened: bool = False
 
     @property
     def ended(self) -> bool:
@@ -72,4 +96,6 @@ def read_jobs(engine: sa.Engine, query: sa.Select[Any] | sa.CompoundSelect[Any])
 
 def job_from_row(row: sa.RowMapping) -> Job:
     """Return a row as a job."""
-    return Job(**{**row, "kind": JobKind(row["kind"]), "state": JobStatus(row["state"])})
+    known = {"kind": JobKind(row["kind"]), "state": JobStatus(row["state"])}
+    shortened = {"request": row["request"] or {}, "shortened": bool(row.get("shortened"))}
+    return Job(**{**row, **known, **shortened})

@@ -122,7 +122,7 @@ class OutboxRelay(threading.Thread):
             return len(entries) == self._batch
         except (NackError, UnroutableError) as error:  # a queue is full, or was just deleted
             log.warning("the broker takes no more: %r", error)
-        except errors.DatabaseUnavailable as error:
+        except errors.Unavailable as error:  # the database is, or its disk is full
             log.warning("%s", error)
             self._let_holders_renew()
         return False

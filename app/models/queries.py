@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.database.engine import connect, database_now, insert_unless, transaction
 from app.database.tables import jobs_table, models_table
-from app.jobs.record import Job
+from app.jobs.record import Job, is_long, short_or_null
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.models.record import SPECS, ModelRecord, ModelSummary, StoredFile
@@ -53,9 +53,10 @@ def read_latest(engine: sa.Engine, dataset_id: str | None) -> ModelRecord | None
 
 
 def read_newest(engine: sa.Engine, limit: int, dataset_id: str | None = None) -> list[ModelSummary]:
-    """Return the newest models, on one data set or on any, without their specs.
+    """Return the newest models, on one data set or on any, in short.
 
-    Specs may be large. Of that of a training, only the estimator is read.
+    Of the spec of a training only the estimator is read. Metrics and what the fit did are left out
+    if they are long.
     """
     columns = models_table.c
     asked = sa.case((_IS_TRAINED, columns.spec["estimator"].as_string()))
@@ -64,8 +65,9 @@ def read_newest(engine: sa.Engine, limit: int, dataset_id: str | None = None) ->
         columns.kind,
         columns.dataset_id,
         asked.label("estimator"),
-        columns.metrics,
-        columns.fit_summary,
+        short_or_null(columns.metrics),
+        short_or_null(columns.fit_summary),
+        sa.or_(is_long(columns.metrics), is_long(columns.fit_summary)).label("shortened"),
         columns.created_at,
         columns.trained_at,
     )
@@ -86,6 +88,7 @@ def _summary(row: Any) -> ModelSummary:
         runtime=summary.get("runtime"),
         metrics=row.metrics,
         warnings=summary.get("warnings"),
+        shortened=bool(row.shortened),
         created_at=row.created_at,
         trained_at=row.trained_at,
     )

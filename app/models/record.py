@@ -43,8 +43,9 @@ SPECS: dict[ModelKind, type[Spec]] = {
 class ModelSummary:
     """A model in short; only trained models have `estimator` to `warnings`, and `trained_at`.
 
-    `runtime` and `warnings` are None for models of older versions. `created_at` is when its
-    training was accepted, or when it was registered.
+    `runtime` and `warnings` are None for models of older versions. If it is `shortened`, what the
+    fit did or the metrics are left out, because they are long. `created_at` is when its training
+    was accepted, or when it was registered.
     """
 
     model_id: str
@@ -54,6 +55,7 @@ class ModelSummary:
     runtime: str | None
     metrics: dict[str, float] | None
     warnings: list[dict[str, Any]] | None
+    shortened: bool
     created_at: datetime
     trained_at: datetime | None
 

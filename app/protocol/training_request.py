@@ -25,6 +25,7 @@ from app.protocol.types import LATEST, Id
 from app.protocol.wording import cut, did_you_mean, listed, quoted, repeated
 
 MAX_TRAINING_BYTES = 4_000_000  # the broker's limit, less room for the relay's encoding
+MAX_ROW_BYTES = 250_000  # of a new training; older versions accepted larger ones
 
 
 class TrainingSpec(RequestBody):
@@ -131,11 +132,21 @@ class TrainRequest(TrainingSpec):
         return body
 
     def row(self) -> dict[str, Any]:
-        """Return the request as the row of its job keeps it.
+        """Return the request as the row of a new job keeps it.
 
-        Members that are null are left out, because older consumers refuse some of them.
+        Members that are null are left out, because older consumers refuse some of them. Raises
+        `errors.TooLarge` above `MAX_ROW_BYTES`, about the longest member.
         """
-        return self.model_dump(exclude_none=True)
+        row = self.model_dump(exclude_none=True)
+        size = len(self.encode())
+        if size > MAX_ROW_BYTES:
+            longest = max(row, key=lambda name: len(json.dumps(row[name])))
+            raise errors.TooLarge(
+                longest,
+                f"a training may have {MAX_ROW_BYTES:,} bytes of JSON in all; this one has "
+                f"{size:,}, most of them here",
+            )
+        return row
 
     def asks_the_same(self, other: Self) -> bool:
         """Tell whether both ask for the same training, under whatever id.

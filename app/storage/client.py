@@ -23,6 +23,8 @@ DEFAULT_CONFIG = Config(
 LOW_LATENCY_CONFIG = DEFAULT_CONFIG.merge(
     Config(read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
 )
+# What MinIO and Ceph say, beside the status 507, when a disk or a quota is full.
+_FULL = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded"}
 # The calling thread sends one part after another, so memory stays at two parts of 8 MiB.
 SEQUENTIAL_TRANSFER = TransferConfig(use_threads=False)
 
@@ -51,13 +53,16 @@ class S3Client:
 
 @contextmanager
 def map_s3_errors(what: str) -> Iterator[None]:
-    """Turn boto's errors into `errors.NotFound` or `StorageUnavailable` about `what`."""
+    """Turn boto's errors into `errors.NotFound`, `StorageFull` or `StorageUnavailable`."""
     try:
         yield
     except ClientError as error:
-        absent = error.response["ResponseMetadata"]["HTTPStatusCode"] == 404
-        if absent and error.response["Error"]["Code"] != "NoSuchBucket":
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        code = error.response["Error"]["Code"]
+        if status == 404 and code != "NoSuchBucket":
             raise errors.NotFound(None, f"{what} does not exist") from None
+        if status == 507 or code in _FULL:
+            raise errors.StorageFull(f"S3 has no room for {what}: {error}") from error
         raise errors.StorageUnavailable(f"S3 refused {what}: {error}") from error
     except (BotoCoreError, Boto3Error) as error:
         raise errors.StorageUnavailable(f"S3 cannot be reached: {error}") from error

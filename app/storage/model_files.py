@@ -2,8 +2,9 @@
 
 import hashlib
 import threading
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
@@ -57,17 +58,21 @@ class ModelStore:
     ) -> StoredFile:
         """Store an uploaded model and its manifest; `sha256` is that of the ONNX file.
 
-        The folder is named after its content, so another upload with the same id overwrites
-        nothing.
+        Each upload has its own folder, so another one with the same id overwrites nothing, and a
+        folder that no model has can be deleted. An upload that fails leaves nothing, unless S3
+        cannot be reached any more.
         """
-        description = manifest.model_dump_json(indent=2).encode()
-        content = hashlib.sha256(sha256.encode() + description).hexdigest()
-        key = self._folder(model_id, content)
-        with map_s3_errors(f"model {model_id}"):
-            self._put(key + _MANIFEST, description)
-            self._client.boto.upload_fileobj(
-                onnx, self._client.bucket, key + FILES["onnx"], Config=SEQUENTIAL_TRANSFER
-            )
+        key = self._folder(model_id, uuid.uuid4().hex)
+        try:
+            with map_s3_errors(f"model {model_id}"):
+                self._put(key + _MANIFEST, manifest.model_dump_json(indent=2).encode())
+                self._client.boto.upload_fileobj(
+                    onnx, self._client.bucket, key + FILES["onnx"], Config=SEQUENTIAL_TRANSFER
+                )
+        except Exception:
+            with suppress(errors.Unavailable):
+                self.delete(key)
+            raise
         return StoredFile(key, sha256)
 
     def delete(self, key: str) -> None:

@@ -110,7 +110,7 @@ class HandlerOf:
 def at_once(load):
     """What finds models for `PredictHandler`, of a function that returns them or raises."""
 
-    def find(model_id):
+    def find(model_id, isolated=False):
         found = Future()
         try:
             found.set_result(load(model_id))

@@ -81,6 +81,7 @@ def test_what_can_be_tried_again_is_unavailable():
         errors.BrokerUnavailable,
         errors.Unroutable,
         errors.EndpointUnavailable,
+        errors.StorageFull,
         errors.StorageUnavailable,
         errors.DatabaseUnavailable,
     }

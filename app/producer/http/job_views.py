@@ -61,7 +61,8 @@ def job_view(form: type[ViewT], job: Job) -> ViewT:
     The view has the members of the fit summary beside the other columns.
     """
     request = {name: value for name, value in job.request.items() if name not in INTERNAL_KEYS}
-    return form.model_validate({**(job.fit_summary or {}), **vars(job), "request": request})
+    asked = {"request": request or None}
+    return form.model_validate({**(job.fit_summary or {}), **vars(job), **asked})
 
 
 def _read(jobs: JobStore, job_id: str) -> JobView:

@@ -51,8 +51,12 @@ _FORMS = {"encodings": "Accept-Encoding", "media_types": "Accept"}
 _MEMBERS = ("type", "title", "status", "detail")
 
 # Strict JSON and the body limit raise HTTPException, because FastAPI lets no other error out of
-# reading a body. They are the only source of these two statuses.
-_BODY_ERRORS = {413: errors.TooLarge, 422: errors.Malformed}
+# reading a body. They are the only source of these statuses.
+_BODY_ERRORS: dict[int, type[errors.WarrenError]] = {
+    413: errors.TooLarge,
+    422: errors.Malformed,
+    503: errors.Overloaded,
+}
 
 EXPECTED_ERRORS = (errors.WarrenError, RequestValidationError, HTTPException, ClientDisconnect)
 
@@ -88,9 +92,16 @@ def problem(status: int, detail: str, kind: str = "about:blank", /, **extra: Any
         }
         | {name: value for name, value in extra.items() if name not in _MEMBERS},
         status,
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None,
+        headers=_retry_after(status, extra),
         media_type="application/problem+json",
     )
+
+
+def _retry_after(status: int, extra: dict[str, Any]) -> dict[str, str] | None:
+    """Return when the same request may succeed, if waiting helps (RFC 9110 section 10.2.3)."""
+    if status not in (429, 503):
+        return None
+    return {"Retry-After": str(extra.get("retry_after", RETRY_AFTER_SECONDS))}
 
 
 def _warren(error: errors.WarrenError) -> Response:
@@ -118,7 +129,8 @@ def _validation(request: Request, error: RequestValidationError) -> Response:
 
 def _http(error: HTTPException) -> Response:
     if kind := _BODY_ERRORS.get(error.status_code):
-        return problem(error.status_code, str(error.detail), kind.type, field="body")
+        about = {"field": "body"} if issubclass(kind, errors.FieldError) else {}
+        return problem(error.status_code, str(error.detail), kind.type, **about)
     answer = problem(error.status_code, str(error.detail))
     answer.headers.update(error.headers or {})  # Allow, for example
     return answer

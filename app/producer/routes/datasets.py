@@ -3,6 +3,7 @@
 from io import BufferedReader
 from typing import Annotated, Any
 
+import anyio
 import anyio.from_thread
 import anyio.to_thread
 from fastapi import APIRouter, Path, Request
@@ -46,7 +47,7 @@ router = APIRouter(route_class=ConditionalRoute, tags=["catalogue"])
 @router.put(
     "/datasets/{dataset_id:path}",
     response_model=Stored,
-    responses=problem_responses(408, 412, 413, 415, 422, 503),
+    responses=problem_responses(408, 412, 413, 415, 422, 503, 507),
     openapi_extra={
         "parameters": _CONDITIONS,
         "requestBody": {
@@ -63,6 +64,7 @@ async def put_dataset(dataset_id: _DatasetId, request: Request, services: Servic
     is one. With `If-Match: *` it stores no new one: the answer is 412 if there is none.
     """
     check_csv_type(request)
+    await run_in_thread(services.disks.check)
     await _check_conditions(services, dataset_id, request)
     chunks = request.stream()
 
@@ -73,12 +75,13 @@ async def put_dataset(dataset_id: _DatasetId, request: Request, services: Servic
         return b""
 
     body = CsvBody(lambda: anyio.from_thread.run(following))
-    await anyio.to_thread.run_sync(
-        services.datasets.put,
-        dataset_id,
-        BufferedReader(body, _READ_BYTES),
-        limiter=services.uploads,
-    )
+    async with services.upload_place():
+        await anyio.to_thread.run_sync(
+            services.datasets.put,
+            dataset_id,
+            BufferedReader(body, _READ_BYTES),
+            limiter=anyio.CapacityLimiter(1),  # of its own: the place limits the threads
+        )
     scan = body.scan
     return Stored(
         dataset_id=dataset_id,

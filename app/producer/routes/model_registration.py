@@ -15,8 +15,8 @@ from app.concurrency import run_in_thread
 from app.inference.inspection_process import inspect
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
-from app.models.record import Spec, StoredFile
-from app.producer.http.body import media_type, read_body
+from app.models.record import Spec
+from app.producer.http.body import media_type, parse_body
 from app.producer.http.examples import example
 from app.producer.http.location import location
 from app.producer.http.model_form import FORM, HOW, form_parts, read_form
@@ -24,8 +24,6 @@ from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.models import REGISTRATION, Registered
 from app.producer.services import Services, ServicesDep
 from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id, JobKind, ModelKind
-from app.protocol.validation import parse_request
-from app.settings import Settings
 
 router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
 
@@ -37,7 +35,7 @@ router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
     responses={
         200: {"model": Registered, "description": "It had been registered before"},
         201: {"description": "It is registered, and can be asked"},
-        **problem_responses(408, 409, 413, 415, 422, 503),
+        **problem_responses(408, 409, 413, 415, 422, 503, 507),
     },
     openapi_extra={"requestBody": REGISTRATION},
 )
@@ -56,9 +54,10 @@ async def put_model(
     """
     if model_id == LATEST:
         raise errors.Invalid("model_id", f"{LATEST} always means the newest model")
+    await run_in_thread(services.disks.check)
     sent = media_type(request)
     if sent == FORM:
-        async with services.uploads, read_form(request, services.settings.max_body) as form:
+        async with services.upload_place(), read_form(request, services.settings.max_body) as form:
             known = await _put_onnx(services, model_id, form)
         kind = ModelKind.ONNX
     elif sent == JSON_MEDIA_TYPE:
@@ -79,9 +78,11 @@ async def put_model(
 
 async def _put_endpoint(services: Services, model_id: str, request: Request) -> bool:
     """Register a remote model; return whether it was known. Only consumers need its secrets."""
-    spec = parse_request(EndpointSpec, await read_spec_body(request, services.settings))
+    spec = await parse_body(EndpointSpec, await request.body())
     spec.check_host(services.settings.invoke_hosts)
-    known = not await _register(services, model_id, spec)
+    known = not await run_in_thread(services.models.register, model_id, spec)
+    if known:
+        await _is_registered(services, model_id, spec, None)
     services.predictions.remember(model_id, spec.seconds)
     return known
 
@@ -97,25 +98,11 @@ async def _put_onnx(services: Services, model_id: str, form: FormData) -> bool:
     file.seek(0)
     put = services.model_files.put_uploaded
     stored = await anyio.to_thread.run_sync(put, model_id, spec, file, sha256)
-    try:
-        return not await _register(services, model_id, spec, stored)
-    except errors.Conflict:
-        with suppress(errors.Unavailable):  # then the files stay without a row
-            await run_in_thread(services.model_files.delete, stored.key)
-        raise
-
-
-async def _register(
-    services: Services,
-    model_id: str,
-    spec: OnnxManifest | EndpointSpec,
-    file: StoredFile | None = None,
-) -> bool:
-    """Insert the row, or return False. Raises `errors.Conflict` if another model has the id."""
-    if await run_in_thread(services.models.register, model_id, spec, file):
-        return True
-    await _is_registered(services, model_id, spec, file and file.sha256)
-    return False
+    if await run_in_thread(services.models.register, model_id, spec, stored):
+        return False
+    with suppress(errors.Unavailable):  # the sweeper deletes them later
+        await run_in_thread(services.model_files.delete, stored.key)
+    return await _is_registered(services, model_id, spec, sha256)
 
 
 async def _is_registered(
@@ -144,20 +131,6 @@ def _taken(model_id: str, kind: JobKind | ModelKind) -> errors.Conflict:
 def _canonical(spec: Spec) -> str:
     """Return JSON to compare specs by, because Python takes False and 0 for equal."""
     return json.dumps(spec.model_dump(mode="json"), sort_keys=True)
-
-
-async def read_spec_body(request: Request, settings: Settings) -> bytes:
-    """Return a JSON body. Raises `errors.TooLarge`, and HTTP's 408 if it takes too long."""
-    left = settings.max_body
-
-    def take(size: int) -> None:
-        nonlocal left
-        left -= size
-        if left < 0:
-            limit = settings.max_body
-            raise errors.TooLarge("body", f"over the limit of {limit} bytes")
-
-    return await read_body(request, take, settings.predict_timeout)
 
 
 def _sha256(file: IO[bytes]) -> str:

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request, Response
 from app import errors
 from app.concurrency import offload_if_large
 from app.observability import logs
-from app.producer.http.body import check_message_size, read_body
+from app.producer.http.body import call_with_body, check_message_size
 from app.producer.http.raw_route import RawRoute
+from app.producer.http.row_count import count_inputs, count_rows
 from app.producer.http.strict_route import problem_responses
 from app.producer.invocations import media
 from app.producer.invocations.answers import Answers
@@ -65,7 +66,7 @@ async def execution_parameters(request: Request) -> Response:
 @router.post(
     "/invocations",
     response_model=Invocation,
-    responses=ANSWERS | problem_responses(404, 406, 408, 409, 413, 415, 422, 502, 503, 504),
+    responses=ANSWERS | problem_responses(404, 406, 408, 409, 413, 415, 422, 429, 502, 503, 504),
     openapi_extra=describe_invocation(media.IMAGES),
 )
 async def invocations(request: Request) -> Response:
@@ -80,12 +81,13 @@ async def invocations(request: Request) -> Response:
         kind = media.form_of_request(request)
         form = media.form_of_answer(request, kind)
         header = media.csv_header(request) if kind == CSV_MEDIA_TYPE else None
-        body = await read_body(request, take, services.settings.predict_timeout)
+        body = await request.body()
         size, chosen = len(body), attributes(request.headers.get(ATTRIBUTES, ""))
-        call = await offload_if_large(size, partial(parse_invocation, kind, header, body))
+        call = await call_with_body(body, partial(parse_invocation, kind, header, body))
         wrapped = call.wrapped
         if call.plain is not None:
             plain = validate(InvocationBody, call.plain | chosen)
+            count_inputs(request.scope, plain)
             whole, many = check_message_size(plain.encode()), plain.many
             take(max(0, len(whole) - size))
             model, job_id = (plain.model_id, plain.dataset_id), plain.job_id
@@ -98,7 +100,8 @@ async def invocations(request: Request) -> Response:
         else:
             target = validate(InvocationTarget, call.beside | chosen)
             inputs = await inputs_of(services, target)
-            rows = await offload_if_large(size, partial(call.read, inputs))
+            rows = await call_with_body(body, partial(call.read, inputs))
+            count_rows(request.scope, len(rows.rows))
             many = rows.many
             take(max(0, rows.size - size))
             del call, body

@@ -10,6 +10,7 @@ from app.amqp.topology import TRAIN_QUEUE
 from app.concurrency import run_in_thread
 from app.jobs.record import Job
 from app.observability import logs
+from app.producer.http.caller import caller_of
 from app.producer.http.idempotency import IdempotencyKey, key_conflict
 from app.producer.http.location import location
 from app.producer.http.strict_route import StrictRoute, problem_responses
@@ -28,7 +29,7 @@ router = APIRouter(route_class=StrictRoute, tags=["jobs"])
     "/train",
     status_code=202,
     response_model=AcceptedAnswer,
-    responses=problem_responses(404, 413, 415, 422, 503),
+    responses=problem_responses(404, 413, 415, 422, 429, 503, 507),
 )
 async def train(
     body: TrainBody,
@@ -44,13 +45,21 @@ async def train(
     jobs = services.jobs
     if idempotency_key and (known := await run_in_thread(jobs.of_key, idempotency_key)):
         return _again(known, body, request)
+    await run_in_thread(services.disks.check)
     if not await run_in_thread(services.datasets.exists, body.dataset_id):
         raise await run_in_thread(services.datasets.not_found, body.dataset_id)
     job_id = uuid.uuid4().hex
     training = TrainRequest.of(body, job_id)
     message = training.encode()
-    row = (JobKind.TRAIN, training.dataset_id, training.row())
-    if not await run_in_thread(jobs.create, job_id, *row, idempotency_key=idempotency_key):
+    created = await run_in_thread(
+        jobs.create,
+        *(job_id, JobKind.TRAIN, training.dataset_id, training.row()),
+        caller=caller_of(request.scope),
+        size=len(message),
+        quotas=services.quotas,
+        idempotency_key=idempotency_key,
+    )
+    if not created:
         known = await run_in_thread(jobs.of_key, idempotency_key or "")
         assert known is not None
         return _again(known, body, request)

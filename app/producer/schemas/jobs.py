@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from app.limit_settings import LISTED_CHARACTERS
 from app.models.manifest import FitWarning
 from app.protocol.types import JobStatus
 
@@ -54,7 +55,14 @@ class JobSummary(BaseModel):
     kind: str = Field(description="`train` or `predict`.")
     state: JobStatus
     dataset_id: str | None
-    request: dict[str, Any] = Field(description="What was asked for.")
+    request: dict[str, Any] | None = Field(
+        description="What was asked for; null in a list if it is long."
+    )
+    shortened: bool = Field(
+        default=False,
+        description="Whether a list left out members with more than "
+        f"{LISTED_CHARACTERS:,} characters; `GET /jobs/{{id}}` has them.",
+    )
     attempt: int = Field(description="How many attempts began.")
     failures: int = Field(description="How many attempts failed.")
     version: int = Field(description="A number that grows with each change of the job.")

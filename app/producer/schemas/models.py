@@ -20,7 +20,9 @@ Kind = Literal["trained", "onnx", "endpoint"]
 class ModelView(BaseModel):
     """A model in short. Fields that only trained models have are null for the others.
 
-    `runtime` and `warnings` are also null for models that an older version trained.
+    `runtime` and `warnings` are also null for models that an older version trained. If the model is
+    `shortened`, metrics, runtime or warnings are null because they are long; `GET /models/{id}` has
+    them.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -32,6 +34,7 @@ class ModelView(BaseModel):
     runtime: str | None
     metrics: dict[str, float] | None
     warnings: list[FitWarning] | None
+    shortened: bool = False
     trained_at: datetime | None
     created_at: datetime
 

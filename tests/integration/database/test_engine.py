@@ -4,12 +4,12 @@ import pytest
 import sqlalchemy as sa
 
 from app import errors
-from app.database.engine import create_engine, database_now
+from app.database.engine import connect, create_engine, database_now
 from app.jobs import outbox
 from app.jobs.store import JobStore
 from app.protocol.types import JobKind, JobStatus
 from tests.conftest import migrate
-from tests.support.rows import CALLS, RESULT, accept, expire, run
+from tests.support.rows import CALLS, REQUEST, RESULT, accept, expire, run
 
 CALLS = {
     **CALLS,
@@ -108,6 +108,26 @@ def test_a_database_that_is_stopped_cannot_be_used_and_one_that_is_back_can(post
 
     assert store.get("m").state is JobStatus.QUEUED
     assert store.claim("m", "worker") == 1
+    store.close()
+
+
+def test_a_full_disk_of_sqlite_is_told_apart(sqlite_url):
+    store = JobStore(sqlite_url)
+    with store.engine.connect() as connection:  # the pool gives this one out again
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    with pytest.raises(errors.StorageFull, match="full"):
+        store.create("m", JobKind.TRAIN, "d", {**REQUEST, "long": "x" * 100_000})
+
+    assert store.get("m") is None
+    store.close()
+
+
+def test_a_full_disk_of_postgresql_is_told_apart(postgres):
+    store = JobStore(postgres.new_database())
+    with pytest.raises(errors.StorageFull), connect(store.engine) as connection:
+        connection.exec_driver_sql("DO $$ BEGIN RAISE disk_full; END $$")
     store.close()
 
 

@@ -1,6 +1,8 @@
+import pytest
 import sqlalchemy as sa
 
 from app.jobs.store import JobStore
+from app.limit_settings import LISTED_CHARACTERS
 from app.protocol.types import JobKind, JobStatus
 from tests.support.rows import (
     ANSWER,
@@ -59,6 +61,26 @@ def test_a_list_has_no_answers(store):
     assert found["both"].request == ASKED
     assert (store.get("both").sync, store.get("both").result) == (SYNC, ANSWER)
     assert store.get("m").sync is None
+
+
+@pytest.mark.parametrize("long", ["request", "error", "metrics", "fit_summary"])
+def test_a_list_leaves_out_what_is_long(store, long):
+    short, value = {"m": "x" * 10}, {"m": "x" * LISTED_CHARACTERS}
+    for name in ("short", "long"):
+        accept(store, name)
+        put(store, name, request=short, error=short, metrics=short, fit_summary=short)
+    put(store, "long", **{long: value})
+
+    listed = {job.id: job for job in store.newest(10)}
+
+    assert not listed["short"].shortened
+    assert listed["long"].shortened
+    assert listed["short"].request == short
+    for name in ("request", "error", "metrics", "fit_summary"):
+        left = getattr(listed["long"], name)
+        assert left == (short if name != long else {} if long == "request" else None)
+    assert getattr(store.get("long"), long) == value
+    assert not store.get("long").shortened
 
 
 def test_the_newest_are_read_in_their_order_and_not_sorted(sqlite_url):

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from app import errors
 from app.jobs.model_publication import publish_missing_models
 from app.jobs.store import JobStore
+from app.limit_settings import LISTED_CHARACTERS
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.models.record import StoredFile, TrainedSpec
@@ -440,3 +441,13 @@ def test_a_list_tells_what_each_fit_did(store, registry):
 
     assert (near.estimator, near.runtime, near.warnings) == ("ridge", "onnx", FIT["warnings"])
     assert far.estimator is far.runtime is far.warnings is None
+
+
+def test_a_list_leaves_out_what_is_long(store, registry):
+    long = {**FIT, "params": {"class_weight": "x" * LISTED_CHARACTERS}}
+    assert store.complete_training("m", run(store), *RESULT[:3], long)
+
+    (listed,) = registry.newest(10)
+
+    assert (listed.shortened, listed.metrics, listed.runtime) == (True, RESULT[2], None)
+    assert registry.get("m").fit_summary == long

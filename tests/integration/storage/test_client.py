@@ -3,11 +3,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
+from botocore.exceptions import ClientError
 
 from app import errors
 from app.models.record import StoredFile
 from app.settings import Settings
-from app.storage.client import S3Client
+from app.storage.client import S3Client, map_s3_errors
 from app.storage.datasets import DatasetStore
 from app.storage.model_files import ModelStore
 from tests.support.files import CSV, MIB, get, put_trained, put_uploaded, stream
@@ -91,3 +92,21 @@ def test_a_server_that_refuses_the_key_is_unavailable(name, settings, bucket, tm
         CALLS[name](opened(stranger), tmp_path)
 
     assert "not the key" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (507, "XMinioStorageFull", errors.StorageFull),
+        (400, "XMinioAdminBucketQuotaExceeded", errors.StorageFull),
+        (403, "QuotaExceeded", errors.StorageFull),
+        (403, "AccessDenied", errors.StorageUnavailable),
+        (404, "NoSuchBucket", errors.StorageUnavailable),
+        (404, "NoSuchKey", errors.NotFound),
+    ],
+)
+def test_what_a_server_says_becomes_an_error_of_our_own(status, code, error):
+    said = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+    with pytest.raises(error), map_s3_errors("model m"):
+        raise ClientError(said, "PutObject")

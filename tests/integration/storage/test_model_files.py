@@ -3,8 +3,9 @@ import random
 import pytest
 
 from app import errors
-from tests.support import frames
-from tests.support.files import MIB, get, keys, put_trained, put_uploaded
+from app.models.manifest import OnnxManifest
+from tests.support import frames, graphs
+from tests.support.files import MIB, get, keys, put_trained, put_uploaded, stream
 
 
 def test_a_model_comes_back_as_it_was(models):
@@ -48,7 +49,7 @@ def test_an_attempt_overwrites_no_other(models):
     assert get(models, second) == b"second"
 
 
-def test_a_file_lies_in_a_folder_that_is_named_by_what_is_in_it(models, s3, bucket):
+def test_each_upload_lies_in_a_folder_of_its_own(models, s3, bucket):
     onnx = random.Random(7).randbytes(9 * MIB)
 
     file = put_uploaded(models, onnx)
@@ -56,13 +57,20 @@ def test_a_file_lies_in_a_folder_that_is_named_by_what_is_in_it(models, s3, buck
     assert get(models, file) == onnx
     assert keys(s3, bucket) == [f"{file.key}metadata.json", f"{file.key}model.onnx"]
     assert file.key.startswith("models/m/")
-    assert put_uploaded(models, onnx) == file
-    others = [put_uploaded(models, b"other"), put_uploaded(models, onnx, sample={"a": 1, "b": 2})]
-    assert len({file.key, *(other.key for other in others)}) == 3
-    models.delete(others[0].key)
+    again = put_uploaded(models, onnx)
+    assert again.key != file.key
+    models.delete(again.key)
     assert get(models, file) == onnx
     with pytest.raises(errors.NotFound):
-        get(models, others[0])
+        get(models, again)
+
+
+def test_an_upload_that_fails_leaves_nothing(models, s3, bucket):
+    spec = OnnxManifest.model_validate(graphs.LINEAR)
+    with pytest.raises(errors.Invalid):
+        models.put_uploaded("m", spec, stream(20 * MIB, fails_after=10 * MIB), "a" * 64)
+
+    assert keys(s3, bucket) == []
 
 
 def test_a_model_that_was_changed_is_corrupt(models, s3, bucket):

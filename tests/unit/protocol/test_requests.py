@@ -142,6 +142,22 @@ def test_a_training_survives_the_wire(request):
     assert validate(TrainRequest, request.row()) == request
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("features", [f"{n:030}" for n in range(10_000)]),
+        ("params", {"class_weight": {str(n): 1.0 for n in range(30_000)}}),
+    ],
+)
+def test_a_training_that_is_stored_large_is_refused(field, value):
+    large = validate(TrainRequest, {**TRAINING, field: value})
+    with pytest.raises(errors.TooLarge, match="may have 250,000 bytes") as caught:
+        large.row()
+
+    assert caught.value.extra["field"] == field
+    assert large.encode()  # a job of an older version is published all the same
+
+
 rows = st.dictionaries(text, scalars, max_size=4)
 
 

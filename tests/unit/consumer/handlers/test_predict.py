@@ -393,7 +393,7 @@ def test_a_request_with_a_job_that_fails_is_logged_with_its_error(predict, caplo
 def test_a_request_with_a_job_that_comes_too_late_has_an_end_all_the_same(models, caplog):
     caplog.set_level("INFO")
     found = Future()
-    predict = PredictHandler(lambda _: found, models.latest)
+    predict = PredictHandler(lambda *_: found, models.latest)
     message = asks(job_id="j1")
     (later,) = predict([message])
     found.set_result(models.find("a"))
@@ -406,7 +406,7 @@ def test_a_request_with_a_job_that_comes_too_late_has_an_end_all_the_same(models
 def test_a_request_with_a_job_that_waited_for_its_model_ends_once(models, caplog):
     caplog.set_level("INFO")
     found = Future()
-    predict = PredictHandler(lambda _: found, models.latest)
+    predict = PredictHandler(lambda *_: found, models.latest)
     message = asks(job_id="j1")
     (later,) = predict([message])
     found.set_result(models.find("a"))

@@ -54,7 +54,7 @@ def models():
 
 @pytest.fixture
 def predict(models):
-    return PredictHandler(models.find, lambda _: "warm")
+    return PredictHandler(lambda name, isolated: models.find(name), lambda _: "warm")
 
 
 def asks(*model_ids, **changes):

@@ -90,4 +90,4 @@ def test_an_error_is_answered_with_its_status_as_a_problem(cls: type[WarrenError
         "detail": "what happened",
         "field": "features",
     }
-    assert answer.headers.get("retry-after") == ("5" if status == 503 else None)
+    assert answer.headers.get("retry-after") == ("5" if status in (429, 503) else None)

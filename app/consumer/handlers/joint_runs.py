@@ -1,0 +1,106 @@
+"""Answer requests for one model together; what one of them does to the model harms no other."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from app import errors
+from app.consumer.handlers.asked import Asked
+from app.inference.predictor import Prediction, Predictor
+from app.protocol.replies import Failed, Predicted, Reply
+from app.protocol.requests import PredictionInputs
+
+Find = Callable[[], Predictor]  # returns the loaded model, or raises `errors.WarrenError`
+
+# After these, the requests of an isolated model's run are run one by one.
+_OF_ONE = errors.ModelOutOfMemory | errors.ModelLost | errors.DeadlineExceeded
+
+
+class _Waiting(NamedTuple):
+    """A request whose inputs are checked; `place` is its place among all."""
+
+    place: int
+    asked: Asked
+    prepared: list[Any]
+
+
+def answer_together(
+    requests: list[Asked], model: Predictor, find: Find, image_bytes: int
+) -> list[Reply]:
+    """Check each request and run the valid ones together; return a reply to each, in their order.
+
+    A run has at most `image_bytes` of decoded images; the others wait as base64. `find` returns the
+    model again when its process has ended.
+    """
+    replies: list[Any] = [None] * len(requests)  # each is set below
+    waiting: list[_Waiting] = []
+    size = 0
+    for place, asked in enumerate(requests):
+        request = asked[1]
+        try:
+            prepared = model.prepare(request)
+        except (errors.Invalid, errors.TooLarge) as error:
+            replies[place] = Failed.of(error, model.model_id)
+            continue
+        waiting.append(_Waiting(place, asked, prepared))
+        if request.image_data is not None:
+            size += sum(each.nbytes for each in prepared)
+            if size > image_bytes:
+                _run(waiting, model, find, replies)
+                waiting, size = [], 0
+    if waiting:
+        _run(waiting, model, find, replies)
+    return replies
+
+
+def _run(waiting: list[_Waiting], model: Predictor, find: Find, replies: list[Any]) -> None:
+    """Run the model. If that fails by the fault of one request, run each alone."""
+    if len(waiting) == 1:
+        joined = waiting[0].prepared
+    else:
+        joined = [row for each in waiting for row in each.prepared]
+    try:
+        predictions = model.predict(joined)
+    except errors.WarrenError as error:
+        error.__traceback__ = None  # it holds the requests
+        for place, _, _ in waiting:
+            replies[place] = Failed.of(error, model.model_id)
+        if len(waiting) > 1 and _by_one(error, model):
+            _run_alone(waiting, model.model_id, find, replies)
+        return
+    start = 0
+    for place, (_, request), prepared in waiting:
+        own = predictions[start : start + len(prepared)]
+        start += len(prepared)
+        replies[place] = prediction_reply(request, own, model.model_id)
+
+
+def _run_alone(waiting: list[_Waiting], model_id: str, find: Find, replies: list[Any]) -> None:
+    """Run each request by itself, unless its sender has stopped waiting."""
+    for each in waiting:
+        if each.asked[0].message.expired:
+            continue
+        try:
+            _run([each], find(), find, replies)
+        except errors.WarrenError as error:  # it cannot be loaded again
+            replies[each.place] = Failed.of(error, model_id)
+
+
+def _by_one(error: errors.WarrenError, model: Predictor) -> bool:
+    """Tell whether one request of a run may be at fault, and the others can be run again."""
+    return isinstance(error, _OF_ONE if model.isolated else errors.ModelOutOfMemory)
+
+
+def prediction_reply(
+    inputs: PredictionInputs, predictions: list[Prediction | None], model_id: str
+) -> Predicted | Failed:
+    """Return the reply to one request: a single prediction, or lists for a list of inputs."""
+    whole = [each for each in predictions if each is not None]
+    if len(whole) < len(predictions):
+        field = "input_data" if inputs.image_data is None else "image_data"
+        if inputs.many:
+            field = f"{field}.{predictions.index(None)}"
+        return Failed.of(errors.Invalid(field, "has no finite answer"), model_id)
+    fields = whole[0]
+    if inputs.many:
+        fields = {name: [each[name] for each in whole] for name in fields}
+    return Predicted(model_id, **fields)

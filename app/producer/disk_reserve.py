@@ -1,0 +1,34 @@
+"""Refuse to store more while a disk has less free than its reserve."""
+
+import logging
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from app import errors
+
+log = logging.getLogger(__name__)
+
+
+class DiskReserve:
+    """The disks of some folders. What was accepted may use their reserve."""
+
+    def __init__(self, folders: Iterable[Path], reserve: int) -> None:
+        """Keep `reserve` bytes free on the disk of each folder."""
+        self._folders = tuple(folders)
+        self._reserve = reserve
+
+    def check(self) -> None:
+        """Raise `errors.StorageFull` below the reserve, `StorageUnavailable` without a folder."""
+        for folder in self._folders:
+            try:
+                free = shutil.disk_usage(folder).free
+            except OSError as error:
+                log.warning("the free space of %s is unknown: %s", folder, error)
+                raise errors.StorageUnavailable("the free space of a disk is unknown") from error
+            if free < self._reserve:
+                log.warning("%s has %d bytes free, less than the reserve", folder, free)
+                raise errors.StorageFull(
+                    f"a disk has {free / 1e6:,.0f} MB free and keeps {self._reserve / 1e6:,.0f}; "
+                    "ask again when something was deleted"
+                )

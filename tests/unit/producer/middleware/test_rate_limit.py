@@ -1,0 +1,112 @@
+"""What callers beyond their rates are told, and what all others are."""
+
+import asyncio
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI, Request
+
+from app.producer.app import create_app
+from app.producer.http import problems
+from app.producer.http.row_count import count_rows
+from app.producer.middleware.gcra import Gcra
+from app.producer.middleware.rate_limit import RateLimit
+from app.producer.middleware.stack import middlewares
+from app.settings import Settings
+
+
+def answers(app: Any, *paths: str, client: str = "192.0.2.1") -> list[httpx2.Response]:
+    """Return the answers to requests that one client sends one after the other."""
+
+    async def ask() -> list[httpx2.Response]:
+        transport = httpx2.ASGITransport(app, client=(client, 1))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
+            return [await http.get(path) for path in paths]
+
+    return asyncio.run(ask())
+
+
+def limited(requests: float | None = None, rows: float | None = None) -> FastAPI:
+    """An application that predicts nothing, behind the middleware, with a clock that stands."""
+    app = FastAPI()
+    problems.install(app)
+
+    @app.get("/health")
+    async def health() -> None: ...
+
+    @app.get("/rows/{rows}")
+    async def predict(request: Request, rows: int) -> None:
+        count_rows(request.scope, rows)
+
+    limits = {"requests": requests, "rows": rows}
+    gates = {what: rate and Gcra(what, rate, lambda: 0.0) for what, rate in limits.items()}
+    app.add_middleware(RateLimit, **gates)
+    return app
+
+
+def test_each_response_says_what_is_left() -> None:
+    first, second = answers(limited(requests=50, rows=2000), "/rows/1", "/rows/10")
+    assert first.headers["RateLimit-Policy"] == (
+        '"requests";q=50;w=1;qu="requests", "rows";q=2000;w=1;qu="rows"'
+    )
+    assert first.headers["RateLimit"] == '"requests";r=49;t=1, "rows";r=1999;t=1'
+    assert second.headers["RateLimit"] == '"requests";r=48;t=1, "rows";r=1989;t=1'
+
+
+def test_a_request_beyond_the_rate_is_refused_with_a_time() -> None:
+    app = limited(requests=0.1)
+    allowed, refused = answers(app, "/rows/1", "/rows/1")
+    assert allowed.status_code == 200
+    assert refused.status_code == 429
+    assert refused.json() == {
+        "type": "rate_limited",
+        "title": "Too Many Requests",
+        "status": 429,
+        "detail": "at most 0.1 requests a second; ask again in 10 s",
+        "retry_after": 10,
+    }
+    assert refused.headers["Retry-After"] == "10"
+    assert refused.headers["RateLimit"] == '"requests";r=0;t=10'
+    assert refused.headers["RateLimit-Policy"] == '"requests";q=1;w=10;qu="requests"'
+
+
+def test_rows_beyond_the_rate_are_refused_with_a_time() -> None:
+    allowed, refused = answers(limited(rows=100), "/rows/1000", "/rows/1")
+    assert allowed.status_code == 200
+    assert allowed.headers["RateLimit"] == '"rows";r=0;t=10'
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
+    assert refused.json()["detail"] == "at most 100 rows a second; ask again in 10 s"
+
+
+def test_callers_do_not_share_and_health_is_always_told() -> None:
+    app = limited(requests=1)
+    paths = ["/rows/1", "/rows/1", "/health", "/health"]
+    for client in ("192.0.2.1", "192.0.2.2"):
+        told = [each.status_code for each in answers(app, *paths, client=client)]
+        assert told == [200, 429, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("asked", "installed"),
+    [({}, False), ({"caller_max_requests": 10}, True), ({"caller_max_rows": 10}, True)],
+)
+def test_nothing_is_installed_where_nothing_is_limited(
+    asked: dict[str, Any], installed: bool
+) -> None:
+    chain = middlewares(Settings(_env_file=None, **asked))
+    assert (RateLimit in [each.cls for each in chain]) is installed
+
+
+def test_a_proxy_is_not_the_caller() -> None:
+    app = create_app(
+        Settings(_env_file=None, caller_max_requests=1, forwarded_allow_ips="10.0.0.1")
+    )
+
+    async def ask() -> list[int]:
+        transport = httpx2.ASGITransport(app, client=("10.0.0.1", 1))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
+            said = [{"X-Forwarded-For": f"192.0.2.{each}"} for each in (1, 1, 2)]
+            return [(await http.get("/nothing", headers=each)).status_code for each in said]
+
+    assert asyncio.run(ask()) == [404, 429, 404]
