@@ -40,6 +40,11 @@ class LimitSettings(BaseSettings):
         description="How long the header fields of a request may take, and how long a new "
         "connection may be silent. After that it is closed, with a 408 if a request has begun.",
     )
+    max_event_streams: Annotated[int, Unit("streams")] = Field(
+        1000,
+        ge=1,
+        description="How many streams of events of jobs are open. More get a 503.",
+    )
     max_in_flight: Annotated[int, Unit("predictions")] = Field(
         4096, ge=1, description="How many predictions the producer has in flight. More get a 503."
     )
@@ -48,6 +53,39 @@ class LimitSettings(BaseSettings):
         ge=4_000_000,
         description="The size of the bodies of all requests that arrive or are in flight. Those "
         "that still arrive may take three quarters of it. More get a 503.",
+    )
+    max_queued: Annotated[int, Unit("jobs")] = Field(
+        100_000, ge=1, description="How many jobs of all callers wait. More get a 503."
+    )
+    caller_max_requests: Annotated[float | None, Unit("requests a second")] = Field(
+        None,
+        gt=0,
+        description="How many requests a caller may send to each producer. More get a 429, here "
+        "and at all limits of a caller. The caller is the client's address, of IPv6 its /64; of a "
+        "training that came over AMQP it is the message's `user_id`.",
+    )
+    caller_max_rows: Annotated[float | None, Unit("rows a second")] = Field(
+        None,
+        gt=0,
+        description="How many rows a caller may have predicted by each producer, counted once for "
+        "each model.",
+    )
+    caller_max_event_streams: Annotated[int | None, Unit("streams")] = Field(
+        500, ge=1, description="How many streams of events a caller has open."
+    )
+    caller_max_queued: Annotated[int | None, Unit("jobs")] = Field(
+        10_000, ge=1, description="How many jobs of a caller wait."
+    )
+    caller_max_queued_bytes: Annotated[int | None, Unit("bytes")] = Field(
+        1_000_000_000,
+        ge=4_000_000,
+        description="The size of the jobs of a caller that wait: their requests and inputs.",
+    )
+    caller_max_stored: Annotated[int | None, Unit("jobs")] = Field(
+        None, ge=1, description="How many jobs of a caller are stored, with those that have ended."
+    )
+    caller_max_stored_bytes: Annotated[int | None, Unit("bytes")] = Field(
+        None, ge=4_000_000, description="The size of these jobs."
     )
     max_body: Bytes = Field(
         4_000_000,

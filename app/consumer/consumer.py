@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -34,6 +35,7 @@ from app.inference.loader import load_model
 from app.inference.sklearn_runtime import CHILD_MODULE as SKLEARN_CHILD
 from app.jobs.attempt import JobAttempts
 from app.jobs.lease import LeaseKeeper
+from app.jobs.quotas import quotas_of
 from app.jobs.relay import OutboxRelay
 from app.jobs.store import open_store
 from app.models.registry import CachedModelRegistry
@@ -110,10 +112,12 @@ def run(
     s3 = S3Client(settings)
     datasets = DatasetStore(s3, settings.s3_path_name)
     models = model_store(s3, settings.s3_model_path_name)
+    # A training that came over AMQP has waited in the broker; its row is claimed at once.
+    quotas = replace(quotas_of(settings), all_queued=None)
     for name in (f"train-{number}" for number in range(num_threads)):
         attempts = JobAttempts(store, f"{host}:{name}", retry)
         handlers[name] = TrainHandler(
-            store, attempts, leases, datasets, models, trainer, limits, retry
+            store, attempts, leases, datasets, models, trainer, limits, retry, quotas
         )
     # These share an async consumer:
     prediction = JobPrediction(store, registry.get, cache, endpoints, retry, num_threads)

@@ -11,12 +11,14 @@ from fastapi_offline import FastAPIOffline
 
 from app.amqp.connection import connection_parameters
 from app.concurrency import run_in_thread
+from app.jobs.quotas import quotas_of
 from app.jobs.relay import OutboxRelay
 from app.jobs.store import JobStore, open_store
 from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
 from app.producer.disk_reserve import DiskReserve
 from app.producer.http import problems
+from app.producer.http.event_stream import EventStreams
 from app.producer.http.fallback import Fallback
 from app.producer.http.raw_route import refuse_dependencies
 from app.producer.middleware.stack import middlewares
@@ -95,6 +97,8 @@ def create_app(settings: Settings) -> FastAPI:
             s3=s3,
             datasets=DatasetStore(s3, settings.s3_path_name),
             model_files=ModelStore(s3, settings.s3_model_path_name),
+            streams=EventStreams(settings.max_event_streams, settings.caller_max_event_streams),
+            quotas=quotas_of(settings),
             disks=DiskReserve(_folders(settings, jobs), settings.disk_reserve),
             uploads=CapacityLimiter(_UPLOADS),
         )

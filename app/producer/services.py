@@ -12,10 +12,12 @@ from fastapi import Depends, Request
 
 from app import errors
 from app.concurrency import run_in_thread
+from app.jobs.quotas import JobQuotas
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
 from app.producer.disk_reserve import DiskReserve
+from app.producer.http.event_stream import EventStreams
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
 from app.protocol.types import JobStatus
@@ -43,6 +45,8 @@ class Services:
     s3: S3Client
     datasets: DatasetStore
     model_files: ModelStore
+    streams: EventStreams
+    quotas: JobQuotas  # of the jobs of each caller, and of all callers
     disks: DiskReserve
     uploads: CapacityLimiter  # limits uploads, so that slow clients cannot occupy all threads
     # Each inspection may take some gigabytes.

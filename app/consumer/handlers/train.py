@@ -15,9 +15,16 @@ from app.amqp.message import (
 )
 from app.amqp.topology import TRAIN_QUEUE
 from app.backoff import RetryUntilAvailable
-from app.consumer.training_identity import difference, request_key, storable, training_id
+from app.consumer.training_identity import (
+    caller_of,
+    difference,
+    request_key,
+    storable,
+    training_id,
+)
 from app.jobs.attempt import Claimed, JobAttempts, Released, TrainingDone, outcome_of
 from app.jobs.lease import HeldLease, LeaseKeeper
+from app.jobs.quotas import JobQuotas
 from app.jobs.record import Job
 from app.jobs.store import JobStore
 from app.observability import logs
@@ -48,6 +55,7 @@ class TrainHandler:
     fits: FitRunner
     limits: FitLimits
     retry: RetryUntilAvailable
+    quotas: JobQuotas | None = None  # of trainings that clients published
     keep_seconds: float = KEEP_SECONDS
 
     def __call__(self, messages: list[IncomingMessage]) -> None:
@@ -83,7 +91,7 @@ class TrainHandler:
         except errors.ShuttingDown:
             log.info("the message is requeued")
             message.requeue()
-        except (errors.Invalid, errors.TooLarge) as error:
+        except (errors.Invalid, errors.TooLarge, errors.QuotaExceeded) as error:
             reject_with_error(message, error)
             self.attempts.count_rejection(job_id)
         except Exception:
@@ -95,7 +103,8 @@ class TrainHandler:
     ) -> Claimed | None:
         """Claim the job; first write its row if a client published the message directly.
 
-        Raises `errors.Invalid` or `TooLarge` for a message that cannot become a row.
+        Raises `errors.Invalid`, `TooLarge` or `QuotaExceeded` for a message that cannot become a
+        row.
         """
 
         def check(job: Job) -> None:
@@ -119,7 +128,7 @@ class TrainHandler:
                     return None
 
     def _create(self, message: IncomingMessage, request: TrainRequest, job_id: str) -> bool:
-        request.encode()  # raises for a row from which no message could be published
+        message_again = request.encode()  # raises if no message could be published from the row
         try:
             return self.jobs.create(
                 job_id,
@@ -127,6 +136,9 @@ class TrainHandler:
                 request.dataset_id,
                 request.row(),
                 named=True,
+                caller=caller_of(message),
+                size=len(message_again),
+                quotas=self.quotas,
                 idempotency_key=request_key(message, request),
                 reply_to=storable(message.reply_to),
                 correlation_id=storable(message.correlation_id),

@@ -82,8 +82,8 @@ def _cors(origins: str) -> tuple[Middleware, ...]:
 
 def _rate_limit(settings: Settings) -> tuple[Middleware, ...]:
     """Return the middleware that limits the rates of callers, or nothing if none is limited."""
-    requests = _gcra("requests", settings.caller_requests)
-    rows = _gcra("rows", settings.caller_rows)
+    requests = _gcra("requests", settings.caller_max_requests)
+    rows = _gcra("rows", settings.caller_max_rows)
     return (Middleware(RateLimit, requests=requests, rows=rows),) if requests or rows else ()
 
 

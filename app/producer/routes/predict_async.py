@@ -1,6 +1,7 @@
 """Predictions as jobs: they survive the client, the producer, the broker and the consumer."""
 
 import hashlib
+import json
 import logging
 import uuid
 from functools import partial
@@ -21,6 +22,7 @@ from app.producer.http.body import (
     parse_body,
     read_json_body,
 )
+from app.producer.http.caller import caller_of
 from app.producer.http.idempotency import (
     IDEMPOTENCY_PARAMETER,
     idempotency_key,
@@ -78,7 +80,7 @@ async def predict_async(request: Request) -> Response:
         job_id = uuid.uuid4().hex
         with logs.log_task(log, job_id, f"async model={model.model_id}") as task:
             row = {"model_id": model.model_id, "sha256": digest}
-            if taken := await _accept(services, job_id, row, inputs, key):
+            if taken := await _accept(request, job_id, row, inputs, key):
                 return _queued(request, taken.state, taken.id, taken.request["model_id"])
             task.status = await _submitted(services, job_id)
     return _queued(request, task.status, job_id, model.model_id)
@@ -120,7 +122,7 @@ async def predict_sync_async(request: Request) -> Response:
                 "sha256": digest,
             }
             task.status = sync["status"]
-            if taken := await _accept(services, job_id, row, inputs, key, sync):
+            if taken := await _accept(request, job_id, row, inputs, key, sync):
                 return _both(request, taken.id, taken.request["model_id"], taken.sync)
             await _submitted(services, job_id)
     return _both(request, job_id, model.model_id, sync)
@@ -154,18 +156,30 @@ async def _known(services: Services, key: str | None, digest: str) -> Job | None
 
 
 async def _accept(
-    services: Services,
+    request: Request,
     job_id: str,
-    request: dict[str, Any],
+    row: dict[str, Any],
     inputs: str,
     key: str | None,
     sync: dict[str, Any] | None = None,
 ) -> Job | None:
     """Create the job, unless another one has its idempotency key by now; return that one."""
-    more: dict[str, Any] = {"inputs": inputs, "idempotency_key": key, "sync": sync}
-    if await run_in_thread(services.jobs.create, job_id, JobKind.PREDICT, None, request, **more):
+    services: Services = request.app.state.services
+
+    def create() -> bool:
+        return services.jobs.create(
+            *(job_id, JobKind.PREDICT, None, row),
+            caller=caller_of(request.scope),
+            size=len(inputs) + len(json.dumps([row, sync])),
+            quotas=services.quotas,
+            inputs=inputs,
+            idempotency_key=key,
+            sync=sync,
+        )
+
+    if await run_in_thread(create):
         return None
-    return await _known(services, key, request["sha256"])
+    return await _known(services, key, row["sha256"])
 
 
 async def _submitted(services: Services, job_id: str) -> JobStatus:

@@ -17,6 +17,7 @@ def ask(store, job_id, caller, quotas, size=10, **more):
     ("quotas", "error"),
     [
         (JobQuotas(queued=2), errors.QuotaExceeded),
+        (JobQuotas(queued_bytes=29), errors.QuotaExceeded),
         (JobQuotas(kept=2), errors.QuotaExceeded),
         (JobQuotas(kept_bytes=29), errors.QuotaExceeded),
         (JobQuotas(all_queued=2), errors.Overloaded),

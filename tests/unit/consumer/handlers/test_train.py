@@ -13,6 +13,7 @@ from app.consumer.handlers import train
 from app.database.engine import database_now
 from app.jobs.attempt import WATCH_SECONDS, JobAttempts
 from app.jobs.lease import LeaseKeeper
+from app.jobs.quotas import JobQuotas
 from app.jobs.store import SUSPECT_SECONDS
 from app.models.registry import CachedModelRegistry
 from app.observability import logs
@@ -1045,3 +1046,24 @@ def test_every_line_of_a_training_names_its_job(bench, caplog):
         train.log.removeHandler(handler)
 
     assert set(jobs) == {"m"}
+
+
+def test_a_training_beyond_the_quota_of_its_user_is_told_and_dead_lettered(bench):
+    quotas = JobQuotas(kept=1)
+    handler = bench.consumer("worker 1", bench.stopping, quotas=quotas)
+    ended = []
+    for user, number in (("ann", 1), ("ann", 2), ("bob", 3), (None, 4), (None, 5)):
+        message = delivery({**TRAINING, "model_id": f"m{number}"}, user_id=user)
+        handler([message])
+        ended.append((message.disposition, message.channel.replies[-1]["status"]))
+        if number == 2:
+            assert message.channel.replies[-1]["error"]["type"] == "quota_exceeded"
+            assert bench.jobs.get("m2") is None
+    done, refused = (Disposition.ACK, "TASK_COMPLETED"), (Disposition.REJECT, "TASK_ERROR")
+    assert ended == [done, refused, done, done, done]
+    assert [bench.jobs.get(f"m{each}").caller for each in (1, 3, 4)] == [
+        "user ann",
+        "user bob",
+        None,
+    ]
+    assert bench.jobs.get("m1").size > 0
