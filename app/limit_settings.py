@@ -125,6 +125,11 @@ class LimitSettings(BaseSettings):
         description="How often an attempt at a job may fail for a temporary reason. After that "
         "the job ends with `TASK_ERROR`.",
     )
+    caller_max_running: Annotated[int | None, Unit("trainings")] = Field(
+        None,
+        ge=1,
+        description="How many trainings of one caller run at a time. More wait in the queue.",
+    )
     lease_seconds: Seconds = Field(
         15.0,
         ge=5,
@@ -134,7 +139,12 @@ class LimitSettings(BaseSettings):
         36_000.0,
         gt=0,
         le=82_800,  # below the broker's consumer_timeout
-        description="The longest fit. A request's `max_seconds` can only shorten it.",
+        description="The longest fit that a request's `max_seconds` may ask for.",
+    )
+    fit_default_seconds: Seconds = Field(
+        3_600.0,
+        gt=0,
+        description="The longest fit of a request without `max_seconds`, up to `FIT_SECONDS`.",
     )
     fit_memory: Bytes = Field(
         4_000_000_000,

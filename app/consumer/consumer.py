@@ -117,7 +117,9 @@ def run(
     for name in (f"train-{number}" for number in range(num_threads)):
         attempts = JobAttempts(store, f"{host}:{name}", retry)
         handlers[name] = TrainHandler(
-            store, attempts, leases, datasets, models, trainer, limits, retry, quotas
+            *(store, attempts, leases, datasets, models, trainer, limits, retry),
+            default_seconds=settings.fit_default_seconds,
+            quotas=quotas,
         )
     # These share an async consumer:
     prediction = JobPrediction(store, registry.get, cache, endpoints, retry, num_threads)
@@ -132,7 +134,9 @@ def run(
     ]
     if invoke:
         consumers.append(AsyncConsumer(settings, f"{connection} invoke", endpoints, async_handlers))
-    relay = OutboxRelay(connection_parameters(settings, f"{connection} relay"), store)
+    relay = OutboxRelay(
+        connection_parameters(settings, f"{connection} relay"), store, consumer=host
+    )
     threads = [*consumers, relay]
     trainer.warm()
     collect_garbage_rarely()
@@ -146,9 +150,10 @@ def run(
         touch_health_file(settings.health_file, (each.last_served for each in consumers))
 
     log.info("draining, for %.0f s at most", settings.drain_seconds)
-    for each in threads:
-        each.stop()
+    for consumer in consumers:
+        consumer.stop()
     _join(consumers, settings.drain_seconds)
+    relay.stop()  # which shows until now that the consumer is alive
     drained.set()
     trainer.stop()
     for consumer in consumers:
