@@ -15,13 +15,7 @@ from app.amqp.message import (
 )
 from app.amqp.topology import TRAIN_QUEUE
 from app.backoff import RetryUntilAvailable
-from app.consumer.training_identity import (
-    caller_of,
-    difference,
-    request_key,
-    storable,
-    training_id,
-)
+from app.consumer.training_identity import caller_of, difference, request_key, storable, training_id
 from app.jobs.attempt import Claimed, JobAttempts, Released, TrainingDone, outcome_of
 from app.jobs.lease import HeldLease, LeaseKeeper
 from app.jobs.quotas import JobQuotas
