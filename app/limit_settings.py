@@ -26,7 +26,19 @@ class LimitSettings(BaseSettings):
         10.0,
         gt=0,
         description="How long a prediction may take. After that the caller gets a 504 and the "
-        "message expires. It also limits how long the JSON body of `PUT /models` may take.",
+        "message expires. It also limits how long the JSON body of a request may take to arrive.",
+    )
+    max_connections: Annotated[int, Unit("connections")] = Field(
+        4096,
+        ge=1,
+        description="How many HTTP connections are open. One more takes the place of the longest "
+        "idle one; if none is idle, it gets a 503.",
+    )
+    head_seconds: Seconds = Field(
+        15.0,
+        gt=0,
+        description="How long the header fields of a request may take, and how long a new "
+        "connection may be silent. After that it is closed, with a 408 if a request has begun.",
     )
     max_event_streams: Annotated[int, Unit("streams")] = Field(
         1000,
@@ -39,7 +51,8 @@ class LimitSettings(BaseSettings):
     max_in_flight_bytes: Bytes = Field(
         32_000_000,
         ge=4_000_000,
-        description="The size of all predictions in flight. More get a 503.",
+        description="The size of the bodies of all requests that arrive or are in flight. Those "
+        "that still arrive may take three quarters of it. More get a 503.",
     )
     max_queued: Annotated[int, Unit("jobs")] = Field(
         100_000, ge=1, description="How many jobs of all callers wait. More get a 503."
@@ -79,6 +92,12 @@ class LimitSettings(BaseSettings):
         ge=1,
         le=4_000_000,  # the body becomes a message, which rabbitmq.conf limits to 4 MiB
         description="The largest JSON body of a request. Larger ones get a 413.",
+    )
+    upload_rate: Annotated[float, Unit("bytes a second")] = Field(
+        20_000.0,
+        gt=0,
+        description="How fast an upload has to come on average, except for pauses of 30 seconds. "
+        "A slower one gets a 408.",
     )
     max_dataset: Bytes = Field(2_000_000_000, description="The largest data set.")
     max_model: Bytes = Field(

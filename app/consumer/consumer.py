@@ -31,7 +31,7 @@ from app.consumer.handlers.train import TrainHandler
 from app.consumer.health_file import touch_health_file
 from app.consumer.threaded_consumer import ThreadedConsumer
 from app.inference.cache import ModelCache
-from app.inference.loader import load_model
+from app.inference.loader import ModelLoader
 from app.inference.sklearn_runtime import CHILD_MODULE as SKLEARN_CHILD
 from app.jobs.attempt import JobAttempts
 from app.jobs.lease import LeaseKeeper
@@ -96,7 +96,7 @@ def run(
     store = open_store(settings)
     registry = CachedModelRegistry(store)
     files = ModelStore(S3Client(settings, LOW_LATENCY_CONFIG), settings.s3_model_path_name)
-    load = partial(load_model, find=registry.get, files=files, max_pixels=settings.max_pixels)
+    load = ModelLoader(registry.get, files, settings.max_pixels)
     cache = ModelCache(load, settings.model_cache)
     drained = threading.Event()
     retry = RetryUntilAvailable(drained)

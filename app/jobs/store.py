@@ -6,6 +6,7 @@ attempt therefore changes no row. `attempt` is a fencing token, and a running jo
 M. Kleppmann, "How to do distributed locking" (2016).
 """
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,14 @@ from app.settings import Settings
 
 _IS_RUNNING = jobs_table.c.state == JobStatus.RUNNING
 _NEW_VERSION: dict[str, Any] = {"version": jobs_table.c.version + 1}
-_END = {**_NEW_VERSION, "ended_at": database_now(), "run_after": None, "inputs": None}
+_INPUTS_SIZE = sa.func.coalesce(sa.func.length(jobs_table.c.inputs), 0)
+_END = {
+    **_NEW_VERSION,
+    "ended_at": database_now(),
+    "run_after": None,
+    "inputs": None,
+    "size": sa.case((jobs_table.c.size > _INPUTS_SIZE, jobs_table.c.size - _INPUTS_SIZE), else_=0),
+}
 
 
 class JobStore(JobAcceptance):
@@ -120,6 +128,7 @@ class JobStore(JobAcceptance):
     def complete_prediction(self, job_id: str, attempt: int, result: dict[str, Any]) -> bool:
         """Publish the answer of a prediction job; return True also if it was published before."""
         ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **_END}
+        ended["size"] += len(json.dumps(result))
         if self._from(job_id, attempt, result=result, **ended):
             return True
         job = self.get(job_id)

@@ -96,6 +96,8 @@ class Near:
     """A model that is loaded: it adds one to `a`."""
 
     bytes = 1
+    alive = True
+    isolated = False
 
     def __init__(self, model_id):
         self.model_id = model_id
@@ -135,7 +137,7 @@ class Warren:
 
     @asynccontextmanager
     async def open(self):
-        cache = ModelCache(lambda model_id: self.load(model_id), 100)
+        cache = ModelCache(lambda model_id, isolated: self.load(model_id), 100)
         retry = RetryUntilAvailable(self.ending)
         leases = LeaseKeeper(self.store, renew_seconds=0.02)
         leases.start()
