@@ -20,7 +20,7 @@ from tests.system.support import gated
 from tests.system.support.amqp import RpcClient
 from tests.system.support.client import is_problem, train, trained, upload
 from tests.system.support.gated import HELD
-from tests.system.support.processes import SECONDS, Stack
+from tests.system.support.processes import SECONDS, Stack, until
 
 COMMAND = gated.ALONE
 
@@ -151,4 +151,4 @@ def test_over_amqp_the_caller_is_the_user_that_the_broker_has_checked(stack: Sta
             assert client.call(TRAIN_QUEUE, TRAIN, count=2, **properties)
         (refused,) = client.call(TRAIN_QUEUE, TRAIN, **mine)
     assert (refused["status"], refused["error"]["type"]) == ("TASK_ERROR", "quota_exceeded")
-    assert stack.waiting(DEAD_LETTER_QUEUE) == 1
+    until(lambda: stack.waiting(DEAD_LETTER_QUEUE) == 1, "the refused message is a dead letter")
