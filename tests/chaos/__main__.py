@@ -87,7 +87,10 @@ def arguments() -> argparse.Namespace:
         help="inject no faults, but let hostile clients attack after a third of the time",
     )
     parser.add_argument(
-        "--attacks", default="", help="with --hostile, only those whose name contains this"
+        "--attacks",
+        default="",
+        metavar="PART,PART",
+        help="with --hostile, only those whose name contains one of these",
     )
     parser.add_argument("--seed", type=int, default=None, help="draws jobs and faults")
     parser.add_argument("--rate", type=float, default=5, help="jobs a second")

@@ -66,7 +66,11 @@ def judge_harm(
         quiet=[ask["seconds"] for ask in asks if ask["at"] < begin and ask["status"] == 200],
         hostile=[ask["seconds"] for ask in within],
         asked=len(both),
-        refused=[f"{call}" for call in both if is_refused(call["status"])],
+        refused=[
+            f"{call.get('what', 'steady predict')} {call['status']}"
+            for call in both
+            if is_refused(call["status"])
+        ],
         blamed=[
             f"{row['id']}: {row['failures']} failures, {row['error']}"
             for row in jobs

@@ -16,7 +16,7 @@ def render(run: Run, harm: Harm, attacks: list[dict[str, Any]], watch: MemoryWat
     """Return the page."""
     kinds = len({each["attack"] for each in attacks})
     holds = run.verdict.holds and harm.holds
-    broken = {"blamed": harm.blamed, "ended": harm.ended, "refused": harm.refused}
+    broken = {"blamed": harm.blamed, "ended": harm.ended}
     return report.page(
         [
             report.heading(f"Hostile neighbours with attacks of {kinds} kinds", run, holds),
@@ -39,6 +39,7 @@ def _harm(harm: Harm) -> str:
             f"**refused or not answered under attack** (at most {MOST_REFUSED:.0%})",
             f"{len(harm.refused)} of {harm.asked}",
         ),
+        ("these by their status (0: no answer)", report.counted(Counter(harm.refused))),
         ("**failures counted for jobs**", len(harm.blamed)),
         ("**processes that ended**", len(harm.ended)),
     ]

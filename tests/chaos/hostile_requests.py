@@ -17,8 +17,8 @@ HOLDING = (
 )  # fmt: skip
 
 
-async def attack(neighbour: Neighbour, seconds: float, part: str) -> None:
-    """Carry out all whose name contains `part`, for some seconds."""
+async def attack(neighbour: Neighbour, seconds: float, parts: list[str]) -> None:
+    """Carry out all whose name contains one of the parts, for some seconds."""
     at = urlsplit(neighbour.url)
     address, end = (at.hostname or "", at.port or 0), monotonic() + seconds
 
@@ -26,7 +26,7 @@ async def attack(neighbour: Neighbour, seconds: float, part: str) -> None:
         for outcome, count in (await run(name, address, for_seconds, ADDRESS)).items():
             neighbour.note(name, outcome, count)
 
-    chosen = [name for name in ATTACKS if part in name]
+    chosen = [name for name in ATTACKS if any(part in name for part in parts)]
 
     async def turns() -> None:
         for name in cycle(each for each in chosen if each not in HOLDING):

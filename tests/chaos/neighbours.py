@@ -1,7 +1,7 @@
-"""The hostile clients, as a process: `python -m tests.chaos.neighbours URL JOURNAL PART`.
+"""The hostile clients, as a process: `python -m tests.chaos.neighbours URL JOURNAL PARTS`.
 
 It prepares and says `ready`. When it has read how many seconds it is to attack, it does, and ends.
-Only the attacks whose name contains PART are carried out; an empty PART means all.
+Only the attacks whose name contains one of PARTS are carried out. An empty part is in every name.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ class Attack(Protocol):
         """Do harm once."""
 
 
-def attacks(part: str) -> list[Attack]:
-    """Return one of each kind whose name has this part."""
+def attacks(parts: list[str]) -> list[Attack]:
+    """Return one of each kind whose name has one of the parts."""
     every: list[Attack] = [
         hostile_models.Greedy(),
         hostile_models.Quadratic(),
@@ -48,14 +48,14 @@ def attacks(part: str) -> list[Attack]:
         hostile_jobs.JobFlood(),
         hostile_jobs.PredictFlood(),
     ]
-    return [attack for attack in every if part in attack.name]
+    return [attack for attack in every if any(part in attack.name for part in parts)]
 
 
-def main(url: str, journal: Path, part: str) -> None:
+def main(url: str, journal: Path, parts: list[str]) -> None:
     """Attack as long as the first line of stdin says."""
     os.nice(NICENESS)
     neighbour = Neighbour(url, Journal(journal))
-    every = attacks(part)
+    every = attacks(parts)
     for attack in every:
         attack.prepare(neighbour)
     sys.stdout.write("ready\n")
@@ -65,7 +65,7 @@ def main(url: str, journal: Path, part: str) -> None:
     threads = [threading.Thread(target=repeat, args=(each, neighbour, end)) for each in every]
     for thread in threads:
         thread.start()
-    asyncio.run(hostile_requests.attack(neighbour, seconds, part))
+    asyncio.run(hostile_requests.attack(neighbour, seconds, parts))
     for thread in threads:
         thread.join()
 
@@ -82,4 +82,4 @@ def repeat(attack: Attack, neighbour: Neighbour, end: float) -> None:
 
 if __name__ == "__main__":
     logging.disable()
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3].split(","))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import uuid
+from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -15,7 +16,12 @@ from app.amqp.topology import PREDICT_ASYNC_QUEUE
 from app.concurrency import run_in_thread
 from app.jobs.record import Job
 from app.observability import logs
-from app.producer.http.body import encode_message, read_json_body
+from app.producer.http.body import (
+    call_with_body,
+    encode_message,
+    parse_body,
+    read_json_body,
+)
 from app.producer.http.caller import caller_of
 from app.producer.http.idempotency import (
     IDEMPOTENCY_PARAMETER,
@@ -33,7 +39,6 @@ from app.producer.services import Services
 from app.protocol.replies import Failed, Reply
 from app.protocol.requests import PredictionInputs, job_notification
 from app.protocol.types import JSON_MEDIA_TYPE, JobKind, JobStatus
-from app.protocol.validation import parse_request
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +70,9 @@ async def predict_async(request: Request) -> Response:
     """
     services: Services = request.app.state.services
     key = idempotency_key(request)
-    with services.in_flight.admit() as take:
-        sent = await read_json_body(request, take, services.settings.predict_timeout)
-        body, inputs, digest = _checked(request, AsyncBody, sent)
+    with services.in_flight.admit():
+        sent = await read_json_body(request)
+        body, inputs, digest = await _checked(request, AsyncBody, sent)
         if known := await _known(services, key, digest):
             return _queued(request, known.state, known.id, known.request["model_id"])
         await run_in_thread(services.disks.check)
@@ -96,9 +101,9 @@ async def predict_sync_async(request: Request) -> Response:
     """
     services: Services = request.app.state.services
     key = idempotency_key(request)
-    with services.in_flight.admit() as take:
-        sent = await read_json_body(request, take, services.settings.predict_timeout)
-        body, inputs, digest = _checked(request, SyncAsyncBody, sent, models=2)
+    with services.in_flight.admit():
+        sent = await read_json_body(request)
+        body, inputs, digest = await _checked(request, SyncAsyncBody, sent, models=2)
         if known := await _known(services, key, digest):
             return _both(request, known.id, known.request["model_id"], known.sync)
         await run_in_thread(services.disks.check)
@@ -182,7 +187,7 @@ async def _submitted(services: Services, job_id: str) -> JobStatus:
     return await services.publish_job(PREDICT_ASYNC_QUEUE, body, job_id, replied=False)
 
 
-def _checked(
+async def _checked(
     request: Request, kind: type[BodyT], sent: bytes, models: int = 1
 ) -> tuple[BodyT, str, str]:
     """Parse a body; return it without its inputs, the inputs as JSON, and a digest of the whole.
@@ -190,12 +195,15 @@ def _checked(
     The inputs are deleted when the job ends; then the digest tells whether a repeated request has
     the same body. Raises `errors.Invalid`, `TooLarge` or `RateLimited`.
     """
-    body = parse_request(kind, sent)
+    body = await parse_body(kind, sent)
     count_inputs(request.scope, body, models)
-    inputs = body.encode_inputs()
-    digest = hashlib.sha256(body.encode()).hexdigest()
+    inputs, digest = await call_with_body(sent, partial(_encoded, body))
     # The parsed inputs are ten times as large, and are freed before the models are called.
     return body.model_copy(update={"input_data": None, "image_data": None}), inputs, digest
+
+
+def _encoded(body: PredictionInputs) -> tuple[str, str]:
+    return body.encode_inputs(), hashlib.sha256(body.encode()).hexdigest()
 
 
 def _about(field: str, error: errors.FieldError) -> errors.FieldError:
