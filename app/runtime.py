@@ -7,15 +7,17 @@ MAX_OPEN_FILES = 8192
 GC_THRESHOLD = 100_000
 
 
-def raise_open_file_limit() -> None:
+def raise_open_file_limit() -> int:
     """Raise the soft limit of open files to `MAX_OPEN_FILES`, or to a lower hard limit.
 
-    Each connection takes a file descriptor.
+    Each connection takes a file descriptor. Returns the limit, at most `MAX_OPEN_FILES`.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return MAX_OPEN_FILES if soft == resource.RLIM_INFINITY else min(soft, MAX_OPEN_FILES)
 
 
 def collect_garbage_rarely() -> None:

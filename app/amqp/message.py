@@ -100,6 +100,7 @@ class IncomingMessage:
     is_ndjson: bool = False  # each line is a request
     deadline: float | None = None  # on the monotonic clock: its sender waits no longer than this
     encoding: str | None = None  # the codings of the body, which `decode_or_reject` removes
+    user_id: str | None = None  # the sender's name, which the broker has validated
     disposition: Disposition | None = Disposition.ACK  # None: another delivery settles it
     deferred: int = 0  # pending steps of `Deferred` work; the message is not settled before
     sending: Future[None] | None = None  # a reply on another connection; settle after it
@@ -223,6 +224,11 @@ def name_of(message_id: object) -> str | None:
     if isinstance(message_id, bytes):
         return message_id.decode(errors="backslashreplace")
     return message_id if isinstance(message_id, str) else None
+
+
+def user_of(user_id: object) -> str | None:
+    """Return the `user_id` of a message; the broker refuses any but the sender's own."""
+    return user_id if isinstance(user_id, str) and user_id else None
 
 
 def deadline_of(expiration: object) -> float | None:

@@ -12,6 +12,7 @@ from app.amqp.message import (
     Settler,
     deadline_of,
     name_of,
+    user_of,
 )
 from app.protocol.media_types import is_json_lines
 
@@ -40,6 +41,7 @@ def incoming_from_pika(
         is_json_lines(properties.content_type),
         deadline_of(properties.expiration),
         None if encoding is None else encoding_of(encoding, properties.headers),
+        user_of(properties.user_id),
     )
 
 

@@ -16,6 +16,7 @@ from app.protocol.validation import validate
 # How long after its job has ended a message may be delivered again: its ack was lost with a
 # connection or a broker. A later one is taken for another message of which nothing was begun.
 REDELIVERY_SECONDS = 3600.0
+MAX_CALLER = 255  # characters of the column
 
 
 def request_key(message: IncomingMessage, request: TrainRequest) -> str | None:
@@ -57,6 +58,12 @@ def difference(message: IncomingMessage, request: TrainRequest, job: Job) -> str
     if job.idempotency_key != request_key(message, request):
         return f"{job.id} is taken by an earlier training; leave it out, or choose another"
     return None
+
+
+def caller_of(message: IncomingMessage) -> str | None:
+    """Return whose job a message's training is, as quotas count it, or None if that is unknown."""
+    user = storable(message.user_id)
+    return f"user {user}"[:MAX_CALLER] if user else None
 
 
 def storable(name: object) -> str | None:

@@ -20,6 +20,7 @@ class OnnxRuntime:
     """The graph of a trained model, which holds its manifest."""
 
     alive = True
+    isolated = False
 
     def __init__(
         self, onnx: Path | bytes, threads: int = 1, *, run_bytes: int = CHUNK_BYTES

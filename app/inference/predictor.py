@@ -30,6 +30,13 @@ class Predictor(Protocol):
         """Tell whether it can answer; if it cannot, it has to be loaded again."""
 
     @property
+    def isolated(self) -> bool:
+        """Tell whether it runs in a process of its own.
+
+        `predict` may wait for it for many seconds then, so no thread that others need may call it.
+        """
+
+    @property
     def model_id(self) -> str:
         """Return the model's id."""
 

@@ -26,6 +26,8 @@ def run_child(*arguments: Any) -> None:
 class SklearnRuntime:
     """The pipeline of a trained model; see `Runtime`. The child ends when this is deleted."""
 
+    isolated = True
+
     def __init__(
         self,
         path: Path,

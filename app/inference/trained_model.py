@@ -61,6 +61,11 @@ class TrainedModel:
         """Tell whether the runtime can answer."""
         return self.runtime.alive
 
+    @property
+    def isolated(self) -> bool:
+        """Tell whether the runtime is a process of its own."""
+        return self.runtime.isolated
+
     def prepare(self, inputs: PredictionInputs) -> list[Row]:
         """Check the rows and return them. Raises `errors.Invalid`."""
         refuse_images(inputs, self.model_id)

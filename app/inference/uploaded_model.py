@@ -41,6 +41,7 @@ class UploadedModel:
     """A loaded model that a client uploaded; any number of threads may use it."""
 
     alive = True
+    isolated = False
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from app import errors
 from app.database.tables import jobs_table
+from app.limit_settings import LimitSettings
 from app.protocol.types import JobKind, JobStatus
 
 # All kinds and states are named because the index begins with them.
@@ -23,9 +24,21 @@ class JobQuotas:
     """The most of each; None is no bound. A job without a caller has only the bound of all."""
 
     queued: int | None = None  # jobs of a caller that wait
+    queued_bytes: int | None = None  # the sizes of these
     kept: int | None = None  # jobs of a caller, with those that have ended
     kept_bytes: int | None = None  # the sizes of these
     all_queued: int | None = None  # jobs of all callers that wait
+
+
+def quotas_of(settings: LimitSettings) -> JobQuotas:
+    """Return the quotas that the settings name."""
+    return JobQuotas(
+        queued=settings.caller_max_queued,
+        queued_bytes=settings.caller_max_queued_bytes,
+        kept=settings.caller_max_stored,
+        kept_bytes=settings.caller_max_stored_bytes,
+        all_queued=settings.max_queued,
+    )
 
 
 @dataclass(frozen=True)
@@ -48,13 +61,17 @@ def bounds(quotas: JobQuotas, caller: str | None, size: int) -> list[Bound]:
     if (most := quotas.queued) is not None:
         full = _exceeded(f"{most:,} jobs are queued", "wait for them, or cancel some", most)
         found.append(Bound(_count(_QUEUED & mine, most) < most, full))
+    if (most := quotas.queued_bytes) is not None:
+        full = _exceeded(
+            f"jobs of {most:,} bytes are queued", "wait for them, or cancel some", most
+        )
+        found.append(Bound(_sizes(_QUEUED & mine) + size <= most, full))
     if (most := quotas.kept) is not None:
         full = _exceeded(f"{most:,} jobs are stored", "they are deleted after a while", most)
         found.append(Bound(_count(_KEPT & mine, most) < most, full))
     if (most := quotas.kept_bytes) is not None:
-        stored = sa.select(sa.func.coalesce(sa.func.sum(jobs_table.c.size), 0)).where(_KEPT & mine)
         full = _exceeded(f"jobs of {most:,} bytes are stored", "send smaller ones", most)
-        found.append(Bound(stored.scalar_subquery() + size <= most, full))
+        found.append(Bound(_sizes(_KEPT & mine) + size <= most, full))
     return found
 
 
@@ -62,6 +79,12 @@ def _count(which: sa.ColumnElement[bool], most: int) -> sa.ScalarSelect[int]:
     """Count rows, up to `most`."""
     found = sa.select(jobs_table.c.id).where(which).limit(most).subquery()
     return sa.select(sa.func.count()).select_from(found).scalar_subquery()
+
+
+def _sizes(which: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    """Add up the sizes of jobs."""
+    total = sa.func.coalesce(sa.func.sum(jobs_table.c.size), 0)
+    return sa.select(total).where(which).scalar_subquery()
 
 
 def _exceeded(what: str, remedy: str, most: int) -> errors.QuotaExceeded:

@@ -7,9 +7,11 @@ import uvicorn
 
 from app.observability import logs
 from app.producer.app import create_app
-from app.producer.http.uvicorn_protocol import HttpProtocol
+from app.producer.http.bounded_protocol import ConnectionLimits, bounded
 from app.runtime import collect_garbage_rarely, raise_open_file_limit
 from app.settings import Settings
+
+_OTHER_FILES = 256  # of libraries, the database, S3, uploads
 
 
 def main() -> None:
@@ -18,15 +20,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings()
     logs.configure(settings.log_level)
-    raise_open_file_limit()
+    connections = min(settings.max_connections, raise_open_file_limit() - _OTHER_FILES)
     app = create_app(settings)
+    limits = ConnectionLimits(max(1, connections), settings.head_seconds)
     collect_garbage_rarely()
     uvicorn.run(
         app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=HttpProtocol,
+        http=bounded(limits),
         ws="none",
         timeout_keep_alive=settings.keep_alive_seconds,
         log_config=None,

@@ -1,7 +1,9 @@
 """The services that routes use, one of each per application."""
 
+import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -10,10 +12,12 @@ from fastapi import Depends, Request
 
 from app import errors
 from app.concurrency import run_in_thread
+from app.jobs.quotas import JobQuotas
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
 from app.producer.disk_reserve import DiskReserve
+from app.producer.http.event_stream import EventStreams
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
 from app.protocol.types import JobStatus
@@ -25,6 +29,7 @@ from app.storage.model_files import ModelStore
 log = logging.getLogger(__name__)
 
 _INSPECTIONS = 2
+_PLACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,28 @@ class Services:
     s3: S3Client
     datasets: DatasetStore
     model_files: ModelStore
+    streams: EventStreams
+    quotas: JobQuotas  # of the jobs of each caller, and of all callers
     disks: DiskReserve
     uploads: CapacityLimiter  # limits uploads, so that slow clients cannot occupy all threads
     # Each inspection may take some gigabytes.
     inspections: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_INSPECTIONS))
+
+    @asynccontextmanager
+    async def upload_place(self) -> AsyncIterator[None]:
+        """Hold a place among the uploads. Raises `errors.Overloaded` after a second without one."""
+        try:
+            async with asyncio.timeout(_PLACE_SECONDS):
+                await self.uploads.acquire()
+        except TimeoutError:
+            count = self.uploads.total_tokens
+            raise errors.Overloaded(
+                f"{count:g} uploads are under way: ask again in a moment"
+            ) from None
+        try:
+            yield
+        finally:
+            self.uploads.release()
 
     async def publish_job(
         self, queue: str, message: bytes, job_id: str, *, replied: bool = True

@@ -18,6 +18,9 @@ from app.protocol.json_fault import describe_fault
 from app.protocol.wording import quoted, repeated
 
 MAX_DEPTH = 64  # because pydantic and Python can read deeper nesting, but not always write it
+MAX_VALUES = 500_000  # in a request, because the parser holds the interpreter meanwhile
+MAX_CONTAINERS = 200_000  # lists and objects among them, which take the most time
+MAX_KEYS = 50_000  # of an object
 CHUNK = 100  # elements of a list encoded at a time, because no other thread runs meanwhile
 
 
@@ -43,6 +46,27 @@ def loads(body: bytes) -> Any:
     except ValueError:  # from int()
         raise _malformed("a number has too many digits") from None
     return value
+
+
+def loads_request(body: bytes, most: int = MAX_VALUES) -> Any:
+    """Parse as `loads` does; raise `errors.TooLarge` beforehand for more than `most` values.
+
+    Signs in strings count, too. That is quick, and hardly any text has as many.
+    """
+    if len(body) <= most:
+        return loads(body)
+    containers = body.count(b"[") + body.count(b"{")
+    if containers > MAX_CONTAINERS:
+        raise errors.TooLarge(
+            "body",
+            f"it has more than {MAX_CONTAINERS} lists and objects; send it in parts",
+            limit=MAX_CONTAINERS,
+        )
+    if containers + body.count(b",") > most:
+        raise errors.TooLarge(
+            "body", f"it has more than {most} values; send it in parts", limit=most
+        )
+    return loads(body)
 
 
 def dumps(fields: dict[str, Any]) -> bytes:
@@ -78,6 +102,8 @@ def _containers(values: Iterable[object]) -> list[dict[str, Any] | list[Any]]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_KEYS:
+        raise _malformed(f"an object has more than {MAX_KEYS} keys")
     value = dict(pairs)
     if len(value) != len(pairs):
         twice = repeated(key for key, _ in pairs)[0]

@@ -16,7 +16,7 @@ RequestT = TypeVar("RequestT", bound=BaseModel)
 
 def parse_request(kind: type[RequestT], body: bytes) -> RequestT:
     """Parse and validate a request. Raises `errors.Invalid`, `Malformed` or `TooLarge`."""
-    return validate(kind, strict_json.loads(body))
+    return validate(kind, strict_json.loads_request(body))
 
 
 def validate(kind: type[RequestT], value: Any) -> RequestT:

@@ -16,14 +16,20 @@ _QUOTED = 80  # characters of a name in quotation marks
 _LISTED = 1000  # characters of a list of names
 _KNOWN = 10_000  # names that are compared with a misspelt one, apart from case and punctuation
 _COMPARED = 50  # names whose letters are compared, because that takes 50 microseconds each
+MAX_NFC = 1000  # half a millisecond
 _LETTERS = 40  # characters of a name whose letters are compared
 _CUTOFF = 0.75  # the share of letters that a near name has in common
 _PUNCTUATION = str.maketrans("", "", " _-.")
 
 
 def nfc(name: str) -> str:
-    """Return a name in Unicode's composed form, NFC. macOS writes file names decomposed."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
+    """Return a name in Unicode's composed form, NFC. macOS writes file names decomposed.
+
+    Names of more than `MAX_NFC` characters stay as they are, because the time is quadratic in the
+    number of accents on a letter.
+    """
+    composed = name.isascii() or len(name) > MAX_NFC
+    return name if composed else unicodedata.normalize("NFC", name)
 
 
 def cut(text: str, most: int = MAX_NAME) -> str:

@@ -71,7 +71,7 @@ class IsolatedPredictions:
 
         replies: list[Reply | None] = [None] * len(queued)
         requests = [queued[n][0] for n in awaited]
-        told = answer_together(requests, find, self._image_bytes) if requests else []
+        told = answer_together(requests, find(), find, self._image_bytes) if requests else []
         for n, reply in zip(awaited, told, strict=True):
             replies[n] = reply
         return replies

@@ -1,15 +1,13 @@
 """Answer requests for one model together; what one of them does to the model harms no other."""
 
 from collections.abc import Callable
-from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from app import errors
-from app.amqp.message import Replyable
 from app.consumer.handlers.asked import Asked
 from app.inference.predictor import Prediction, Predictor
 from app.protocol.replies import Failed, Predicted, Reply
-from app.protocol.requests import PredictionInputs, PredictRequest
+from app.protocol.requests import PredictionInputs
 
 Find = Callable[[], Predictor]  # returns the loaded model, or raises `errors.WarrenError`
 
@@ -21,60 +19,65 @@ class _Waiting(NamedTuple):
     """A request whose inputs are checked; `place` is its place among all."""
 
     place: int
-    part: Replyable
-    request: PredictRequest
+    asked: Asked
     prepared: list[Any]
 
 
-def answer_together(requests: list[Asked], find: Find, image_bytes: int) -> list[Reply]:
+def answer_together(
+    requests: list[Asked], model: Predictor, find: Find, image_bytes: int
+) -> list[Reply]:
     """Check each request and run the valid ones together; return a reply to each, in their order.
 
-    A run has at most `image_bytes` of decoded images; the others wait as base64.
+    A run has at most `image_bytes` of decoded images; the others wait as base64. `find` returns the
+    model again when its process has ended.
     """
-    replies: dict[int, Reply] = {}
+    replies: list[Any] = [None] * len(requests)  # each is set below
     waiting: list[_Waiting] = []
     size = 0
-    model = find()
-    for place, (part, request) in enumerate(requests):
+    for place, asked in enumerate(requests):
+        request = asked[1]
         try:
             prepared = model.prepare(request)
         except (errors.Invalid, errors.TooLarge) as error:
             replies[place] = Failed.of(error, model.model_id)
             continue
-        waiting.append(_Waiting(place, part, request, prepared))
-        size += sum(each.nbytes for each in prepared) if request.images else 0
-        if size > image_bytes:
-            _run(waiting, model, find, replies)
-            waiting, size = [], 0
-    _run(waiting, model, find, replies)
-    return [replies[place] for place in range(len(requests))]
+        waiting.append(_Waiting(place, asked, prepared))
+        if request.image_data is not None:
+            size += sum(each.nbytes for each in prepared)
+            if size > image_bytes:
+                _run(waiting, model, find, replies)
+                waiting, size = [], 0
+    if waiting:
+        _run(waiting, model, find, replies)
+    return replies
 
 
-def _run(waiting: list[_Waiting], model: Predictor, find: Find, replies: dict[int, Reply]) -> None:
+def _run(waiting: list[_Waiting], model: Predictor, find: Find, replies: list[Any]) -> None:
     """Run the model. If that fails by the fault of one request, run each alone."""
-    if not waiting:
-        return
+    if len(waiting) == 1:
+        joined = waiting[0].prepared
+    else:
+        joined = [row for each in waiting for row in each.prepared]
     try:
-        joined = list(chain.from_iterable(each.prepared for each in waiting))
-        predictions = iter(model.predict(joined))
+        predictions = model.predict(joined)
     except errors.WarrenError as error:
         error.__traceback__ = None  # it holds the requests
-        for each in waiting:
-            replies[each.place] = Failed.of(error, model.model_id)
+        for place, _, _ in waiting:
+            replies[place] = Failed.of(error, model.model_id)
         if len(waiting) > 1 and _by_one(error, model):
             _run_alone(waiting, model.model_id, find, replies)
         return
-    for each in waiting:
-        own = list(islice(predictions, len(each.prepared)))
-        replies[each.place] = prediction_reply(each.request, own, model.model_id)
+    start = 0
+    for place, (_, request), prepared in waiting:
+        own = predictions[start : start + len(prepared)]
+        start += len(prepared)
+        replies[place] = prediction_reply(request, own, model.model_id)
 
 
-def _run_alone(
-    waiting: list[_Waiting], model_id: str, find: Find, replies: dict[int, Reply]
-) -> None:
+def _run_alone(waiting: list[_Waiting], model_id: str, find: Find, replies: list[Any]) -> None:
     """Run each request by itself, unless its sender has stopped waiting."""
     for each in waiting:
-        if each.part.message.expired:
+        if each.asked[0].message.expired:
             continue
         try:
             _run([each], find(), find, replies)

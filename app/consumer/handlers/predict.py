@@ -1,7 +1,7 @@
 """The handler of `queue.model.predict`: predictions of models that Warren runs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import ClassVar
@@ -65,15 +65,11 @@ class PredictHandler:
 
         Requests for a model that is not loaded yet or that runs isolated are deferred.
         """
-        deferred: list[Deferred] = []
+        if not any(each.redelivered for each in messages):
+            return self._answer(messages, isolated=False)
+        again = [each for each in messages if each.redelivered]
         fresh = [each for each in messages if not each.redelivered]
-        for key, requests in self._by_model(fresh, isolated=False):
-            deferred += self._handle(key, requests, self._find(*key))
-        if len(fresh) < len(messages):
-            again = [each for each in messages if each.redelivered]
-            for key, requests in self._by_model(again, isolated=True):
-                deferred += self._handle(key, requests, self._find(*key))
-        return deferred
+        return self._answer(again, isolated=True) + self._answer(fresh, isolated=False)
 
     def is_fast(self, message: IncomingMessage) -> bool:
         """Tell whether a prediction takes milliseconds and waits for no other service."""
@@ -86,9 +82,14 @@ class PredictHandler:
             or message.encoding is not None
         )
 
-    def _by_model(
-        self, messages: list[IncomingMessage], *, isolated: bool
-    ) -> Iterator[tuple[Key, list[Asked]]]:
+    def _answer(self, messages: list[IncomingMessage], *, isolated: bool) -> list[Deferred]:
+        deferred: list[Deferred] = []
+        for model_id, requests in self._by_model(messages).items():
+            key = (model_id, isolated)
+            deferred += self._handle(key, requests, self._find(*key))
+        return deferred
+
+    def _by_model(self, messages: list[IncomingMessage]) -> dict[str, list[Asked]]:
         groups: dict[str, list[Asked]] = defaultdict(list)
         for message in messages:
             if message.expired:
@@ -102,8 +103,7 @@ class PredictHandler:
                         groups[self._resolve(request)].append((part, request))
                     except errors.WarrenError as error:
                         part.reply(Failed.of(error, request.model_id))
-        for model_id, requests in groups.items():
-            yield (model_id, isolated), requests
+        return groups
 
     def _resolve(self, request: PredictRequest) -> str:
         return self._latest(request.dataset_id) if request.model_id == LATEST else request.model_id
@@ -112,10 +112,11 @@ class PredictHandler:
         """Reply to the requests for one model, or return what waits for it."""
         if not found.done():
             return self._wait(key, requests, found)
-        if found.exception() is None and found.result().isolated:
-            return self._isolated.defer(key, requests, found)
         try:
-            replies = answer_together(requests, found.result, self._image_bytes)
+            model = found.result()
+            if model.isolated:
+                return self._isolated.defer(key, requests, found)
+            replies = answer_together(requests, model, found.result, self._image_bytes)
         except Exception as error:  # noqa: BLE001  a bug with one model must not fail others
             reply_error(requests, error)
         else:

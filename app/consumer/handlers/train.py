@@ -15,9 +15,16 @@ from app.amqp.message import (
 )
 from app.amqp.topology import TRAIN_QUEUE
 from app.backoff import RetryUntilAvailable
-from app.consumer.training_identity import difference, request_key, storable, training_id
+from app.consumer.training_identity import (
+    caller_of,
+    difference,
+    request_key,
+    storable,
+    training_id,
+)
 from app.jobs.attempt import Claimed, JobAttempts, Released, TrainingDone, outcome_of
 from app.jobs.lease import HeldLease, LeaseKeeper
+from app.jobs.quotas import JobQuotas
 from app.jobs.record import Job
 from app.jobs.store import JobStore
 from app.observability import logs
@@ -36,7 +43,11 @@ KEEP_SECONDS = 60.0  # how long a fitted model waits for S3 before the attempt f
 
 @dataclass(frozen=True)
 class TrainHandler:
-    """Trains models. `keep_seconds` is how long a fitted model waits for S3."""
+    """Trains models.
+
+    `default_seconds` limits fits that name no `max_seconds`. A fitted model waits for S3 for
+    `keep_seconds`.
+    """
 
     queue: ClassVar[str] = TRAIN_QUEUE
     prefetch: ClassVar[int] = 1
@@ -48,6 +59,8 @@ class TrainHandler:
     fits: FitRunner
     limits: FitLimits
     retry: RetryUntilAvailable
+    default_seconds: float = float("inf")
+    quotas: JobQuotas | None = None  # of trainings that clients published
     keep_seconds: float = KEEP_SECONDS
 
     def __call__(self, messages: list[IncomingMessage]) -> None:
@@ -83,7 +96,7 @@ class TrainHandler:
         except errors.ShuttingDown:
             log.info("the message is requeued")
             message.requeue()
-        except (errors.Invalid, errors.TooLarge) as error:
+        except (errors.Invalid, errors.TooLarge, errors.QuotaExceeded) as error:
             reject_with_error(message, error)
             self.attempts.count_rejection(job_id)
         except Exception:
@@ -95,7 +108,8 @@ class TrainHandler:
     ) -> Claimed | None:
         """Claim the job; first write its row if a client published the message directly.
 
-        Raises `errors.Invalid` or `TooLarge` for a message that cannot become a row.
+        Raises `errors.Invalid`, `TooLarge` or `QuotaExceeded` for a message that cannot become a
+        row.
         """
 
         def check(job: Job) -> None:
@@ -104,7 +118,7 @@ class TrainHandler:
 
         while True:
             try:
-                claim = self.attempts.claim(job_id, check, redelivered=message.redelivered)
+                claim = self.attempts.claim(job_id, check)
                 if claim is None:
                     self.retry(lambda: self._create(message, request, job_id))
                     continue
@@ -119,7 +133,7 @@ class TrainHandler:
                     return None
 
     def _create(self, message: IncomingMessage, request: TrainRequest, job_id: str) -> bool:
-        request.encode()  # raises for a row from which no message could be published
+        message_again = request.encode()  # raises if no message could be published from the row
         try:
             return self.jobs.create(
                 job_id,
@@ -127,6 +141,9 @@ class TrainHandler:
                 request.dataset_id,
                 request.row(),
                 named=True,
+                caller=caller_of(message),
+                size=len(message_again),
+                quotas=self.quotas,
                 idempotency_key=request_key(message, request),
                 reply_to=storable(message.reply_to),
                 correlation_id=storable(message.correlation_id),
@@ -181,7 +198,7 @@ class TrainHandler:
             self.retry.raise_if_stopping()
 
         limits = FitLimits(
-            min(request.max_seconds or self.limits.seconds, self.limits.seconds),
+            min(request.max_seconds or self.default_seconds, self.limits.seconds),
             min(request.max_memory or self.limits.memory, self.limits.memory),
         )
         with TemporaryDirectory(prefix="warren-") as folder:

@@ -1,20 +1,27 @@
 """Read bodies of requests as bytes, and make messages of them."""
 
-import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 from fastapi import Request
 from python_multipart.multipart import parse_options_header
-from starlette.exceptions import HTTPException
 
 from app import errors
 from app.amqp.topology import MAX_MESSAGE_BYTES
+from app.concurrency import LARGE_BYTES, run_in_pool
 from app.producer.http.problems import SEND_JSON
 from app.protocol import media_types
 from app.protocol.types import JSON_MEDIA_TYPE
+from app.protocol.validation import RequestT, parse_request
 
 MAX_REQUEST_BYTES = MAX_MESSAGE_BYTES - 100_000  # room for what consumers and the relay add
+
+T = TypeVar("T")
+
+_PARSER = ThreadPoolExecutor(1, "parser")
 
 
 def media_type(request: Request) -> str:
@@ -28,27 +35,25 @@ def content_type_parameter(content_type: str, name: str) -> str:
     return parameters.get(name.encode(), b"").decode("latin-1").lower()
 
 
-async def read_json_body(request: Request, take: Callable[[int], None], seconds: float) -> bytes:
-    """Return the JSON body of a request. Raises the errors of `read_body`, or `errors.Invalid`."""
+async def read_json_body(request: Request) -> bytes:
+    """Return the JSON body of a request. Raises `errors.Invalid`."""
     if media_type(request) != JSON_MEDIA_TYPE:
         raise errors.Invalid("body", SEND_JSON)
-    return await read_body(request, take, seconds)
+    return await request.body()
 
 
-async def read_body(request: Request, take: Callable[[int], None], seconds: float) -> bytes:
-    """Return the body of a request, and report the size of each chunk to `take`.
+async def parse_body(kind: type[RequestT], body: bytes) -> RequestT:
+    """Parse and validate a body, in a thread if it is long; raises as `parse_request` does."""
+    return await call_with_body(body, partial(parse_request, kind, body))
 
-    Raises HTTP's 408 if the body takes longer than `seconds`.
+
+async def call_with_body(body: bytes, call: Callable[[], T]) -> T:
+    """Run a call that parses a body and return its result.
+
+    Long bodies are parsed in one thread, one after the other, because several would keep the
+    interpreter from the event loop for longer.
     """
-    chunks = []
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                take(len(chunk))
-                chunks.append(chunk)
-    except TimeoutError:
-        raise HTTPException(408, f"body: it did not arrive within {seconds:g} s") from None
-    return b"".join(chunks)
+    return await run_in_pool(_PARSER, call) if len(body) > LARGE_BYTES else call()
 
 
 def encode_message(inputs: bytes, **head: str | None) -> bytes:

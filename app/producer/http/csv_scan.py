@@ -28,6 +28,7 @@ class CsvScan:
         self._lines = 0
         self._alone = False  # the first line: no line break is in the file
         self._header: list[bytes] = []  # lines, because a quoted name may hold a line break
+        self._header_size = 0
         self._quoted_since = 0  # the line where the open quoted field begins; 0 if none is open
         self._commas = 0  # of the row so far
         self._width = 0  # fields that a row may have
@@ -45,7 +46,7 @@ class CsvScan:
         self._alone = last and not self._lines and not csv_header.has_line_break(block)
         self._check_text(block)
         self._check_lines(block)
-        if len(self._rest) > MAX_LINE or sum(map(len, self._header)) > MAX_LINE:
+        if len(self._rest) > MAX_LINE:
             raise self._too_long()
         if last:
             self._check_end()
@@ -88,6 +89,9 @@ class CsvScan:
         lines = block.split(b"\n")
         if not lines[-1]:
             lines.pop()
+        if self._quoted_since and b'"' not in block and max(map(len, lines)) <= MAX_LINE:
+            self._check_quoted(block, len(lines))
+            return
         commas = len(self.columns) - 1
         plain = self.rows and commas and not self._quoted_since and _is_plain(block)
         if plain and {line.count(b",") for line in lines} == {commas}:
@@ -96,6 +100,12 @@ class CsvScan:
         else:
             for line in lines:
                 self._check_line(line)
+
+    def _check_quoted(self, block: bytes, lines: int) -> None:
+        """Check lines that lie inside of a quoted field."""
+        self._lines += lines
+        if not self.columns:
+            self._add_to_header(block.removesuffix(b"\n"))
 
     def _check_line(self, line: bytes) -> None:
         if len(line) > MAX_LINE:  # it came in one chunk
@@ -119,9 +129,16 @@ class CsvScan:
             return
         if b"\r" in outside.strip(b"\r"):
             raise self._invalid(_CR_ONLY)
-        self._header.append(line)
+        self._add_to_header(line)
         if not self._quoted_since:
             self.columns = csv_header.read_header(b"\n".join(self._header), self._alone)
+
+    def _add_to_header(self, text: bytes) -> None:
+        self._header.append(text)
+        self._header_size += len(text) + 1
+        if self._header_size > MAX_LINE:
+            problem = f"the quoted field that begins in line {self._quoted_since} is longer than"
+            raise self._invalid(f"{problem} {MAX_LINE} bytes; it is probably never closed")
 
     def _check_row(self, outside: bytes) -> None:
         """Check the last line of a row; `outside` is its text outside of quotes."""

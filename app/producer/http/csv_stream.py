@@ -1,9 +1,13 @@
 """Read a CSV from a request while S3 stores it; it is never in memory as a whole."""
 
 import io
+import threading
 from collections.abc import Callable
 
 from app.producer.http.csv_scan import CsvScan
+
+# One upload is scanned at a time, so that the event loop waits for one thread at most.
+_SCANNING = threading.Lock()
 
 
 class CsvBody(io.RawIOBase):
@@ -30,7 +34,8 @@ class CsvBody(io.RawIOBase):
             self._left = self._next_chunk()
             self.size += len(self._left)
             self._ended = not self._left
-            self.scan.feed(self._left, last=self._ended)
+            with _SCANNING:
+                self.scan.feed(self._left, last=self._ended)
         count = min(len(buffer), len(self._left))
         buffer[:count], self._left = self._left[:count], self._left[count:]
         return count

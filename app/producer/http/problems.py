@@ -51,8 +51,12 @@ _FORMS = {"encodings": "Accept-Encoding", "media_types": "Accept"}
 _MEMBERS = ("type", "title", "status", "detail")
 
 # Strict JSON and the body limit raise HTTPException, because FastAPI lets no other error out of
-# reading a body. They are the only source of these two statuses.
-_BODY_ERRORS = {413: errors.TooLarge, 422: errors.Malformed}
+# reading a body. They are the only source of these statuses.
+_BODY_ERRORS: dict[int, type[errors.WarrenError]] = {
+    413: errors.TooLarge,
+    422: errors.Malformed,
+    503: errors.Overloaded,
+}
 
 EXPECTED_ERRORS = (errors.WarrenError, RequestValidationError, HTTPException, ClientDisconnect)
 
@@ -125,7 +129,8 @@ def _validation(request: Request, error: RequestValidationError) -> Response:
 
 def _http(error: HTTPException) -> Response:
     if kind := _BODY_ERRORS.get(error.status_code):
-        return problem(error.status_code, str(error.detail), kind.type, field="body")
+        about = {"field": "body"} if issubclass(kind, errors.FieldError) else {}
+        return problem(error.status_code, str(error.detail), kind.type, **about)
     answer = problem(error.status_code, str(error.detail))
     answer.headers.update(error.headers or {})  # Allow, for example
     return answer

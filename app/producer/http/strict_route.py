@@ -1,6 +1,7 @@
 """Routes whose JSON bodies are parsed as strictly as messages, and the documents of problems."""
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -9,9 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from app import errors
+from app.producer.http.body import call_with_body
 from app.producer.http.query_parameters import check_query
 from app.producer.schemas.responses import Problem
 from app.protocol import strict_json
+
+_MAX_VALUES = 30_000  # because FastAPI validates on the event loop, and lists each wrong value
 
 
 class _StrictRequest(Request):
@@ -19,7 +23,10 @@ class _StrictRequest(Request):
 
     async def json(self) -> Any:
         try:
-            return strict_json.loads(await self.body())
+            body = await self.body()
+            return await call_with_body(body, partial(strict_json.loads_request, body, _MAX_VALUES))
+        except errors.TooLarge as error:
+            raise HTTPException(413, error.detail) from None
         except errors.Malformed as error:
             # FastAPI lets no other error through.
             raise HTTPException(422, error.detail) from None

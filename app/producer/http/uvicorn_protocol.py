@@ -18,7 +18,6 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse the next bytes of the connection, and begin to serve the requests in them."""
-        self._unset_keepalive_if_required()
         rest: bytes | memoryview = data
         refusal = None
         try:
@@ -50,6 +49,11 @@ class HttpProtocol(HttpToolsProtocol):
         latest.keep_alive = False
         return True
 
+    def on_headers_complete(self) -> None:
+        """Begin to serve a request. Only that ends the time of an idle connection."""
+        self._unset_keepalive_if_required()
+        super().on_headers_complete()
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field, without the blanks at its end (RFC 9112, 5.1)."""
         super().on_header(name, value.rstrip(b" \t"))
@@ -62,14 +66,17 @@ class HttpProtocol(HttpToolsProtocol):
         """Let uvicorn's callbacks pass over a request at which the parser stops."""
         return True
 
-    def _refuse(self, refusal: str) -> None:
-        """Answer 400 and close, or close after the answers to the requests that came before."""
+    def _refuse(self, refusal: str, status: int = 400) -> None:
+        """Answer with this status and close, or close after the answers to earlier requests."""
         latest = self.cycle
         if latest is None or latest.response_complete or latest.more_body:
-            self.logger.warning(refusal)
-            self.send_400_response(refusal)
+            self._send_refusal(refusal, status)
         else:
             latest.keep_alive = False
+
+    def _send_refusal(self, refusal: str, _: int) -> None:
+        self.logger.warning(refusal)
+        self.send_400_response(refusal)
 
     def _parse_without_offer(self) -> None:
         """Parse the header fields once more, without the offer; the parser reads on after them."""

@@ -39,7 +39,7 @@ def parse_invocation(kind: str, header: Header | None, body: bytes) -> Invocatio
     if is_json_lines(kind):
         return InvocationRequest({}, partial(read_json_lines, body))
     if kind == JSON_MEDIA_TYPE:
-        field, rows, beside = unwrap(strict_json.loads(body))
+        field, rows, beside = unwrap(strict_json.loads_request(body))
     else:
         field, rows, beside = INPUTS, None, {"image_data": base64.b64encode(body).decode()}
     too_many = isinstance(rows, list) and len(rows) > MAX_ROWS

@@ -1,4 +1,4 @@
-"""Limit the size of request bodies, and how long an upload may stall."""
+"""Limit the size of request bodies, the time they take to come, and the memory of all of them."""
 
 import asyncio
 
@@ -6,66 +6,106 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import errors
+from app.producer.admission import AdmissionControl
+from app.producer.middleware.body_rules import BodyRule, BodyRules
+
 
 class BodyLimit:
-    """ASGI middleware: reading a body beyond its limit raises HTTP's 413.
+    """ASGI middleware: reading a body that breaks its rule raises an HTTP error.
 
-    The limit is `limit` bytes, for bodies that announce their length and for chunked ones. Paths
-    that begin with a key of `special` have its value as their limit instead. They take
-    uploads, so reading raises HTTP's 408 if nothing arrives for `stall_seconds` before the body is
-    complete.
+    It is a 413 for too many bytes, announced or read; a 408 for a body that comes too slowly; and
+    a 503 if the bodies of all requests leave no room for this one. The bytes of a body count in
+    `memory` until its request ends.
     """
 
-    def __init__(
-        self, app: ASGIApp, limit: int, special: dict[str, int], stall_seconds: float
-    ) -> None:
+    def __init__(self, app: ASGIApp, rules: BodyRules, memory: AdmissionControl) -> None:
         """Wrap `app`."""
         self._app = app
-        self._limit = limit
-        self._special = special
-        self._stall_seconds = stall_seconds
+        self._rules = rules
+        self._memory = memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        special = special_limit(scope, self._special)
-        limit = self._limit
-        if special is not None:
-            limit, receive = special, _without_stalls(receive, self._stall_seconds)
         announced = Headers(scope=scope).get("content-length", "0")
-        seen = int(announced) if announced.isdigit() and int(announced) > limit else 0
-
-        async def limited() -> Message:
-            nonlocal seen
-            message = await receive() if seen <= limit else {}
-            seen += len(message.get("body", b""))
-            if seen > limit:
-                raise HTTPException(413, f"body: over the limit of {limit} bytes")
-            return message
-
-        await self._app(scope, limited, send)
-
-
-def special_limit(scope: Scope, special: dict[str, int]) -> int | None:
-    """Return the value of the first key that the path below a proxy's prefix begins with."""
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
-    return next((limit for prefix, limit in special.items() if path.startswith(prefix)), None)
-
-
-def _without_stalls(receive: Receive, seconds: float) -> Receive:
-    """Return a `receive` that raises HTTP's 408 if an incomplete body stops arriving."""
-    more = True
-
-    async def steady() -> Message:
-        nonlocal more
+        size = int(announced) if announced.isdigit() else 0
+        body = _Body(receive, self._rules.of(scope), self._memory, size)
         try:
-            async with asyncio.timeout(seconds if more else None):
-                message = await receive()
+            await self._app(scope, body, send)
+        finally:
+            body.forget()
+
+
+class _Body:
+    """The messages of a request, whose body follows a rule."""
+
+    def __init__(
+        self, receive: Receive, rule: BodyRule, memory: AdmissionControl, announced: int
+    ) -> None:
+        self._receive = receive
+        self._rule = rule
+        self._memory = memory
+        self._announced = announced
+        self._size = 0
+        self._seconds = rule.seconds  # left to wait
+        self._more = True  # of the body is to come
+
+    async def __call__(self) -> Message:
+        """Return the next message. Raises HTTP's 408, 413 or 503."""
+        if not self._more:
+            return await self._receive()
+        rule = self._rule
+        if self._announced > rule.size:
+            raise _too_large(rule)
+        if rule.held and not self._memory.fits(self._announced):
+            raise HTTPException(503, errors.Overloaded().detail)
+        try:
+            async with asyncio.timeout(self._seconds) as waited:
+                message = await self._receive()
         except TimeoutError:
-            raise HTTPException(408, f"body: nothing more came within {seconds:g} s") from None
+            raise HTTPException(408, f"body: {_late(rule)}") from None
+        size = len(message.get("body", b""))
+        if self._size + size > rule.size:
+            raise _too_large(rule)
         more = message.get("more_body", False)
+        if rule.held:
+            self._count(size, more)
+        self._size += size
+        self._more = more
+        if more:
+            left = (waited.when() or 0) - asyncio.get_running_loop().time()
+            self._seconds = min(rule.seconds, left + (size / rule.rate if rule.rate else 0))
         return message
 
-    return steady
+    def forget(self) -> None:
+        """Give back the memory of the body."""
+        if self._rule.held:
+            if self._more:
+                self._memory.complete(self._size)
+            self._memory.give_back(self._size)
+
+    def _count(self, size: int, more: bool) -> None:
+        try:
+            if more:
+                self._memory.take_arriving(size)
+            else:
+                self._memory.take(size)
+                self._memory.complete(self._size)
+        except errors.Overloaded as error:
+            raise HTTPException(503, error.detail) from None
+
+
+def _too_large(rule: BodyRule) -> HTTPException:
+    return HTTPException(413, f"body: over the limit of {rule.size} bytes")
+
+
+def _late(rule: BodyRule) -> str:
+    if rule.rate is None:
+        return f"it did not arrive within {rule.seconds:g} s"
+    return (
+        f"nothing came for {rule.seconds:g} s, or less than {rule.rate:g} bytes a second; send it "
+        "without pauses"
+    )

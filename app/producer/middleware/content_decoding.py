@@ -7,7 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
-from app.producer.middleware.body_limit import special_limit
+from app.producer.admission import AdmissionControl
+from app.producer.middleware.body_rules import BodyRules
 from app.protocol.content_encoding import Decoder
 
 _METHODS = ("POST", "PUT", "PATCH")  # whose bodies are read
@@ -17,15 +18,16 @@ class ContentDecoding:
     """ASGI middleware: the application reads bodies without their Content-Encoding.
 
     The limits are those of `BodyLimit`, for the bytes that the application reads: beyond them,
-    reading raises HTTP's 413. It raises HTTP's 422 for bytes that cannot be decoded. A coding that
-    is not known raises `errors.Unsupported` before anything is read.
+    reading raises HTTP's 413, or 503 if the bodies of all requests take too much memory. It raises
+    HTTP's 422 for bytes that cannot be decoded. A coding that is not known raises
+    `errors.Unsupported` before anything is read.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, special: dict[str, int]) -> None:
+    def __init__(self, app: ASGIApp, rules: BodyRules, memory: AdmissionControl) -> None:
         """Wrap `app`."""
         self._app = app
-        self._limit = limit
-        self._special = special
+        self._rules = rules
+        self._memory = memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -35,11 +37,16 @@ class ContentDecoding:
         codings = [value for name, value in scope["headers"] if name == b"content-encoding"]
         if codings and scope["method"] in _METHODS:
             encoding = b",".join(codings).decode("latin-1")
-            special = special_limit(scope, self._special)
-            limit = self._limit if special is None else special
-            receive = _Decoded(receive, Decoder(encoding, limit))
+            rule = self._rules.of(scope)
+            memory = self._memory if rule.held else None
+            decoded = _Decoded(receive, Decoder(encoding, rule.size), memory)
             scope = {**scope, "headers": [each for each in scope["headers"] if _remains(*each)]}
-        await self._app(scope, receive, send)
+            try:
+                await self._app(scope, decoded, send)
+            finally:
+                decoded.forget()
+        else:
+            await self._app(scope, receive, send)
 
 
 def _remains(name: bytes, _: bytes) -> bool:
@@ -48,17 +55,19 @@ def _remains(name: bytes, _: bytes) -> bool:
 
 
 class _Decoded:
-    """The messages of a request with its body decoded, in pieces."""
+    """The messages of a request with its body decoded, in pieces; `memory` counts their bytes."""
 
-    def __init__(self, receive: Receive, decoder: Decoder) -> None:
+    def __init__(self, receive: Receive, decoder: Decoder, memory: AdmissionControl | None) -> None:
         self._receive = receive
         self._decoder = decoder
+        self._memory = memory
+        self._held = 0
         self._pieces: Iterator[bytes] = iter(())
         self._more = True  # of the body is to come
         self._ended = False
 
     async def __call__(self) -> Message:
-        """Return the next message. Raises HTTP's 413 or 422."""
+        """Return the next message. Raises HTTP's 413, 422 or 503."""
         if self._ended:
             return await self._receive()
         try:
@@ -66,6 +75,7 @@ class _Decoded:
                 for piece in self._pieces:
                     await asyncio.sleep(0)  # other requests go on
                     if piece:
+                        self._count(len(piece))
                         return {"type": "http.request", "body": piece, "more_body": True}
                 if not self._more:
                     self._decoder.end()
@@ -80,3 +90,16 @@ class _Decoded:
             raise HTTPException(413, error.detail) from None
         except errors.Malformed as error:
             raise HTTPException(422, error.detail) from None
+        except errors.Overloaded as error:
+            raise HTTPException(503, error.detail) from None
+
+    def forget(self) -> None:
+        """Give back the memory of the body."""
+        if self._memory:
+            self._memory.complete(self._held)
+            self._memory.give_back(self._held)
+
+    def _count(self, size: int) -> None:
+        if self._memory:
+            self._memory.take_arriving(size)
+            self._held += size

@@ -3,7 +3,10 @@
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from app.producer.admission import AdmissionControl
+from app.producer.http.model_form import FORM
 from app.producer.middleware.body_limit import BodyLimit
+from app.producer.middleware.body_rules import BodyRule, BodyRules
 from app.producer.middleware.content_decoding import ContentDecoding
 from app.producer.middleware.error_responses import ErrorResponses
 from app.producer.middleware.forwarded import Forwarded
@@ -12,7 +15,7 @@ from app.producer.middleware.rate_limit import RateLimit
 from app.producer.schemas.invocations import ATTRIBUTES
 from app.settings import Settings, networks
 
-_STALL_SECONDS = 30.0  # an upload that sends nothing for so long gets a 408
+_UPLOAD_SECONDS = 30.0  # an upload that pauses for so long gets a 408
 # The headers that pages of other origins may read, besides those that CORS always lets them read.
 _EXPOSED = (
     *("Accept", "Accept-Encoding", "Allow", "ETag", "Location", "RateLimit", "RateLimit-Policy"),
@@ -20,14 +23,14 @@ _EXPOSED = (
 )
 
 
-def middlewares(settings: Settings) -> tuple[Middleware, ...]:
-    """Return the chain, outermost first.
+def middlewares(settings: Settings, memory: AdmissionControl) -> tuple[Middleware, ...]:
+    """Return the chain, outermost first; `memory` counts the bodies of requests.
 
     A middleware is a plain ASGI class. It may raise any error of `app.errors` before it calls the
     next one, if it stands inside `ErrorResponses`. Dependencies of FastAPI are no substitute: they
     do not run on raw routes.
     """
-    limits = {"/datasets/": settings.max_dataset, "/models/": settings.max_model}
+    rules = _rules(settings)
     trusted, root_path = networks(settings.forwarded_allow_ips), settings.root_path
     forwarded = Middleware(Forwarded, trusted=trusted, root_path=root_path)
     return (
@@ -39,11 +42,22 @@ def middlewares(settings: Settings) -> tuple[Middleware, ...]:
         Middleware(ErrorResponses),
         # Here: authentication.
         *_rate_limit(settings),
-        Middleware(
-            BodyLimit, limit=settings.max_body, special=limits, stall_seconds=_STALL_SECONDS
+        Middleware(BodyLimit, rules=rules, memory=memory),
+        # BodyLimit counts the bytes before they are decoded, ContentDecoding the decoded ones.
+        Middleware(ContentDecoding, rules=rules, memory=memory),
+    )
+
+
+def _rules(settings: Settings) -> BodyRules:
+    """Return the bounds of bodies; uploads are stored while they come."""
+    uploads = (("/datasets/", "", settings.max_dataset), ("/models/", FORM, settings.max_model))
+    rate = settings.upload_rate
+    return BodyRules(
+        BodyRule(settings.max_body, settings.predict_timeout),
+        tuple(
+            (path, kind, BodyRule(size, _UPLOAD_SECONDS, rate, held=False))
+            for path, kind, size in uploads
         ),
-        # BodyLimit counts the bytes before they are decoded.
-        Middleware(ContentDecoding, limit=settings.max_body, special=limits),
     )
 
 
@@ -68,8 +82,8 @@ def _cors(origins: str) -> tuple[Middleware, ...]:
 
 def _rate_limit(settings: Settings) -> tuple[Middleware, ...]:
     """Return the middleware that limits the rates of callers, or nothing if none is limited."""
-    requests = _gcra("requests", settings.caller_requests)
-    rows = _gcra("rows", settings.caller_rows)
+    requests = _gcra("requests", settings.caller_max_requests)
+    rows = _gcra("rows", settings.caller_max_rows)
     return (Middleware(RateLimit, requests=requests, rows=rows),) if requests or rows else ()
 
 

@@ -3,6 +3,7 @@
 from io import BufferedReader
 from typing import Annotated, Any
 
+import anyio
 import anyio.from_thread
 import anyio.to_thread
 from fastapi import APIRouter, Path, Request
@@ -74,12 +75,13 @@ async def put_dataset(dataset_id: _DatasetId, request: Request, services: Servic
         return b""
 
     body = CsvBody(lambda: anyio.from_thread.run(following))
-    await anyio.to_thread.run_sync(
-        services.datasets.put,
-        dataset_id,
-        BufferedReader(body, _READ_BYTES),
-        limiter=services.uploads,
-    )
+    async with services.upload_place():
+        await anyio.to_thread.run_sync(
+            services.datasets.put,
+            dataset_id,
+            BufferedReader(body, _READ_BYTES),
+            limiter=anyio.CapacityLimiter(1),  # of its own: the place limits the threads
+        )
     scan = body.scan
     return Stored(
         dataset_id=dataset_id,

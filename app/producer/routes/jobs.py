@@ -9,6 +9,7 @@ from sse_starlette import EventSourceResponse
 
 from app import errors
 from app.concurrency import run_in_thread
+from app.producer.http.event_stream import EventStream
 from app.producer.http.examples import example
 from app.producer.http.job_views import CLOSE_SECONDS, job_changes, job_view, read_job
 from app.producer.http.parameters import Limit
@@ -86,7 +87,7 @@ async def cancel(job_id: _CancelledId, services: ServicesDep) -> JobView:
     "/jobs/{job_id}/events",
     response_class=EventSourceResponse,
     responses={
-        **problem_responses(404, 422, 503),
+        **problem_responses(404, 422, 429, 503),
         200: {"content": {"text/event-stream": {}}},
         204: {"description": "There will be no more events"},
     },
@@ -107,7 +108,8 @@ async def job_events(
     if found.ended_at and found.version <= known:
         return Response(status_code=204)  # keeps a browser from reconnecting
     closing = anyio.Event()
-    return EventSourceResponse(
+    return EventStream(
+        services.streams,
         job_changes(services.jobs, found.id, known, closing),
         ping=15,
         shutdown_event=closing,

@@ -16,7 +16,7 @@ from app.inference.inspection_process import inspect
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.models.record import Spec
-from app.producer.http.body import media_type, read_body
+from app.producer.http.body import media_type, parse_body
 from app.producer.http.examples import example
 from app.producer.http.location import location
 from app.producer.http.model_form import FORM, HOW, form_parts, read_form
@@ -24,8 +24,6 @@ from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.models import REGISTRATION, Registered
 from app.producer.services import Services, ServicesDep
 from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id, JobKind, ModelKind
-from app.protocol.validation import parse_request
-from app.settings import Settings
 
 router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
 
@@ -59,7 +57,7 @@ async def put_model(
     await run_in_thread(services.disks.check)
     sent = media_type(request)
     if sent == FORM:
-        async with services.uploads, read_form(request, services.settings.max_body) as form:
+        async with services.upload_place(), read_form(request, services.settings.max_body) as form:
             known = await _put_onnx(services, model_id, form)
         kind = ModelKind.ONNX
     elif sent == JSON_MEDIA_TYPE:
@@ -80,7 +78,7 @@ async def put_model(
 
 async def _put_endpoint(services: Services, model_id: str, request: Request) -> bool:
     """Register a remote model; return whether it was known. Only consumers need its secrets."""
-    spec = parse_request(EndpointSpec, await read_spec_body(request, services.settings))
+    spec = await parse_body(EndpointSpec, await request.body())
     spec.check_host(services.settings.invoke_hosts)
     known = not await run_in_thread(services.models.register, model_id, spec)
     if known:
@@ -133,20 +131,6 @@ def _taken(model_id: str, kind: JobKind | ModelKind) -> errors.Conflict:
 def _canonical(spec: Spec) -> str:
     """Return JSON to compare specs by, because Python takes False and 0 for equal."""
     return json.dumps(spec.model_dump(mode="json"), sort_keys=True)
-
-
-async def read_spec_body(request: Request, settings: Settings) -> bytes:
-    """Return a JSON body. Raises `errors.TooLarge`, and HTTP's 408 if it takes too long."""
-    left = settings.max_body
-
-    def take(size: int) -> None:
-        nonlocal left
-        left -= size
-        if left < 0:
-            limit = settings.max_body
-            raise errors.TooLarge("body", f"over the limit of {limit} bytes")
-
-    return await read_body(request, take, settings.predict_timeout)
 
 
 def _sha256(file: IO[bytes]) -> str:

@@ -5,7 +5,7 @@ import logging
 from fastapi import APIRouter, Request, Response
 
 from app.observability import logs
-from app.producer.http.body import read_json_body
+from app.producer.http.body import parse_body, read_json_body
 from app.producer.http.raw_route import RawRoute, body_schema, document_body
 from app.producer.http.row_count import count_inputs
 from app.producer.http.strict_route import problem_responses
@@ -13,7 +13,6 @@ from app.producer.schemas.requests import PredictBody
 from app.producer.schemas.responses import PredictionAnswer
 from app.producer.services import Services
 from app.protocol.types import JSON_MEDIA_TYPE
-from app.protocol.validation import parse_request
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +32,9 @@ async def predict(request: Request) -> Response:
     `model_id` may be `latest`: the newest trained model, of `dataset_id` if that is given.
     """
     services: Services = request.app.state.services
-    with services.in_flight.admit() as take:
-        body = await read_json_body(request, take, services.settings.predict_timeout)
-        checked = parse_request(PredictBody, body)
+    with services.in_flight.admit():
+        body = await read_json_body(request)
+        checked = await parse_body(PredictBody, body)
         count_inputs(request.scope, checked)
         model, job_id = (checked.model_id, checked.dataset_id), checked.job_id
         del checked  # because it is ten times as large as the body, and the call may take long

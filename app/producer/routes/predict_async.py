@@ -1,8 +1,10 @@
 """Predictions as jobs: they survive the client, the producer, the broker and the consumer."""
 
 import hashlib
+import json
 import logging
 import uuid
+from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -14,7 +16,13 @@ from app.amqp.topology import PREDICT_ASYNC_QUEUE
 from app.concurrency import run_in_thread
 from app.jobs.record import Job
 from app.observability import logs
-from app.producer.http.body import encode_message, read_json_body
+from app.producer.http.body import (
+    call_with_body,
+    encode_message,
+    parse_body,
+    read_json_body,
+)
+from app.producer.http.caller import caller_of
 from app.producer.http.idempotency import (
     IDEMPOTENCY_PARAMETER,
     idempotency_key,
@@ -31,7 +39,6 @@ from app.producer.services import Services
 from app.protocol.replies import Failed, Reply
 from app.protocol.requests import PredictionInputs, job_notification
 from app.protocol.types import JSON_MEDIA_TYPE, JobKind, JobStatus
-from app.protocol.validation import parse_request
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +70,9 @@ async def predict_async(request: Request) -> Response:
     """
     services: Services = request.app.state.services
     key = idempotency_key(request)
-    with services.in_flight.admit() as take:
-        sent = await read_json_body(request, take, services.settings.predict_timeout)
-        body, inputs, digest = _checked(request, AsyncBody, sent)
+    with services.in_flight.admit():
+        sent = await read_json_body(request)
+        body, inputs, digest = await _checked(request, AsyncBody, sent)
         if known := await _known(services, key, digest):
             return _queued(request, known.state, known.id, known.request["model_id"])
         await run_in_thread(services.disks.check)
@@ -73,7 +80,7 @@ async def predict_async(request: Request) -> Response:
         job_id = uuid.uuid4().hex
         with logs.log_task(log, job_id, f"async model={model.model_id}") as task:
             row = {"model_id": model.model_id, "sha256": digest}
-            if taken := await _accept(services, job_id, row, inputs, key):
+            if taken := await _accept(request, job_id, row, inputs, key):
                 return _queued(request, taken.state, taken.id, taken.request["model_id"])
             task.status = await _submitted(services, job_id)
     return _queued(request, task.status, job_id, model.model_id)
@@ -94,9 +101,9 @@ async def predict_sync_async(request: Request) -> Response:
     """
     services: Services = request.app.state.services
     key = idempotency_key(request)
-    with services.in_flight.admit() as take:
-        sent = await read_json_body(request, take, services.settings.predict_timeout)
-        body, inputs, digest = _checked(request, SyncAsyncBody, sent, models=2)
+    with services.in_flight.admit():
+        sent = await read_json_body(request)
+        body, inputs, digest = await _checked(request, SyncAsyncBody, sent, models=2)
         if known := await _known(services, key, digest):
             return _both(request, known.id, known.request["model_id"], known.sync)
         await run_in_thread(services.disks.check)
@@ -115,7 +122,7 @@ async def predict_sync_async(request: Request) -> Response:
                 "sha256": digest,
             }
             task.status = sync["status"]
-            if taken := await _accept(services, job_id, row, inputs, key, sync):
+            if taken := await _accept(request, job_id, row, inputs, key, sync):
                 return _both(request, taken.id, taken.request["model_id"], taken.sync)
             await _submitted(services, job_id)
     return _both(request, job_id, model.model_id, sync)
@@ -149,18 +156,30 @@ async def _known(services: Services, key: str | None, digest: str) -> Job | None
 
 
 async def _accept(
-    services: Services,
+    request: Request,
     job_id: str,
-    request: dict[str, Any],
+    row: dict[str, Any],
     inputs: str,
     key: str | None,
     sync: dict[str, Any] | None = None,
 ) -> Job | None:
     """Create the job, unless another one has its idempotency key by now; return that one."""
-    more: dict[str, Any] = {"inputs": inputs, "idempotency_key": key, "sync": sync}
-    if await run_in_thread(services.jobs.create, job_id, JobKind.PREDICT, None, request, **more):
+    services: Services = request.app.state.services
+
+    def create() -> bool:
+        return services.jobs.create(
+            *(job_id, JobKind.PREDICT, None, row),
+            caller=caller_of(request.scope),
+            size=len(inputs) + len(json.dumps([row, sync])),
+            quotas=services.quotas,
+            inputs=inputs,
+            idempotency_key=key,
+            sync=sync,
+        )
+
+    if await run_in_thread(create):
         return None
-    return await _known(services, key, request["sha256"])
+    return await _known(services, key, row["sha256"])
 
 
 async def _submitted(services: Services, job_id: str) -> JobStatus:
@@ -168,7 +187,7 @@ async def _submitted(services: Services, job_id: str) -> JobStatus:
     return await services.publish_job(PREDICT_ASYNC_QUEUE, body, job_id, replied=False)
 
 
-def _checked(
+async def _checked(
     request: Request, kind: type[BodyT], sent: bytes, models: int = 1
 ) -> tuple[BodyT, str, str]:
     """Parse a body; return it without its inputs, the inputs as JSON, and a digest of the whole.
@@ -176,12 +195,15 @@ def _checked(
     The inputs are deleted when the job ends; then the digest tells whether a repeated request has
     the same body. Raises `errors.Invalid`, `TooLarge` or `RateLimited`.
     """
-    body = parse_request(kind, sent)
+    body = await parse_body(kind, sent)
     count_inputs(request.scope, body, models)
-    inputs = body.encode_inputs()
-    digest = hashlib.sha256(body.encode()).hexdigest()
+    inputs, digest = await call_with_body(sent, partial(_encoded, body))
     # The parsed inputs are ten times as large, and are freed before the models are called.
     return body.model_copy(update={"input_data": None, "image_data": None}), inputs, digest
+
+
+def _encoded(body: PredictionInputs) -> tuple[str, str]:
+    return body.encode_inputs(), hashlib.sha256(body.encode()).hexdigest()
 
 
 def _about(field: str, error: errors.FieldError) -> errors.FieldError:

@@ -6,6 +6,7 @@ import logging
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -18,7 +19,7 @@ from app.inference.ensemble import check_labels, combine, named_labels
 from app.models.manifest import OnnxManifest
 from app.models.record import TrainedSpec
 from app.observability import logs
-from app.producer.http.body import encode_message, read_json_body
+from app.producer.http.body import call_with_body, encode_message, read_json_body
 from app.producer.http.raw_route import RawRoute, body_schema, document_body
 from app.producer.http.row_count import count_rows
 from app.producer.http.strict_route import problem_responses
@@ -96,8 +97,8 @@ async def parallel(request: Request) -> Response:
     began = perf_counter()
     with ExitStack() as held:
         take = held.enter_context(services.in_flight.admit())
-        body = await read_json_body(request, take, services.settings.predict_timeout)
-        call = _prepared(services, body)
+        body = await read_json_body(request)
+        call = await call_with_body(body, partial(_prepared, services, body))
         del body
         count_rows(request.scope, (call.count or 1) * len(call.bodies))
         take(sum(map(len, call.bodies.values())))

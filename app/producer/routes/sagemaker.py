@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from app import errors
 from app.concurrency import offload_if_large
 from app.observability import logs
-from app.producer.http.body import check_message_size, read_body
+from app.producer.http.body import call_with_body, check_message_size
 from app.producer.http.raw_route import RawRoute
 from app.producer.http.row_count import count_inputs, count_rows
 from app.producer.http.strict_route import problem_responses
@@ -81,9 +81,9 @@ async def invocations(request: Request) -> Response:
         kind = media.form_of_request(request)
         form = media.form_of_answer(request, kind)
         header = media.csv_header(request) if kind == CSV_MEDIA_TYPE else None
-        body = await read_body(request, take, services.settings.predict_timeout)
+        body = await request.body()
         size, chosen = len(body), attributes(request.headers.get(ATTRIBUTES, ""))
-        call = await offload_if_large(size, partial(parse_invocation, kind, header, body))
+        call = await call_with_body(body, partial(parse_invocation, kind, header, body))
         wrapped = call.wrapped
         if call.plain is not None:
             plain = validate(InvocationBody, call.plain | chosen)
@@ -100,7 +100,7 @@ async def invocations(request: Request) -> Response:
         else:
             target = validate(InvocationTarget, call.beside | chosen)
             inputs = await inputs_of(services, target)
-            rows = await offload_if_large(size, partial(call.read, inputs))
+            rows = await call_with_body(body, partial(call.read, inputs))
             count_rows(request.scope, len(rows.rows))
             many = rows.many
             take(max(0, rows.size - size))

@@ -10,6 +10,7 @@ from app.amqp.topology import TRAIN_QUEUE
 from app.concurrency import run_in_thread
 from app.jobs.record import Job
 from app.observability import logs
+from app.producer.http.caller import caller_of
 from app.producer.http.idempotency import IdempotencyKey, key_conflict
 from app.producer.http.location import location
 from app.producer.http.strict_route import StrictRoute, problem_responses
@@ -50,8 +51,15 @@ async def train(
     job_id = uuid.uuid4().hex
     training = TrainRequest.of(body, job_id)
     message = training.encode()
-    row = (JobKind.TRAIN, training.dataset_id, training.row())
-    if not await run_in_thread(jobs.create, job_id, *row, idempotency_key=idempotency_key):
+    created = await run_in_thread(
+        jobs.create,
+        *(job_id, JobKind.TRAIN, training.dataset_id, training.row()),
+        caller=caller_of(request.scope),
+        size=len(message),
+        quotas=services.quotas,
+        idempotency_key=idempotency_key,
+    )
+    if not created:
         known = await run_in_thread(jobs.of_key, idempotency_key or "")
         assert known is not None
         return _again(known, body, request)

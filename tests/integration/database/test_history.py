@@ -32,7 +32,7 @@ QUERIES: dict[str, Callable[[JobStore], Any]] = {
     "trainings_of": lambda store: store.trainings_of(history.DATASET_ID, None, None, 3600),
     "take_unpublished": outbox.take_unpublished,
     "reconcile": lambda store: outbox.reconcile(store, dict.fromkeys(JobKind, 0)),
-    "claim a waiting job": lambda store: store.claim(WAITING[0], "worker", redelivered=False),
+    "claim a waiting job": lambda store: store.claim(WAITING[0], "worker"),
     "renew it": lambda store: store.renew({(WAITING[0], 1): 0.5, (WAITING[1], 1): None}),
     "refuse": lambda store: store.refuse(WAITING[1], {"type": "invalid"}, 1.0),
     "models of one": lambda store: CachedModelRegistry(store).newest(10, history.DATASET_ID),

@@ -53,7 +53,7 @@ def test_the_newest_may_be_of_one_state(store):
 def test_a_list_has_no_answers(store):
     run(store, kind=JobKind.PREDICT)
     accept(store, "both", kind=JobKind.PREDICT, sync=SYNC)
-    store.complete_prediction("both", store.claim("both", "worker", redelivered=False), ANSWER)
+    store.complete_prediction("both", store.claim("both", "worker"), ANSWER)
 
     found = {job.id: job for job in store.newest(10)}
 
@@ -139,8 +139,8 @@ def test_only_who_waits_is_counted(store):
     for name in ("running", "done", "cancelled", "waiting", "last"):
         accept(store, name)
         wait_for_the_clock(store)
-    store.claim("running", "worker", redelivered=False)
-    store.complete_training("done", store.claim("done", "worker", redelivered=False), *RESULT)
+    store.claim("running", "worker")
+    store.complete_training("done", store.claim("done", "worker"), *RESULT)
     store.cancel("cancelled")
 
     assert positions(store, "waiting", "last") == [1, 2]

@@ -5,7 +5,7 @@ from tempfile import NamedTemporaryFile
 import pytest
 
 from app import errors
-from app.inference.loader import load_model
+from app.inference.loader import ModelLoader
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
 from app.models.record import StoredFile, TrainedSpec
@@ -35,7 +35,7 @@ class Files:
 def test_a_model_is_loaded_by_the_key_and_the_sum_of_its_record():
     record = model_record("m", TrainedSpec(), FILE)
 
-    model = load_model("m", lambda _: record, Files(frames.file("numeric", "ridge")), PIXELS)
+    model = ModelLoader(lambda _: record, Files(frames.file("numeric", "ridge")), PIXELS)("m")
 
     assert model.manifest.model_id == "numeric-ridge"
 
@@ -43,7 +43,7 @@ def test_a_model_is_loaded_by_the_key_and_the_sum_of_its_record():
 def test_an_uploaded_model_is_loaded_by_its_manifest_and_the_limit_of_pixels():
     record = model_record("m", OnnxManifest.model_validate(graphs.IMAGES), FILE)
 
-    model = load_model("m", lambda _: record, Files(graphs.colours()), PIXELS)
+    model = ModelLoader(lambda _: record, Files(graphs.colours()), PIXELS)("m")
 
     assert isinstance(model, UploadedModel)
     assert model.model_id == "m"
@@ -55,7 +55,7 @@ def test_an_uploaded_model_is_loaded_by_its_manifest_and_the_limit_of_pixels():
 
 def test_an_endpoint_is_not_looked_for_in_storage():
     with pytest.raises(errors.WrongQueue, match=r"answers by queue\.model\.invoke"):
-        load_model("far", lambda _: model_record("far", ENDPOINT), Files(b""), PIXELS)
+        ModelLoader(lambda _: model_record("far", ENDPOINT), Files(b""), PIXELS)("far")
 
 
 def test_a_model_that_is_not_ready_is_not_looked_for_in_storage():
@@ -63,4 +63,4 @@ def test_a_model_that_is_not_ready_is_not_looked_for_in_storage():
         raise errors.NotReady(None, "in training")
 
     with pytest.raises(errors.NotReady):
-        load_model("queued", find, None, PIXELS)
+        ModelLoader(find, None, PIXELS)("queued")

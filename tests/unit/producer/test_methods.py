@@ -14,11 +14,13 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
+from app.jobs.quotas import JobQuotas
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
 from app.producer.app import create_app
 from app.producer.disk_reserve import DiskReserve
+from app.producer.http.event_stream import EventStreams
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
 from app.producer.schemas.invocations import ATTRIBUTES
@@ -83,6 +85,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
         s3=s3,
         datasets=DatasetStore(s3, "data/"),
         model_files=ModelStore(s3, "models/"),
+        streams=EventStreams(1, None),
+        quotas=JobQuotas(),
         disks=DiskReserve((), 0),
         uploads=CapacityLimiter(1),
     )

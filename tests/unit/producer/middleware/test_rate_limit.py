@@ -89,7 +89,7 @@ def test_callers_do_not_share_and_health_is_always_told() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "installed"),
-    [({}, False), ({"caller_requests": 10}, True), ({"caller_rows": 10}, True)],
+    [({}, False), ({"caller_max_requests": 10}, True), ({"caller_max_rows": 10}, True)],
 )
 def test_nothing_is_installed_where_nothing_is_limited(
     asked: dict[str, Any], installed: bool
@@ -99,7 +99,9 @@ def test_nothing_is_installed_where_nothing_is_limited(
 
 
 def test_a_proxy_is_not_the_caller() -> None:
-    app = create_app(Settings(_env_file=None, caller_requests=1, forwarded_allow_ips="10.0.0.1"))
+    app = create_app(
+        Settings(_env_file=None, caller_max_requests=1, forwarded_allow_ips="10.0.0.1")
+    )
 
     async def ask() -> list[int]:
         transport = httpx2.ASGITransport(app, client=("10.0.0.1", 1))

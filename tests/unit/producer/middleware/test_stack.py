@@ -9,9 +9,11 @@ import httpx2
 import pytest
 from starlette.middleware.cors import CORSMiddleware
 
+from app.jobs.quotas import JobQuotas
 from app.producer.admission import AdmissionControl
 from app.producer.app import create_app
 from app.producer.disk_reserve import DiskReserve
+from app.producer.http.event_stream import EventStreams
 from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.content_decoding import ContentDecoding
 from app.producer.middleware.error_responses import ErrorResponses
@@ -70,6 +72,8 @@ def answer_to(
         s3=None,  # type: ignore[arg-type]
         datasets=None,  # type: ignore[arg-type]
         model_files=None,  # type: ignore[arg-type]
+        streams=EventStreams(1, None),
+        quotas=JobQuotas(),
         disks=DiskReserve((), 0),
         uploads=None,  # type: ignore[arg-type]
     )

@@ -1,0 +1,51 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from fastapi import FastAPI, Response
+from sse_starlette import ServerSentEvent
+
+from app import errors
+from app.producer.http import problems
+from app.producer.http.event_stream import EventStream, EventStreams
+
+
+@pytest.mark.parametrize(
+    ("most", "of_caller", "error"),
+    [(3, 2, errors.QuotaExceeded), (2, 2, errors.Overloaded), (2, None, errors.Overloaded)],
+)
+def test_a_stream_too_many_is_refused_until_one_ends(
+    most: int, of_caller: int | None, error: type[errors.WarrenError]
+) -> None:
+    streams = EventStreams(most, of_caller)
+    with streams.open("a"):
+        for _ in range(3):
+            with streams.open("a"), pytest.raises(error), streams.open("a"):
+                raise AssertionError
+        with streams.open("b"):
+            pass
+
+
+def test_a_refused_stream_is_a_problem_and_counts_no_more() -> None:
+    streams = EventStreams(1, None)
+    app = FastAPI()
+    problems.install(app)
+
+    async def events() -> AsyncIterator[ServerSentEvent]:
+        yield ServerSentEvent("x")
+
+    @app.get("/")
+    async def follow() -> Response:
+        return EventStream(streams, events())
+
+    async def ask() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get("/")
+
+    with streams.open("somebody"):
+        refused = asyncio.run(ask())
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert refused.json()["detail"] == "1 event streams are open; ask again later"
+    assert [asyncio.run(ask()).text for _ in range(2)] == ["data: x\r\n\r\n"] * 2
