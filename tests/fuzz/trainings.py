@@ -5,6 +5,7 @@ A case runs as in a consumer: a fit in a process of its own, then a model that i
 
 import json
 import multiprocessing
+import os
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -24,6 +25,7 @@ from app.protocol.requests import PredictionInputs
 from app.protocol.training_request import TrainRequest
 from app.training.fit_process import FitLimits, FitRunner
 from tests.support.words import foreign_words
+from tests.system.support.memory import peak
 
 LIMITS = FitLimits(seconds=8.0, memory=600_000_000)
 LATE_SECONDS = 10.0  # beyond the limits: for starts and ends on a busy machine
@@ -124,11 +126,12 @@ class Bounds:
         return wrong
 
     def _train_and_ask(self, case: dict[str, Any], folder: Path, wrong: list[str]) -> str:
-        peak = 0
+        most = 0
 
         def beat(_: float | None) -> None:
-            nonlocal peak
-            peak = max([peak, *(peak_of(child.pid) for child in multiprocessing.active_children())])
+            nonlocal most
+            children = multiprocessing.active_children()
+            most = max([most, *(peak(child.pid) for child in children if child.pid)])
 
         data = frame(case)
         began: list[float] = []
@@ -145,8 +148,8 @@ class Bounds:
         finally:
             if began and (taken := monotonic() - began[0]) > LIMITS.seconds + LATE_SECONDS:
                 wrong.append(f"the fit took {taken:.0f} s")
-            if peak > LIMITS.memory + LIBRARIES:
-                wrong.append(f"the fit took {peak >> 20} MB")
+            if most > LIMITS.memory + LIBRARIES:
+                wrong.append(f"the fit took {most >> 20} MB")
         begin = monotonic()
         runtime = OnnxRuntime(path) if manifest.runtime == "onnx" else SklearnRuntime(path)
         if (taken := monotonic() - begin) > LOAD_SECONDS / 2:
@@ -166,7 +169,7 @@ def ask(model: TrainedModel, data: pd.DataFrame, count: int) -> list[str]:
     """Ask for as many rows as a request may have; return each bound that was broken."""
     features = data.drop(columns="target")
     rows = features.sample(count, replace=True, random_state=1).to_dict("records")
-    before, begin = peak_of("self"), monotonic()
+    before, begin = peak(os.getpid()), monotonic()
     try:
         model.predict(model.prepare(PredictionInputs(input_data=rows)))
     except errors.TooLarge as error:
@@ -177,15 +180,6 @@ def ask(model: TrainedModel, data: pd.DataFrame, count: int) -> list[str]:
     wrong = []
     if model.isolated and (taken := monotonic() - begin) > 2 * RUN_SECONDS + LATE_SECONDS:
         wrong.append(f"{count} rows took {taken:.0f} s")
-    if (grown := peak_of("self") - before) > GROWTH:
+    if (grown := peak(os.getpid()) - before) > GROWTH:
         wrong.append(f"{count} rows took {grown >> 20} MB")
     return wrong
-
-
-def peak_of(pid: int | str | None) -> int:
-    """Return the most bytes that a process has had in memory; 0 if it has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
