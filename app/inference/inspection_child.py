@@ -24,10 +24,13 @@ from onnx import TensorProto
 
 from app import errors
 from app.inference import graph_check
+from app.inference.graph import Graph, SessionGraph
 from app.inference.graph_check import short
 from app.inference.held_memory import estimate_held
-from app.inference.onnx_session import load_session
+from app.inference.onnx_session import load_session, ran_out_of_memory
 from app.inference.onnx_versions import version_problem
+from app.inference.process_graph import RUN_MEMORY
+from app.inference.process_memory import limit_memory, offer_to_kernel
 from app.inference.uploaded_model import MAX_IMAGES_PER_RUN, UploadedModel
 from app.models.manifest import OnnxManifest
 from app.protocol.requests import PredictionInputs
@@ -47,6 +50,7 @@ _ORT_PREFIX = re.compile(
     r"|/\S+\.(?:cc|h):\d+ (?:[^()]*\((?:[^()]|\([^()]*\))*\)(?: const)? )?"
 )
 _NEEDS_MEMORY = f"it needs more than {MEMORY_BYTES / 1e6:,.0f} MB of memory"
+_RUN_NEEDS_MEMORY = f"it needs more than {RUN_MEMORY / 1e6:,.0f} MB of memory to answer"
 
 
 def main(path: str) -> None:
@@ -55,7 +59,7 @@ def main(path: str) -> None:
     _memory_file()
     _confine(len(file))
     try:
-        check(file, OnnxManifest.model_validate_json(manifest))
+        check(file, OnnxManifest.model_validate_json(manifest), limit=_limit_runs)
         verdict: dict[str, Any] = {}
     except errors.WarrenError as error:
         verdict = {"error": error.to_wire()}
@@ -71,6 +75,7 @@ def main(path: str) -> None:
 def _confine(size: int) -> None:
     """Limit this process to what the inspection of a file of `size` bytes needs."""
     os.nice(NICENESS)
+    offer_to_kernel()
     bound = MEMORY_BYTES + COPIES * size
     limits = {"DATA": bound, "CPU": CPU_SECONDS, "CORE": 0, "FSIZE": 0, "NOFILE": 0}
     for name, most in limits.items():
@@ -81,11 +86,14 @@ def _confine(size: int) -> None:
 
 
 def check(
-    file: bytes, spec: OnnxManifest, load: Callable[..., UploadedModel] = UploadedModel
+    file: bytes,
+    spec: OnnxManifest,
+    load: Callable[[bytes, OnnxManifest], Graph] = SessionGraph,
+    limit: Callable[[], None] = lambda: None,
 ) -> None:
     """Raise `errors.Invalid` unless the ONNX file can serve predictions as `spec` describes it.
 
-    `load` makes the model of the trial run.
+    `load` loads the graph for the trial runs, before which `limit` is called.
     """
     _check_file(file)
     before = _resident()
@@ -103,7 +111,9 @@ def check(
     graph_check.check_inputs(spec, {each.name: each for each in session.get_inputs()})
     graph_check.check_outputs(spec, {each.name: each for each in session.get_outputs()})
     del session
-    _try(load("it", file, spec, max_pixels=1), spec)
+    model = UploadedModel("it", spec, load(file, spec), max_pixels=1)
+    limit()
+    _try(model, spec)
 
 
 @cache  # called before `_confine`, because no file can be opened afterwards
@@ -115,8 +125,18 @@ def _memory_file() -> int | None:
 
 def _resident() -> int:
     """Return the resident memory of this process in bytes; 0 on systems without `/proc`."""
+    return _pages()[1] * resource.getpagesize()
+
+
+def _limit_runs() -> None:
+    """Leave the trial runs the memory that the process of the model will have for a run."""
+    limit_memory(_pages()[5] * resource.getpagesize() + RUN_MEMORY)
+
+
+def _pages() -> list[int]:
+    """Return the fields of /proc/self/statm; zeros on systems without `/proc`."""
     file = _memory_file()
-    return int(os.pread(file, 100, 0).split()[1]) * resource.getpagesize() if file else 0
+    return [int(each) for each in os.pread(file, 100, 0).split()] if file else [0] * 7
 
 
 def _check_file(file: bytes) -> None:
@@ -169,10 +189,13 @@ def _try(model: UploadedModel, spec: OnnxManifest) -> None:
             outputs = model.run(sample * count)
         except errors.DeadlineExceeded as error:
             raise errors.Invalid("model", error.detail) from None
-        except Exception as error:  # noqa: BLE001  onnxruntime's errors have no common base class
+        except MemoryError:
+            raise errors.Invalid("model", _RUN_NEEDS_MEMORY) from None
+        except errors.Invalid as error:
             several = f"{count} at a time (give its batch dimension a size)"
             inputs = "its sample" if count == 1 else several
-            raise errors.Invalid("model", f"it fails at {inputs}: {_cause(error)}") from None
+            cause = _shortened(error.detail)
+            raise errors.Invalid("model", f"it fails at {inputs}: {cause}") from None
         _check_raw_output(outputs[spec.output.name], count, spec)
         for n, name in enumerate(spec.outputs):
             if (shape := np.shape(outputs[name]))[:1] != (count,):
@@ -231,9 +254,11 @@ def _are_probabilities(output: npt.NDArray[Any], count: int) -> bool:
 
 def _cause(error: Exception) -> str:
     """Return onnxruntime's message, or say that memory was short."""
-    message = str(error.__cause__ or error)
-    if "allocat" in message.lower() or "bad_alloc" in message:
-        return _NEEDS_MEMORY
+    cause = error.__cause__ or error
+    return _NEEDS_MEMORY if ran_out_of_memory(cause) else _shortened(str(cause))
+
+
+def _shortened(message: str) -> str:
     return short(_ORT_PREFIX.sub("", message[:5000]))
 
 
