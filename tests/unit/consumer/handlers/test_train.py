@@ -549,7 +549,7 @@ def test_a_sweep_that_fails_does_no_harm(bench, error):
     assert bench.row.state is JobStatus.COMPLETED
 
 
-# Claims: what is done twice, and what must be taken over.
+# Claims: what is done twice, and what runs again.
 
 
 def test_a_job_that_runs_elsewhere_is_not_run_again(bench, logged):
