@@ -13,6 +13,7 @@ from app.inference.tensor_types import TENSOR_TYPES
 from app.models.manifest import OnnxManifest
 
 RUN_SECONDS = 15.0
+RUN_MEMORY = 1_000_000_000  # bytes beside the loaded model's, of a process and of the inspection
 
 
 class GraphInput(NamedTuple):
@@ -54,11 +55,17 @@ class SessionGraph:
     def __init__(
         self, onnx: Path | bytes, spec: OnnxManifest, *, run_seconds: float = RUN_SECONDS
     ) -> None:
-        """Load an ONNX file, which is not read any more then. Raises `errors.Corrupt`.
+        """Load an ONNX file, which is not read any more then.
 
-        Between the nodes of the graph, a run ends after `run_seconds`.
+        Between the nodes of the graph, a run ends after `run_seconds`. Raises `errors.Corrupt`, or
+        `MemoryError` where memory ends.
         """
-        self._session = load_session(onnx, arena=False)
+        try:
+            self._session = load_session(onnx, arena=False)
+        except errors.Corrupt as error:
+            if error.__cause__ and ran_out_of_memory(error.__cause__):
+                raise MemoryError from error
+            raise
         self.bytes = estimate_held(onnx)
         self.inputs = {
             each.name: GraphInput(each.name, each.type, each.shape)

@@ -6,12 +6,10 @@ from pathlib import Path
 
 from app import errors
 from app.inference import onnx_child
-from app.inference.graph import GraphInput
+from app.inference.graph import RUN_MEMORY, GraphInput
 from app.inference.model_process import LOAD_SECONDS, RUN_SECONDS, ModelProcess, load_memory
 from app.inference.predictor import Tensors
 from app.models.manifest import OnnxManifest
-
-RUN_MEMORY = 1_000_000_000  # bytes beside the loaded model's; the inspection allows as many
 
 
 class ProcessGraph:

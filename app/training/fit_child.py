@@ -21,6 +21,7 @@ from app.models.manifest import TrainedManifest
 from app.protocol.training_request import TrainRequest
 from app.training.estimators import build_estimator
 from app.training.fit_messages import cannot_fit, out_of_memory
+from app.training.model_bounds import check_trees
 from app.training.pipeline import fit_pipeline
 from app.training.training_data import read_training_data
 
@@ -53,7 +54,7 @@ def main(
     bound = memory_of("self") + memory
     limit_memory(bound)
     try:
-        build_estimator(request.resolved_estimator)
+        check_trees(build_estimator(request.resolved_estimator), memory)
         pipe.send(("checked", bound))
         pipe.recv()
         manifest, path = fit(read_training_data(csv, request), request, model_id, folder, progress)

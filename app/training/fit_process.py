@@ -24,7 +24,7 @@ from app.models.manifest import TrainedManifest
 from app.protocol.training_request import TrainRequest
 from app.protocol.wire_errors import error_from_wire
 from app.training.child_death import child_death, resident_memory
-from app.training.fit_messages import out_of_memory
+from app.training.fit_messages import out_of_memory, out_of_time
 
 CHECK_SECONDS = 60.0  # how long a child may take to start and to check the parameters
 GRACE_SECONDS = 0.5  # how long a child may take to exit when its work is done
@@ -158,7 +158,7 @@ class FitRunner:
                 raise errors.ShuttingDown
             on_beat(progress)
             if monotonic() > deadline:
-                raise errors.FitTimeout(f"the fit took longer than {limits.seconds:g} s")
+                raise out_of_time(limits.seconds)
             if memory_of(child.pid) > most:
                 raise out_of_memory(limits.memory)
 
