@@ -97,6 +97,7 @@ class Near:
     """A model that is loaded: it adds one to `a`."""
 
     bytes = 1
+    answer_bytes = 1
     alive = True
     isolated = False
 
