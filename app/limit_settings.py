@@ -70,6 +70,12 @@ class LimitSettings(BaseSettings):
         description="How many rows a caller may have predicted by each producer, counted once for "
         "each model.",
     )
+    caller_max_in_flight_bytes: Annotated[int | None, Unit("bytes")] = Field(
+        16_000_000,
+        ge=4_000_000,
+        description="The size of a caller's requests in flight, without those below 4 kB and "
+        "without uploads.",
+    )
     caller_max_event_streams: Annotated[int | None, Unit("streams")] = Field(
         500, ge=1, description="How many streams of events a caller has open."
     )

@@ -118,8 +118,8 @@ def run(
         attempts = JobAttempts(store, f"{host}:{name}", retry)
         handlers[name] = TrainHandler(
             *(store, attempts, leases, datasets, models, trainer, limits, retry),
-            quotas=quotas,
             default_seconds=settings.fit_default_seconds,
+            quotas=quotas,
         )
     # These share an async consumer:
     prediction = JobPrediction(store, registry.get, cache, endpoints, retry, num_threads)

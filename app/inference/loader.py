@@ -2,18 +2,26 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from app.inference.loading_memory import LoadingMemory
+from app.inference.model_process import load_memory
+from app.inference.onnx_child import serve_trained
 from app.inference.onnx_runtime import OnnxRuntime
 from app.inference.predictor import Predictor
+from app.inference.process_graph import ProcessGraph
+from app.inference.process_runtime import ProcessRuntime
 from app.inference.quarantine import Quarantine
-from app.inference.sklearn_runtime import SklearnRuntime
+from app.inference.sklearn_runtime import run_child
 from app.inference.trained_model import TrainedModel
 from app.inference.uploaded_model import UploadedModel
-from app.models.manifest import OnnxManifest
+from app.models.manifest import OnnxManifest, Runtime
 from app.models.record import ModelRecord
+from app.protocol.types import ModelKind
 from app.storage.model_files import ModelStore
+
+COPIES = 3  # of a trained model's ONNX file, which its load takes in this process
 
 log = logging.getLogger(__name__)
 
@@ -44,16 +52,28 @@ class ModelLoader:
         and `errors.WrongQueue` for an endpoint.
         """
         self._quarantine.check(model_id)
+        alone = isolated or self._quarantine.has_stopped(model_id)
         record = self._find(model_id)
         runtime = (record.fit_summary or {}).get("runtime", "onnx")
+        shared = record.kind is ModelKind.TRAINED and runtime == "onnx" and not alone
         with self._files.fetched(record.require_file(), runtime) as path:
-            model = self._load(record, runtime, path)
+            size = COPIES * path.stat().st_size if shared else load_memory(path)
+            with self._memory.reserved(size):
+                model = self._load(record, runtime, path, shared=shared)
         log.info("loaded model %s: %d bytes", model_id, model.bytes)
         return model
 
-    def _load(self, record: ModelRecord, runtime: str, path: Path) -> Predictor:
+    def _load(
+        self, record: ModelRecord, runtime: Runtime, path: Path, *, shared: bool
+    ) -> Predictor:
+        on_stop = partial(self._quarantine.count, record.model_id)
         if isinstance(record.spec, OnnxManifest):
-            return UploadedModel(record.model_id, path, record.spec, self._max_pixels)
-        loaded: OnnxRuntime | SklearnRuntime
-        loaded = SklearnRuntime(path) if runtime == "scikit-learn" else OnnxRuntime(path)
+            graph = ProcessGraph(path, record.spec, on_stop=on_stop)
+            return UploadedModel(record.model_id, record.spec, graph, self._max_pixels)
+        loaded: OnnxRuntime | ProcessRuntime
+        if shared:
+            loaded = OnnxRuntime(path, on_stop=on_stop)
+        else:
+            serve = run_child if runtime == "scikit-learn" else serve_trained
+            loaded = ProcessRuntime(serve, path, on_stop=on_stop)
         return TrainedModel(loaded.manifest, loaded)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.chaos.hostile_models import predict, register, table
+from tests.chaos.hostile_models import predict, register, table, trained
 from tests.chaos.neighbour import PREFIX, Neighbour
 from tests.support import graphs
 
@@ -71,10 +71,23 @@ class JobFlood:
 class PredictFlood:
     """Ask for many rows as fast as they are answered."""
 
-    name = "a flood of predictions"
+    name = "a flood of predictions of an uploaded model"
 
     def prepare(self, neighbour: Neighbour) -> None:
-        """Use the model of the other flood."""
+        register(neighbour, self.name, "flooded", graphs.linear())
 
     def strike(self, neighbour: Neighbour) -> None:
-        predict(neighbour, self.name, MODEL, [{"a": 1, "b": 2}] * FLOOD_ROWS)
+        predict(neighbour, self.name, f"{PREFIX}flooded", [{"a": 1, "b": 2}] * FLOOD_ROWS)
+
+
+class TrainedFlood:
+    """Ask a trained model for many rows as fast as they are answered."""
+
+    name = "a flood of predictions of a trained model"
+
+    def prepare(self, neighbour: Neighbour) -> None:
+        csv = table(5000, 10**6).replace("c", "")
+        self._model = trained(neighbour, self.name, csv, estimator="random_forest_regressor")
+
+    def strike(self, neighbour: Neighbour) -> None:
+        predict(neighbour, self.name, self._model, [{"a": 0.5, "b": 0.5}] * FLOOD_ROWS)

@@ -47,6 +47,7 @@ def attacks(parts: list[str]) -> list[Attack]:
         hostile_jobs.WideJobs(),
         hostile_jobs.JobFlood(),
         hostile_jobs.PredictFlood(),
+        hostile_jobs.TrainedFlood(),
     ]
     return [attack for attack in every if any(part in attack.name for part in parts)]
 

@@ -61,8 +61,8 @@ def quadratic() -> bytes:
     )
 
 
-def slow_to_load(products: int, side: int = 2000) -> bytes:
-    """It multiplies matrices while it is loaded, about 0.15 s for each product, and never again."""
+def slow_to_load(products: int, side: int = 3000) -> bytes:
+    """It multiplies matrices while it is loaded, for a second or more each time."""
     nodes = [helper.make_node("Expand", ["small", "square"], ["power0"])]
     nodes += [
         helper.make_node("MatMul", [f"power{n}", "power0"], [f"power{n + 1}"])

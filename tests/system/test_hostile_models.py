@@ -126,7 +126,7 @@ def test_loads_that_take_long_delay_no_other_load(
 ) -> None:
     names = [f"slow-{n}" for n in range(4)]
     for name in names:
-        register(http, name, hostile_graphs.slow_to_load(40))
+        register(http, name, hostile_graphs.slow_to_load(3))
     register(http, "cold", graphs.linear())
 
     slow: list[Future[httpx2.Response]]

@@ -10,6 +10,7 @@ from app.protocol.replies import Failed, Predicted, Reply
 from app.protocol.requests import PredictionInputs
 
 Find = Callable[[], Predictor]  # returns the loaded model, or raises `errors.WarrenError`
+Tell = Callable[[int, Reply], object]
 
 # After these, the requests of an isolated model's run are run one by one.
 _OF_ONE = errors.ModelOutOfMemory | errors.ModelLost | errors.DeadlineExceeded
@@ -24,14 +25,13 @@ class _Waiting(NamedTuple):
 
 
 def answer_together(
-    requests: list[Asked], model: Predictor, find: Find, image_bytes: int
-) -> list[Reply]:
-    """Check each request and run the valid ones together; return a reply to each, in their order.
+    requests: list[Asked], model: Predictor, find: Find, image_bytes: int, tell: Tell
+) -> None:
+    """Check each request and run the valid ones together; `tell` the reply to each, by its place.
 
     A run has at most `image_bytes` of decoded images; the others wait as base64. `find` returns the
     model again when its process has ended.
     """
-    replies: list[Any] = [None] * len(requests)  # each is set below
     waiting: list[_Waiting] = []
     size = 0
     for place, asked in enumerate(requests):
@@ -39,20 +39,19 @@ def answer_together(
         try:
             prepared = model.prepare(request)
         except (errors.Invalid, errors.TooLarge) as error:
-            replies[place] = Failed.of(error, model.model_id)
+            tell(place, Failed.of(error, model.model_id))
             continue
         waiting.append(_Waiting(place, asked, prepared))
         if request.image_data is not None:
             size += sum(each.nbytes for each in prepared)
             if size > image_bytes:
-                _run(waiting, model, find, replies)
+                _run(waiting, model, find, tell)
                 waiting, size = [], 0
     if waiting:
-        _run(waiting, model, find, replies)
-    return replies
+        _run(waiting, model, find, tell)
 
 
-def _run(waiting: list[_Waiting], model: Predictor, find: Find, replies: list[Any]) -> None:
+def _run(waiting: list[_Waiting], model: Predictor, find: Find, tell: Tell) -> None:
     """Run the model. If that fails by the fault of one request, run each alone."""
     if len(waiting) == 1:
         joined = waiting[0].prepared
@@ -62,27 +61,30 @@ def _run(waiting: list[_Waiting], model: Predictor, find: Find, replies: list[An
         predictions = model.predict(joined)
     except errors.WarrenError as error:
         error.__traceback__ = None  # it holds the requests
-        for place, _, _ in waiting:
-            replies[place] = Failed.of(error, model.model_id)
         if len(waiting) > 1 and _by_one(error, model):
-            _run_alone(waiting, model.model_id, find, replies)
+            for each in waiting:
+                _run_alone(each, error, model.model_id, find, tell)
+        else:
+            for each in waiting:
+                tell(each.place, Failed.of(error, model.model_id))
         return
     start = 0
     for place, (_, request), prepared in waiting:
         own = predictions[start : start + len(prepared)]
         start += len(prepared)
-        replies[place] = prediction_reply(request, own, model.model_id)
+        tell(place, prediction_reply(request, own, model.model_id))
 
 
-def _run_alone(waiting: list[_Waiting], model_id: str, find: Find, replies: list[Any]) -> None:
-    """Run each request by itself, unless its sender has stopped waiting."""
-    for each in waiting:
-        if each.asked[0].message.expired:
-            continue
-        try:
-            _run([each], find(), find, replies)
-        except errors.WarrenError as error:  # it cannot be loaded again
-            replies[each.place] = Failed.of(error, model_id)
+def _run_alone(
+    waiting: _Waiting, error: errors.WarrenError, model_id: str, find: Find, tell: Tell
+) -> None:
+    """Run a request by itself, unless its sender has stopped waiting, after a run with `error`."""
+    try:
+        if waiting.asked[0].message.expired:
+            raise error
+        _run([waiting], find(), find, tell)
+    except errors.WarrenError as last:  # it cannot be loaded again
+        tell(waiting.place, Failed.of(last, model_id))
 
 
 def _by_one(error: errors.WarrenError, model: Predictor) -> bool:

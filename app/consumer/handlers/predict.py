@@ -116,12 +116,15 @@ class PredictHandler:
             model = found.result()
             if model.isolated:
                 return self._isolated.defer(key, requests, found)
-            replies = answer_together(requests, model, found.result, self._image_bytes)
+            answer_together(
+                requests,
+                model,
+                found.result,
+                self._image_bytes,
+                lambda place, reply: requests[place][0].reply(reply),
+            )
         except Exception as error:  # noqa: BLE001  a bug with one model must not fail others
             reply_error(requests, error)
-        else:
-            for (part, _), reply in zip(requests, replies, strict=True):
-                part.reply(reply)
         return []
 
     def _wait(self, key: Key, requests: list[Asked], found: Future[Predictor]) -> list[Deferred]:

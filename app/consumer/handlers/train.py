@@ -15,13 +15,7 @@ from app.amqp.message import (
 )
 from app.amqp.topology import TRAIN_QUEUE
 from app.backoff import RetryUntilAvailable
-from app.consumer.training_identity import (
-    caller_of,
-    difference,
-    request_key,
-    storable,
-    training_id,
-)
+from app.consumer.training_identity import caller_of, difference, request_key, storable, training_id
 from app.jobs.attempt import Claimed, JobAttempts, Released, TrainingDone, outcome_of
 from app.jobs.lease import HeldLease, LeaseKeeper
 from app.jobs.quotas import JobQuotas
@@ -45,8 +39,8 @@ KEEP_SECONDS = 60.0  # how long a fitted model waits for S3 before the attempt f
 class TrainHandler:
     """Trains models.
 
-    `default_seconds` limits fits that name no `max_seconds`. A fitted model waits for S3 for
-    `keep_seconds`.
+    `default_seconds` limits fits that name no `max_seconds`. The `quotas` are those of trainings
+    that clients published. A fitted model waits for S3 for `keep_seconds`.
     """
 
     queue: ClassVar[str] = TRAIN_QUEUE
@@ -60,7 +54,7 @@ class TrainHandler:
     limits: FitLimits
     retry: RetryUntilAvailable
     default_seconds: float = float("inf")
-    quotas: JobQuotas | None = None  # of trainings that clients published
+    quotas: JobQuotas | None = None
     keep_seconds: float = KEEP_SECONDS
 
     def __call__(self, messages: list[IncomingMessage]) -> None:

@@ -196,7 +196,7 @@ def test_a_child_that_is_killed_at_work_says_so(fit, when_read):
         (child,) = children()
         when_read(path, lambda: os.kill(child.pid, signal.SIGKILL))
 
-    with pytest.raises(errors.ChildKilled, match="killed by SIGKILL"):
+    with pytest.raises(errors.ChildLost, match="killed by SIGKILL"):
         fit(fetch=fetch)
 
     assert children() == []

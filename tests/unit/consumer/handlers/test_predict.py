@@ -8,6 +8,7 @@ import pytest
 from app import errors
 from app.amqp.message import DIRECT_REPLY_PREFIX, Disposition
 from app.consumer.handlers.predict import SMALL_BYTES, PredictHandler
+from app.inference.graph import SessionGraph
 from app.inference.onnx_runtime import OnnxRuntime
 from app.inference.trained_model import TrainedModel
 from app.inference.uploaded_model import UploadedModel
@@ -259,7 +260,7 @@ class Counting(UploadedModel):
 
 def test_images_are_answered_a_few_megabytes_at_a_time():
     spec = OnnxManifest.model_validate(graphs.IMAGES)
-    model = Counting("a", graphs.colours(), spec, 1000)
+    model = Counting("a", spec, SessionGraph(graphs.colours(), spec), 1000)
     model.runs = []
     colours = [pictures.RED, pictures.GREEN, pictures.BLUE] * 3
     asked = [{"model_id": "a", "image_data": pictures.image(each)} for each in colours]

@@ -6,6 +6,8 @@ import pytest
 
 from app import errors
 from app.inference.loader import ModelLoader
+from app.inference.loading_memory import LARGE, LoadingMemory
+from app.inference.quarantine import STOPS, Quarantine
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
 from app.models.record import StoredFile, TrainedSpec
@@ -64,3 +66,66 @@ def test_a_model_that_is_not_ready_is_not_looked_for_in_storage():
 
     with pytest.raises(errors.NotReady):
         ModelLoader(find, None, PIXELS)("queued")
+
+
+TRAINED = model_record("m", TrainedSpec(), FILE)
+ROW = {"a": 0.5, "b": 1, "c": -2.0}
+
+
+def loader(content, record=TRAINED, **parts):
+    return ModelLoader(lambda _: record, Files(content), PIXELS, **parts)
+
+
+def answer(model, row=ROW):
+    return model.predict(model.prepare(PredictionInputs(input_data=row)))
+
+
+@pytest.mark.parametrize("estimator", ["random_forest_regressor", "logistic_regression"])
+def test_a_trained_model_answers_the_same_in_a_process_of_its_own(estimator):
+    load = loader(frames.file("numeric", estimator))
+
+    shared, alone = load("m"), load("m", isolated=True)
+
+    assert (shared.isolated, alone.isolated) == (False, True)
+    assert answer(alone) == answer(shared)
+    assert alone.manifest == shared.manifest
+
+
+def test_a_trained_model_that_was_stopped_before_is_loaded_into_a_process():
+    quarantine = Quarantine()
+    load = loader(frames.file("numeric", "ridge"), quarantine=quarantine)
+    expected = answer(load("m"))
+
+    quarantine.count("m", errors.DeadlineExceeded())
+
+    assert load("m").isolated
+    assert answer(load("m")) == expected
+
+
+def test_a_model_that_keeps_ending_its_process_is_not_loaded_any_more():
+    record = model_record("m", OnnxManifest.model_validate(graphs.LINEAR), FILE)
+    loads = []
+
+    class Counting(Files):
+        def fetched(self, *arguments):
+            loads.append(arguments)
+            return super().fetched(*arguments)
+
+    load = ModelLoader(lambda _: record, Counting(b"garbage"), PIXELS, quarantine := Quarantine())
+    with pytest.raises(errors.Corrupt):
+        load("m")
+    for _ in range(STOPS):
+        quarantine.count("m", errors.ModelLost("the process of the model died"))
+
+    with pytest.raises(errors.ModelQuarantined, match="the process of the model died"):
+        load("m")
+    assert len(loads) == 1
+
+
+def test_a_load_waits_for_the_memory_of_others():
+    memory = LoadingMemory(LARGE, wait_seconds=0.0)
+    load = loader(frames.file("numeric", "ridge"), memory=memory)
+
+    with memory.reserved(LARGE), pytest.raises(errors.Overloaded):
+        load("m")
+    assert answer(load("m"))
