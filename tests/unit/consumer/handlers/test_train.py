@@ -78,9 +78,13 @@ class Bench:
         self.jobs.set("m", lease_until=database_now(-1))
 
     def lose(self):
-        """Have the relay find that the job's consumer is lost."""
-        self.silence()
-        assert self.jobs.requeue_expired_leases() == 1
+        """Have the relay find that the job's consumer is lost, before it renews its lease again."""
+
+        def lost():
+            self.silence()
+            return self.jobs.requeue_expired_leases()
+
+        until(lost, "the job is lost")
 
     def take_over(self):
         """Have another worker take the job over; return its attempt."""
