@@ -20,6 +20,7 @@ from app.protocol.types import JobKind, JobStatus
 from app.training.fit_process import FitLimits
 from tests.support.fakes import FakeDatasets, FakeModels, FakeTrainer, FaultyJobs, Pauses, delivery
 from tests.support.rows import ENDPOINT
+from tests.support.waiting import until
 
 TRAINING = {"dataset_id": "data", "features": ["a"], "target": "t", "model_id": "m"}
 NAMELESS = {key: value for key, value in TRAINING.items() if key != "model_id"}
