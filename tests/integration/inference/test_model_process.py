@@ -133,6 +133,46 @@ def test_a_model_that_cannot_be_loaded_says_why(command, error, detail):
         ModelProcess(obey, (command,), load_seconds=1.0 if command == "sleep" else 60.0)
 
 
+@pytest.mark.parametrize(
+    ("command", "counted"),
+    [
+        ("crash", ["model_lost"]),
+        ("exit", ["model_lost"]),
+        ("sleep", ["deadline_exceeded"]),
+        ("take", []),  # the child goes on
+        ("fail", []),
+    ],
+)
+def test_what_ends_the_child_is_counted(command, counted):
+    stops = []
+    process = ModelProcess(obey, run_seconds=1.0, on_stop=stops.append)
+
+    with pytest.raises(errors.WarrenError):
+        process.run(asked(command))
+
+    assert [each.type for each in stops] == counted
+
+
+def test_a_child_that_another_killed_is_not_at_fault():
+    stops = []
+    process = ModelProcess(obey, on_stop=stops.append)
+    os.kill(pid_of(process), signal.SIGKILL)
+
+    with pytest.raises(errors.ModelLost, match="killed by SIGKILL"):
+        process.run(asked("who"))
+
+    assert stops == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_kernel_kills_a_child_before_its_parent(process):
+    def score(pid):
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+    assert score(pid_of(process)) == 1000
+    assert score(os.getpid()) < 1000
+
+
 def test_a_child_that_was_killed_is_noticed_before_it_is_asked():
     process = ModelProcess(obey)
 
