@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI, Request
 
+from app.producer.admission import AdmissionControl
 from app.producer.app import create_app
 from app.producer.http import problems
 from app.producer.http.row_count import count_rows
@@ -94,7 +95,7 @@ def test_callers_do_not_share_and_health_is_always_told() -> None:
 def test_nothing_is_installed_where_nothing_is_limited(
     asked: dict[str, Any], installed: bool
 ) -> None:
-    chain = middlewares(Settings(_env_file=None, **asked))
+    chain = middlewares(Settings(_env_file=None, **asked), AdmissionControl(1, 1000))
     assert (RateLimit in [each.cls for each in chain]) is installed
 
 
