@@ -191,6 +191,12 @@ class ChildKilled(Unavailable):
     type = "child_killed"
 
 
+class ChildLost(ChildKilled):
+    """The process that fitted the model was killed, and not for what it did."""
+
+    type = "child_lost"
+
+
 class ModelLost(Unavailable):
     """The process that answered for the model ended; another one answers the next request."""
 
@@ -198,7 +204,7 @@ class ModelLost(Unavailable):
 
 
 class ConsumerLost(Unavailable):
-    """The consumer that ran the job stopped renewing its lease."""
+    """The consumer that ran the job was lost."""
 
     type = "consumer_lost"
 

@@ -70,6 +70,12 @@ class LimitSettings(BaseSettings):
         description="How many rows a caller may have predicted by each producer, counted once for "
         "each model.",
     )
+    caller_max_in_flight_bytes: Annotated[int | None, Unit("bytes")] = Field(
+        16_000_000,
+        ge=4_000_000,
+        description="The size of a caller's requests in flight, without those below 4 kB and "
+        "without uploads.",
+    )
     caller_max_event_streams: Annotated[int | None, Unit("streams")] = Field(
         500, ge=1, description="How many streams of events a caller has open."
     )
@@ -144,6 +150,11 @@ class LimitSettings(BaseSettings):
         description="How often an attempt at a job may fail for a temporary reason. After that "
         "the job ends with `TASK_ERROR`.",
     )
+    caller_max_running: Annotated[int | None, Unit("trainings")] = Field(
+        None,
+        ge=1,
+        description="How many trainings of one caller run at a time. More wait in the queue.",
+    )
     lease_seconds: Seconds = Field(
         15.0,
         ge=5,
@@ -153,7 +164,12 @@ class LimitSettings(BaseSettings):
         36_000.0,
         gt=0,
         le=82_800,  # below the broker's consumer_timeout
-        description="The longest fit. A request's `max_seconds` can only shorten it.",
+        description="The longest fit that a request's `max_seconds` may ask for.",
+    )
+    fit_default_seconds: Seconds = Field(
+        3_600.0,
+        gt=0,
+        description="The longest fit of a request without `max_seconds`, up to `FIT_SECONDS`.",
     )
     fit_memory: Bytes = Field(
         4_000_000_000,

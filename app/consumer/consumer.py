@@ -31,7 +31,7 @@ from app.consumer.handlers.train import TrainHandler
 from app.consumer.health_file import touch_health_file
 from app.consumer.threaded_consumer import ThreadedConsumer
 from app.inference.cache import ModelCache
-from app.inference.loader import load_model
+from app.inference.loader import ModelLoader
 from app.inference.sklearn_runtime import CHILD_MODULE as SKLEARN_CHILD
 from app.jobs.attempt import JobAttempts
 from app.jobs.lease import LeaseKeeper
@@ -96,7 +96,7 @@ def run(
     store = open_store(settings)
     registry = CachedModelRegistry(store)
     files = ModelStore(S3Client(settings, LOW_LATENCY_CONFIG), settings.s3_model_path_name)
-    load = partial(load_model, find=registry.get, files=files, max_pixels=settings.max_pixels)
+    load = ModelLoader(registry.get, files, settings.max_pixels)
     cache = ModelCache(load, settings.model_cache)
     drained = threading.Event()
     retry = RetryUntilAvailable(drained)
@@ -117,7 +117,9 @@ def run(
     for name in (f"train-{number}" for number in range(num_threads)):
         attempts = JobAttempts(store, f"{host}:{name}", retry)
         handlers[name] = TrainHandler(
-            store, attempts, leases, datasets, models, trainer, limits, retry, quotas
+            *(store, attempts, leases, datasets, models, trainer, limits, retry),
+            default_seconds=settings.fit_default_seconds,
+            quotas=quotas,
         )
     # These share an async consumer:
     prediction = JobPrediction(store, registry.get, cache, endpoints, retry, num_threads)
@@ -132,7 +134,9 @@ def run(
     ]
     if invoke:
         consumers.append(AsyncConsumer(settings, f"{connection} invoke", endpoints, async_handlers))
-    relay = OutboxRelay(connection_parameters(settings, f"{connection} relay"), store)
+    relay = OutboxRelay(
+        connection_parameters(settings, f"{connection} relay"), store, consumer=host
+    )
     threads = [*consumers, relay]
     trainer.warm()
     collect_garbage_rarely()
@@ -146,9 +150,10 @@ def run(
         touch_health_file(settings.health_file, (each.last_served for each in consumers))
 
     log.info("draining, for %.0f s at most", settings.drain_seconds)
-    for each in threads:
-        each.stop()
+    for consumer in consumers:
+        consumer.stop()
     _join(consumers, settings.drain_seconds)
+    relay.stop()  # which shows until now that the consumer is alive
     drained.set()
     trainer.stop()
     for consumer in consumers:

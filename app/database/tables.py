@@ -56,7 +56,7 @@ jobs_table = sa.Table(
     sa.Index("ix_jobs_dataset_ended_at", "dataset_id", "ended_at"),
     sa.Index("ix_jobs_kind_state_published", "kind", "state", "published_at"),
     sa.Index("ix_jobs_kind_state_caller", "kind", "state", "caller", "size"),
-    sa.Index("ix_jobs_ended_at", "ended_at"),  # for the retention
+    sa.Index("ix_jobs_ended_at", "ended_at", "size"),  # for the retention
 )
 
 # Models that can answer: trained and registered ones.

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
 from time import monotonic
 
 from cachetools import LRUCache, TTLCache
@@ -11,9 +10,12 @@ from cachetools import LRUCache, TTLCache
 from app import errors
 from app.inference.predictor import Predictor
 
-LOADERS = 4  # models that are loaded at a time
+LOADS = 64  # at a time, each in a thread of its own, so that none waits behind a slow one
 AWAY_SECONDS = 1.0  # how long the error of an unavailable dependency is returned again
 SILENT_SECONDS = 2.0  # a load that takes longer and fails met a dependency that does not respond
+_BUSY = (errors.ModelLost, errors.Overloaded)  # of which the database and S3 are not the cause
+
+_Key = tuple[str, bool]  # a model's id, and whether it was asked for in a process of its own
 
 
 class ModelCache:
@@ -25,63 +27,83 @@ class ModelCache:
 
     def __init__(
         self,
-        load: Callable[[str], Predictor],
+        load: Callable[[str, bool], Predictor],
         max_bytes: int,
         *,
         away_seconds: float = AWAY_SECONDS,
         timer: Callable[[], float] = monotonic,
     ) -> None:
-        """Start the threads. All waiting callers get the model or the error of `load(model_id)`."""
+        """Keep what `load(model_id, isolated)` returns; all waiting callers get it, or its error.
+
+        `isolated` asks for a model that runs in a process of its own.
+        """
         self._load = load
-        self._models: LRUCache[str, tuple[Future[Predictor], Predictor]] = LRUCache(
+        self._models: LRUCache[_Key, tuple[Future[Predictor], Predictor]] = LRUCache(
             max_bytes, lambda loaded: loaded[1].bytes
         )
         self._away_seconds = away_seconds
         self._timer = timer
-        self._away: TTLCache[str, Future[Predictor]] = TTLCache(1024, away_seconds, timer)
+        self._away: TTLCache[_Key, Future[Predictor]] = TTLCache(1024, away_seconds, timer)
         self._silent_until = 0.0
-        self._loading: dict[str, Future[Predictor]] = {}
+        self._loading: dict[_Key, Future[Predictor]] = {}
         self._lock = threading.Lock()
-        self._wanted: SimpleQueue[tuple[str, Future[Predictor]]] = SimpleQueue()
-        for number in range(LOADERS):  # daemons, because a load must not delay the exit
-            threading.Thread(target=self._work, name=f"load-{number}", daemon=True).start()
 
-    def get(self, model_id: str) -> Future[Predictor]:
-        """Return, without waiting, the future of the loaded model."""
+    def get(self, model_id: str, isolated: bool = False) -> Future[Predictor]:
+        """Return, without waiting, the future of the loaded model.
+
+        If `isolated`, it runs in a process of its own, as some models always do. The future has
+        `errors.Overloaded` if too many models are being loaded.
+        """
+        key = model_id, isolated
         with self._lock:
-            if loaded := self._models.get(model_id):
-                if loaded[1].alive:
-                    return loaded[0]
-                del self._models[model_id]
-            if found := self._loading.get(model_id) or self._away.get(model_id):
+            if found := self._found(key) or (isolated and self._found_isolated(model_id)):
                 return found
-            loading = self._loading[model_id] = Future()
-        self._wanted.put((model_id, loading))
+            if found := self._loading.get(key) or self._away.get(key):
+                return found
+            loading: Future[Predictor] = Future()
+            if len(self._loading) >= LOADS:
+                detail = f"{LOADS} models are being loaded; ask again in a moment"
+                loading.set_exception(errors.Overloaded(detail))
+                return loading
+            self._loading[key] = loading
+        # A daemon, because a load must not delay the exit.
+        name = f"load-{model_id}"
+        threading.Thread(target=self._fetch, args=(key, loading), name=name, daemon=True).start()
         return loading
 
-    def _work(self) -> None:
-        while True:
-            self._fetch(*self._wanted.get())
+    def _found(self, key: _Key) -> Future[Predictor] | None:
+        """Return a model that is loaded and can answer."""
+        if (loaded := self._models.get(key)) is None:
+            return None
+        if loaded[1].alive:
+            return loaded[0]
+        del self._models[key]
+        return None
 
-    def _fetch(self, model_id: str, loading: Future[Predictor]) -> None:
+    def _found_isolated(self, model_id: str) -> Future[Predictor] | None:
+        """Return a model that was not asked for in a process of its own, but has one."""
+        found = self._found((model_id, False))
+        return found if found and found.result().isolated else None
+
+    def _fetch(self, key: _Key, loading: Future[Predictor]) -> None:
         begun = self._timer()
         try:
             if begun < self._silent_until:
                 raise errors.Unavailable("the database or S3 of the models does not respond")
-            model = self._load(model_id)
+            model = self._load(*key)
         except BaseException as error:  # noqa: BLE001  all waiting callers get it
             with self._lock:
-                del self._loading[model_id]
+                del self._loading[key]
                 if isinstance(error, errors.Unavailable):
-                    self._away[model_id] = loading
+                    self._away[key] = loading
                     silent = self._timer() > begun + SILENT_SECONDS
-                    if silent and not isinstance(error, errors.ModelLost):
+                    if silent and not isinstance(error, _BUSY):
                         # so that others do not wait, too
                         self._silent_until = self._timer() + self._away_seconds
             loading.set_exception(error)
         else:
             with self._lock:
-                del self._loading[model_id]
+                del self._loading[key]
                 if model.bytes <= self._models.maxsize:  # a larger model is returned but not kept
-                    self._models[model_id] = loading, model
+                    self._models[key] = loading, model
             loading.set_result(model)

@@ -10,6 +10,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from app import errors
+from app.inference.process_memory import offer_to_kernel
 
 # Each start and each join polls all children of this process, which only one thread may do.
 _CHILDREN = threading.Lock()
@@ -25,7 +26,7 @@ def start_child(
     """
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
-    child = context.Process(target=target, args=(theirs, *arguments))
+    child = context.Process(target=_run, args=(target, theirs, *arguments))
     try:
         with theirs, _CHILDREN:
             child.start()
@@ -34,6 +35,12 @@ def start_child(
         cause = getattr(error, "strerror", None) or "the fork server has ended"
         raise errors.ChildKilled(f"no process could be started to {purpose}: {cause}") from error
     return child, ours
+
+
+def _run(target: Callable[..., None], *arguments: Any) -> None:
+    """Run a child that the kernel kills before its parent when memory ends."""
+    offer_to_kernel()
+    target(*arguments)
 
 
 def join_child(child: BaseProcess) -> str:

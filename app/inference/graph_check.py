@@ -1,5 +1,6 @@
 """Check that an ONNX graph has the inputs and outputs of a manifest, in the right shapes."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,12 @@ from app.models.manifest import OnnxManifest
 from app.protocol.wording import cut, listed
 
 NO_ZIPMAP = "export it without ZipMap (skl2onnx: options={'zipmap': False})"
+
+# What stands before onnxruntime's own words: an error code; the place and function of its source.
+_ORT_PREFIX = re.compile(
+    r"^\[ONNXRuntimeError\] : \d+ : \w+ : "
+    r"|/\S+\.(?:cc|h):\d+ (?:[^()]*\((?:[^()]|\([^()]*\))*\)(?: const)? )?"
+)
 
 Known = dict[str, Any]  # inputs or outputs of a graph by name, as onnxruntime describes them
 
@@ -148,3 +155,8 @@ def _has(known: Known) -> str:
 def short(text: object) -> str:
     """Return a text on one line, cut after 500 characters."""
     return cut(" ".join(str(text).split()), 500)
+
+
+def plain_cause(message: str) -> str:
+    """Return onnxruntime's own words of a message of its."""
+    return short(_ORT_PREFIX.sub("", message[:5000]))

@@ -7,7 +7,6 @@ neither files nor sockets.
 
 import json
 import os
-import re
 import resource
 import sys
 import traceback
@@ -16,21 +15,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError, Message
 from onnx import TensorProto
 
 from app import errors
 from app.inference import graph_check
-from app.inference.graph_check import short
+from app.inference.graph import RUN_MEMORY, Graph, SessionGraph
+from app.inference.graph_check import plain_cause, short
 from app.inference.held_memory import estimate_held
-from app.inference.onnx_session import load_session
+from app.inference.onnx_session import load_session, ran_out_of_memory
 from app.inference.onnx_versions import version_problem
-from app.inference.uploaded_model import MAX_IMAGES_PER_RUN, UploadedModel
+from app.inference.process_memory import limit_memory, offer_to_kernel
+from app.inference.trial_runs import try_runs
+from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
-from app.protocol.requests import PredictionInputs
 
 CPU_SECONDS = 60
 MEMORY_BYTES = 2_000_000_000  # with the libraries, on top of `COPIES` times the file
@@ -39,13 +38,7 @@ COPIES = 4
 LOADED_BYTES = 200_000_000
 LOADED_COPIES = 3
 NICENESS = 10
-TRIAL_ROWS = 2  # of the trial run, because one row shows nothing about batches
 
-# What stands before onnxruntime's own words: an error code; the place and function of its source.
-_ORT_PREFIX = re.compile(
-    r"^\[ONNXRuntimeError\] : \d+ : \w+ : "
-    r"|/\S+\.(?:cc|h):\d+ (?:[^()]*\((?:[^()]|\([^()]*\))*\)(?: const)? )?"
-)
 _NEEDS_MEMORY = f"it needs more than {MEMORY_BYTES / 1e6:,.0f} MB of memory"
 
 
@@ -55,7 +48,7 @@ def main(path: str) -> None:
     _memory_file()
     _confine(len(file))
     try:
-        check(file, OnnxManifest.model_validate_json(manifest))
+        check(file, OnnxManifest.model_validate_json(manifest), limit=_limit_runs)
         verdict: dict[str, Any] = {}
     except errors.WarrenError as error:
         verdict = {"error": error.to_wire()}
@@ -71,6 +64,7 @@ def main(path: str) -> None:
 def _confine(size: int) -> None:
     """Limit this process to what the inspection of a file of `size` bytes needs."""
     os.nice(NICENESS)
+    offer_to_kernel()
     bound = MEMORY_BYTES + COPIES * size
     limits = {"DATA": bound, "CPU": CPU_SECONDS, "CORE": 0, "FSIZE": 0, "NOFILE": 0}
     for name, most in limits.items():
@@ -81,16 +75,19 @@ def _confine(size: int) -> None:
 
 
 def check(
-    file: bytes, spec: OnnxManifest, load: Callable[..., UploadedModel] = UploadedModel
+    file: bytes,
+    spec: OnnxManifest,
+    load: Callable[[bytes, OnnxManifest], Graph] = SessionGraph,
+    limit: Callable[[], None] = lambda: None,
 ) -> None:
     """Raise `errors.Invalid` unless the ONNX file can serve predictions as `spec` describes it.
 
-    `load` makes the model of the trial run.
+    `load` loads the graph for the trial runs, before which `limit` is called.
     """
     _check_file(file)
     before = _resident()
     try:
-        session = load_session(file)
+        session = load_session(file, arena=False)
     except errors.Corrupt as error:
         raise errors.Invalid("model", f"onnxruntime cannot load it: {_cause(error)}") from None
     grown, most = _resident() - before, LOADED_BYTES + LOADED_COPIES * estimate_held(file)
@@ -103,7 +100,9 @@ def check(
     graph_check.check_inputs(spec, {each.name: each for each in session.get_inputs()})
     graph_check.check_outputs(spec, {each.name: each for each in session.get_outputs()})
     del session
-    _try(load("it", file, spec, max_pixels=1), spec)
+    model = UploadedModel("it", spec, load(file, spec), max_pixels=1)
+    limit()
+    try_runs(model, spec)
 
 
 @cache  # called before `_confine`, because no file can be opened afterwards
@@ -115,8 +114,18 @@ def _memory_file() -> int | None:
 
 def _resident() -> int:
     """Return the resident memory of this process in bytes; 0 on systems without `/proc`."""
+    return _pages()[1] * resource.getpagesize()
+
+
+def _limit_runs() -> None:
+    """Leave the trial runs the memory that the process of the model will have for a run."""
+    limit_memory(_pages()[5] * resource.getpagesize() + RUN_MEMORY)
+
+
+def _pages() -> list[int]:
+    """Return the fields of /proc/self/statm; zeros on systems without `/proc`."""
     file = _memory_file()
-    return int(os.pread(file, 100, 0).split()[1]) * resource.getpagesize() if file else 0
+    return [int(each) for each in os.pread(file, 100, 0).split()] if file else [0] * 7
 
 
 def _check_file(file: bytes) -> None:
@@ -152,89 +161,10 @@ def _tensors(model: Message) -> Iterator[TensorProto]:
                 waiting.extend([value] if isinstance(value, Message) else value)
 
 
-def _try(model: UploadedModel, spec: OnnxManifest) -> None:
-    """Run the model on its sample, zeros or a grey image: once, then as a batch if it takes any."""
-    if spec.image and spec.image.image:
-        height, width = spec.image.image.size
-        sample: list[Any] = [np.full((height, width, 3), 128, np.uint8)]
-    else:
-        sample = [spec.sample_or_zeros]
-        try:
-            model.prepare(PredictionInputs(input_data=sample))
-        except errors.Invalid as error:
-            detail = error.detail.replace("input_data.0.", "").replace("input_data.", "")
-            raise errors.Invalid("manifest.sample", detail) from None
-    for count in sorted({1, model.batch(MAX_IMAGES_PER_RUN if spec.image else TRIAL_ROWS)}):
-        try:
-            outputs = model.run(sample * count)
-        except errors.DeadlineExceeded as error:
-            raise errors.Invalid("model", error.detail) from None
-        except Exception as error:  # noqa: BLE001  onnxruntime's errors have no common base class
-            several = f"{count} at a time (give its batch dimension a size)"
-            inputs = "its sample" if count == 1 else several
-            raise errors.Invalid("model", f"it fails at {inputs}: {_cause(error)}") from None
-        _check_raw_output(outputs[spec.output.name], count, spec)
-        for n, name in enumerate(spec.outputs):
-            if (shape := np.shape(outputs[name]))[:1] != (count,):
-                raise errors.Invalid(
-                    f"manifest.outputs.{n}",
-                    f"for {count} at a time the output {name} has shape {list(shape)}; its first "
-                    f"dimension has to be {count}",
-                )
-    if None in model.predict(sample):
-        raise errors.Invalid(
-            "manifest.sample",
-            "the model has no finite prediction for it (without a sample: for zeros)",
-        )
-    _try_missing(model, spec, sample)
-
-
-def _try_missing(model: UploadedModel, spec: OnnxManifest, sample: list[Any]) -> None:
-    """Run the model on its sample with null in place of the features of each nullable input."""
-    for n, each in enumerate(spec.inputs):
-        if each.nullable and None in model.predict(
-            [{**sample[0], **dict.fromkeys(each.features or ())}]
-        ):
-            raise errors.Invalid(
-                f"manifest.inputs.{n}.nullable",
-                "the model has no finite prediction for missing values",
-            )
-
-
-def _check_raw_output(output: Any, count: int, spec: OnnxManifest) -> None:
-    if not isinstance(output, np.ndarray):
-        raise errors.Invalid(
-            "manifest.output.name", f"the output is not a tensor; {graph_check.NO_ZIPMAP}"
-        )
-    wanted = [count] if spec.labels is None else [count, len(spec.labels)]
-    if output.size not in [count * each for each in spec.widths] or output.shape[:1] != (count,):
-        field = "manifest.output.name" if spec.labels is None else "manifest.labels"
-        raise errors.Invalid(
-            field,
-            f"for {count} at a time the output has shape {list(output.shape)}, not {wanted}",
-        )
-    if spec.output.holds == "probabilities" and not _are_probabilities(output, count):
-        raise errors.Invalid(
-            "manifest.output.holds", "the output is not probabilities; perhaps it is logits"
-        )
-
-
-def _are_probabilities(output: npt.NDArray[Any], count: int) -> bool:
-    """Tell whether all finite values are from 0 to 1, and no row of several labels is all zeros."""
-    tolerance = 1e-3
-    finite = output[np.isfinite(output)]
-    if ((finite < -tolerance) | (finite > 1 + tolerance)).any():
-        return False
-    rows = output.reshape(count, -1)
-    return rows.shape[1] == 1 or bool(rows.any(axis=1).all())
-
-
 def _cause(error: Exception) -> str:
     """Return onnxruntime's message, or say that memory was short."""
-    message = str(error.__cause__ or error)
-    if "allocat" in message.lower() or "bad_alloc" in message:
-        return _NEEDS_MEMORY
-    return short(_ORT_PREFIX.sub("", message[:5000]))
+    cause = error.__cause__ or error
+    return _NEEDS_MEMORY if ran_out_of_memory(cause) else plain_cause(str(cause))
 
 
 if __name__ == "__main__":

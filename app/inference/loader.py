@@ -2,39 +2,78 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from app.inference.loading_memory import LoadingMemory
+from app.inference.model_process import load_memory
+from app.inference.onnx_child import serve_trained
 from app.inference.onnx_runtime import OnnxRuntime
 from app.inference.predictor import Predictor
-from app.inference.sklearn_runtime import SklearnRuntime
+from app.inference.process_graph import ProcessGraph
+from app.inference.process_runtime import ProcessRuntime
+from app.inference.quarantine import Quarantine
+from app.inference.sklearn_runtime import run_child
 from app.inference.trained_model import TrainedModel
 from app.inference.uploaded_model import UploadedModel
-from app.models.manifest import OnnxManifest
+from app.models.manifest import OnnxManifest, Runtime
 from app.models.record import ModelRecord
+from app.protocol.types import ModelKind
 from app.storage.model_files import ModelStore
+
+COPIES = 3  # of a trained model's ONNX file, which its load takes in this process
 
 log = logging.getLogger(__name__)
 
 
-def load_model(
-    model_id: str, find: Callable[[str], ModelRecord], files: ModelStore, max_pixels: int
-) -> Predictor:
-    """Load a published model; an image that it takes may have at most `max_pixels`.
+class ModelLoader:
+    """Loads published models; any thread may call it."""
 
-    Raises the errors of `find`, of `ModelStore.fetched` and of the runtimes, and
-    `errors.WrongQueue` for an endpoint.
-    """
-    record = find(model_id)
-    runtime = (record.fit_summary or {}).get("runtime", "onnx")
-    with files.fetched(record.require_file(), runtime) as path:
-        model = _load(record, runtime, path, max_pixels)
-    log.info("loaded model %s: %d bytes", model_id, model.bytes)
-    return model
+    def __init__(
+        self,
+        find: Callable[[str], ModelRecord],
+        files: ModelStore,
+        max_pixels: int,
+        quarantine: Quarantine | None = None,
+        memory: LoadingMemory | None = None,
+    ) -> None:
+        """Load the files of models that `find` returns. An image may have `max_pixels`."""
+        self._find = find
+        self._files = files
+        self._max_pixels = max_pixels
+        self._quarantine = quarantine or Quarantine()
+        self._memory = memory or LoadingMemory()
 
+    def __call__(self, model_id: str, isolated: bool = False) -> Predictor:
+        """Load a model; if it is `isolated` or was stopped before, into a process of its own.
 
-def _load(record: ModelRecord, runtime: str, path: Path, max_pixels: int) -> Predictor:
-    if isinstance(record.spec, OnnxManifest):
-        return UploadedModel(record.model_id, path, record.spec, max_pixels)
-    loaded: OnnxRuntime | SklearnRuntime
-    loaded = SklearnRuntime(path) if runtime == "scikit-learn" else OnnxRuntime(path)
-    return TrainedModel(loaded.manifest, loaded)
+        Raises the errors of `find`, of `ModelStore.fetched` and of the runtimes;
+        `errors.ModelQuarantined`; `errors.Overloaded` if other loads leave no memory for this one;
+        and `errors.WrongQueue` for an endpoint.
+        """
+        self._quarantine.check(model_id)
+        alone = isolated or self._quarantine.has_stopped(model_id)
+        record = self._find(model_id)
+        runtime = (record.fit_summary or {}).get("runtime", "onnx")
+        shared = record.kind is ModelKind.TRAINED and runtime == "onnx" and not alone
+        with self._files.fetched(record.require_file(), runtime) as path:
+            size = COPIES * path.stat().st_size if shared else load_memory(path)
+            with self._memory.reserved(size):
+                model = self._load(record, runtime, path, shared=shared)
+        log.info("loaded model %s: %d bytes", model_id, model.bytes)
+        return model
+
+    def _load(
+        self, record: ModelRecord, runtime: Runtime, path: Path, *, shared: bool
+    ) -> Predictor:
+        on_stop = partial(self._quarantine.count, record.model_id)
+        if isinstance(record.spec, OnnxManifest):
+            graph = ProcessGraph(path, record.spec, on_stop=on_stop)
+            return UploadedModel(record.model_id, record.spec, graph, self._max_pixels)
+        loaded: OnnxRuntime | ProcessRuntime
+        if shared:
+            loaded = OnnxRuntime(path, on_stop=on_stop)
+        else:
+            serve = run_child if runtime == "scikit-learn" else serve_trained
+            loaded = ProcessRuntime(serve, path, on_stop=on_stop)
+        return TrainedModel(loaded.manifest, loaded)

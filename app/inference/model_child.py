@@ -4,9 +4,10 @@ import json
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from app import errors
 from app.inference.child_process import follow_parent
@@ -16,14 +17,21 @@ from app.inference.process_memory import limit_memory, memory_of, private_memory
 
 Answer = Callable[[Tensors], Tensors]
 
+ANSWER_BYTES = 16_000_000  # of the arrays of one answer
+TEXTS = "texts"  # in place of the type of an array that comes as JSON
+
 
 def serve(
-    pipe: Connection, load: Callable[[], tuple[str, Answer]], load_memory: int, run_memory: int
+    pipe: Connection,
+    load: Callable[[], tuple[str, Answer]],
+    load_memory: int,
+    run_memory: int,
+    confine: Callable[[], None] = lambda: None,
 ) -> None:
     """Call `load`, send the description that it returns, and answer by the function.
 
     `load` may take `load_memory` bytes more than the process has, and the answers `run_memory`
-    bytes more than the loaded model.
+    bytes more than the loaded model. `confine` is called between the two.
     """
     follow_parent()
     limit_memory(memory_of("self") + load_memory)
@@ -34,28 +42,57 @@ def serve(
         return
     give_back_memory()
     limit_memory(memory_of("self") + run_memory)
-    _send(pipe, {"description": description, "memory": private_memory()})
+    memory = private_memory()
+    confine()
+    _send(pipe, {"description": description, "memory": memory})
     while True:
         try:
             inputs = pipe.recv()
         except (EOFError, OSError):
             return  # the parent does not need the model any more
         try:
-            answers = answer(inputs)
+            contents = {name: _content(each) for name, each in answer(inputs).items()}
+            _check_size(contents)
         except Exception as error:  # noqa: BLE001  the parent reports it
             _send_error(pipe, error, run_memory, "to answer")
         else:
-            _send(pipe, {}, answers)
+            _send(pipe, {}, contents)
+        del inputs
 
 
-def _send(pipe: Connection, said: dict[str, Any], arrays: Tensors | None = None) -> None:
-    whole = {name: np.ascontiguousarray(each) for name, each in (arrays or {}).items()}
+class _Content(NamedTuple):
+    dtype: str
+    shape: tuple[int, ...]
+    content: bytes | memoryview
+
+
+def _content(array: npt.NDArray[Any]) -> _Content:
+    """Return what the parent needs to make the same array."""
+    if array.dtype == object:
+        return _Content(TEXTS, array.shape, json.dumps(array.ravel().tolist()).encode())
+    whole = np.ascontiguousarray(array)
+    return _Content(array.dtype.str, array.shape, whole.reshape(-1).view(np.uint8).data)
+
+
+def _check_size(contents: dict[str, _Content]) -> None:
+    if sum(len(each.content) for each in contents.values()) > ANSWER_BYTES:
+        raise errors.ModelOutOfMemory(
+            f"the model's outputs take more than {ANSWER_BYTES / 1e6:,.0f} MB; "
+            "ask for fewer rows at a time, or register it with fewer outputs"
+        )
+
+
+def _send(
+    pipe: Connection, said: dict[str, Any], contents: dict[str, _Content] | None = None
+) -> None:
+    contents = contents or {}
     said["arrays"] = [
-        {"name": name, "dtype": each.dtype.str, "shape": each.shape} for name, each in whole.items()
+        {"name": name, "dtype": each.dtype, "shape": each.shape, "size": len(each.content)}
+        for name, each in contents.items()
     ]
     pipe.send_bytes(json.dumps(said).encode())
-    for each in whole.values():
-        pipe.send_bytes(each.reshape(-1).view(np.uint8).data)
+    for each in contents.values():
+        pipe.send_bytes(each.content)
 
 
 def _send_error(pipe: Connection, error: Exception, memory: int, purpose: str) -> None:

@@ -8,9 +8,10 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import prod
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
+from pathlib import Path
+from signal import SIGKILL
 from time import monotonic
 from typing import Any
 
@@ -18,12 +19,21 @@ import numpy as np
 
 from app import errors
 from app.inference.child_process import join_child, start_child
+from app.inference.model_child import ANSWER_BYTES, TEXTS
 from app.inference.predictor import Tensors
 from app.inference.run_deadline import watchdog
 from app.protocol.wire_errors import error_from_wire
 
-LOAD_SECONDS = 60.0
+LOAD_SECONDS = 30.0
 RUN_SECONDS = 15.0  # below two heartbeats, because a connection's thread predicts small requests
+LOAD_MEMORY = 256_000_000  # bytes, beside those that a file's size allows
+LOAD_MEMORY_OF_BYTE = 8  # a file of many small objects takes most
+SAID_BYTES = 10_000_000  # of JSON; that of a model of 100,000 labels is shorter
+
+
+def load_memory(file: Path) -> int:
+    """Return the bytes that the load of a file may take."""
+    return LOAD_MEMORY + LOAD_MEMORY_OF_BYTE * file.stat().st_size
 
 
 class ModelProcess:
@@ -39,10 +49,13 @@ class ModelProcess:
         *arguments: Any,
         load_seconds: float = LOAD_SECONDS,
         run_seconds: float = RUN_SECONDS,
+        on_stop: Callable[[errors.WarrenError], None] = lambda _: None,
     ) -> None:
         """Start a child that runs `serve(pipe, *arguments)`, and wait until it has the model.
 
-        Raises the error of the child, or as `run` does.
+        `on_stop` is called with each error by which the model ended the child: it took too long,
+        it crashed, or it could not be loaded in its memory. Raises the error of the child, or as
+        `run` does.
         """
         try:
             child, self._pipe = start_child("answer", serve, *arguments)
@@ -53,8 +66,13 @@ class ModelProcess:
         self._child = child
         self._killed = False
         self._run_seconds = run_seconds
+        self._on_stop = on_stop
         self._turn = threading.Lock()
-        loaded = self._ask(None, load_seconds)[0]
+        try:
+            loaded = self._ask(None, load_seconds)[0]
+        except errors.ModelOutOfMemory as error:
+            on_stop(error)
+            raise
         self.description: str = loaded["description"]
         self.memory: int = loaded["memory"]
 
@@ -89,16 +107,20 @@ class ModelProcess:
         with self._ended_by_errors(), watchdog().deadline(_Run(self._child), seconds):
             if inputs is not None:
                 self._pipe.send(inputs)
-            said = json.loads(self._pipe.recv_bytes())
+            said = json.loads(self._pipe.recv_bytes(SAID_BYTES))
             arrays = {each["name"]: self._array(each) for each in said.get("arrays", ())}
         if error := said.get("error"):
             raise error_from_wire(error)
         return said, arrays
 
     def _array(self, described: dict[str, Any]) -> "np.ndarray[Any, Any]":
-        shape, dtype = described["shape"], np.dtype(described["dtype"])
-        content = self._pipe.recv_bytes(prod(shape) * dtype.itemsize)
-        return np.frombuffer(content, dtype).reshape(shape)
+        shape, size = described["shape"], described["size"]
+        if size > ANSWER_BYTES:
+            raise errors.ModelLost("the process of the model sent more than it may")
+        content = self._pipe.recv_bytes(size)
+        if described["dtype"] == TEXTS:
+            return np.array(json.loads(content), object).reshape(shape)
+        return np.frombuffer(content, described["dtype"]).reshape(shape)
 
     @contextmanager
     def _ended_by_errors(self) -> Iterator[None]:
@@ -111,7 +133,14 @@ class ModelProcess:
         except (EOFError, OSError):
             self._kill()
             cause = join_child(self._child)
-            raise errors.ModelLost(f"the process of the model died ({cause})") from None
+            error = errors.ModelLost(f"the process of the model died ({cause})")
+            if self._child.exitcode != -SIGKILL:  # by which the system ends who is not at fault
+                self._on_stop(error)
+            raise error from None
+        except errors.DeadlineExceeded as error:
+            self._kill()
+            self._on_stop(error)
+            raise
         except BaseException:
             self._kill()
             raise

@@ -36,3 +36,9 @@ def load_session(
 def run_options() -> onnxruntime.RunOptions:
     """Return the options of one run; another thread can end it by setting `terminate`."""
     return onnxruntime.RunOptions()
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Tell whether a load or a run failed because an allocation failed."""
+    message = str(error)
+    return isinstance(error, MemoryError) or "allocat" in message.lower() or "bad_alloc" in message

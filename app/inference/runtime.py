@@ -36,6 +36,10 @@ class Runtime(Protocol):
     def alive(self) -> bool:
         """Tell whether it can answer; if it cannot, the model has to be loaded again."""
 
+    @property
+    def isolated(self) -> bool:
+        """Tell whether it is a process of its own."""
+
     def run(self, inputs: Tensors) -> Answers:
         """Answer rows: `number` and `text`, both [rows, columns]; one without columns is left out.
 

@@ -4,9 +4,11 @@ from math import isfinite
 
 import numpy as np
 
+from app import errors
 from app.inference.predictor import (
     Prediction,
     Tensors,
+    answer_bytes,
     check_rows,
     fit_names,
     refuse_images,
@@ -30,6 +32,8 @@ _TYPES: dict[ColumnKind, ValueType] = {
     "category": CategoryType(),
     "date": DateType(),
 }
+# Of an answer, which is a message of 4 MB: the JSON of each has 8 bytes or more.
+MAX_PROBABILITIES = 500_000
 _FLOAT32 = TENSOR_TYPES["tensor(float)"]
 
 
@@ -41,6 +45,9 @@ class TrainedModel:
         self.manifest = manifest
         self.runtime = runtime
         self.bytes = runtime.bytes
+        self.answer_bytes = answer_bytes(len(manifest.labels or []))
+        answered = len(manifest.labels or ()) if manifest.probabilities else 0
+        self._most_rows = MAX_PROBABILITIES // max(1, answered)
         self._label_keys = label_keys(self.manifest.labels or [])
         self._names = {feature.name for feature in self.manifest.features}
         self._numbers = [f for f in self.manifest.features if f.is_number]
@@ -61,9 +68,24 @@ class TrainedModel:
         """Tell whether the runtime can answer."""
         return self.runtime.alive
 
+    @property
+    def isolated(self) -> bool:
+        """Tell whether the runtime is a process of its own."""
+        return self.runtime.isolated
+
     def prepare(self, inputs: PredictionInputs) -> list[Row]:
-        """Check the rows and return them. Raises `errors.Invalid`."""
+        """Check the rows and return them.
+
+        Raises `errors.Invalid`, and `TooLarge` for rows whose answer could not be sent.
+        """
         refuse_images(inputs, self.model_id)
+        if inputs.many and (count := len(inputs.rows)) > self._most_rows:
+            raise errors.TooLarge(
+                "input_data",
+                f"{count:,} rows are too many for an answer with a probability for each of "
+                f"{len(self._label_keys):,} labels; send at most {self._most_rows:,} at a time",
+                limit=self._most_rows,
+            )
         return check_rows(inputs, self.check)
 
     def check(self, row: Row, extra: Extra | None = None) -> Row:

@@ -10,7 +10,7 @@ from app.database.engine import connect, database_now, insert_unless, transactio
 from app.database.tables import jobs_table, models_table
 from app.jobs.quotas import Bound, JobQuotas, bounds
 from app.jobs.reader import IS_QUEUED, JobReader
-from app.protocol.types import JobKind, JobStatus, ModelKind
+from app.protocol.types import JobKind, JobStatus
 
 
 class JobAcceptance(JobReader):
@@ -35,8 +35,8 @@ class JobAcceptance(JobReader):
         client chose the id, and this insert and the registration of a model with that id do not
         overlap. `caller` is who asked, `size` the bytes of the request and the inputs; the
         `quotas` are checked with them. `more` may hold `idempotency_key`, `reply_to`,
-        `correlation_id`, `inputs` and `sync`. Raises `errors.Conflict` when a registered model has
-        the id; `QuotaExceeded` or `Overloaded`.
+        `correlation_id`, `inputs` and `sync`. Raises `errors.Conflict` when a model without a job
+        has the id; `QuotaExceeded` or `Overloaded`.
         """
         asked = {"id": job_id, "kind": kind, "dataset_id": dataset_id, "request": request, **more}
         row = {
@@ -48,8 +48,10 @@ class JobAcceptance(JobReader):
             "published_at": database_now(),
         }
         bounded = bounds(quotas, caller, size) if quotas else []
+        # A model without a job of its id was registered, or its training is not kept any more.
         registered = sa.exists().where(
-            models_table.c.model_id == job_id, models_table.c.kind != ModelKind.TRAINED
+            models_table.c.model_id == job_id,
+            ~sa.exists().where(jobs_table.c.id == models_table.c.model_id),
         )
         insert = insert_unless(
             jobs_table, row, sa.or_(registered, *(~bound.holds for bound in bounded))

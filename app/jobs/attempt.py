@@ -13,14 +13,14 @@ from typing import Any
 
 from app import errors
 from app.backoff import RetryUntilAvailable
-from app.jobs import retry_policy
+from app.jobs import retry_policy, shares
 from app.jobs.record import Job
 from app.jobs.store import JobStore
-from app.protocol.types import JobStatus
+from app.protocol.types import JobKind, JobStatus
 
 log = logging.getLogger(__name__)
 
-WATCH_SECONDS = 0.25  # between two reads of the lease of a redelivered job
+GIVE_WAY_SECONDS = 2.0  # after which a training that gave way is delivered again
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,13 @@ class AlreadyEnded:
 @dataclass(frozen=True)
 class RunsElsewhere:
     """Another attempt runs the job."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class GaveWay:
+    """The job leaves the slot to another caller's; its message comes again."""
 
     job: Job
 
@@ -70,6 +77,13 @@ class Retryable:
 
 
 @dataclass(frozen=True)
+class Interrupted:
+    """The attempt ended through no fault of its own, and is not counted as a failure."""
+
+    error: errors.WarrenError
+
+
+@dataclass(frozen=True)
 class AttemptFailed:
     """The attempt failed, and the next one would fail in the same way."""
 
@@ -91,7 +105,7 @@ class Lost:
     """The attempt has lost its job."""
 
 
-Outcome = TrainingDone | PredictionDone | Retryable | AttemptFailed | Released | Lost
+Outcome = TrainingDone | PredictionDone | Retryable | Interrupted | AttemptFailed | Released | Lost
 
 
 def outcome_of(error: Exception, *, may_have_run: bool = False) -> Outcome:
@@ -104,6 +118,8 @@ def outcome_of(error: Exception, *, may_have_run: bool = False) -> Outcome:
             return Released()
         case errors.Fenced():
             return Lost()
+        case errors.ChildLost() if not may_have_run:
+            return Interrupted(error)
         case errors.Unavailable() if not may_have_run:
             return Retryable(error)
         case errors.WarrenError():
@@ -127,32 +143,22 @@ class JobAttempts:
         jobs: JobStore,
         worker: str,
         retry: RetryUntilAvailable,
-        watch_seconds: float = WATCH_SECONDS,
         retry_delay: Callable[[int], float] = retry_policy.retry_delay,
     ) -> None:
-        """Create the attempts of `worker`.
-
-        `retry_delay` maps a number of failures to the seconds until the next attempt.
-        `watch_seconds` is the time between two reads of the lease of a redelivered job.
-        """
+        """Attempt jobs as `worker`; `retry_delay` maps failures to the seconds until the next."""
         self._jobs = jobs
         self._worker = worker
         self._retry = retry
-        self._watch_seconds = watch_seconds
         self._retry_delay = retry_delay
-        self._looks = round(jobs.suspect_seconds / watch_seconds)
 
     def claim(
-        self, job_id: str, check: Callable[[Job], None], *, redelivered: bool = False
-    ) -> Claimed | AlreadyEnded | RunsElsewhere | None:
+        self, job_id: str, check: Callable[[Job], None]
+    ) -> Claimed | AlreadyEnded | RunsElsewhere | GaveWay | None:
         """Claim a job; return None if there is no row of that id.
 
-        `check` raises if the message asks for a different job. If a `redelivered` message finds its
-        job running, this method watches the lease. If the lease is renewed, the message is a
-        duplicate. If not, the job's consumer is dead, and this attempt takes over the job.
+        `check` raises if the message asks for a different job. A message that finds its job running
+        is a duplicate: the relay publishes another one when it finds the job's consumer lost.
         """
-        seen: Job | None = None
-        looks = 0
         while True:
             job = self.job(job_id)
             if job is None:
@@ -161,20 +167,14 @@ class JobAttempts:
             if job.ended:
                 log.info("duplicate dropped: %s in attempt %d", job.state, job.attempt)
                 return AlreadyEnded(job)
-            dead = redelivered and looks >= self._looks
-            claim = partial(self._jobs.claim, job_id, self._worker, redelivered=dead)
-            attempt = self._retry(claim)
-            running = job.state is JobStatus.RUNNING
+            if job.kind is JobKind.TRAIN and job.state is JobStatus.QUEUED and self._give_way(job):
+                return GaveWay(job)
+            attempt = self._retry(partial(self._jobs.claim, job_id, self._worker))
             if attempt is not None:
-                if running and job.worker != self._worker:
-                    log.warning("taken over from %s", job.worker)
                 return Claimed(job, attempt)
-            if running and (not redelivered or (seen and _renewed(seen, job))):
+            if job.state is JobStatus.RUNNING:
                 log.info("duplicate dropped: attempt %d runs on %s", job.attempt, job.worker)
                 return RunsElsewhere(job)
-            if running:
-                seen, looks = seen or job, looks + 1
-                self._retry.wait(self._watch_seconds)
 
     def conclude(self, claimed: Claimed, outcome: Outcome) -> bool:
         """Write the outcome into the row; return False if the attempt has lost its job."""
@@ -190,6 +190,9 @@ class JobAttempts:
                 applied = self._retry(lambda: self._jobs.complete_prediction(*of, result))
             case Retryable(error):
                 applied = self._conclude_retryable(*of, error)
+            case Interrupted(error):
+                log.warning("attempt %d was interrupted: %s", claimed.attempt, error)
+                applied = self._retry(lambda: self._jobs.lose(*of, error.to_wire()))
             case AttemptFailed(error):
                 log.warning("attempt %d failed: %s", claimed.attempt, error)
                 applied = self._retry(lambda: self._jobs.fail(*of, error.to_wire()))
@@ -218,6 +221,13 @@ class JobAttempts:
         """Return the job's row as it is now."""
         return self._retry(lambda: self._jobs.get(job_id))
 
+    def _give_way(self, job: Job) -> bool:
+        """Put a training back if its caller has more than its share of the slots."""
+        if not self._retry(lambda: shares.must_give_way(self._jobs, job)):
+            return False
+        log.info("the job gives way to another caller's")
+        return self._retry(lambda: self._jobs.give_way(job.id, GIVE_WAY_SECONDS))
+
     def _conclude_retryable(self, job_id: str, attempt: int, error: errors.WarrenError) -> bool:
         log.warning("attempt %d failed: %s", attempt, error)
         job = self.job(job_id)
@@ -238,7 +248,3 @@ class JobAttempts:
         except errors.Unavailable as error:
             log.warning("the job could not be released; its lease will expire: %s", error)
             return False
-
-
-def _renewed(before: Job, after: Job) -> bool:
-    return (before.attempt, before.lease_until) != (after.attempt, after.lease_until)

@@ -8,8 +8,7 @@ from app.database.tables import jobs_table, models_table
 from app.protocol.types import JobKind, JobStatus, ModelKind
 
 RECENT_SECONDS = 7 * 86_400.0  # by then, the consumers of the version before have been stopped
-# Completed trainings without a model.
-_UNKNOWN = (
+COMPLETED_WITHOUT_MODEL = (
     jobs_table.c.kind == JobKind.TRAIN,
     jobs_table.c.state == JobStatus.COMPLETED,
     ~sa.exists().where(models_table.c.model_id == jobs_table.c.id),
@@ -30,7 +29,7 @@ def insert_trained_models(*which: sa.ColumnElement[bool]) -> sa.Insert:
         "created_at": jobs_table.c.created_at,
         "trained_at": jobs_table.c.ended_at,
     }
-    published = sa.select(*values.values()).where(*_UNKNOWN, *which)
+    published = sa.select(*values.values()).where(*COMPLETED_WITHOUT_MODEL, *which)
     return sa.insert(models_table).from_select(list(values), published)
 
 
@@ -43,7 +42,9 @@ def publish_missing_models(engine: sa.Engine) -> int:
     try:
         with connect(engine) as connection:
             recent = jobs_table.c.created_at > read_time(connection, -RECENT_SECONDS)
-            if connection.scalar(sa.select(jobs_table.c.id).where(*_UNKNOWN, recent).limit(1)):
+            if connection.scalar(
+                sa.select(jobs_table.c.id).where(*COMPLETED_WITHOUT_MODEL, recent).limit(1)
+            ):
                 insert = insert_trained_models(recent).execution_options(preserve_rowcount=True)
                 return connection.execute(insert).rowcount
             return 0

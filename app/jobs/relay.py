@@ -1,8 +1,8 @@
 """The relay: a thread that publishes the outbox and requeues the jobs of dead consumers.
 
-It runs in the producer and in every consumer. In each round it requeues jobs whose lease has
-expired, finds jobs whose message was lost, and publishes the outbox. Rounds may overlap and repeat
-safely.
+It runs in the producer and in every consumer, whose presence its connection shows. In each round it
+requeues jobs of lost consumers and those whose lease has expired, keeps the shares of callers fair,
+finds jobs whose message was lost, and publishes the outbox. Rounds may overlap and repeat safely.
 """
 
 import logging
@@ -17,8 +17,10 @@ from pika.exceptions import AMQPError, NackError, UnroutableError
 from app import errors
 from app.amqp.connection import run_with_reconnect, with_short_blocked_timeout
 from app.amqp.topology import PREDICT_ASYNC_QUEUE, QUEUES_BY_JOB_KIND, TRAIN_QUEUE, declare_topology
-from app.jobs import outbox, retry_policy
+from app.jobs import outbox, retry_policy, shares
+from app.jobs.lost_consumers import LostConsumers
 from app.jobs.model_publication import publish_missing_models
+from app.jobs.presence import announce
 from app.jobs.store import JobStore
 from app.protocol.requests import job_notification
 from app.protocol.training_request import TrainRequest
@@ -39,6 +41,7 @@ class OutboxRelay(threading.Thread):
         parameters: pika.ConnectionParameters,
         jobs: JobStore,
         *,
+        consumer: str | None = None,
         round_seconds: float = ROUND_SECONDS,
         grace_seconds: float = GRACE_SECONDS,
         batch: int = outbox.BATCH,
@@ -48,14 +51,16 @@ class OutboxRelay(threading.Thread):
     ) -> None:
         """Create the thread without connecting.
 
-        A round publishes up to `batch` jobs; the next one follows after `round_seconds`. `queues`
-        names the queues in which the messages of each kind of job may wait. `retry_queue` chooses
-        a retry queue by the delay.
+        `consumer` is the name of the consumer that it runs in. A round publishes up to `batch`
+        jobs; the next one follows after `round_seconds`. `queues` names the queues in which the
+        messages of each kind of job may wait. `retry_queue` chooses a retry queue by the delay.
         """
         super().__init__(name="relay", daemon=True)
         # No client waits for the relay, and `stop` must not wait either.
         self._parameters = with_short_blocked_timeout(parameters)
         self._jobs = jobs
+        self._consumer = consumer
+        self._lost_consumers = LostConsumers(jobs, timer)
         self._round_seconds = round_seconds
         self._grace_seconds = grace_seconds
         self._batch = batch
@@ -84,8 +89,10 @@ class OutboxRelay(threading.Thread):
         channel = connection.channel()
         declare_topology(channel)
         channel.confirm_delivery()
+        announced = self._consumer is None
         while not self._stopping.is_set():
             try:
+                announced = announced or announce(connection, self._consumer or "")
                 more = self._round(channel)
             except (AMQPError, OSError):
                 raise
@@ -96,6 +103,7 @@ class OutboxRelay(threading.Thread):
 
     def _let_holders_renew(self) -> None:
         self._requeue_from = self._timer() + self._grace_seconds
+        self._lost_consumers.forget()
 
     def _round(self, channel: BlockingChannel) -> bool:
         """Run one round, a batch at most; return whether there may be more to publish."""
@@ -104,8 +112,8 @@ class OutboxRelay(threading.Thread):
                 if found := publish_missing_models(self._jobs.engine):
                     log.warning("%d models had no row", found)
                 self._models_checked = True
-            if self._timer() > self._requeue_from and (lost := self._jobs.requeue_expired_leases()):
-                log.warning("%d leases have expired", lost)
+            if self._timer() > self._requeue_from:
+                self._requeue(channel)
             waiting = _count_waiting(channel, self._queues)
             if missing := outbox.reconcile(self._jobs, waiting):
                 log.warning("the messages of %d jobs are missing", missing)
@@ -118,6 +126,15 @@ class OutboxRelay(threading.Thread):
             log.warning("%s", error)
             self._let_holders_renew()
         return False
+
+    def _requeue(self, channel: BlockingChannel) -> None:
+        """Requeue what no consumer runs any longer, and what has to leave its slot to another."""
+        if lost := self._lost_consumers.requeue(channel.connection):
+            log.warning("%d jobs of lost consumers are requeued", lost)
+        if expired := self._jobs.requeue_expired_leases():
+            log.warning("%d leases have expired", expired)
+        if job_id := shares.give_one_back(self._jobs):
+            log.warning("job %s is requeued, because another caller waits", job_id)
 
     def _publish(self, channel: BlockingChannel, entries: list[outbox.OutboxEntry]) -> None:
         """Publish with confirms.

@@ -6,26 +6,32 @@ attempt therefore changes no row. `attempt` is a fencing token, and a running jo
 M. Kleppmann, "How to do distributed locking" (2016).
 """
 
+import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from app import errors
 from app.database.engine import connect, database_now, transaction
 from app.database.tables import jobs_table
 from app.jobs.acceptance import JobAcceptance
 from app.jobs.model_publication import insert_trained_models
 from app.jobs.reader import IS_QUEUED
+from app.jobs.requeue import CONSUMER_LOST, count_failure, count_loss
 from app.protocol.types import JobStatus
 from app.settings import Settings
 
-SUSPECT_SECONDS = 3.0  # a consumer that has not renewed its lease for this long may be dead
-
 _IS_RUNNING = jobs_table.c.state == JobStatus.RUNNING
-_CONSUMER_LOST = sa.literal(errors.ConsumerLost().to_wire(), jobs_table.c.error.type)
 _NEW_VERSION: dict[str, Any] = {"version": jobs_table.c.version + 1}
-_END = {**_NEW_VERSION, "ended_at": database_now(), "run_after": None, "inputs": None}
+_INPUTS_SIZE = sa.func.coalesce(sa.func.length(jobs_table.c.inputs), 0)
+_END = {
+    **_NEW_VERSION,
+    "ended_at": database_now(),
+    "run_after": None,
+    "inputs": None,
+    "size": sa.case((jobs_table.c.size > _INPUTS_SIZE, jobs_table.c.size - _INPUTS_SIZE), else_=0),
+}
 
 
 class JobStore(JobAcceptance):
@@ -36,36 +42,30 @@ class JobStore(JobAcceptance):
         url: str,
         lease: float = 15.0,
         max_attempts: int = 4,
-        suspect: float = SUSPECT_SECONDS,
+        max_running: int | None = None,
     ) -> None:
-        """Create an engine without connecting; `lease` and `suspect` are in seconds."""
+        """Create an engine without connecting; `lease` is in seconds.
+
+        A caller has at most `max_running` trainings at a time.
+        """
         super().__init__(url)
         self._lease = lease
         self._max_attempts = max_attempts
-        self.suspect_seconds = suspect
+        self.max_running = max_running
 
-    def claim(self, job_id: str, worker: str, redelivered: bool) -> int | None:
-        """Start an attempt; return its number, or None when the job must not be run.
+    def claim(self, job_id: str, worker: str) -> int | None:
+        """Start an attempt at a queued job; return its number, or None when it must not be run.
 
-        A running job is taken over when its lease has expired. If `redelivered`, it is taken over
-        when its lease was not renewed for `suspect` seconds; the caller has watched it and seen no
-        renewal. The same `worker` may always claim again. It never claims a job that it knows to
-        hold, so the answer to its first claim was lost.
+        A running job is only claimed again by the same `worker`. It never claims a job that it
+        knows to hold, so the answer to its first claim was lost.
         """
-        margin = self._lease - self.suspect_seconds if redelivered else 0.0
-        mine = jobs_table.c.worker == worker
-        dead = (jobs_table.c.lease_until < database_now(margin)) & (
-            jobs_table.c.failures + 1 < self._max_attempts
-        )
-        taken_over = _IS_RUNNING & ~mine
+        mine = _IS_RUNNING & (jobs_table.c.worker == worker)
         update = (
             sa.update(jobs_table)
-            .where(jobs_table.c.id == job_id, IS_QUEUED | (_IS_RUNNING & (mine | dead)))
+            .where(jobs_table.c.id == job_id, IS_QUEUED | mine)
             .values(
                 state=JobStatus.RUNNING,
                 attempt=jobs_table.c.attempt + 1,
-                failures=jobs_table.c.failures + sa.case((taken_over, 1), else_=0),
-                error=sa.case((taken_over, _CONSUMER_LOST), else_=jobs_table.c.error),
                 worker=worker,
                 progress=None,
                 run_after=None,
@@ -128,6 +128,7 @@ class JobStore(JobAcceptance):
     def complete_prediction(self, job_id: str, attempt: int, result: dict[str, Any]) -> bool:
         """Publish the answer of a prediction job; return True also if it was published before."""
         ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **_END}
+        ended["size"] += len(json.dumps(result))
         if self._from(job_id, attempt, result=result, **ended):
             return True
         job = self.get(job_id)
@@ -142,51 +143,67 @@ class JobStore(JobAcceptance):
 
         Ends the job when this was the last attempt.
         """
-        return self._write(self._failed(self._running(job_id, attempt), error, delay))
+        return self._write(
+            count_failure(self._running(job_id, attempt), error, delay, self._max_attempts)
+        )
 
     def refuse(self, job_id: str, error: dict[str, Any], delay: float) -> bool:
         """Count a failure for a queued job whose message a consumer could not read.
 
         A newer consumer may be able to. Ends the job when this was the last attempt.
         """
-        return self._write(self._failed([jobs_table.c.id == job_id, IS_QUEUED], error, delay))
+        return self._write(
+            count_failure([jobs_table.c.id == job_id, IS_QUEUED], error, delay, self._max_attempts)
+        )
 
     def release(self, job_id: str, attempt: int) -> bool:
         """End an attempt that did not fail; its message goes back to the queue."""
         values = {"worker": None, "progress": None, "published_at": database_now(), **_NEW_VERSION}
         return self._from(job_id, attempt, state=JobStatus.QUEUED, **values)
 
+    def give_way(self, job_id: str, delay: float) -> bool:
+        """Put a queued job back for `delay` seconds; its message is published again."""
+        queued = sa.update(jobs_table).where(jobs_table.c.id == job_id, IS_QUEUED)
+        return self._write(queued.values(published_at=None, run_after=database_now(delay)))
+
     def cancel(self, job_id: str) -> bool:
         """End a job that has not ended; a running attempt can no longer renew its lease."""
         unended = sa.update(jobs_table).where(jobs_table.c.id == job_id, IS_QUEUED | _IS_RUNNING)
         return self._write(unended.values(state=JobStatus.CANCELLED, **_END))
 
+    def lose(self, job_id: str, attempt: int, error: dict[str, Any]) -> bool:
+        """End an attempt that did not fail by itself; see `requeue`."""
+        return self._write(count_loss(self._running(job_id, attempt), error))
+
+    def leases(self) -> dict[str, datetime]:
+        """Return until when the latest lease of each consumer with running jobs lasts.
+
+        A consumer is named by what its workers' names have in front of the last colon.
+        """
+        query = sa.select(jobs_table.c.worker, sa.func.max(jobs_table.c.lease_until))
+        query = query.where(_IS_RUNNING).group_by(jobs_table.c.worker)
+        found: dict[str, datetime] = {}
+        with connect(self.engine) as connection:
+            for worker, lease in connection.execute(query):
+                consumer = worker.rpartition(":")[0]
+                found[consumer] = max(lease, found.get(consumer, lease))
+        return found
+
+    def requeue_lost(self, consumer: str, lease: datetime) -> int:
+        """Requeue or end the jobs of a lost consumer; return how many there were.
+
+        A job whose lease lasts longer than `lease` was renewed since, and stays.
+        """
+        mine = jobs_table.c.worker.startswith(f"{consumer}:", autoescape=True)
+        return self._lose_all(mine, jobs_table.c.lease_until <= lease)
+
     def requeue_expired_leases(self) -> int:
         """Requeue or end every job whose lease has expired; return how many there were."""
-        with connect(self.engine) as connection:
-            lost = [_IS_RUNNING, jobs_table.c.lease_until < database_now()]
-            return connection.execute(self._failed(lost, _CONSUMER_LOST, delay=0.0)).rowcount
+        return self._lose_all(jobs_table.c.lease_until < database_now())
 
-    def _failed(
-        self, where: list[sa.ColumnElement[bool]], error: object, delay: float
-    ) -> sa.Update:
-        last = jobs_table.c.failures + 1 >= self._max_attempts
-        return (
-            sa.update(jobs_table)
-            .where(*where)
-            .values(
-                state=sa.case((last, JobStatus.ERROR), else_=JobStatus.QUEUED),
-                ended_at=sa.case((last, database_now()), else_=None),
-                inputs=sa.case((last, None), else_=jobs_table.c.inputs),
-                failures=jobs_table.c.failures + 1,
-                error=error,
-                worker=None,
-                progress=None,
-                published_at=None,
-                run_after=sa.case((last, None), else_=database_now(delay)),
-                **_NEW_VERSION,
-            )
-        )
+    def _lose_all(self, *which: sa.ColumnElement[bool]) -> int:
+        with connect(self.engine) as connection:
+            return connection.execute(count_loss([_IS_RUNNING, *which], CONSUMER_LOST)).rowcount
 
     @staticmethod
     def _running(job_id: str, attempt: int) -> list[sa.ColumnElement[bool]]:
@@ -205,4 +222,4 @@ class JobStore(JobAcceptance):
 def open_store(settings: Settings) -> JobStore:
     """Return the store of the database that the settings name."""
     url = settings.database_url.get_secret_value()
-    return JobStore(url, settings.lease_seconds, settings.max_attempts)
+    return JobStore(url, settings.lease_seconds, settings.max_attempts, settings.caller_max_running)

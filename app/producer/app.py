@@ -1,7 +1,8 @@
 """The producer's application."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from anyio import CapacityLimiter
@@ -13,7 +14,10 @@ from app.amqp.connection import connection_parameters
 from app.concurrency import run_in_thread
 from app.jobs.quotas import quotas_of
 from app.jobs.relay import OutboxRelay
+from app.jobs.retention import Retention, delete_old_jobs
 from app.jobs.store import JobStore, open_store
+from app.jobs.sweeper import Sweeper
+from app.models.folder_use import unneeded_folders
 from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
 from app.producer.disk_reserve import DiskReserve
@@ -43,6 +47,7 @@ from app.settings import Settings
 from app.storage.client import S3Client
 from app.storage.datasets import DatasetStore
 from app.storage.model_files import ModelStore
+from app.storage.unneeded_files import abort_old_uploads, delete_unneeded_folders
 
 _STATIC_URL = "/static"
 _RELAY_SECONDS = 5.0
@@ -104,12 +109,16 @@ def create_app(settings: Settings) -> FastAPI:
         )
         app.state.services = services
         relay = OutboxRelay(connection_parameters(settings, "warren producer relay"), services.jobs)
+        sweeper = _sweeper(settings, services)
         services.rpc.start()
         relay.start()
+        sweeper.start()
         yield
         relay.stop()
+        sweeper.stop()
         await services.rpc.stop()
         await run_in_thread(relay.join, _RELAY_SECONDS)
+        await run_in_thread(sweeper.join, _RELAY_SECONDS)
         services.jobs.close()
 
     app = FastAPIOffline(
@@ -138,3 +147,19 @@ def _folders(settings: Settings, jobs: JobStore) -> Iterator[Path]:
         yield jobs.folder
     for name in filter(None, map(str.strip, settings.reserved_folders.split(","))):
         yield Path(name)
+
+
+def _sweeper(settings: Settings, services: Services) -> Sweeper:
+    """Return the thread that deletes what is not kept."""
+    s3, engine, age = services.s3, services.jobs.engine, settings.keep_file_seconds
+    models, data = settings.s3_model_path_name, settings.s3_path_name
+    keep = Retention(settings.keep_job_days, settings.keep_jobs, settings.keep_job_bytes)
+    sweeps: dict[str, Callable[[], int]] = {
+        "models without a row": partial(
+            delete_unneeded_folders, s3, models, age, partial(unneeded_folders, engine)
+        ),
+        "unfinished uploads of models": partial(abort_old_uploads, s3, models, age),
+        "unfinished uploads of data sets": partial(abort_old_uploads, s3, data, age),
+        "old jobs": partial(delete_old_jobs, engine, keep),
+    }
+    return Sweeper(sweeps, settings.sweep_seconds)

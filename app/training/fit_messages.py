@@ -157,6 +157,14 @@ def out_of_memory(limit: int) -> errors.FitOutOfMemory:
     return errors.FitOutOfMemory(f"the fit needed more than {limit / 1e6:,.0f} MB of memory")
 
 
+def out_of_time(limit: float) -> errors.FitTimeout:
+    """Return the error of a fit that took longer than its limit of seconds."""
+    return errors.FitTimeout(
+        f"the fit took longer than {limit:g} s; ask for fewer trees, iterations, rows or columns, "
+        "or for more time by max_seconds, which the consumer limits"
+    )
+
+
 def is_plain(text: str) -> bool:
     """Tell whether a message of a library has no words that only programmers understand."""
     return bool(text) and not _PYTHON.search(text)

@@ -23,7 +23,8 @@ from app.inference.process_memory import memory_of
 from app.models.manifest import TrainedManifest
 from app.protocol.training_request import TrainRequest
 from app.protocol.wire_errors import error_from_wire
-from app.training.fit_messages import out_of_memory
+from app.training.child_death import child_death, resident_memory
+from app.training.fit_messages import out_of_memory, out_of_time
 
 CHECK_SECONDS = 60.0  # how long a child may take to start and to check the parameters
 GRACE_SECONDS = 0.5  # how long a child may take to exit when its work is done
@@ -100,18 +101,21 @@ class FitRunner:
         `on_checked` is called when scikit-learn has accepted the parameters; `on_beat` several
         times a second, with the progress from 0 to 1, or None if it is unchanged. An error that
         a callback raises ends the fit and is raised here. Raises `errors.Invalid` or `BadData` for
-        a wrong request, `FitTimeout`, `FitOutOfMemory`, `FitFailed`, `ChildKilled`, and
-        `ShuttingDown` after `stop`.
+        a wrong request, `FitTimeout`, `FitOutOfMemory`, `FitFailed`, `ChildKilled` or `ChildLost`,
+        and `ShuttingDown` after `stop`.
         """
         csv = folder / "data.csv"
         arguments = (request.model_dump(), model_id, str(csv), limits.memory)
-        child, ours = start_child("fit", self._child, *arguments)
+        try:
+            child, ours = start_child("fit", self._child, *arguments)
+        except errors.ChildKilled as error:
+            raise errors.ChildLost(error.detail) from error
         try:
             check_limits = FitLimits(self._check_seconds, limits.memory)
             bound = self._receive(ours, child, check_limits, on_beat)
             on_checked()
             fetch(csv)
-            with self._pipe_errors(child):
+            with _pipe_errors(child):
                 ours.send(None)
             manifest, path = self._receive(ours, child, limits, on_beat, bound)
             return TrainedManifest.model_validate(manifest), Path(path)
@@ -137,11 +141,13 @@ class FitRunner:
         """
         deadline = monotonic() + limits.seconds
         most = bound - limits.memory * (1 - MEMORY_SHARE)
+        resident = 0
         while True:
+            resident = max(resident, resident_memory(child.pid))
             ready = wait([pipe, self._stop_reader], self._poll_seconds)
             progress = None
             if pipe in ready:
-                with self._pipe_errors(child):
+                with _pipe_errors(child, resident):
                     kind, value = pipe.recv()
                 if kind == "error":
                     raise error_from_wire(value)
@@ -152,18 +158,9 @@ class FitRunner:
                 raise errors.ShuttingDown
             on_beat(progress)
             if monotonic() > deadline:
-                raise errors.FitTimeout(f"the fit took longer than {limits.seconds:g} s")
+                raise out_of_time(limits.seconds)
             if memory_of(child.pid) > most:
                 raise out_of_memory(limits.memory)
-
-    @contextmanager
-    def _pipe_errors(self, child: Any) -> Iterator[None]:
-        """Turn the end of the pipe into `ChildKilled`, with the cause of the child's death."""
-        try:
-            yield
-        except (EOFError, OSError):
-            cause = join_child(child)
-            raise errors.ChildKilled(f"the process that fitted died ({cause})") from None
 
     def _end(self, child: Any) -> None:
         """Kill the child unless it exits by itself; it has nothing to clean up."""
@@ -171,6 +168,15 @@ class FitRunner:
             child.kill()
         join_child(child)
         child.close()
+
+
+@contextmanager
+def _pipe_errors(child: Any, resident: int = 0) -> Iterator[None]:
+    """Turn the end of the pipe into the error of the child's death."""
+    try:
+        yield
+    except (EOFError, OSError):
+        raise child_death(join_child(child), resident) from None
 
 
 def _do_nothing() -> None:

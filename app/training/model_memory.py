@@ -11,6 +11,9 @@ from app.training.onnx_tree_ensemble import MAX_NODES
 
 _NUMBER = 8  # bytes of a float64, or of a place
 _INT32 = 4
+_COPYING_METRICS = ("cosine", "nan_euclidean")  # scikit-learn computes them in several matrices
+_COPIES = 3  # of a column: as it came, as it is encoded, and as the estimator takes it
+LABEL_BYTES = 160  # of a label: its probability in matrices, and in the answer with its key
 
 
 def node_count(estimator: Any) -> int:
@@ -21,17 +24,38 @@ def node_count(estimator: Any) -> int:
 
 
 def row_bytes(estimator: Any) -> int:
-    """Return the bytes that a run of a fitted estimator takes for each row, 0 if few."""
+    """Return the bytes that a run of a fitted estimator takes for each row and its answer."""
+    columns = _COPIES * _NUMBER * int(estimator.n_features_in_)
+    labels = LABEL_BYTES * len(getattr(estimator, "classes_", ()))
+    return columns + labels + _between(estimator)
+
+
+def _between(estimator: Any) -> int:
+    """Return the bytes of what is computed between a row and its answer."""
     match estimator:
         case CalibratedClassifierCV():
-            return max(row_bytes(each.estimator) for each in estimator.calibrated_classifiers_)
-        case SVC() | SVR():  # the products, the distances and the kernel
-            return 3 * _NUMBER * len(estimator.support_vectors_)
-        case KNeighborsClassifier() | KNeighborsRegressor() if estimator._fit_method == "brute":
-            return 2 * _NUMBER * int(estimator.n_samples_fit_)  # the distances and their order
+            return max(_between(each.estimator) for each in estimator.calibrated_classifiers_)
+        case SVC() | SVR():  # the products, the distances and the kernel; a score for each pair
+            vectors, labels = (
+                len(estimator.support_vectors_),
+                len(getattr(estimator, "classes_", ())),
+            )
+            return 3 * _NUMBER * (vectors + labels * (labels - 1) // 2)
+        case KNeighborsClassifier() | KNeighborsRegressor():
+            return _of_neighbours(estimator)
         case RandomForestClassifier():
             # The probabilities of all trees, and their places by operator, also as int32.
             operators = 1 + node_count(estimator) // MAX_NODES
             tree_bytes = _NUMBER * len(estimator.classes_) + _NUMBER * operators + _INT32
             return len(estimator.estimators_) * tree_bytes
     return 0
+
+
+def _of_neighbours(estimator: Any) -> int:
+    """Return the bytes of the neighbours that are found, and of the distances to all rows."""
+    # Their distances, places, targets and weights; a vote sorts the targets.
+    found = 10 * _NUMBER * int(estimator.n_neighbors)
+    if estimator._fit_method != "brute":  # a tree compares without a matrix
+        return found
+    matrices = 5 if estimator.effective_metric_ in _COPYING_METRICS else 2
+    return found + matrices * _NUMBER * int(estimator.n_samples_fit_)

@@ -13,6 +13,8 @@ from sklearn.svm import SVR
 from app.training.onnx_graph import DOUBLE, GraphBuilder, NotExportable
 from app.training.parity import BOUND
 
+MAX_WEIGHTS = 5_000_000  # of support vectors in pairs of labels: 40 MB; libsvm holds far fewer
+
 
 def add_svm_regressor(graph: GraphBuilder, model: Any, x: str) -> tuple[str, ...]:
     """Add `SVR`; return the predictions [rows]."""
@@ -25,12 +27,18 @@ def add_svm_classifier(graph: GraphBuilder, model: Any, x: str) -> tuple[str, ..
     """Add `SVC` without probabilities; return the labels [rows].
 
     Each pair of classes votes for one of them; of classes with equal votes the first one wins.
-    Raises `NotExportable` for the options that change this, and for numbers so large that the order
-    of a sum decides: without probabilities, labels alone would not show it.
+    Raises `NotExportable` for the options that change this, for too many labels, and for numbers
+    so large that the order of a sum decides: without probabilities, labels alone would not show it.
     """
     if hasattr(model, "predict_proba") or model.break_ties:
         option = "break_ties" if model.break_ties else "probability"
         raise NotExportable(f"support vectors with {option} are not written as ONNX")
+    labels = len(model.classes_)
+    if len(model.support_vectors_) * labels * (labels - 1) // 2 > MAX_WEIGHTS:
+        raise NotExportable(
+            f"{len(model.support_vectors_):,} support vectors of {labels:,} labels are too many: "
+            "ONNX needs a weight of each vector for each pair of labels"
+        )
     if _rounding_error(model) > BOUND:  # the scores at the margin are -1 and 1
         raise NotExportable(
             "ONNX sums in another order, which may change labels for numbers that large; scale the "

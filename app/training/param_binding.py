@@ -32,6 +32,11 @@ def check_bound_params(params: Mapping[str, Any]) -> None:
                 _refuse(MONOTONIC, name, "must be -1, 0 or 1", direction)
 
 
+def inner_estimator(estimator: BaseEstimator) -> Any:
+    """Return the estimator that a calibration wraps, or the estimator itself."""
+    return estimator.estimator if isinstance(estimator, CalibratedClassifierCV) else estimator
+
+
 def bind_params(
     estimator: BaseEstimator,
     labels: Sequence[Label] | None,
@@ -46,7 +51,7 @@ def bind_params(
     `numbers`, then those into which texts are encoded. Raises `errors.BadData` for a label or a
     column that is not there.
     """
-    inner = estimator.estimator if isinstance(estimator, CalibratedClassifierCV) else estimator
+    inner = inner_estimator(estimator)
     params = inner.get_params(deep=False)
     if labels is not None and isinstance(weights := params.get(CLASS_WEIGHT), dict):
         inner.set_params(**{CLASS_WEIGHT: _weights_by_code(weights, labels, unlearnt)})

@@ -27,6 +27,7 @@ from app.training.estimators import build_estimator, effective_params
 from app.training.evaluation import classification_metrics, regression_metrics
 from app.training.fit_messages import explain_fit, field_of
 from app.training.library_warnings import library_warnings
+from app.training.model_bounds import check_labels
 from app.training.model_memory import row_bytes
 from app.training.onnx_export import to_onnx
 from app.training.param_binding import bind_params
@@ -61,6 +62,8 @@ def fit_pipeline(
     part = progress.between(on_progress, READ, FITTED)
     with library_warnings(request.params or ()) as warned:
         estimator = build_estimator(request.resolved_estimator)
+        name, labels = request.resolved_estimator.name, data.target.labels
+        check_labels(estimator, name, request.target, len(labels or ()))
         with _explained(request):
             rows = split_data(data, request)
             pipeline = fit_rows(rows, estimator, lambda *given: fit(*given, part))

@@ -17,6 +17,7 @@ from app.inference.runtime import Answers
 from app.inference.sklearn_answers import answer
 from app.models.manifest import Runtime, TrainedManifest
 from app.training import parity
+from app.training.model_bounds import timed_load
 from app.training.model_memory import node_count
 from app.training.onnx_export import to_onnx
 from app.training.onnx_file import write_manifest, write_onnx
@@ -65,19 +66,23 @@ def choose_runtime(
     """Choose ONNX if the file that it loads answers the test rows as scikit-learn does.
 
     The file is written to `folder`, with `draft` as its manifest. Any failure of the export
-    chooses scikit-learn.
+    chooses scikit-learn. Raises `errors.FitFailed` if the file takes too long to be loaded.
     """
     path = folder / ONNX_FILE
     try:
         check_rounding(fitted.pipeline[-1], fitted.scale)
         size = _export(fitted, path, export)
         write_manifest(path, size, draft)
-        answers = OnnxRuntime(path).run(fitted.inputs)
+        with timed_load():
+            runtime = OnnxRuntime(path)
+        answers = runtime.run(fitted.inputs)
         measured = parity.measure_parity(fitted.expected, answers, fitted.scale)
         if measured <= parity.BOUND:
             memory = held_bytes(size, node_count(fitted.pipeline[-1]))
             return RuntimeChoice("onnx", answers, measured, size=size, memory=memory)
         reason = _difference(fitted.expected, answers, measured)
+    except errors.FitFailed:
+        raise
     except NotExportable as error:
         reason = str(error)
     except MemoryError:
@@ -95,7 +100,8 @@ def write_file(
 ) -> Path:
     """Write the model and its manifest to a file of `folder`; return its path.
 
-    Raises `errors.FitFailed` if a stored pipeline would not answer as the fitted one does.
+    Raises `errors.FitFailed` if a stored pipeline would not answer as the fitted one does, or takes
+    too long to be loaded.
     """
     if choice.runtime == "onnx":
         path = folder / ONNX_FILE
@@ -103,7 +109,9 @@ def write_file(
         return path
     path = folder / SKOPS_FILE
     skops_file.dump(fitted.pipeline, manifest, path)
-    answers = answer(*skops_file.load(path), fitted.inputs)
+    with timed_load():
+        loaded = skops_file.load(path)
+    answers = answer(*loaded, fitted.inputs)
     if parity.measure_parity(fitted.expected, answers, fitted.scale) > 0:
         raise errors.FitFailed("the stored model does not answer as the fitted one does")
     return path

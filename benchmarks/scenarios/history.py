@@ -78,7 +78,7 @@ def direct(store: JobStore) -> dict[str, Callable[[], Any]]:
     ended, (last,) = iter(waiting), store.newest(1)
     return {
         "position in the queue": lambda: store.position(last),
-        "claim": lambda: store.claim(waiting[next(numbers)], "worker", redelivered=False),
+        "claim": lambda: store.claim(waiting[next(numbers)], "worker"),
         "renewal of four leases": lambda: store.renew(held),
         "a round of the relay": lambda: relay(store),
         "end of a training": lambda: store.complete_training(next(ended), 1, *result),

@@ -8,16 +8,15 @@ import logging
 import secrets
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 from time import monotonic, sleep, time
 
-from tests.chaos import evidence, figures, report
+from tests.chaos import evidence, hostile, report
+from tests.chaos.conclusion import conclude
 from tests.chaos.journal import Journal
 from tests.chaos.load import Load
-from tests.chaos.oracle import judge
-from tests.chaos.report import Run, progress
-from tests.chaos.schedule import DATA_LOST, Schedule
+from tests.chaos.report import progress
+from tests.chaos.schedule import Schedule
 from tests.chaos.world import World
 
 SHORT = 120  # below it only the quick kinds of faults, for CI
@@ -38,7 +37,7 @@ def main() -> int:
     if asked.max_attempts != MAX_ATTEMPTS:
         settings["MAX_ATTEMPTS"] = str(asked.max_attempts)
     with World(folder, settings) as world:
-        page, holds = chaos(world, asked)
+        page, holds = (hostile.run if asked.hostile else chaos)(world, asked)
     (folder / "report.md").write_text(page)
     sys.stdout.write(page)
     return 0 if holds else 1
@@ -49,7 +48,6 @@ def chaos(world: World, asked: argparse.Namespace) -> tuple[str, bool]:
     calls, faults = Journal(world.folder / "calls.jsonl"), Journal(world.folder / "faults.jsonl")
     short = asked.seconds < SHORT
     load = Load(world.address, world.login(), calls, asked.seed)
-    commit = report.commit()  # now: the tree may change under a long run
     begin = time()
     load.start(asked.rate)
     sleep(WARM_UP)
@@ -60,40 +58,8 @@ def chaos(world: World, asked: argparse.Namespace) -> tuple[str, bool]:
         load.stop()
     progress(f"chaos: {len(faults.entries())} faults are over; waiting for the jobs in flight")
     drained = drain(world, PATIENCE[short])
-    happened = faults.entries()
-    audit, jobs = world.database.audit(), world.database.jobs()
-    evidence.keep(world.folder, "audit", audit)
-    evidence.keep(world.folder, "jobs", jobs)
-    verdict = judge(
-        calls.entries(),
-        jobs,
-        audit,
-        evidence.objects(world),
-        [fault["end"] for fault in happened if fault["kind"] in DATA_LOST],
-        asked.max_attempts,
-        evidence.called(world),
-    )
-    run = Run(
-        command=f"python -m tests.chaos --seconds {asked.seconds:.0f} --seed {asked.seed}",
-        seed=asked.seed,
-        commit=commit,
-        begin=begin,
-        end=end,
-        drained=drained,
-        settings=world.settings,
-        servers=world.versions(),
-        calls=calls.entries(),
-        faults=happened,
-        audit=audit,
-        said=figures.said(world.logs()),
-        restarts={
-            name: Counter(status for _, _, status in service.ends)
-            for name, service in world.services.items()
-        },
-        dead_letters=evidence.dead_letters(world),
-        verdict=verdict,
-    )
-    return report.render(run), verdict.holds
+    run = conclude(world, asked, calls.entries(), faults.entries(), (begin, end), drained)
+    return report.render(run), run.verdict.holds
 
 
 def drain(world: World, patience: float) -> float | None:
@@ -115,6 +81,17 @@ def drain(world: World, patience: float) -> float | None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600, help="how long faults are injected")
+    parser.add_argument(
+        "--hostile",
+        action="store_true",
+        help="inject no faults, but let hostile clients attack after a third of the time",
+    )
+    parser.add_argument(
+        "--attacks",
+        default="",
+        metavar="PART,PART",
+        help="with --hostile, only those whose name contains one of these",
+    )
     parser.add_argument("--seed", type=int, default=None, help="draws jobs and faults")
     parser.add_argument("--rate", type=float, default=5, help="jobs a second")
     parser.add_argument("--max-attempts", type=int, default=MAX_ATTEMPTS)
@@ -122,6 +99,7 @@ def arguments() -> argparse.Namespace:
     asked = parser.parse_args()
     if asked.seed is None:
         asked.seed = secrets.randbelow(10**6)
+    asked.commit = report.commit()  # now: the tree may change under a long run
     return asked
 
 

@@ -47,17 +47,17 @@ class Wish:
     number: int | None = None
 
 
-def wish(chance: Random) -> Wish:
-    """Draw a job."""
-    return training(chance) if draw(chance, KINDS) == "train" else prediction(chance)
+def wish(chance: Random, model: str) -> Wish:
+    """Draw a job; `model` answers the predictions of no remote one."""
+    return training(chance) if draw(chance, KINDS) == "train" else prediction(chance, model)
 
 
-def prediction(chance: Random) -> Wish:
+def prediction(chance: Random, model: str) -> Wish:
     sort, number = draw(chance, PREDICTIONS), chance.getrandbits(40)
     if sort in REMOTE:
         return Wish("async", sort, {"model_id": sort, "input_data": {sort: number}}, number)
     row = ROW if sort == "here" else {"no_such_column": 1}
-    return Wish("async", sort, {"model_id": "latest", "input_data": row})
+    return Wish("async", sort, {"model_id": model, "input_data": row})
 
 
 def training(chance: Random) -> Wish:
@@ -76,8 +76,17 @@ def training(chance: Random) -> Wish:
 class Load:
     """Clients that send until `stop`; everything they see goes into the journal."""
 
-    def __init__(self, address: str, login: dict[str, str], journal: Journal, seed: int) -> None:
+    def __init__(
+        self,
+        address: str,
+        login: dict[str, str],
+        journal: Journal,
+        seed: int,
+        model: str = "latest",
+    ) -> None:
+        """`model` answers the predictions of no remote one."""
         self._chance = Random(seed)
+        self._model = model
         self._login = login
         self._journal = journal
         self._stopping = threading.Event()
@@ -104,7 +113,7 @@ class Load:
         due = monotonic()
         while not self._stopping.wait(max(0.0, due - monotonic())):
             due += self._chance.expovariate(rate)
-            wanted = wish(self._chance)
+            wanted = wish(self._chance, self._model)
             way = draw(self._chance, WAYS)
             if wanted.what == "async" and way == "amqp":
                 way = "plain"
@@ -155,7 +164,7 @@ class Load:
             self._ask("DELETE", f"/jobs/{entry['id']}", {"what": "delete", "job": entry["id"]})
 
     def _predict(self) -> None:
-        body = {"model_id": "latest", "input_data": ROW}
+        body = {"model_id": self._model, "input_data": ROW}
         self._ask("POST", "/predict", {"what": "predict"}, json=body)
 
     def _amqp(self, wanted: Wish, name: str, pause: float) -> None:

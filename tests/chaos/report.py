@@ -34,6 +34,7 @@ class Run:
     servers: Mapping[str, str]
     calls: list[dict[str, Any]]
     faults: list[dict[str, Any]]
+    jobs: list[dict[str, Any]]
     audit: list[dict[str, Any]]
     said: Counter[str]
     restarts: Mapping[str, Counter[int]]
@@ -42,15 +43,23 @@ class Run:
 
 
 def render(run: Run) -> str:
-    """Return the page."""
-    parts = [_head(run), _promises(run), _times(run), _events(run), _faults(run), _evidence(run)]
+    """Return the page of a run with faults."""
+    kinds = len({fault["kind"] for fault in run.faults})
+    head = heading(f"{len(run.faults)} faults of {kinds} kinds", run, run.verdict.holds)
+    parts = [head, machine(run), promises(run), _times(run), _events(run), _faults(run)]
+    return page([*parts, evidence(broken(run.verdict))])
+
+
+def page(parts: Iterable[str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _head(run: Run) -> str:
-    kinds = len({fault["kind"] for fault in run.faults})
-    word = "every promise was kept" if run.verdict.holds else "PROMISES WERE BROKEN"
-    title = f"## {len(run.faults)} faults of {kinds} kinds in {run.end - run.begin:.0f} s: {word}"
+def heading(what: str, run: Run, holds: bool) -> str:
+    word = "every promise was kept" if holds else "PROMISES WERE BROKEN"
+    return f"## {what} in {run.end - run.begin:.0f} s: {word}"
+
+
+def machine(run: Run) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     names = ("pika", "SQLAlchemy", "scikit-learn")
     versions = {"Python": platform.python_version(), **run.servers}
@@ -64,10 +73,10 @@ def _head(run: Run) -> str:
         ("Processes", "1 producer, 2 consumers with 2 threads each, 1 broker, 1 S3, 1 PostgreSQL"),
         ("Settings", settings or "the defaults"),
     ]
-    return title + "\n\n" + table(("Run", ""), rows)
+    return table(("Run", ""), rows)
 
 
-def _promises(run: Run) -> str:
+def promises(run: Run) -> str:
     it = run.verdict
     rows = [
         ("accepted", len(it.accepted)),
@@ -148,14 +157,17 @@ def _faults(run: Run) -> str:
     return table(head, rows)
 
 
-def _evidence(run: Run) -> str:
-    it = run.verdict
-    broken = {
+def broken(it: Verdict) -> dict[str, list[str]]:
+    """Return the jobs and answers that broke a promise, by which one."""
+    return {
         "lost": it.lost, "double": it.double, "stuck": it.stuck, "wrong": it.wrong,
         "500": it.bugs, "gave up": it.gave_up,
     }  # fmt: skip
+
+
+def evidence(found_by_promise: Mapping[str, list[str]]) -> str:
     lines = []
-    for name, found in broken.items():
+    for name, found in found_by_promise.items():
         lines += [f"- {name}: `{each}`" for each in found[:SHOWN]]
         if len(found) > SHOWN:
             lines.append(f"- {name}: and {len(found) - SHOWN} more")

@@ -12,7 +12,7 @@ from time import monotonic
 import httpx2
 
 from devstack.program import tail
-from tests.fuzz import calls, messages, warren, web
+from tests.fuzz import calls, messages, models, trainings, warren, web
 from tests.fuzz.amqp import Publisher
 from tests.fuzz.calls import Call
 from tests.fuzz.messages import Letter
@@ -21,6 +21,7 @@ from tests.fuzz.warren import Warren
 BLOCK = 1000  # cases between two canaries
 AMQP_SHARE = 0.3
 SHOWN = 4000  # bytes of a case
+BOUNDED = "how many to draw that must keep their bounds; or the first-last to repeat"
 
 
 def case(seed: int, number: int) -> Call | Letter:
@@ -38,7 +39,12 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="warren-fuzz-") as folder,
         warren.running(Path(folder), arguments.database) as target,
     ):
-        return run(target, arguments.seed, first, last)
+        failed = run(target, arguments.seed, first, last) if last >= first else 0
+        return (
+            failed
+            or run_models(target, arguments.seed, arguments.models)
+            or run_trainings(arguments.seed, arguments.trainings)
+        )
 
 
 def parse() -> argparse.Namespace:
@@ -48,7 +54,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**9))
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--only", type=span, help="the number of a case, or first-last")
+    parser.add_argument("--models", type=span_of, default=range(300), metavar="N", help=BOUNDED)
+    parser.add_argument("--trainings", type=span_of, default=range(300), metavar="N", help=BOUNDED)
     return parser.parse_args()
+
+
+def span_of(text: str) -> range:
+    """Read `300`, as many cases, or `17-17`, those with these numbers."""
+    first, last = span(text)
+    return range(first, last + 1) if "-" in text else range(last)
 
 
 def span(text: str) -> tuple[int, int]:
@@ -94,6 +108,37 @@ def run(target: Warren, seed: int, first: int, last: int) -> int:
         f"and {target.producer.peak() >> 20} at most"
     )
     return 0
+
+
+def run_models(target: Warren, seed: int, numbers: range) -> int:
+    """Upload drawn graphs and ask them; return the exit status."""
+    uploader = models.Uploader(target)
+    for number in numbers:
+        case = models.draw(Random(f"{seed}:model:{number}"))
+        if wrong := uploader.run(number, case):
+            print(f"\nFAILED model {number}, asked {case.asked}: {wrong}")
+            print(f"repeat it: {_repeat(seed)} --models {number}-{number} --trainings 0")
+            print(f"\n--- {target.consumer.log.name}\n{tail(target.consumer.log)[-SHOWN:]}")
+            return 1
+    print(f"ok: {len(numbers)} models, {dict(uploader.seen)}", flush=True)
+    return 0
+
+
+def run_trainings(seed: int, numbers: range) -> int:
+    """Run drawn trainings; return the exit status."""
+    bounds = trainings.Bounds()
+    for number in numbers:
+        case = trainings.draw(Random(f"{seed}:training:{number}"))
+        if wrong := bounds.run(case):
+            print(f"\nFAILED training {number}, {case}: {wrong}")
+            print(f"repeat it: {_repeat(seed)} --models 0 --trainings {number}-{number}")
+            return 1
+    print(f"ok: {len(numbers)} trainings, {bounds.outcomes}", flush=True)
+    return 0
+
+
+def _repeat(seed: int) -> str:
+    return f"python -m tests.fuzz --cases 0 --seed {seed}"
 
 
 async def block(

@@ -71,8 +71,7 @@ class Warren:
         model_id = train(self.http, **CHEAP)
         reached(self.http, model_id, "TASK_COMPLETED")
         for each in (CANARY, model_id):
-            found = predict(self.http, each, ROW)["prediction"]
-            assert found == self._song, f"{each} answers {found} instead of {self._song}"
+            self.answers(each)
         for each, row, wanted in ((SUMS, {"a": 1, "b": 2}, 3.0), (ECHO, ROW, echo.ANSWER)):
             found = predict(self.http, each, row)["prediction"]
             assert found == wanted, f"{each} answers {found} instead of {wanted}"
@@ -82,6 +81,11 @@ class Warren:
         job = reached(self.http, message["job_id"], "TASK_COMPLETED")
         both = message["prediction"], job["result"]["prediction"], job["disagree"]
         assert both == ("red", "red", False), f"{COLOURS} answers {both}"
+
+    def answers(self, model_id: str = CANARY) -> None:
+        """Raise unless a model, the canary or its like, predicts what the canary did."""
+        found = predict(self.http, model_id, ROW)["prediction"]
+        assert found == self._song, f"{model_id} answers {found} instead of {self._song}"
 
     def _put(self, model_id: str, **content: Any) -> None:
         answer = self.http.put(f"/models/{model_id}", **content)

@@ -66,11 +66,12 @@ class Connection:
 
 @asynccontextmanager
 async def connection(
-    address: tuple[str, int], outcomes: Outcomes
+    address: tuple[str, int], outcomes: Outcomes, source: str | None
 ) -> AsyncIterator[Connection | None]:
-    """Open a connection; None if the server takes no more."""
+    """Open a connection from the address `source`; None if the server takes no more."""
+    origin = (source, 0) if source else None
     try:
-        reader, writer = await asyncio.open_connection(*address)
+        reader, writer = await asyncio.open_connection(*address, local_addr=origin)
     except OSError:
         outcomes["refused"] += 1
         yield None
@@ -267,15 +268,20 @@ ATTACKS: dict[str, tuple[Attack, int]] = {
 }
 
 
-async def run(name: str, address: tuple[str, int], seconds: float) -> Outcomes:
-    """Carry out an attack for some seconds, again after each answer; return what came of it."""
+async def run(
+    name: str, address: tuple[str, int], seconds: float, source: str | None = None
+) -> Outcomes:
+    """Carry out an attack for some seconds, again after each answer; return what came of it.
+
+    Connections come from the address `source` of this machine.
+    """
     attack, count = ATTACKS[name]
     outcomes: Outcomes = Counter()
     until = monotonic() + seconds
 
     async def again() -> None:
         while monotonic() < until:
-            async with connection(address, outcomes) as attacker:
+            async with connection(address, outcomes, source) as attacker:
                 try:
                     async with asyncio.timeout(until - monotonic()):
                         if attacker is None:

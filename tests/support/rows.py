@@ -52,7 +52,7 @@ def outboxed(store, *job_ids, **more):
 def run(store, job_id="m", dataset_id="d", worker="worker", kind=JobKind.TRAIN):
     """Accept a job and claim it; return the number of the attempt."""
     accept(store, job_id, dataset_id, kind)
-    return store.claim(job_id, worker, redelivered=False)
+    return store.claim(job_id, worker)
 
 
 def model_record(model_id, spec, file=None):
@@ -132,7 +132,7 @@ CALLS = {
     "model": lambda store: CachedModelRegistry(store).get("m"),
     "accept": lambda store: store.create("n", JobKind.TRAIN, "d", REQUEST),
     "unpublish": lambda store: store.mark_unpublished("m"),
-    "claim": lambda store: store.claim("m", "worker", redelivered=False),
+    "claim": lambda store: store.claim("m", "worker"),
     "renew": lambda store: store.renew({("m", 1): None}),
     "inputs": lambda store: store.inputs("m"),
     "version": lambda store: store.version("m"),

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from app.amqp.topology import DEAD_LETTER_QUEUE, TRAIN_QUEUE
+from app.jobs.requeue import MAX_LOSSES
 from devstack.demo import TRAIN
 from tests.system.conftest import Running
 from tests.system.support import gated
@@ -121,13 +122,13 @@ def test_a_fit_whose_process_is_killed_is_tried_again(
     kill_child(running, idle, set())
     running.consumer.says(f"holding {job_id}", times=2)
     again = job(http, job_id)
-    assert (again["state"], again["attempt"], again["failures"]) == ("TASK_RUNNING", 2, 1)
-    assert again["error"]["type"] == "child_killed"
+    assert (again["state"], again["attempt"], again["failures"]) == ("TASK_RUNNING", 2, 0)
+    assert again["error"]["type"] == "child_lost"
     assert "SIGKILL" in again["error"]["detail"]
 
     running.stack.let_go(job_id)
     ended = reached(http, job_id, "TASK_COMPLETED")
-    assert (ended["attempt"], ended["failures"], ended["error"]) == (2, 1, None)
+    assert (ended["attempt"], ended["failures"], ended["error"]) == (2, 0, None)
     assert running.stack.stored(job_id) == {2}
 
 
@@ -138,13 +139,13 @@ def test_a_fit_whose_process_is_killed_each_time_fails(
     with running.stack.amqp() as connection:
         client = RpcClient(connection, "queue.of.mine")
         client.ask(TRAIN_QUEUE, {**TRAIN, "dataset_id": HELD, "model_id": "doomed"})
-        for attempt in range(1, 5):
+        for attempt in range(1, MAX_LOSSES + 1):
             running.consumer.says("holding doomed", times=attempt)
             kill_child(running, idle, killed)
-        *received, ended = client.replies(5)
+        *received, ended = client.replies(MAX_LOSSES + 1)
     assert {each["status"] for each in received} == {"TASK_RECEIVED"}
-    assert (ended["status"], ended["error"]["type"]) == ("TASK_ERROR", "child_killed")
+    assert (ended["status"], ended["error"]["type"]) == ("TASK_ERROR", "child_lost")
     doomed = job(http, "doomed")
-    assert (doomed["state"], doomed["attempt"], doomed["failures"]) == ("TASK_ERROR", 4, 4)
+    assert (doomed["state"], doomed["attempt"]) == ("TASK_ERROR", MAX_LOSSES)
     assert doomed["error"] == ended["error"]
     assert doomed["run_after"] is None

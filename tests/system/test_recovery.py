@@ -131,7 +131,7 @@ def test_a_fit_whose_consumer_loses_its_connection_goes_on_and_the_duplicate_is_
     holder.says(" consuming queue.model.train", times=2)
 
 
-def test_the_job_of_a_killed_consumer_is_taken_over_without_waiting_for_its_lease(
+def test_the_job_of_a_killed_consumer_is_run_again_without_waiting_for_its_lease(
     fleet: Fleet, http: httpx2.Client
 ) -> None:
     fleet.be(2, PATIENT)
@@ -141,13 +141,34 @@ def test_the_job_of_a_killed_consumer_is_taken_over_without_waiting_for_its_leas
     assert victim.wait() == -signal.SIGKILL
 
     again = running(http, job_id, attempt=2)
-    assert again["failures"] == 1
+    assert again["failures"] == 0
+    assert again["error"]["type"] == "consumer_lost"
     assert fleet.of(again["worker"])[0] is heir
-    heir.says(f"[{job_id}] taken over")
 
     fleet.world.let_go(job_id)
     assert reached(http, job_id, "TASK_COMPLETED")["attempt"] == 2
     assert fleet.world.stored(job_id) == {2}
+
+
+def test_the_job_of_a_killed_consumer_is_free_though_no_other_one_is_idle(
+    fleet: Fleet, http: httpx2.Client
+) -> None:
+    fleet.be(2, PATIENT)
+    ids = [train(http, dataset_id=HELD) for _ in range(2)]
+    workers = [running(http, each)["worker"] for each in ids]
+    victim, _ = fleet.of(workers[0])
+    victim.kill()
+
+    freed = until(lambda: queued(http, ids[0]), "the job is free")
+    assert (freed["attempt"], freed["failures"]) == (1, 0)
+    assert freed["error"]["type"] == "consumer_lost"
+    assert job(http, ids[1])["attempt"] == 1
+
+
+def queued(http: httpx2.Client, job_id: str) -> dict[str, Any] | None:
+    """Return a job if it is queued."""
+    found = job(http, job_id)
+    return found if found["state"] == "TASK_QUEUED" else None
 
 
 def test_a_training_without_a_name_is_one_job_when_its_consumer_is_killed(
@@ -189,7 +210,7 @@ def test_a_consumer_that_was_frozen_past_its_lease_is_fenced(
     zombie.says(f"[{job_id}] fenced: attempt 1")
     zombie.says(f"[{job_id}] attempt 2: TASK_COMPLETED")  # of the other attempt, as the row says
     ended = job(http, job_id)
-    assert (ended["state"], ended["attempt"], ended["failures"]) == ("TASK_COMPLETED", 2, 1)
+    assert (ended["state"], ended["attempt"], ended["failures"]) == ("TASK_COMPLETED", 2, 0)
     until(lambda: fleet.world.stored(job_id) == {2}, "the files of the late one are swept")
     assert http.get(f"/models/{job_id}").status_code == 200
 

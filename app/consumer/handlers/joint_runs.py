@@ -1,85 +1,91 @@
 """Answer requests for one model together; what one of them does to the model harms no other."""
 
 from collections.abc import Callable
-from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from app import errors
-from app.amqp.message import Replyable
 from app.consumer.handlers.asked import Asked
 from app.inference.predictor import Prediction, Predictor
 from app.protocol.replies import Failed, Predicted, Reply
-from app.protocol.requests import PredictionInputs, PredictRequest
+from app.protocol.requests import PredictionInputs
 
 Find = Callable[[], Predictor]  # returns the loaded model, or raises `errors.WarrenError`
+Tell = Callable[[int, Reply], object]
 
 # After these, the requests of an isolated model's run are run one by one.
-_OF_ONE = errors.ModelOutOfMemory | errors.ModelLost | errors.DeadlineExceeded
+_OF_ONE = errors.ModelOutOfMemory | errors.ModelLost | errors.DeadlineExceeded | errors.TooLarge
 
 
 class _Waiting(NamedTuple):
     """A request whose inputs are checked; `place` is its place among all."""
 
     place: int
-    part: Replyable
-    request: PredictRequest
+    asked: Asked
     prepared: list[Any]
 
 
-def answer_together(requests: list[Asked], find: Find, image_bytes: int) -> list[Reply]:
-    """Check each request and run the valid ones together; return a reply to each, in their order.
+def answer_together(
+    requests: list[Asked], model: Predictor, find: Find, run_bytes: int, tell: Tell
+) -> None:
+    """Check each request and run the valid ones together; `tell` the reply to each, by its place.
 
-    A run has at most `image_bytes` of decoded images; the others wait as base64.
+    A run ends with the request with which its decoded images and its answers take `run_bytes`; the
+    images of others wait as base64. `find` returns the model again when its process has ended.
     """
-    replies: dict[int, Reply] = {}
     waiting: list[_Waiting] = []
     size = 0
-    model = find()
-    for place, (part, request) in enumerate(requests):
+    for place, asked in enumerate(requests):
+        request = asked[1]
         try:
             prepared = model.prepare(request)
         except (errors.Invalid, errors.TooLarge) as error:
-            replies[place] = Failed.of(error, model.model_id)
+            tell(place, Failed.of(error, model.model_id))
             continue
-        waiting.append(_Waiting(place, part, request, prepared))
-        size += sum(each.nbytes for each in prepared) if request.images else 0
-        if size > image_bytes:
-            _run(waiting, model, find, replies)
+        waiting.append(_Waiting(place, asked, prepared))
+        size += len(prepared) * model.answer_bytes
+        if request.image_data is not None:
+            size += sum(each.nbytes for each in prepared)
+        if size > run_bytes:
+            _run(waiting, model, find, tell)
             waiting, size = [], 0
-    _run(waiting, model, find, replies)
-    return [replies[place] for place in range(len(requests))]
+    if waiting:
+        _run(waiting, model, find, tell)
 
 
-def _run(waiting: list[_Waiting], model: Predictor, find: Find, replies: dict[int, Reply]) -> None:
+def _run(waiting: list[_Waiting], model: Predictor, find: Find, tell: Tell) -> None:
     """Run the model. If that fails by the fault of one request, run each alone."""
-    if not waiting:
-        return
+    if len(waiting) == 1:
+        joined = waiting[0].prepared
+    else:
+        joined = [row for each in waiting for row in each.prepared]
     try:
-        joined = list(chain.from_iterable(each.prepared for each in waiting))
-        predictions = iter(model.predict(joined))
+        predictions = model.predict(joined)
     except errors.WarrenError as error:
         error.__traceback__ = None  # it holds the requests
-        for each in waiting:
-            replies[each.place] = Failed.of(error, model.model_id)
         if len(waiting) > 1 and _by_one(error, model):
-            _run_alone(waiting, model.model_id, find, replies)
+            for each in waiting:
+                _run_alone(each, error, model.model_id, find, tell)
+        else:
+            for each in waiting:
+                tell(each.place, Failed.of(error, model.model_id))
         return
-    for each in waiting:
-        own = list(islice(predictions, len(each.prepared)))
-        replies[each.place] = prediction_reply(each.request, own, model.model_id)
+    start = 0
+    for place, (_, request), prepared in waiting:
+        own = predictions[start : start + len(prepared)]
+        start += len(prepared)
+        tell(place, prediction_reply(request, own, model.model_id))
 
 
 def _run_alone(
-    waiting: list[_Waiting], model_id: str, find: Find, replies: dict[int, Reply]
+    waiting: _Waiting, error: errors.WarrenError, model_id: str, find: Find, tell: Tell
 ) -> None:
-    """Run each request by itself, unless its sender has stopped waiting."""
-    for each in waiting:
-        if each.part.message.expired:
-            continue
-        try:
-            _run([each], find(), find, replies)
-        except errors.WarrenError as error:  # it cannot be loaded again
-            replies[each.place] = Failed.of(error, model_id)
+    """Run a request by itself, unless its sender has stopped waiting, after a run with `error`."""
+    try:
+        if waiting.asked[0].message.expired:
+            raise error
+        _run([waiting], find(), find, tell)
+    except errors.WarrenError as last:  # it cannot be loaded again
+        tell(waiting.place, Failed.of(last, model_id))
 
 
 def _by_one(error: errors.WarrenError, model: Predictor) -> bool:

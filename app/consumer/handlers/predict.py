@@ -1,7 +1,7 @@
 """The handler of `queue.model.predict`: predictions of models that Warren runs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import ClassVar
@@ -23,7 +23,7 @@ from app.protocol.requests import PredictRequest
 from app.protocol.types import LATEST
 
 SMALL_BYTES = 64_000
-IMAGE_BYTES = 64_000_000  # of decoded images in one model run; the others wait as base64
+RUN_BYTES = 64_000_000  # of decoded images and of answers in one run
 
 
 class PredictHandler:
@@ -41,7 +41,7 @@ class PredictHandler:
         latest: Callable[[str | None], str],
         prefetch: int = 128,
         *,
-        image_bytes: int = IMAGE_BYTES,
+        run_bytes: int = RUN_BYTES,
         reply_bytes: int = MAX_MESSAGE_BYTES,
         held: HeldBytes | None = None,
     ) -> None:
@@ -55,25 +55,21 @@ class PredictHandler:
         self.prefetch = prefetch
         self._find = find
         self._latest = latest
-        self._image_bytes = image_bytes
+        self._run_bytes = run_bytes
         self._reply_bytes = reply_bytes
         self._held = held or HeldBytes()
-        self._isolated = IsolatedPredictions(find, self._held, image_bytes)
+        self._isolated = IsolatedPredictions(find, self._held, run_bytes)
 
     def __call__(self, messages: list[IncomingMessage]) -> list[Deferred]:
         """Reply to each request; an invalid row fails only its own request.
 
         Requests for a model that is not loaded yet or that runs isolated are deferred.
         """
-        deferred: list[Deferred] = []
+        if not any(each.redelivered for each in messages):
+            return self._answer(messages, isolated=False)
+        again = [each for each in messages if each.redelivered]
         fresh = [each for each in messages if not each.redelivered]
-        for key, requests in self._by_model(fresh, isolated=False):
-            deferred += self._handle(key, requests, self._find(*key))
-        if len(fresh) < len(messages):
-            again = [each for each in messages if each.redelivered]
-            for key, requests in self._by_model(again, isolated=True):
-                deferred += self._handle(key, requests, self._find(*key))
-        return deferred
+        return self._answer(again, isolated=True) + self._answer(fresh, isolated=False)
 
     def is_fast(self, message: IncomingMessage) -> bool:
         """Tell whether a prediction takes milliseconds and waits for no other service."""
@@ -86,9 +82,14 @@ class PredictHandler:
             or message.encoding is not None
         )
 
-    def _by_model(
-        self, messages: list[IncomingMessage], *, isolated: bool
-    ) -> Iterator[tuple[Key, list[Asked]]]:
+    def _answer(self, messages: list[IncomingMessage], *, isolated: bool) -> list[Deferred]:
+        deferred: list[Deferred] = []
+        for model_id, requests in self._by_model(messages).items():
+            key = (model_id, isolated)
+            deferred += self._handle(key, requests, self._find(*key))
+        return deferred
+
+    def _by_model(self, messages: list[IncomingMessage]) -> dict[str, list[Asked]]:
         groups: dict[str, list[Asked]] = defaultdict(list)
         for message in messages:
             if message.expired:
@@ -102,8 +103,7 @@ class PredictHandler:
                         groups[self._resolve(request)].append((part, request))
                     except errors.WarrenError as error:
                         part.reply(Failed.of(error, request.model_id))
-        for model_id, requests in groups.items():
-            yield (model_id, isolated), requests
+        return groups
 
     def _resolve(self, request: PredictRequest) -> str:
         return self._latest(request.dataset_id) if request.model_id == LATEST else request.model_id
@@ -112,15 +112,19 @@ class PredictHandler:
         """Reply to the requests for one model, or return what waits for it."""
         if not found.done():
             return self._wait(key, requests, found)
-        if found.exception() is None and found.result().isolated:
-            return self._isolated.defer(key, requests, found)
         try:
-            replies = answer_together(requests, found.result, self._image_bytes)
+            model = found.result()
+            if model.isolated:
+                return self._isolated.defer(key, requests, found)
+            answer_together(
+                requests,
+                model,
+                found.result,
+                self._run_bytes,
+                lambda place, reply: requests[place][0].reply(reply),
+            )
         except Exception as error:  # noqa: BLE001  a bug with one model must not fail others
             reply_error(requests, error)
-        else:
-            for (part, _), reply in zip(requests, replies, strict=True):
-                part.reply(reply)
         return []
 
     def _wait(self, key: Key, requests: list[Asked], found: Future[Predictor]) -> list[Deferred]:

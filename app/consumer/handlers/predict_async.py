@@ -81,7 +81,7 @@ class AsyncPredictHandler:
             if job_id in self._held:
                 log.info("duplicate dropped: the job is in flight")
                 return
-            held = self._held[job_id] = HeldJob()
+            held = self._held[job_id] = HeldJob(redelivered=message.redelivered)
             try:
                 match await self._uninterrupted(
                     held, partial(self._attempts.claim, job_id, _check_predicts)

@@ -15,13 +15,7 @@ from app.amqp.message import (
 )
 from app.amqp.topology import TRAIN_QUEUE
 from app.backoff import RetryUntilAvailable
-from app.consumer.training_identity import (
-    caller_of,
-    difference,
-    request_key,
-    storable,
-    training_id,
-)
+from app.consumer.training_identity import caller_of, difference, request_key, storable, training_id
 from app.jobs.attempt import Claimed, JobAttempts, Released, TrainingDone, outcome_of
 from app.jobs.lease import HeldLease, LeaseKeeper
 from app.jobs.quotas import JobQuotas
@@ -43,7 +37,11 @@ KEEP_SECONDS = 60.0  # how long a fitted model waits for S3 before the attempt f
 
 @dataclass(frozen=True)
 class TrainHandler:
-    """Trains models. `keep_seconds` is how long a fitted model waits for S3."""
+    """Trains models.
+
+    `default_seconds` limits fits that name no `max_seconds`. The `quotas` are those of trainings
+    that clients published. A fitted model waits for S3 for `keep_seconds`.
+    """
 
     queue: ClassVar[str] = TRAIN_QUEUE
     prefetch: ClassVar[int] = 1
@@ -55,7 +53,8 @@ class TrainHandler:
     fits: FitRunner
     limits: FitLimits
     retry: RetryUntilAvailable
-    quotas: JobQuotas | None = None  # of trainings that clients published
+    default_seconds: float = float("inf")
+    quotas: JobQuotas | None = None
     keep_seconds: float = KEEP_SECONDS
 
     def __call__(self, messages: list[IncomingMessage]) -> None:
@@ -113,7 +112,7 @@ class TrainHandler:
 
         while True:
             try:
-                claim = self.attempts.claim(job_id, check, redelivered=message.redelivered)
+                claim = self.attempts.claim(job_id, check)
                 if claim is None:
                     self.retry(lambda: self._create(message, request, job_id))
                     continue
@@ -193,7 +192,7 @@ class TrainHandler:
             self.retry.raise_if_stopping()
 
         limits = FitLimits(
-            min(request.max_seconds or self.limits.seconds, self.limits.seconds),
+            min(request.max_seconds or self.default_seconds, self.limits.seconds),
             min(request.max_memory or self.limits.memory, self.limits.memory),
         )
         with TemporaryDirectory(prefix="warren-") as folder:

@@ -22,8 +22,7 @@ class CallerShares:
         held = self._held.get(caller, 0) + amount
         if held > self._most:
             raise errors.QuotaExceeded(
-                f"a caller may have {self._most:,} {self._what} at a time; end some, or ask again "
-                "later",
+                f"a caller may have {self._most:,} {self._what}; end some, or ask again later",
                 limit=self._most,
             )
         self._held[caller] = held
@@ -41,3 +40,6 @@ class CallerShares:
             yield
         finally:
             self.give_back(caller, amount)
+
+
+UNBOUNDED = CallerShares("of all", None)

@@ -55,6 +55,7 @@ _MEMBERS = ("type", "title", "status", "detail")
 _BODY_ERRORS: dict[int, type[errors.WarrenError]] = {
     413: errors.TooLarge,
     422: errors.Malformed,
+    429: errors.QuotaExceeded,
     503: errors.Overloaded,
 }
 

@@ -8,22 +8,34 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
 from app.producer.admission import AdmissionControl
+from app.producer.http.caller import caller_of
+from app.producer.http.caller_shares import UNBOUNDED, CallerShares
 from app.producer.middleware.body_rules import BodyRule, BodyRules
+
+# Bodies of so many bytes do not count for their caller: counting costs more than they hold.
+_SMALL = 4096
 
 
 class BodyLimit:
     """ASGI middleware: reading a body that breaks its rule raises an HTTP error.
 
-    It is a 413 for too many bytes, announced or read; a 408 for a body that comes too slowly; and
-    a 503 if the bodies of all requests leave no room for this one. The bytes of a body count in
-    `memory` until its request ends.
+    It is a 413 for too many bytes, announced or read; a 408 for a body that comes too slowly; a
+    503 if the bodies of all requests leave no room for this one; and a 429 if those of its caller
+    do not. The bytes of a body count in `memory` and `shares` until its request ends.
     """
 
-    def __init__(self, app: ASGIApp, rules: BodyRules, memory: AdmissionControl) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        rules: BodyRules,
+        memory: AdmissionControl,
+        shares: CallerShares = UNBOUNDED,
+    ) -> None:
         """Wrap `app`."""
         self._app = app
         self._rules = rules
         self._memory = memory
+        self._shares = shares
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -32,7 +44,8 @@ class BodyLimit:
             return
         announced = Headers(scope=scope).get("content-length", "0")
         size = int(announced) if announced.isdigit() else 0
-        body = _Body(receive, self._rules.of(scope), self._memory, size)
+        rule = self._rules.of(scope)
+        body = _Body(scope, receive, rule, self._memory, self._shares, size)
         try:
             await self._app(scope, body, send)
         finally:
@@ -43,18 +56,27 @@ class _Body:
     """The messages of a request, whose body follows a rule."""
 
     def __init__(
-        self, receive: Receive, rule: BodyRule, memory: AdmissionControl, announced: int
+        self,
+        scope: Scope,
+        receive: Receive,
+        rule: BodyRule,
+        memory: AdmissionControl,
+        shares: CallerShares,
+        announced: int,
     ) -> None:
+        self._scope = scope
         self._receive = receive
         self._rule = rule
         self._memory = memory
+        self._shares = shares
+        self._shared = 0  # bytes that count for the caller
         self._announced = announced
         self._size = 0
         self._seconds = rule.seconds  # left to wait
         self._more = True  # of the body is to come
 
     async def __call__(self) -> Message:
-        """Return the next message. Raises HTTP's 408, 413 or 503."""
+        """Return the next message. Raises HTTP's 408, 413, 429 or 503."""
         if not self._more:
             return await self._receive()
         rule = self._rule
@@ -86,16 +108,27 @@ class _Body:
             if self._more:
                 self._memory.complete(self._size)
             self._memory.give_back(self._size)
+        if self._shared:
+            self._shares.give_back(caller_of(self._scope), self._shared)
 
     def _count(self, size: int, more: bool) -> None:
         try:
+            if self._size + size > _SMALL:
+                self._share(self._size + size)
             if more:
                 self._memory.take_arriving(size)
             else:
                 self._memory.take(size)
                 self._memory.complete(self._size)
+        except errors.QuotaExceeded as error:
+            raise HTTPException(429, error.detail) from None
         except errors.Overloaded as error:
             raise HTTPException(503, error.detail) from None
+
+    def _share(self, size: int) -> None:
+        """Count the bytes that have come for the caller."""
+        self._shares.take(caller_of(self._scope), size - self._shared)
+        self._shared = size
 
 
 def _too_large(rule: BodyRule) -> HTTPException:

@@ -4,6 +4,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from app.producer.admission import AdmissionControl
+from app.producer.http.caller_shares import CallerShares
 from app.producer.http.model_form import FORM
 from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.body_rules import BodyRule, BodyRules
@@ -31,6 +32,7 @@ def middlewares(settings: Settings, memory: AdmissionControl) -> tuple[Middlewar
     do not run on raw routes.
     """
     rules = _rules(settings)
+    shares = CallerShares("bytes of bodies in flight", settings.caller_max_in_flight_bytes)
     trusted, root_path = networks(settings.forwarded_allow_ips), settings.root_path
     forwarded = Middleware(Forwarded, trusted=trusted, root_path=root_path)
     return (
@@ -42,7 +44,7 @@ def middlewares(settings: Settings, memory: AdmissionControl) -> tuple[Middlewar
         Middleware(ErrorResponses),
         # Here: authentication.
         *_rate_limit(settings),
-        Middleware(BodyLimit, rules=rules, memory=memory),
+        Middleware(BodyLimit, rules=rules, memory=memory, shares=shares),
         # BodyLimit counts the bytes before they are decoded, ContentDecoding the decoded ones.
         Middleware(ContentDecoding, rules=rules, memory=memory),
     )

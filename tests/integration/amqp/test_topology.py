@@ -151,6 +151,7 @@ def test_the_policies_keep_to_keys_that_every_supported_version_knows():
         "dead-letter-strategy",
         "overflow",
         "max-length",
+        "max-length-bytes",
         "message-ttl",
     }
 
@@ -229,6 +230,48 @@ def test_a_training_that_is_delivered_too_often_lands_among_the_dead_letters(cha
     assert properties.headers["x-first-death-reason"] == "delivery_limit"
     channel.basic_ack(method.delivery_tag)
     assert seen[b"bomb"] == limit + 1
+
+
+def change_policy(broker, settings, name, **changes):
+    (policy,) = [each for each in DEFINITIONS["policies"] if each["name"] == name]
+    changed = {**policy, "definition": policy["definition"] | changes}
+    broker.api("PUT", f"policies/{settings.rabbitmq_vhost}/{name}", changed)
+
+
+def test_the_oldest_dead_letters_make_room_for_new_ones(broker, settings, channel):
+    """Else those that find no room would stay in the queue of the trainings and fill it."""
+    change_policy(broker, settings, "model-dead", **{"max-length-bytes": 3000})
+    for number in range(10):
+        publish(channel, TRAIN_QUEUE, b"%d" % number * 1000)
+        method, _, _ = took(channel, TRAIN_QUEUE)
+        channel.basic_reject(method.delivery_tag, requeue=False)
+
+    until(lambda: depth(channel, TRAIN_QUEUE) == 0, "all have moved")
+    until(lambda: depth(channel, DEAD_LETTER_QUEUE) == 3, "three are kept")
+    assert took(channel, DEAD_LETTER_QUEUE)[2] == b"7" * 1000
+
+
+def test_dead_letters_are_kept_for_a_month_and_other_messages_without_an_end():
+    kept = {queue: definition_for(queue).get("message-ttl") for queue in QUEUE_TYPES}
+
+    assert kept.pop(DEAD_LETTER_QUEUE) == 30 * 86_400_000
+    assert {queue for queue in kept if kept[queue]} == set(RETRY_QUEUES)
+
+
+@pytest.mark.parametrize("queue", [each for each in QUEUE_TYPES if each != DEAD_LETTER_QUEUE])
+def test_a_queue_that_holds_many_bytes_takes_no_more(broker, settings, channel, queue):
+    assert definition_for(queue)["max-length-bytes"] == 2_000_000_000
+    name = queue.removeprefix("queue.").replace(".", "-")
+    change_policy(broker, settings, name, **{"max-length-bytes": 3000})
+
+    def refuses():
+        try:
+            publish(channel, queue, b"x" * 1000)
+        except pika.exceptions.NackError:
+            return True
+        return False
+
+    until(refuses, "it refuses a message")
 
 
 @pytest.mark.parametrize("retry_queue", RETRY_QUEUES)

@@ -636,7 +636,7 @@ def predicting(start, shelf, request):
     """Start a consumer that predicts, by either of its threads; return it and its handler."""
 
     def run(**changes):
-        cache = ModelCache(shelf, max_bytes=10_000_000)
+        cache = ModelCache(lambda model_id, isolated: shelf(model_id), max_bytes=10_000_000)
         predict = PredictHandler(cache.get, lambda _: "warm")
         handler = Deferring(predict)
         is_fast = predict.is_fast if request.param else None

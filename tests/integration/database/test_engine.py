@@ -107,7 +107,7 @@ def test_a_database_that_is_stopped_cannot_be_used_and_one_that_is_back_can(post
         postgres.start()
 
     assert store.get("m").state is JobStatus.QUEUED
-    assert store.claim("m", "worker", redelivered=False) == 1
+    assert store.claim("m", "worker") == 1
     store.close()
 
 
@@ -140,12 +140,12 @@ def test_a_database_that_is_locked_for_long_cannot_be_used(sqlite_url):
         with store.engine.connect() as mine:
             mine.exec_driver_sql("PRAGMA busy_timeout = 50")
         with pytest.raises(errors.DatabaseUnavailable, match="locked"):
-            store.claim("m", "worker", redelivered=False)
+            store.claim("m", "worker")
         assert store.get("m").state is JobStatus.QUEUED
         connection.exec_driver_sql("ROLLBACK")
     locker.dispose()
 
-    assert store.claim("m", "worker", redelivered=False) == 1
+    assert store.claim("m", "worker") == 1
     store.close()
 
 

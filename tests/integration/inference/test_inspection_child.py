@@ -10,8 +10,8 @@ from onnx import TensorProto, helper
 
 from app import errors
 from app.inference import inspection_child
+from app.inference.graph import SessionGraph
 from app.inference.onnx_versions import highest_ir, highest_opset
-from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
 from tests.conftest import ROOT
 from tests.support import graphs, harmful_graphs
@@ -343,7 +343,7 @@ def test_zeros_that_a_model_cannot_take_are_no_matter_if_there_is_a_sample():
 
 
 def test_a_loop_without_an_end_is_ended():
-    load = partial(UploadedModel, run_seconds=0.1)
+    load = partial(SessionGraph, run_seconds=0.1)
 
     with pytest.raises(errors.Invalid, match=r"longer than 0\.1 s"):
         inspection_child.check(harmful_graphs.endless(), spec(LINEAR), load)
@@ -384,7 +384,7 @@ def test_the_process_says_what_is_wrong(tmp_path):
 def test_memory_is_bounded(tmp_path, side):
     error = inspected(tmp_path, harmful_graphs.memory_bomb(side), LINEAR)["error"]
 
-    assert error["detail"].endswith("it needs more than 2,000 MB of memory")
+    assert error["detail"].endswith("it needs more than 1,000 MB of memory to answer")
 
 
 def test_a_small_file_may_not_become_a_large_model(tmp_path):
@@ -403,10 +403,11 @@ def test_a_model_may_become_somewhat_larger_than_its_file(tmp_path):
 def test_as_many_are_tried_as_will_be_asked_at_a_time():
     tried = []
 
-    class Counting(UploadedModel):
-        def run(self, prepared):
-            tried.append(len(prepared))
-            return {"logits": np.zeros((len(prepared), 3), np.float32)}
+    class Counting(SessionGraph):
+        def run(self, feeds):
+            count = len(feeds["image"])
+            tried.append(count)
+            return {"logits": np.zeros((count, 3), np.float32)}
 
     for size in (8, 2000, 4096):  # the last so large that serving takes them one by one
         inspection_child.check(graphs.colours(size=size), spec(image(size=[size, size])), Counting)
@@ -419,7 +420,7 @@ import json, socket, sys
 from app import errors
 from app.inference import inspection_child
 
-def tried(file, spec):
+def tried(file, spec, limit):
     refused = []
     for attempt in (lambda: open("/etc/passwd"), socket.socket, lambda: open("new", "w")):
         try:

@@ -116,7 +116,7 @@ def test_the_cache_starts_another_child_for_one_that_died_and_ends_those_it_forg
     size = SklearnRuntime(path).bytes
     before = child_processes()
 
-    def load(model_id):
+    def load(model_id, isolated):
         runtime = SklearnRuntime(path)
         return TrainedModel(runtime.manifest, runtime)
 
@@ -141,7 +141,7 @@ def test_the_cache_starts_another_child_for_one_that_died_and_ends_those_it_forg
 def test_a_model_that_no_cache_keeps_answers_and_its_child_ends(tmp_path):
     path = pipelines.neighbours(tmp_path / "model.skops")
     before = child_processes()
-    cache = ModelCache(lambda _: SklearnRuntime(path), max_bytes=1)
+    cache = ModelCache(lambda *_: SklearnRuntime(path), max_bytes=1)
 
     answers = cache.get("a").result(60).run(pipelines.inputs())
 
@@ -152,7 +152,7 @@ def test_a_model_that_no_cache_keeps_answers_and_its_child_ends(tmp_path):
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from app.inference.loader import load_model
+from app.inference.loader import ModelLoader
 from app.inference.sklearn_runtime import SklearnRuntime
 
 def main():

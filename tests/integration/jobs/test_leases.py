@@ -2,12 +2,13 @@ from contextlib import closing
 
 import pytest
 
-from app.jobs.store import SUSPECT_SECONDS, JobStore
+from app.jobs import outbox
+from app.jobs.requeue import MAX_LOSSES
+from app.jobs.store import JobStore
 from app.protocol.types import JobKind, JobStatus
 from tests.support.rows import ERROR, RESULT, accept, expire, put, run, wait_for_the_clock
 
 LEASE = 1500.0  # a hundred times what it is, so that a pause of the test changes nothing
-SUSPECT = LEASE - 100 * SUSPECT_SECONDS  # what is left of a lease that has just become suspect
 
 
 def test_a_lease_lasts_as_long_as_the_store_says(database_url):
@@ -57,87 +58,39 @@ def test_an_attempt_begins_without_progress(store):
     assert store.renew({("m", attempt): 0.9})
     assert store.release("m", attempt)
 
-    store.claim("m", "worker 2", redelivered=False)
+    store.claim("m", "worker 2")
 
     assert store.get("m").progress is None
 
 
-@pytest.mark.parametrize(
-    ("left", "redelivered", "taken"),
-    [
-        (LEASE, False, False),
-        (LEASE, True, False),
-        (SUSPECT + 200, True, False),  # renewed a second ago
-        (SUSPECT - 100, True, True),  # not heard of for four: the broker and the lease agree
-        (SUSPECT - 100, False, False),  # a duplicate proves nothing
-        (100, False, False),
-        (100, True, True),
-        (-1, False, True),  # the lease has ended: it does not matter who asks
-        (-1, True, True),
-    ],
-)
-def test_a_job_that_runs_is_taken_over_from_the_dead_only(database_url, left, redelivered, taken):
-    with closing(JobStore(database_url, LEASE, suspect=LEASE - SUSPECT)) as store:
-        run(store)
-        put(store, "m", lease_until=left)
-        before = store.get("m")
+@pytest.mark.parametrize("left", [LEASE, 100, -1])
+def test_a_job_that_runs_is_claimed_by_nobody_else(store, left):
+    run(store)
+    put(store, "m", lease_until=left)
+    before = store.get("m")
 
-        attempt = store.claim("m", "worker 2", redelivered)
+    assert store.claim("m", "worker 2") is None
 
-        job = store.get("m")
-        assert attempt == (2 if taken else None)
-        if not taken:
-            assert job == before
-            return
-        assert (job.attempt, job.failures, job.worker) == (2, 1, "worker 2")
-        assert job.state is JobStatus.RUNNING
-        assert job.lease_until > before.lease_until
-        assert store.requeue_expired_leases() == 0
+    assert store.get("m") == before
 
 
 def test_a_worker_has_its_own_job_again_when_the_answer_got_lost(store):
     run(store, worker="worker 1")
 
-    assert store.claim("m", "worker 1", redelivered=False) == 2
+    assert store.claim("m", "worker 1") == 2
 
     job = store.get("m")
     assert (job.attempt, job.failures, job.worker) == (2, 0, "worker 1")  # nothing failed
     assert not store.complete_training("m", 1, *RESULT)
 
 
-def test_a_worker_has_its_own_job_again_after_the_last_failure_but_one(database_url):
-    store = JobStore(database_url, max_attempts=1)
-    run(store, worker="worker 1")
-    expire(store)
-
-    assert store.claim("m", "worker 2", redelivered=True) is None
-    assert store.claim("m", "worker 1", redelivered=True) == 2
-    store.close()
-
-
 def test_a_worker_does_not_get_back_what_was_taken_from_it(store):
     run(store, worker="worker 1")
     expire(store)
-    store.claim("m", "worker 2", redelivered=True)
-
-    assert store.claim("m", "worker 1", redelivered=True) is None
-
-
-def test_the_last_attempt_is_not_taken_over_but_ends_with_its_lease(database_url):
-    store = JobStore(database_url, max_attempts=2)
-    run(store, worker="worker 1")
-    expire(store)
-    assert store.claim("m", "worker 2", redelivered=True) == 2
-    expire(store)
-
-    assert store.claim("m", "worker 3", redelivered=True) is None
-    assert store.claim("m", "worker 3", redelivered=False) is None
     assert store.requeue_expired_leases() == 1
+    assert store.claim("m", "worker 2") == 2
 
-    job = store.get("m")
-    assert job.state is JobStatus.ERROR
-    assert job.failures == job.attempt == 2
-    store.close()
+    assert store.claim("m", "worker 1") is None
 
 
 def test_a_job_whose_lease_has_ended_is_queued_again(store):
@@ -148,12 +101,12 @@ def test_a_job_whose_lease_has_ended_is_queued_again(store):
 
     job = store.get("m")
     assert job.state is JobStatus.QUEUED
-    assert (job.attempt, job.failures, job.worker) == (1, 1, None)
+    assert (job.attempt, job.losses, job.worker) == (1, 1, None)
     assert job.error["type"] == "consumer_lost"
     assert job.published_at is None
     assert job.ended_at is None
     assert not store.complete_training("m", attempt, *RESULT)
-    assert store.claim("m", "worker 2", redelivered=False) == 2
+    assert store.claim("m", "worker 2") == 2
 
 
 def test_nothing_but_ended_leases_is_reaped(store):
@@ -178,33 +131,90 @@ def test_nothing_but_ended_leases_is_reaped(store):
 def test_a_job_that_is_lost_too_often_ends(store):
     accept(store)
 
-    for failures in range(1, 5):
-        assert store.claim("m", f"worker {failures}", redelivered=False) == failures
+    for losses in range(1, MAX_LOSSES + 1):
+        assert store.claim("m", f"worker {losses}") == losses
         expire(store)
         assert store.requeue_expired_leases() == 1
-        assert store.get("m").failures == failures
+        job = store.get("m")
+        assert (job.losses, job.failures) == (losses, 0)
 
-    job = store.get("m")
     assert job.state is JobStatus.ERROR
     assert job.error["type"] == "consumer_lost"
     assert job.ended_at is not None
     assert job.run_after is None
-    assert store.claim("m", "worker 5", redelivered=False) is None
+    assert store.claim("m", "worker") is None
 
 
-def test_takeovers_retries_and_lost_leases_count_as_one_sort_of_failure(store):
-    assert store.retry("m", run(store, worker="one"), ERROR, 0.0)
-    store.claim("m", "two", redelivered=False)
-    expire(store)
-    assert store.claim("m", "three", redelivered=True) == 3
-    expire(store)
-    assert store.requeue_expired_leases() == 1
-    assert store.get("m").failures == 3
+@pytest.mark.parametrize(
+    ("losses", "delay"), [(0, 0.0), (1, 2.0), (2, 10.0), (3, 60.0), (MAX_LOSSES - 2, 60.0)]
+)
+def test_after_each_loss_the_next_attempt_comes_later(store, losses, delay):
+    run(store)
+    put(store, "m", losses=losses)
 
-    assert store.retry("m", store.claim("m", "four", redelivered=False), ERROR, 0.0)
+    assert store.lose("m", 1, ERROR)
 
-    assert store.get("m").state is JobStatus.ERROR
-    assert store.get("m").failures == 4
+    (entry,) = outbox.take_unpublished(store)
+    assert delay - 1.5 < entry.delay <= delay
+    assert store.get("m").error == ERROR
+
+
+def test_losses_and_failures_are_counted_apart(database_url):
+    with closing(JobStore(database_url, max_attempts=2)) as store:
+        assert store.lose("m", run(store), ERROR)
+        assert store.retry("m", store.claim("m", "worker"), ERROR, 0.0)
+        assert store.lose("m", store.claim("m", "worker"), ERROR)
+        job = store.get("m")
+        assert (job.state, job.failures, job.losses) == (JobStatus.QUEUED, 1, 2)
+
+        assert store.retry("m", store.claim("m", "worker"), ERROR, 0.0)
+
+        job = store.get("m")
+        assert (job.state, job.failures, job.losses) == (JobStatus.ERROR, 2, 2)
+
+
+# Consumers that are gone.
+
+
+def test_the_latest_lease_of_each_consumer_is_told(store):
+    for number, worker in enumerate(["host:1:ab:train-0", "host:1:ab:answer", "host:2:cd:train-0"]):
+        run(store, f"m{number}", worker=worker)
+        put(store, f"m{number}", lease_until=100 * number)
+    accept(store, "queued")
+
+    assert store.leases() == {
+        "host:1:ab": store.get("m1").lease_until,
+        "host:2:cd": store.get("m2").lease_until,
+    }
+
+
+def test_the_jobs_of_a_lost_consumer_are_requeued_and_no_other(store):
+    for job_id, worker in {
+        "mine": "host_:1:ab:train-0",
+        "mine too": "host_:1:ab:answer",
+        "another": "hosts:1:ab:train-0",
+        "longer": "host_:1:abc:train-0",
+    }.items():
+        run(store, job_id, worker=worker)
+    accept(store, "queued")
+
+    assert store.requeue_lost("host_:1:ab", store.leases()["host_:1:ab"]) == 2
+
+    assert {job.id for job in store.newest(10, JobStatus.RUNNING)} == {"another", "longer"}
+    job = store.get("mine")
+    assert (job.losses, job.failures, job.error["type"]) == (1, 0, "consumer_lost")
+    assert not store.complete_training("mine", 1, *RESULT)
+
+
+def test_a_consumer_that_has_renewed_meanwhile_keeps_its_jobs(store):
+    attempt = run(store, worker="host:1:ab:train-0")
+    seen = store.leases()["host:1:ab"]
+    wait_for_the_clock(store)
+    assert store.renew({("m", attempt): None})
+
+    assert store.requeue_lost("host:1:ab", seen) == 0
+
+    assert store.complete_training("m", attempt, *RESULT)
 
 
 # Many leases at once.
@@ -252,9 +262,8 @@ def test_what_is_lost_is_not_renewed(store):
     run(store, "cancelled")
     store.cancel("cancelled")
     store.fail("failed", run(store, "failed"), ERROR)
-    run(store, "taken")
-    expire(store, "taken")
-    store.claim("taken", "worker 2", redelivered=False)
+    store.release("taken", run(store, "taken"))
+    store.claim("taken", "worker 2")
     lease = store.get("taken").lease_until
     accept(store, "queued")
 
@@ -263,19 +272,10 @@ def test_what_is_lost_is_not_renewed(store):
     assert store.get("taken").lease_until == lease
 
 
-def test_who_takes_over_says_that_a_consumer_was_lost(store):
-    run(store)
-    expire(store)
-
-    store.claim("m", "worker 2", redelivered=False)
-
-    assert store.get("m").error["type"] == "consumer_lost"
-
-
 def test_a_claim_of_ones_own_says_nothing(store):
     run(store)
 
-    assert store.claim("m", "worker", redelivered=False) == 2
+    assert store.claim("m", "worker") == 2
 
     assert store.get("m").error is None
     assert store.get("m").failures == 0

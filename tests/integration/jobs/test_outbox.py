@@ -212,8 +212,8 @@ def test_a_message_too_many_starts_no_second_attempt(store):
     reconcile(store, 0)
     outbox.take_unpublished(store)
 
-    assert store.claim("m", "worker 1", redelivered=False) == 1
-    assert store.claim("m", "worker 2", redelivered=False) is None
+    assert store.claim("m", "worker 1") == 1
+    assert store.claim("m", "worker 2") is None
     assert store.get("m").state is JobStatus.RUNNING
 
 
@@ -225,7 +225,7 @@ def test_a_job_that_was_overtaken_is_missing_though_there_are_messages_enough(st
 
     assert reconcile(store, strangers) == 0
 
-    assert store.claim("next", "worker", redelivered=False) == 1
+    assert store.claim("next", "worker") == 1
     assert reconcile(store, strangers) == 0, "its turn may be now"
     put(store, "next", started_at=LONG_AGO)
     assert reconcile(store, strangers) == 1
@@ -237,7 +237,7 @@ def test_a_job_that_waits_for_its_turn_was_not_overtaken(store):
     put(store, "second", published_at=LONG_AGO + 0.5)
     put(store, "third", published_at=LONG_AGO + 0.6)
     put(store, "first", published_at=LONG_AGO - 10)
-    store.claim("first", "worker", redelivered=False)
+    store.claim("first", "worker")
     put(store, "first", started_at=LONG_AGO)
 
     assert reconcile(store, 2) == 0
@@ -271,13 +271,13 @@ def test_a_job_is_not_overtaken_by_one_of_another_kind(store, slow, quick):
     waiting(store, "first", kind=slow)
     put(store, "first", published_at=LONG_AGO - 2)
     waiting(store, "second", kind=quick)
-    store.claim("second", "worker", redelivered=False)
+    store.claim("second", "worker")
     put(store, "second", started_at=LONG_AGO)
 
     assert reconcile(store, 1, 1) == 0
 
     waiting(store, "third", kind=slow)
-    store.claim("third", "worker", redelivered=False)
+    store.claim("third", "worker")
     put(store, "third", started_at=LONG_AGO)
     assert reconcile(store, 1, 1) == 1
     assert unpublished(store) == {"first"}

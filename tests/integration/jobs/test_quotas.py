@@ -49,7 +49,7 @@ def test_a_quota_is_each_callers_own(store, quotas):
 
 def test_a_job_that_runs_is_not_queued_and_one_that_has_ended_is_kept(store):
     assert ask(store, "a", "caller", None)
-    assert store.complete_training("a", store.claim("a", "worker", redelivered=False), *RESULT)
+    assert store.complete_training("a", store.claim("a", "worker"), *RESULT)
     assert ask(store, "b", "caller", JobQuotas(queued=1, kept=2, kept_bytes=20))
     with pytest.raises(errors.QuotaExceeded, match="stored"):
         ask(store, "c", "caller", JobQuotas(kept=2))

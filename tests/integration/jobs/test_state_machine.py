@@ -5,7 +5,9 @@ the rows are compared with a model of a few lines, and with the rows of the step
 everything is healed, and whatever was accepted has to end.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import count
 
 import hypothesis.strategies as st
@@ -22,18 +24,20 @@ from hypothesis.stateful import (
 
 from app.database.engine import database_now
 from app.database.tables import jobs_table, models_table
-from app.jobs import outbox
+from app.jobs import outbox, shares
 from app.jobs.record import JOB_COLUMNS, Job, read_jobs
+from app.jobs.requeue import MAX_LOSSES
 from app.jobs.store import JobStore
 from app.protocol.types import JobKind, JobStatus
-from tests.support.rows import ASKED, ERROR, INPUTS, REQUEST, expire, put
+from tests.support.rows import ASKED, ERROR, INPUTS, REQUEST, expire, put, wait_for_the_clock
 
 # Time passes only by the rules, however slow the machine is.
-LEASE, SUSPECT, SETTLED, DELAY = 9000.0, 3000.0, 1000.0, 5000.0
+LEASE, SETTLED, DELAY = 9000.0, 1000.0, 5000.0
 MAX_ATTEMPTS = 2
 
 WHICH = st.integers(0, 15)
 KEYS = [None, None, "key-1", "key-2"]
+CALLERS = ["a", "a", None, "b"]
 PUBLISHED = ["published", "refused", "crashed"]  # what became of a message
 
 QUEUED, RUNNING = JobStatus.QUEUED, JobStatus.RUNNING
@@ -46,8 +50,19 @@ FIXED = (
     "idempotency_key",
     "reply_to",
     "correlation_id",
+    "caller",
 )
-SEEN = ("state", "attempt", "failures", "progress", "error", "result_key", "result", "ended_at")
+SEEN = (
+    "state",
+    "attempt",
+    "failures",
+    "losses",
+    "progress",
+    "error",
+    "result_key",
+    "result",
+    "ended_at",
+)
 
 
 @dataclass
@@ -57,13 +72,20 @@ class Known:
     state: JobStatus = QUEUED
     attempt: int = 0
     failures: int = 0
+    losses: int = 0
     worker: str | None = None
     published: bool = True
     settled: bool = False  # published long ago, and its time in the retry queue is over
     waits: bool = False  # for its time in the retry queue
-    lease: str = ""  # "good", "suspect" or "over"
+    lease: str = ""  # "good" or "over"
     key: str | None = None
     kind: JobKind = JobKind.TRAIN
+    caller: str | None = None
+    renewed: int = 0  # the step of the last renewal
+
+    @property
+    def consumer(self) -> str:
+        return (self.worker or "").rpartition(":")[0]
 
 
 @dataclass
@@ -71,7 +93,6 @@ class Message:
     """A message of the broker's."""
 
     job: str
-    redelivered: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +129,13 @@ NEEDS = {
     "lose_a_connection": lambda self: self.busy,
     "stop_renewing": lambda self: self.some(RUNNING),
     "reap": lambda self: self.some(RUNNING),
-    **dict.fromkeys(("renew", "retry", "release", "complete", "fail"), lambda self: self.attempts),
+    "look": lambda self: self.some(RUNNING),
+    "find_lost": lambda self: self.looks,
+    "give_way": lambda self: self.some(QUEUED),
+    "give_back_a_slot": lambda self: self.some(RUNNING),
+    **dict.fromkeys(
+        ("renew", "retry", "release", "lose", "complete", "fail"), lambda self: self.attempts
+    ),
 }
 
 OFTEN = [
@@ -116,6 +143,10 @@ OFTEN = [
     "err",
     "lose_a_connection",
     "stop_renewing",
+    "look",
+    "find_lost",
+    "lose",
+    "give_back_a_slot",
     "retry",
     "take",
     "let_time_pass",
@@ -134,7 +165,9 @@ class Machine(RuleBasedStateMachine):
         self.taken: list[outbox.OutboxEntry] = []  # in the hands of a relay
         self.attempts: list[Held] = []  # all there ever were
         self.busy: list[Held] = []  # those that a worker has in hand and believes in
-        self.names = (f"worker-{n}" for n in count())
+        self.names = (f"consumer-{n // 2}:thread-{n % 2}" for n in count())
+        self.looks: list[tuple[str, datetime, int]] = []  # of relays: a consumer's lease, and when
+        self.now = 0  # counts the steps
         self.before: dict[str, Job] = {}
         with store.engine.connect() as connection:
             connection.execute(sa.delete(jobs_table))
@@ -161,6 +194,7 @@ class Machine(RuleBasedStateMachine):
         """One rule for all: of many, Hypothesis leaves out most, and then nothing gets far."""
         if not NEEDS[what](self):
             what = "claim" if self.queue else "accept"
+        self.now += 1
         getattr(self, what)(which, how)
 
     # Producers, relays and the broker.
@@ -171,10 +205,14 @@ class Machine(RuleBasedStateMachine):
         used = {each.idempotency_key for each in self.before.values()}
         new = job not in self.known and (key is None or key not in used)
         row = ((JobKind.TRAIN, "d", REQUEST), (JobKind.PREDICT, None, ASKED))[which % 2]
-        assert self.store.create(job, *row, inputs=INPUTS, idempotency_key=key) == new
+        more = {"caller": CALLERS[how % 4], "idempotency_key": key}
+        assert self.store.create(job, *row, inputs=INPUTS, **more) == new
         if not new:
             return
-        self.known[job] = Known(kind=row[0])
+        self.known[job] = Known(kind=row[0], caller=more["caller"])
+        if how % 5 == 0:  # it has lost many consumers
+            self.known[job].losses = MAX_LOSSES - 2
+            put(self.store, job, losses=MAX_LOSSES - 2)
         if then == "published":
             self.queue.append(Message(job))
         elif then == "refused":
@@ -247,26 +285,16 @@ class Machine(RuleBasedStateMachine):
 
     def claimed(self, message, worker):
         known = self.known[message.job]
-        attempt = self.store.claim(message.job, worker, message.redelivered)
-        if not self.may_claim(known, worker, message.redelivered):
+        attempt = self.store.claim(message.job, worker)
+        if not (known.state is QUEUED or (known.state is RUNNING and known.worker == worker)):
             assert attempt is None
-            if known.state is RUNNING and message.redelivered:
-                self.queue.append(message)  # it is watched, and may come back
             return
         assert attempt == known.attempt + 1
-        known.failures += known.state is RUNNING and known.worker != worker
         known.state, known.attempt, known.worker, known.lease = RUNNING, attempt, worker, "good"
-        known.waits = False
+        known.waits, known.renewed = False, self.now
         held = Held(message.job, attempt, worker)
         self.attempts.append(held)
         self.busy.append(held)
-
-    @staticmethod
-    def may_claim(known, worker, redelivered):
-        if known.state is not RUNNING:
-            return known.state is QUEUED
-        dead = known.lease == "over" or (redelivered and known.lease == "suspect")
-        return known.worker == worker or (dead and known.failures + 1 < MAX_ATTEMPTS)
 
     def claim_again(self, which, how):
         """The answer to a claim got lost: what runs under the worker's name is its own."""
@@ -276,7 +304,7 @@ class Machine(RuleBasedStateMachine):
     def lose_a_connection(self, which, how):
         """The broker delivers again; the consumer is dead, or has not noticed."""
         held = self.busy[which % len(self.busy)]
-        self.queue.append(Message(held.job, redelivered=True))
+        self.queue.append(Message(held.job))
         self.busy.remove(held)
 
     def renew(self, which, how):
@@ -285,7 +313,7 @@ class Machine(RuleBasedStateMachine):
         renewed = self.store.renew({(held.job, held.attempt): progress})
         assert bool(renewed) == self.is_current(held)
         if renewed:
-            self.known[held.job].lease = "good"
+            self.known[held.job].lease, self.known[held.job].renewed = "good", self.now
 
     def is_current(self, held):
         known = self.known[held.job]
@@ -296,6 +324,12 @@ class Machine(RuleBasedStateMachine):
         if self.left(held, self.store.retry(held.job, held.attempt, ERROR, delay)):
             self.failed(self.known[held.job], waits=delay > 0)
 
+    def lose(self, which, how):
+        """The attempt is interrupted for another's sake."""
+        held = self.attempt(which)
+        if self.left(held, self.store.lose(held.job, held.attempt, ERROR)):
+            self.lost(held.job)
+
     def release(self, which, how):
         held = self.attempt(which)
         known, in_flight = self.known[held.job], held in self.busy
@@ -303,7 +337,7 @@ class Machine(RuleBasedStateMachine):
             known.state, known.worker = QUEUED, None
             known.published, known.settled = True, False
         if in_flight:
-            self.queue.append(Message(held.job, redelivered=True))
+            self.queue.append(Message(held.job))
 
     def complete(self, which, how):
         held = self.attempt(which)
@@ -340,6 +374,56 @@ class Machine(RuleBasedStateMachine):
         known.worker, known.published, known.settled = None, False, False
         known.waits = waits and known.state is QUEUED
 
+    def lost(self, job):
+        """A loss is counted; then the job waits for longer than a test takes, or not at all."""
+        known = self.known[job]
+        waits = known.losses > 0
+        known.losses += 1
+        known.state = JobStatus.ERROR if known.losses == MAX_LOSSES else QUEUED
+        known.worker, known.published, known.settled = None, False, False
+        known.waits = waits and known.state is QUEUED
+        if known.waits:
+            put(self.store, job, run_after=DELAY)
+
+    # Fair shares.
+
+    def give_way(self, which, how):
+        """A training that was delivered goes back, because another caller waits."""
+        queued = self.some(QUEUED)
+        job = queued[which % len(queued)]
+        known = self.known[job]
+        if known.kind is JobKind.TRAIN:
+            assert self.store.give_way(job, DELAY)
+            known.published, known.settled, known.waits = False, False, True
+
+    def give_back_a_slot(self, which, how):
+        """A relay releases a training of who runs most, for one who runs none and waits long."""
+        trainings = {job: k for job, k in self.known.items() if k.kind is JobKind.TRAIN}
+        running = {job: k.caller for job, k in trainings.items() if k.state is RUNNING}
+        counts = Counter(running.values())
+        most = max(counts.values(), default=0)
+        waiting = [
+            job
+            for job, k in trainings.items()
+            if k.state is QUEUED and k.settled and k.caller not in counts
+        ]
+        released = shares.give_one_back(self.store, SETTLED)
+        if most < 2 or not waiting:
+            assert released is None
+            return
+        assert counts[running[released]] == most
+        began = {job: self.before[job].started_at for job in running}
+        mine = [began[job] for job, caller in running.items() if caller == running[released]]
+        assert began[released] == max(mine)
+        known = self.known[released]
+        known.state, known.worker, known.published, known.settled = QUEUED, None, False, False
+        (served,) = [
+            job
+            for job in waiting
+            if self.store.get(job).published_at != self.before[job].published_at
+        ]
+        self.known[served].settled = False
+
     # Users, time, and the reaper.
 
     def cancel(self, which, how):
@@ -349,10 +433,11 @@ class Machine(RuleBasedStateMachine):
             known.state, known.waits = JobStatus.CANCELLED, False
 
     def stop_renewing(self, which, how):
-        running, to = self.some(RUNNING), ("suspect", "over")[how % 2]
+        running = self.some(RUNNING)
         job = running[which % len(running)]
-        self.known[job].lease = to
-        put(self.store, job, lease_until=-1.0 if to == "over" else LEASE - SUSPECT - 1.0)
+        self.known[job].lease = "over"
+        put(self.store, job, lease_until=-1.0)
+        self.looks.clear()  # time has passed for one row only
 
     def let_time_pass(self, which, how):
         """Enough for messages to settle, and maybe for retries to become due."""
@@ -362,10 +447,29 @@ class Machine(RuleBasedStateMachine):
             known.settled = known.published and not known.waits
 
     def reap(self, which, how):
-        lost = [known for known in map(self.known.get, self.some(RUNNING)) if known.lease == "over"]
+        lost = [job for job in self.some(RUNNING) if self.known[job].lease == "over"]
         assert self.store.requeue_expired_leases() == len(lost)
-        for known in lost:
-            self.failed(known, waits=False)
+        for job in lost:
+            self.lost(job)
+
+    def look(self, which, how):
+        """A relay reads the leases; whoever renews afterwards is not lost."""
+        wait_for_the_clock(self.store)
+        leases = self.store.leases()
+        assert leases.keys() == {self.known[job].consumer for job in self.some(RUNNING)}
+        self.looks += [(consumer, lease, self.now) for consumer, lease in leases.items()]
+        wait_for_the_clock(self.store)
+
+    def find_lost(self, which, how):
+        consumer, lease, looked = self.looks.pop(which % len(self.looks))
+        lost = [
+            job
+            for job in self.some(RUNNING)
+            if self.known[job].consumer == consumer and self.known[job].renewed < looked
+        ]
+        assert self.store.requeue_lost(consumer, lease) == len(lost)
+        for job in lost:
+            self.lost(job)
 
     # What holds after each step.
 
@@ -389,11 +493,8 @@ class Machine(RuleBasedStateMachine):
         assert rows.keys() == self.known.keys()
         for job, known in self.known.items():
             row = rows[job]
-            assert (row.state, row.attempt, row.failures) == (
-                known.state,
-                known.attempt,
-                known.failures,
-            )
+            found = (row.state, row.attempt, row.failures, row.losses)
+            assert found == (known.state, known.attempt, known.failures, known.losses)
             assert (row.result_key or (row.result or {}).get("prediction")) == known.key
             assert (self.store.inputs(job) is None) == row.ended
             if known.state in (QUEUED, RUNNING):
@@ -403,7 +504,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self):
         """Heal everything; then nothing is stuck, and nothing that was accepted has no end."""
         self.taken.clear()
-        self.queue += [Message(held.job, redelivered=True) for held in self.busy]
+        self.queue += [Message(held.job) for held in self.busy]
         for _ in range(3):  # a message too many hides one that is missing, until it is gone
             for row in self.store.newest(100, RUNNING):
                 expire(self.store, row.id)
@@ -413,7 +514,7 @@ class Machine(RuleBasedStateMachine):
             self.queue += [Message(entry.job_id) for entry in outbox.take_unpublished(self.store)]
             for message in self.queue:
                 worker = next(self.names)
-                attempt = self.store.claim(message.job, worker, message.redelivered)
+                attempt = self.store.claim(message.job, worker)
                 if attempt is not None:
                     held = Held(message.job, attempt, worker)
                     assert self.completed(held)
@@ -445,11 +546,13 @@ def audit(before, rows):
         assert old.result_key in (None, new.result_key)  # one publication at most
         assert new.attempt >= old.attempt
         assert new.failures >= old.failures
+        assert new.losses >= old.losses
         assert all(getattr(new, name) == getattr(old, name) for name in FIXED)
         changed = [name for name in SEEN if getattr(new, name) != getattr(old, name)]
         assert new.version > old.version if changed else new.version >= old.version
     for row in rows.values():
         assert row.failures <= MAX_ATTEMPTS
+        assert row.losses <= MAX_LOSSES
         assert row.failures <= row.attempt
         assert row.ended == (row.ended_at is not None) == (row.state in ENDS)
         result = row.result_key if row.kind is JobKind.TRAIN else row.result
@@ -463,7 +566,7 @@ def audit(before, rows):
 
 @pytest.mark.timeout(600)  # a failure is made smaller before it is shown
 def test_whatever_is_done_in_whatever_order_what_the_table_promises_holds(database_url):
-    store = JobStore(database_url, lease=LEASE, max_attempts=MAX_ATTEMPTS, suspect=SUSPECT)
+    store = JobStore(database_url, lease=LEASE, max_attempts=MAX_ATTEMPTS)
     # One connection, and no power will be cut: more steps in a second.
     store.engine = sa.create_engine(
         database_url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.StaticPool

@@ -1,5 +1,6 @@
 import pytest
 
+from app.jobs.requeue import MAX_LOSSES
 from app.jobs.store import JobStore
 from app.protocol.types import JobKind, JobStatus
 from tests.support.rows import (
@@ -85,7 +86,7 @@ def test_a_key_of_255_characters_is_kept_whole(store):
 def test_a_job_that_nobody_accepted_is_not_there(store):
     assert store.get("m") is None
     assert store.of_key("k") is None
-    assert store.claim("m", "worker", redelivered=True) is None
+    assert store.claim("m", "worker") is None
     assert not store.cancel("m")
     assert store.newest(10) == []
 
@@ -93,7 +94,7 @@ def test_a_job_that_nobody_accepted_is_not_there(store):
 def test_a_claim_starts_the_first_attempt(store):
     accept(store)
 
-    assert store.claim("m", "worker 1", redelivered=False) == 1
+    assert store.claim("m", "worker 1") == 1
 
     job = store.get("m")
     assert job.state is JobStatus.RUNNING
@@ -151,14 +152,14 @@ def test_a_job_that_is_released_is_claimed_anew(store):
     assert (job.attempt, job.failures) == (1, 0)
     assert job.published_at is not None  # its message goes back
     assert job.ended_at is None
-    assert store.claim("m", "worker 2", redelivered=False) == 2
+    assert store.claim("m", "worker 2") == 2
 
 
 def test_handing_a_job_back_is_no_failure_however_often(store):
     accept(store)
 
     for attempt in range(1, 11):
-        assert store.claim("m", f"worker {attempt}", redelivered=True) == attempt
+        assert store.claim("m", f"worker {attempt}") == attempt
         assert store.release("m", attempt)
 
     assert store.get("m").failures == 0
@@ -176,13 +177,13 @@ def test_an_attempt_that_failed_for_now_is_followed_by_another(store):
     assert job.published_at is None  # its message has to wait in a retry queue
     assert 100 <= (job.run_after - job.started_at).total_seconds() < 160
     assert job.ended_at is None
-    assert store.claim("m", "worker 2", redelivered=False) == 2
+    assert store.claim("m", "worker 2") == 2
     assert store.get("m").run_after is None
 
 
 def test_a_job_that_succeeds_at_last_shows_no_error(store):
     assert store.retry("m", run(store), ERROR, 0.0)
-    attempt = store.claim("m", "worker", redelivered=False)
+    attempt = store.claim("m", "worker")
     assert store.get("m").error == ERROR
 
     assert store.complete_training("m", attempt, *RESULT)
@@ -199,7 +200,7 @@ def test_the_last_failure_ends_the_job(database_url, most):
 
     for number in range(1, most + 1):
         assert store.get("m").state is JobStatus.QUEUED
-        attempt = store.claim("m", "worker", redelivered=False)
+        attempt = store.claim("m", "worker")
         assert store.retry("m", attempt, ERROR | {"number": number}, delay=5.0)
 
     job = store.get("m")
@@ -244,9 +245,8 @@ def test_a_job_that_has_ended_does_not_change(store, state):
     expire(store)
     before = store.get("m")
 
-    assert store.claim("m", "late", redelivered=False) is None
-    assert store.claim("m", "late", redelivered=True) is None
-    assert store.claim("m", before.worker, redelivered=True) is None
+    assert store.claim("m", "late") is None
+    assert store.claim("m", before.worker) is None
     assert not store.renew({("m", attempt): 0.5})
     assert not store.complete_training("m", attempt, "late/", "b" * 64, {}, {})
     assert not store.fail("m", attempt, {"type": "late"})
@@ -275,9 +275,8 @@ def test_a_job_that_is_queued_is_not_changed_by_an_attempt(store):
 
 @pytest.mark.parametrize("attempt", [0, 1, 3, -1])
 def test_the_wrong_attempt_changes_nothing(store, attempt):
-    run(store)
-    expire(store)
-    assert store.claim("m", "worker 2", redelivered=False) == 2
+    assert store.release("m", run(store))
+    assert store.claim("m", "worker 2") == 2
     before = store.get("m")
 
     assert not store.renew({("m", attempt): 0.5})
@@ -311,18 +310,18 @@ def test_the_version_grows_with_whatever_a_user_may_see(store):
         seen.append(store.get("m").version)
         return applied and seen[-1] > seen[-2]
 
-    attempt = store.claim("m", "worker", redelivered=False)
+    attempt = store.claim("m", "worker")
     assert grew()
     assert grew(store.renew({("m", attempt): 0.5}))
     assert grew(store.retry("m", attempt, ERROR, 0.0))
-    attempt = store.claim("m", "worker", redelivered=False)
+    attempt = store.claim("m", "worker")
     assert grew()
     assert grew(store.release("m", attempt))
-    attempt = store.claim("m", "worker", redelivered=False)
+    attempt = store.claim("m", "worker")
     assert grew()
     expire(store)
     assert grew(store.requeue_expired_leases() == 1)
-    attempt = store.claim("m", "worker", redelivered=False)
+    attempt = store.claim("m", "worker")
     assert grew()
     assert grew(store.complete_training("m", attempt, *RESULT))
 
@@ -343,26 +342,12 @@ def test_the_version_does_not_grow_with_what_nobody_sees(store):
 def test_of_twenty_claims_at_once_one_wins(store, round_):
     accept(store)
 
-    attempts = at_once(20, lambda n: store.claim("m", f"worker {n}", redelivered=False))
+    attempts = at_once(20, lambda n: store.claim("m", f"worker {n}"))
 
     (winner,) = [n for n, attempt in enumerate(attempts) if attempt is not None]
     assert attempts[winner] == 1
     assert store.get("m").worker == f"worker {winner}"
     assert store.get("m").attempt == 1
-
-
-@pytest.mark.parametrize("redelivered", [True, False])
-def test_of_twenty_that_take_a_dead_consumers_job_over_one_wins(store, redelivered):
-    run(store)
-    expire(store)
-
-    attempts = at_once(20, lambda n: store.claim("m", f"worker {n}", redelivered))
-
-    (winner,) = [n for n, attempt in enumerate(attempts) if attempt is not None]
-    job = store.get("m")
-    assert attempts[winner] == job.attempt == 2
-    assert job.worker == f"worker {winner}"
-    assert job.failures == 1
 
 
 def test_of_twenty_that_accept_one_id_one_wins(store):
@@ -423,7 +408,7 @@ def test_of_twenty_ways_out_of_an_attempt_at_once_one_is_gone(store):
     assert left.count(True) == 1
     job, winner = store.get("m"), left.index(True)
     assert job.state is (JobStatus.QUEUED if winner % 4 else JobStatus.COMPLETED)
-    assert job.failures == winner % 2
+    assert (job.failures, job.losses) == (winner % 4 == 1, winner % 4 == 3)
 
 
 def test_of_twenty_that_reap_at_once_each_job_is_reaped_once(store):
@@ -434,7 +419,7 @@ def test_of_twenty_that_reap_at_once_each_job_is_reaped_once(store):
     reaped = at_once(20, lambda _: store.requeue_expired_leases())
 
     assert sum(reaped) == 10
-    assert [job.failures for job in store.newest(100)] == [1] * 10
+    assert [job.losses for job in store.newest(100)] == [1] * 10
 
 
 def test_writers_and_readers_do_not_wait_for_ever_for_each_other(store):
@@ -498,8 +483,8 @@ def test_an_answer_whose_confirmation_got_lost_is_written_once(store):
 
 def test_an_answer_that_comes_late_changes_nothing(store):
     late = run(store, kind=JobKind.PREDICT)
-    expire(store)
-    assert store.claim("m", "worker 2", redelivered=False) == late + 1
+    assert store.lose("m", late, ERROR)
+    assert store.claim("m", "worker 2") == late + 1
 
     assert not store.complete_prediction("m", late, ANSWER)
     assert store.cancel("m")
@@ -511,7 +496,7 @@ def test_an_answer_that_comes_late_changes_nothing(store):
 @pytest.mark.parametrize("end", ["fail", "cancel", "retry", "reap"])
 def test_with_the_end_of_a_prediction_its_inputs_go(store, end):
     attempt = run(store, kind=JobKind.PREDICT)
-    put(store, failures=3)  # the next is the last
+    put(store, failures=3, losses=MAX_LOSSES - 1)  # the next is the last
 
     match end:
         case "fail":
@@ -531,7 +516,7 @@ def test_with_the_end_of_a_prediction_its_inputs_go(store, end):
 def test_what_is_tried_again_keeps_its_inputs(store):
     assert store.retry("m", run(store, kind=JobKind.PREDICT), ERROR, 2.0)
     assert store.inputs("m") == INPUTS
-    attempt = store.claim("m", "worker 2", redelivered=False)
+    attempt = store.claim("m", "worker 2")
     assert store.release("m", attempt)
     assert store.inputs("m") == INPUTS
 

@@ -181,7 +181,7 @@ def test_the_newest_models_are_listed_without_what_they_were_registered_with(sto
     registry.register("far", ENDPOINT)
     wait_for_the_clock(store)
     store.create("m", JobKind.TRAIN, "d", {**REQUEST, "estimator": "ridge"})
-    attempt = store.claim("m", "worker", redelivered=False)
+    attempt = store.claim("m", "worker")
     assert store.complete_training("m", attempt, *RESULT)
     run(store, "running")
     accept(store, "asked", kind=JobKind.PREDICT)

@@ -8,6 +8,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from subprocess import PIPE
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from app import errors
@@ -109,12 +111,13 @@ def test_the_request_is_checked_before_the_data_are_fetched(fit):
     assert order == ["checked", "fetched"]
 
 
-def test_refused_parameters_are_refused_before_anything_is_fetched(fit):
+@pytest.mark.parametrize("count", [-1, 10**9])
+def test_refused_parameters_are_refused_before_anything_is_fetched(fit, count):
     def never(*_):
         pytest.fail("went on")
 
     with pytest.raises(errors.Invalid) as caught:
-        fit(frames.reference(params={"n_estimators": -1}), fetch=never, on_checked=never)
+        fit(frames.reference(params={"n_estimators": count}), fetch=never, on_checked=never)
 
     assert type(caught.value) is errors.Invalid
     assert caught.value.extra["field"] == "params.n_estimators"
@@ -193,7 +196,7 @@ def test_a_child_that_is_killed_at_work_says_so(fit, when_read):
         (child,) = children()
         when_read(path, lambda: os.kill(child.pid, signal.SIGKILL))
 
-    with pytest.raises(errors.ChildKilled, match="killed by SIGKILL"):
+    with pytest.raises(errors.ChildLost, match="killed by SIGKILL"):
         fit(fetch=fetch)
 
     assert children() == []
@@ -278,7 +281,7 @@ def test_a_fit_that_takes_too_long_ends(fit):
 
 
 def test_a_fit_that_takes_more_and_more_memory_ends(fit):
-    asked = frames.reference(params={"n_estimators": 10**30})
+    asked = frames.reference(params={"n_estimators": 5_000})
 
     with pytest.raises(errors.FitOutOfMemory, match="more than 6 MB"):
         fit(asked, limits=FitLimits(110.0, 6_000_000))
@@ -301,9 +304,24 @@ def test_a_fit_within_its_limits_succeeds(fit):
     assert fit(limits=FitLimits(60.0, 200_000_000))[0].model_id == "m"
 
 
+def test_test_rows_are_compared_with_many_rows_piece_by_piece(fit):
+    def write(path):
+        rows = np.random.default_rng(1).normal(size=(60_000, 2)).round(3)
+        pd.DataFrame(rows, columns=["a", "target"]).to_csv(path, index=False)
+
+    asked = frames.request(
+        ["a"], estimator="knn_regressor", params={"algorithm": "brute"}, test_size=3_000
+    )
+
+    # All distances at a time are 1.4 GB.
+    manifest, _ = fit(asked, fetch=write, limits=FitLimits(60.0, 200_000_000))
+
+    assert manifest.rows["test"] == 3_000
+
+
 def test_the_next_fit_has_its_own_limits(fit):
     with pytest.raises(errors.FitOutOfMemory):
-        fit(limits=FitLimits(60.0, 0))
+        fit(limits=FitLimits(60.0, 200_000))
 
     assert fit()[0].model_id == "m"
 

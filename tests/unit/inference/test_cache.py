@@ -5,14 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app import errors
-from app.inference.cache import AWAY_SECONDS, LOADERS, SILENT_SECONDS, ModelCache
+from app.inference.cache import AWAY_SECONDS, LOADS, SILENT_SECONDS, ModelCache
 
 
 class FakeModel:
-    def __init__(self, name, size=1):
+    def __init__(self, name, size=1, isolated=False):
         self.name = name
         self.bytes = size
         self.alive = True
+        self.isolated = isolated
 
 
 class Shelf:
@@ -22,9 +23,9 @@ class Shelf:
         self.loaded = []
         self.size = size
 
-    def __call__(self, model_id):
+    def __call__(self, model_id, isolated=False):
         self.loaded.append(model_id)
-        return FakeModel(model_id, self.size)
+        return FakeModel(model_id, self.size, isolated)
 
 
 def got(cache, model_id):
@@ -48,7 +49,7 @@ class Gated:
         self.gate = threading.Event()
         self.begun = threading.Semaphore(0)
 
-    def __call__(self, model_id):
+    def __call__(self, model_id, isolated):
         self.begun.release()
         assert self.gate.wait(20)
         return self.load(model_id)
@@ -79,7 +80,7 @@ def test_a_model_is_loaded_once_however_many_threads_ask():
     [errors.NotReady(None, "in training"), errors.StorageUnavailable(), KeyError("a bug")],
 )
 def test_a_failing_load_reaches_all_that_wait(failure):
-    def load(_):
+    def load(*_):
         raise failure
 
     asked = asked_by_50_threads(load)
@@ -90,7 +91,7 @@ def test_a_failing_load_reaches_all_that_wait(failure):
 def shelf_that_fails_once(failure):
     outcomes = [failure, FakeModel("a")]
 
-    def load(_):
+    def load(*_):
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
@@ -135,12 +136,12 @@ def slowly_failing(error, now):
     `now` holds the time of its clock.
     """
 
-    def fail(_):
+    def fail(*_):
         now[0] += SILENT_SECONDS + 1
         raise error
 
     loads = [fail, FakeModel]
-    cache = ModelCache(lambda name: loads.pop(0)(name), max_bytes=10, timer=lambda: now[0])
+    cache = ModelCache(lambda name, _: loads.pop(0)(name), max_bytes=10, timer=lambda: now[0])
     return cache, loads
 
 
@@ -155,20 +156,65 @@ def test_when_a_load_was_met_by_silence_others_do_not_wait_for_that_again():
     assert got(cache, "c").name == "c"
 
 
-def test_while_models_load_another_is_given():
+def test_no_load_waits_behind_a_slow_one():
     shelf = Shelf()
     gated = Gated(shelf)
-    cache = ModelCache(lambda name: (shelf if name == "warm" else gated)(name), max_bytes=10)
-    got(cache, "warm")
+    cache = ModelCache(
+        lambda name, _: (gated if name.startswith("slow") else shelf)(name, name), max_bytes=10
+    )
 
-    slow = [cache.get(f"slow-{n}") for n in range(LOADERS + 1)]
-    for _ in range(LOADERS):
+    slow = [cache.get(f"slow-{n}") for n in range(LOADS - 1)]
+    for _ in slow:
         assert gated.begun.acquire(timeout=20)
 
-    assert cache.get("warm").done()
-    assert not gated.begun.acquire(blocking=False)  # as many at a time
+    assert got(cache, "quick").name == "quick"
+    assert not any(each.done() for each in slow)
     gated.gate.set()
-    assert {each.result(20).name for each in slow} == set(shelf.loaded[1:])
+    assert {each.result(20).name for each in slow} == {f"slow-{n}" for n in range(LOADS - 1)}
+
+
+def test_more_loads_than_a_process_bears_are_refused_at_once():
+    shelf = Shelf()
+    gated = Gated(shelf)
+    cache = ModelCache(gated, max_bytes=10)
+    slow = [cache.get(f"slow-{n}") for n in range(LOADS)]
+
+    refused = cache.get("another")
+
+    assert refused.done()
+    with pytest.raises(errors.Overloaded, match="64 models are being loaded"):
+        refused.result()
+    assert cache.get("slow-0") is slow[0]
+    gated.gate.set()
+    assert [each.result(20).name for each in slow] == [f"slow-{n}" for n in range(LOADS)]
+    assert got(cache, "another").name == "another"
+
+
+def test_a_model_may_be_loaded_in_a_process_of_its_own_beside_the_shared_one():
+    shelf = Shelf()
+    cache = ModelCache(shelf, max_bytes=10)
+    shared = got(cache, "a")
+
+    alone = cache.get("a", isolated=True).result(20)
+
+    assert alone.isolated
+    assert not shared.isolated
+    assert got(cache, "a") is shared
+    assert cache.get("a", isolated=True).result(20) is alone
+    assert shelf.loaded == ["a", "a"]
+
+
+def test_a_model_that_is_always_isolated_is_loaded_once():
+    loaded = []
+
+    def load(name, isolated):
+        loaded.append(name)
+        return FakeModel(name, isolated=True)
+
+    cache = ModelCache(load, max_bytes=10)
+
+    assert got(cache, "a") is cache.get("a", isolated=True).result(20)
+    assert loaded == ["a"]
 
 
 def test_models_are_forgotten_by_their_bytes():
@@ -192,7 +238,7 @@ def test_the_model_used_last_is_forgotten_last():
 
 
 def test_a_model_larger_than_the_cache_serves_and_is_not_kept():
-    cache = ModelCache(lambda name: FakeModel(name, len(name)), max_bytes=3)
+    cache = ModelCache(lambda name, _: FakeModel(name, len(name)), max_bytes=3)
     small = got(cache, "a")
 
     large = got(cache, "large")
@@ -215,7 +261,7 @@ def test_a_model_whose_process_has_ended_is_loaded_again():
 def test_a_forgotten_model_is_deleted(names):
     deleted = threading.Event()
 
-    def load(name):
+    def load(name, isolated):
         model = FakeModel(name, 4 if len(name) == 1 else 11)
         if name == names[0]:
             weakref.finalize(model, deleted.set)

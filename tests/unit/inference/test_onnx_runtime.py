@@ -140,3 +140,18 @@ def corrupt(what: str, folder: Path) -> Path | bytes:
 def test_what_cannot_be_served_is_corrupt(what, tmp_path):
     with pytest.raises(errors.Corrupt):
         OnnxRuntime(corrupt(what, tmp_path))
+
+
+def test_runs_that_together_take_too_long_end_and_the_model_is_loaded_again():
+    stops = []
+    runtime = OnnxRuntime(
+        described(row_bytes=10), run_bytes=30, run_seconds=-1, on_stop=stops.append
+    )
+    assert runtime.run({"number": X[:3]}).predicted.tolist() == X[:3].argmax(axis=1).tolist()
+    assert runtime.alive
+
+    with pytest.raises(errors.DeadlineExceeded, match="longer than -1 s") as caught:
+        runtime.run({"number": X})
+
+    assert stops == [caught.value]
+    assert not runtime.alive

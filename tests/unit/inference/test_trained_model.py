@@ -14,6 +14,7 @@ from app.inference.runtime import Answers
 from app.inference.trained_model import TrainedModel
 from app.models.manifest import METADATA_KEY, Feature
 from app.protocol.requests import PredictionInputs
+from app.protocol.types import MAX_ROWS
 from tests.support import frames
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -401,3 +402,21 @@ def test_a_number_may_be_as_large_as_the_estimator_takes(estimator, most):
     model.check({"a": most, "b": -most, "c": 0})
     with pytest.raises(errors.Invalid, match="expected a number from"):
         model.check({"a": int(most) * 2, "b": 0, "c": 0})
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "most"), [(10_000, True, 50), (51, True, 9_803), (9, False, 10_000)]
+)
+def test_rows_whose_answer_cannot_be_sent_are_refused_before_they_are_answered(
+    labels, probabilities, most
+):
+    described = frames.manifest(
+        task="classification", labels=list(range(labels)), probabilities=probabilities
+    )
+    model = TrainedModel(described, Overflowing())
+
+    assert len(model.prepare(PredictionInputs(input_data=[{"a": 1.0}] * most))) == most
+    if most < MAX_ROWS:
+        with pytest.raises(errors.TooLarge, match=f"send at most {most:,} at a time") as refused:
+            model.prepare(PredictionInputs(input_data=[{"a": 1.0}] * (most + 1)))
+        assert refused.value.extra == {"field": "input_data", "limit": most}

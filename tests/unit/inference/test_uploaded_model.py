@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from app import errors
+from app.inference.graph import RUN_SECONDS, SessionGraph
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
 from app.protocol.requests import PredictionInputs
@@ -11,8 +12,11 @@ from tests.support.pictures import BLUE, GREEN, RED
 LIMIT = 1_000_000
 
 
-def model(file, spec, **limits):
-    return UploadedModel("m", file, OnnxManifest.model_validate(spec), LIMIT, **limits)
+def model(file, spec, run_seconds=RUN_SECONDS, **limits):
+    spec = OnnxManifest.model_validate(spec)
+    return UploadedModel(
+        "m", spec, SessionGraph(file, spec, run_seconds=run_seconds), LIMIT, **limits
+    )
 
 
 def asked(model, **inputs):
@@ -195,7 +199,7 @@ def test_batches_of_a_fixed_size_are_filled_up_and_cut():
             return super().run(prepared)
 
     spec = OnnxManifest.model_validate(graphs.LINEAR)
-    fours = Counting("m", graphs.linear(batch=4), spec, LIMIT)
+    fours = Counting("m", spec, SessionGraph(graphs.linear(batch=4), spec), LIMIT)
 
     answers = asked(fours, input_data=[{"a": n, "b": 0} for n in range(10)])
 

@@ -34,7 +34,7 @@ def jobs(tmp_path):
     """A table with a job that runs."""
     made = SlowJobs(tmp_path / "jobs.db")
     made.create("m", JobKind.TRAIN, "data", {})
-    made.claim("m", "worker 1", redelivered=False)
+    made.claim("m", "worker 1")
     yield made
     made.close()
 
@@ -82,7 +82,7 @@ def test_a_lease_is_renewed_again_and_again(jobs, keeper):
 
 def test_many_leases_are_renewed_in_one_statement(jobs, keeper):
     jobs.create("n", JobKind.TRAIN, "data", {})
-    jobs.claim("n", "worker 1", redelivered=False)
+    jobs.claim("n", "worker 1")
 
     with keeper.hold("m", 1), keeper.hold("n", 1):
         renewed(jobs)
@@ -93,7 +93,7 @@ def test_many_leases_are_renewed_in_one_statement(jobs, keeper):
 @pytest.mark.parametrize("error", [None, KeyError])
 def test_a_lease_is_not_renewed_after_its_block(jobs, keeper, error):
     jobs.create("n", JobKind.TRAIN, "data", {})
-    jobs.claim("n", "worker 1", redelivered=False)
+    jobs.claim("n", "worker 1")
 
     def leave():
         with keeper.hold("m", 1):
@@ -184,9 +184,7 @@ LOSSES = {
     "reaped": lambda jobs: (
         jobs.set("m", lease_until=database_now(-1)) or jobs.requeue_expired_leases()
     ),
-    "taken over": lambda jobs: (
-        jobs.set("m", lease_until=database_now(-1)) or jobs.claim("m", "worker 2", redelivered=True)
-    ),
+    "lost": lambda jobs: jobs.lose("m", 1, errors.ConsumerLost().to_wire()),
     "completed": lambda jobs: jobs.complete_training("m", 1, "models/m/1/", "a" * 64, {}, {}),
 }
 
@@ -206,7 +204,7 @@ def test_a_loss_is_noticed_and_told_once(jobs, keeper, loss):
 
 def test_a_lost_lease_does_not_renew_that_of_the_next_attempt(jobs, keeper):
     jobs.release("m", 1)
-    jobs.claim("m", "worker 2", redelivered=False)
+    jobs.claim("m", "worker 2")
     before = jobs.get("m")
 
     with keeper.hold("m", 1) as lease:

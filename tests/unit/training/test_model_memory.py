@@ -1,37 +1,81 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.linear_model import Ridge
-from sklearn.neighbors import KNeighborsRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.svm import SVC, SVR
 
-from app.training.model_memory import row_bytes
+from app.inference.runtime import rows_at_a_time
+from app.training.model_memory import LABEL_BYTES, row_bytes
 
-X, Y = np.random.default_rng(1).normal(size=(60, 2)), np.arange(60) % 2
+X, Y = np.random.default_rng(1).normal(size=(600, 2)), np.arange(600) % 2
+COLUMNS = 3 * 8 * 2  # of two features
+RUN_BYTES = 20_000_000
+SMALL = 300_000  # of a run, whatever its rows
 
 
 @pytest.mark.parametrize(
     ("estimator", "size"),
     [
         (Ridge(), 0),
-        (KNeighborsRegressor(algorithm="kd_tree"), 0),
-        (KNeighborsRegressor(algorithm="brute"), 2 * 8 * 60),  # a distance to each row
-        (SVR(epsilon=0.0), 3 * 8 * 60),
-        (CalibratedClassifierCV(SVC(C=1e-9), ensemble=False), 3 * 8 * 60),
+        (KNeighborsRegressor(algorithm="kd_tree"), 10 * 8 * 5),  # what it finds
+        (KNeighborsRegressor(algorithm="brute"), 10 * 8 * 5 + 2 * 8 * 600),  # a distance to each
+        (SVR(epsilon=0.0), 3 * 8 * 600),
+        (CalibratedClassifierCV(SVC(C=1e-9), ensemble=False), 3 * 8 * 601 + 2 * LABEL_BYTES),
+        (LogisticRegression(), 2 * LABEL_BYTES),
+        (RandomForestClassifier(7), 7 * (2 * 8 + 8 + 4) + 2 * LABEL_BYTES),
+        (RandomForestRegressor(7), 0),
     ],
     ids=str,
 )
-def test_the_memory_of_a_row_is_that_of_what_a_run_compares_it_with(estimator, size):
-    assert row_bytes(estimator.fit(X, Y)) == size
+def test_the_memory_of_a_row_is_that_of_its_columns_its_labels_and_of_what_lies_between(
+    estimator, size
+):
+    assert row_bytes(estimator.fit(X, Y)) == COLUMNS + size
 
 
-def test_a_forest_of_more_trees_takes_more_for_a_row():
-    few, many = (RandomForestClassifier(n_estimators=count).fit(X, Y) for count in (5, 50))
+@pytest.mark.parametrize("labels", [2, 100])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        *(
+            KNeighborsClassifier(count, algorithm=algorithm, weights=weights)
+            for algorithm in ("brute", "kd_tree", "ball_tree")
+            for count, weights in ((5, "uniform"), (300, "uniform"), (300, "distance"))
+        ),
+        *(
+            KNeighborsClassifier(algorithm="brute", metric=metric)
+            for metric in ("chebyshev", "cosine", "hamming", "nan_euclidean")
+        ),
+        LogisticRegression(max_iter=3),
+        RandomForestClassifier(20, max_depth=4),
+        HistGradientBoostingClassifier(max_iter=2),
+        SVC(break_ties=True),
+        CalibratedClassifierCV(SVC(), ensemble=False),
+        CalibratedClassifierCV(KNeighborsClassifier(), method="isotonic", ensemble=False),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_no_run_takes_more_than_its_rows_are_said_to_take(estimator, labels):
+    estimator.fit(X, np.arange(len(X)) % labels)
+    count = min(1000, rows_at_a_time(row_bytes(estimator), RUN_BYTES))
+    rows = np.random.default_rng(2).normal(size=(count, 2))
 
-    assert 0 < row_bytes(few) == row_bytes(many) / 10
+    tracemalloc.start()
+    try:
+        estimator.predict(rows)
+        if hasattr(estimator, "predict_proba"):
+            estimator.predict_proba(rows)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
 
-
-def test_a_row_of_a_forest_takes_the_probabilities_of_all_trees():
-    assert row_bytes(RandomForestClassifier(7).fit(X, Y)) == 7 * (2 * 8 + 8 + 4)
-    assert row_bytes(RandomForestRegressor(7).fit(X, Y)) == 0
+    assert peak <= count * row_bytes(estimator) + SMALL

@@ -195,3 +195,11 @@ def test_what_no_graph_answers_alike_by_construction_is_not_exported(estimator, 
 
     with pytest.raises(NotExportable, match=reason):
         to_onnx(pipeline, 2, 0)
+
+
+def test_support_vectors_of_many_labels_are_not_weighed_for_each_pair():
+    x, y = np.random.default_rng(4).normal(size=(600, 2)), np.arange(600) % 200
+    pipeline = Pipeline([("estimator", SVC())]).fit(x, y)
+
+    with pytest.raises(NotExportable, match="support vectors of 200 labels are too many"):
+        to_onnx(pipeline, 2, 0)

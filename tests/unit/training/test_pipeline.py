@@ -207,6 +207,17 @@ def test_a_class_that_only_the_test_rows_have_is_no_answer():
     assert math.isfinite(manifest.metrics["log_loss"])
 
 
+def test_more_labels_than_a_model_can_serve_are_refused_before_the_fit():
+    rows = 3 * 1_001
+    data = pd.DataFrame({"a": np.arange(rows), "target": [f"l{i % 1_001}" for i in range(rows)]})
+    asked = frames.request(["a"], estimator="knn_classifier", calibrate="sigmoid")
+
+    with pytest.raises(errors.BadData, match="has 1,001 different labels") as refused:
+        frames.train(data, asked, fit=lambda *_: pytest.fail("it was fitted"))
+
+    assert refused.value.extra["field"] == "target"
+
+
 @pytest.mark.parametrize("estimator", frames.CLASSIFIERS)
 def test_labels_are_told_apart_if_the_first_class_is_not_learnt(estimator):
     data = pd.DataFrame({"a": [float(i % 2) for i in range(40)], "target": ["x", "y"] * 20})

@@ -13,7 +13,7 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("caller", sa.String(255)))
     op.add_column("jobs", sa.Column("size", sa.Integer, nullable=False, server_default="0"))
     op.create_index("ix_jobs_kind_state_caller", "jobs", ["kind", "state", "caller", "size"])
-    op.create_index("ix_jobs_ended_at", "jobs", ["ended_at"])
+    op.create_index("ix_jobs_ended_at", "jobs", ["ended_at", "size"])
 
 
 def downgrade() -> None:

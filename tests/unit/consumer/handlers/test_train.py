@@ -2,7 +2,6 @@ import gzip
 import itertools
 import json
 import logging
-from time import sleep
 
 import pytest
 
@@ -11,10 +10,10 @@ from app.amqp.message import Disposition
 from app.backoff import RetryUntilAvailable
 from app.consumer.handlers import train
 from app.database.engine import database_now
-from app.jobs.attempt import WATCH_SECONDS, JobAttempts
+from app.jobs.attempt import JobAttempts
 from app.jobs.lease import LeaseKeeper
 from app.jobs.quotas import JobQuotas
-from app.jobs.store import SUSPECT_SECONDS
+from app.jobs.requeue import MAX_LOSSES
 from app.models.registry import CachedModelRegistry
 from app.observability import logs
 from app.protocol.types import JobKind, JobStatus
@@ -72,16 +71,21 @@ class Bench:
 
     def run_elsewhere(self):
         """Have another worker run the job; return its attempt."""
-        return self.jobs.claim("m", "worker 2", redelivered=False)
+        return self.jobs.claim("m", "worker 2")
 
-    def silence(self, seconds=WATCH_SECONDS + 5):
+    def silence(self):
         """Make it so long ago that the lease was renewed."""
-        self.jobs.set("m", lease_until=database_now(15 - seconds))
+        self.jobs.set("m", lease_until=database_now(-1))
+
+    def lose(self):
+        """Have the relay find that the job's consumer is lost."""
+        self.silence()
+        assert self.jobs.requeue_expired_leases() == 1
 
     def take_over(self):
         """Have another worker take the job over; return its attempt."""
-        self.silence()
-        return self.jobs.claim("m", "worker 2", redelivered=True)
+        self.lose()
+        return self.run_elsewhere()
 
     @property
     def row(self):
@@ -193,6 +197,18 @@ def test_a_request_may_ask_for_less_than_the_limits_and_not_for_more(bench, aske
     bench.handle({**TRAINING, "model_id": "n", **asked})
 
     assert bench.trainer.limits == [limits]
+
+
+@pytest.mark.parametrize(
+    ("asked", "default", "seconds"),
+    [({}, 5.0, 5.0), ({"max_seconds": 50.0}, 5.0, 50.0), ({}, 1e9, 100.0)],
+)
+def test_a_request_that_asks_for_no_time_gets_the_default(bench, asked, default, seconds):
+    handle = bench.consumer("worker 1", Pauses(), default_seconds=default)
+
+    handle([delivery({**TRAINING, "model_id": "n", **asked})])
+
+    assert [limits.seconds for limits in bench.trainer.limits] == [seconds]
 
 
 def test_the_progress_of_a_fit_is_seen_in_its_row(renewing):
@@ -545,7 +561,7 @@ def test_a_sweep_that_fails_does_no_harm(bench, error):
     assert bench.row.state is JobStatus.COMPLETED
 
 
-# Claims: what is done twice, and what must be taken over.
+# Claims: what is done twice, and what runs again.
 
 
 def test_a_job_that_runs_elsewhere_is_not_run_again(bench, logged):
@@ -560,116 +576,71 @@ def test_a_job_that_runs_elsewhere_is_not_run_again(bench, logged):
     assert len(logged("duplicate dropped")) == 1
 
 
-def test_a_message_that_comes_again_while_the_lease_is_renewed_is_dropped(bench, logged):
-    attempt = bench.run_elsewhere()
-    bench.stopping.meanwhile = lambda: bench.jobs.renew({("m", attempt): None}) and sleep(0.002)
-
-    message = bench.handle(redelivered=True)
-
-    assert statuses(message) == []
-    assert message.disposition is Disposition.ACK
-    assert bench.trainer.requests == []
-    assert (bench.row.worker, bench.row.attempt) == ("worker 2", 1)
-    assert bench.stopping.count > 0
-    assert len(logged("duplicate dropped")) == 1
-    assert logged("taken over") == []
-
-
-def test_a_message_that_comes_again_when_the_lease_is_not_renewed_takes_the_job_over(bench, logged):
+def test_a_message_that_comes_again_while_its_job_runs_is_dropped(bench, logged):
+    """If its consumer is lost, the relay finds out and publishes another message."""
     bench.run_elsewhere()
     bench.silence()
 
     message = bench.handle(redelivered=True)
 
-    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
-    assert (bench.row.worker, bench.row.attempt, bench.row.failures) == ("worker 1", 2, 1)
-    assert bench.models.deleted == [("m", 1)]
-    assert logged("taken over") == ["taken over from worker 2"]
-    assert logged("duplicate dropped") == []
-
-
-def test_a_job_is_not_taken_over_before_its_lease_was_watched(bench):
-    attempt = bench.run_elsewhere()
-    bench.silence()  # the database was away, say
-
-    def meanwhile():
-        if bench.stopping.count == round(SUSPECT_SECONDS / WATCH_SECONDS) - 1:
-            bench.jobs.renew({("m", attempt): None})
-
-    bench.stopping.meanwhile = meanwhile
-    bench.handle(redelivered=True)
-
-    assert (bench.row.worker, bench.row.attempt, bench.row.failures) == ("worker 2", 1, 0)
-
-
-def test_a_job_that_another_takes_over_meanwhile_is_dropped(bench):
-    bench.run_elsewhere()
-
-    def meanwhile():
-        bench.silence()
-        bench.jobs.claim("m", "worker 3", redelivered=True)
-
-    bench.stopping.meanwhile = meanwhile
-    message = bench.handle(redelivered=True)
-
     assert statuses(message) == []
     assert message.disposition is Disposition.ACK
-    assert (bench.row.worker, bench.row.attempt) == ("worker 3", 2)
+    assert (bench.row.worker, bench.row.attempt, bench.row.failures) == ("worker 2", 1, 0)
+    assert logged("duplicate dropped") == ["duplicate dropped: attempt 1 runs on worker 2"]
 
 
-def test_a_job_that_is_handed_back_meanwhile_is_run_and_has_not_failed(bench, logged):
-    attempt = bench.run_elsewhere()
-    bench.stopping.meanwhile = lambda: bench.jobs.release("m", attempt)
+def test_a_job_whose_consumer_was_lost_is_run_and_has_not_failed(bench):
+    bench.run_elsewhere()
+    bench.lose()
 
-    message = bench.handle(redelivered=True)
+    message = bench.handle()
 
     assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
-    assert (bench.row.worker, bench.row.attempt, bench.row.failures) == ("worker 1", 2, 0)
-    assert logged("taken over") == []
+    row = bench.row
+    assert (row.worker, row.attempt, row.failures, row.losses) == ("worker 1", 2, 0, 1)
+    assert bench.models.deleted == [("m", 1)]
 
 
-@pytest.mark.parametrize("end", ["complete", "fail", "cancel"])
-def test_a_job_that_ends_meanwhile_is_told(bench, end):
-    attempt = bench.run_elsewhere()
-    ends = {
-        "complete": lambda: bench.jobs.complete_training("m", attempt, *ELSEWHERE),
-        "fail": lambda: bench.jobs.fail("m", attempt, {"type": "bad_data", "detail": "x"}),
-        "cancel": lambda: bench.jobs.cancel("m"),
-    }
-    bench.stopping.meanwhile = ends[end]
-
-    message = bench.handle(redelivered=True)
-
-    assert statuses(message) == [bench.row.state]
-    assert bench.trainer.requests == []
-
-
-def test_a_job_whose_consumers_died_too_often_is_not_run_again_but_ends(bench):
+def test_a_job_whose_consumers_were_lost_too_often_is_not_run_again_but_ends(bench):
     bench.run_elsewhere()
-    bench.jobs.set("m", failures=3, lease_until=database_now(-1))
-    bench.stopping.meanwhile = bench.jobs.requeue_expired_leases  # as the relay does
+    bench.jobs.set("m", losses=MAX_LOSSES - 1)
+    bench.lose()
 
-    message = bench.handle(redelivered=True)
+    message = bench.handle()
 
     assert statuses(message) == ["TASK_ERROR"]
     assert last(message)["error"]["type"] == "consumer_lost"
     assert bench.trainer.requests == []
-    assert bench.row.failures == 4
 
 
-def test_a_watch_survives_a_database_that_is_away(bench):
-    bench.run_elsewhere()
+def test_a_fit_that_was_killed_for_anothers_sake_has_not_failed(bench):
+    bench.trainer.before["fit"] = [errors.ChildLost("killed")]
 
-    def meanwhile():
-        if bench.stopping.count == 1:
-            bench.jobs.before["claim"] = [AWAY()]
-            bench.jobs.before["get"] = [AWAY()]
+    message = bench.handle()
 
-    bench.silence()
-    bench.stopping.meanwhile = meanwhile
-    message = bench.handle(redelivered=True)
+    assert statuses(message) == ["TASK_RECEIVED"]
+    assert message.disposition is Disposition.ACK
+    row = bench.row
+    assert (row.state, row.failures, row.losses) == (JobStatus.QUEUED, 0, 1)
+    assert row.error["type"] == "child_lost"
+    assert row.published_at is None  # the relay publishes it again
 
-    assert statuses(message) == ["TASK_RECEIVED", "TASK_COMPLETED"]
+
+def test_a_training_gives_way_to_another_callers(bench, logged):
+    bench.jobs.create("mine", JobKind.TRAIN, "data", TRAINING, caller="a")
+    bench.jobs.claim("mine", "worker 2")
+    bench.jobs.set("m", caller="a")
+    bench.jobs.create("other", JobKind.TRAIN, "data", TRAINING, caller="b")
+
+    message = bench.handle()
+
+    assert statuses(message) == []
+    assert message.disposition is Disposition.ACK
+    assert bench.trainer.requests == []
+    row = bench.row
+    assert (row.state, row.attempt, row.published_at) == (JobStatus.QUEUED, 0, None)
+    assert row.run_after is not None
+    assert logged("the job gives way") == ["the job gives way to another caller's"]
 
 
 @pytest.mark.parametrize("redelivered", [False, True])
@@ -898,7 +869,7 @@ def test_a_consumer_that_stops_does_not_wait_for_the_database_and_loses_nothing(
         part.clear()
     bench.trainer.meanwhile = lambda on_beat: None
     if bench.row.state is JobStatus.RUNNING:
-        bench.silence()
+        bench.lose()
     again = bench.handle_elsewhere(redelivered=True)
 
     assert bench.row.ended
@@ -971,17 +942,6 @@ def test_a_consumer_that_stops_does_not_wait_for_storage(bench):
     assert (bench.row.state, bench.row.failures) == (JobStatus.QUEUED, 0)
 
 
-def test_a_consumer_that_stops_does_not_watch_any_longer(bench):
-    bench.run_elsewhere()
-    bench.stopping.set()
-
-    message = bench.handle(redelivered=True)
-
-    assert statuses(message) == []
-    assert message.disposition is Disposition.REQUEUE
-    assert (bench.row.worker, bench.row.attempt) == ("worker 2", 1)
-
-
 def test_a_consumer_that_stops_ends_a_download_and_hands_its_job_back(bench):
     def download(dataset_id, path, on_bytes):
         bench.stopping.set()
@@ -1025,7 +985,7 @@ def test_an_interrupted_fit_is_handed_back_though_the_database_is_away(bench):
 
     assert message.disposition is Disposition.REQUEUE
     assert bench.row.state is JobStatus.RUNNING
-    bench.silence()
+    bench.lose()
     again = bench.handle_elsewhere(redelivered=True)
     assert statuses(again) == ["TASK_RECEIVED", "TASK_COMPLETED"]
 

@@ -95,7 +95,7 @@ def test_callers_do_not_share_and_health_is_always_told() -> None:
 def test_nothing_is_installed_where_nothing_is_limited(
     asked: dict[str, Any], installed: bool
 ) -> None:
-    chain = middlewares(Settings(_env_file=None, **asked), AdmissionControl(1, 1000))
+    chain = middlewares(Settings(_env_file=None, **asked), AdmissionControl(1, 10**7))
     assert (RateLimit in [each.cls for each in chain]) is installed
 
 

@@ -1,0 +1,52 @@
+"""Answer rows for a trained model in a process of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app import errors
+from app.inference.model_process import LOAD_SECONDS, RUN_SECONDS, ModelProcess, load_memory
+from app.inference.predictor import Tensors
+from app.inference.runtime import Answers
+from app.models.manifest import TrainedManifest
+
+RUN_MEMORY = 512_000_000  # bytes beside the loaded model's
+
+
+class ProcessRuntime:
+    """A trained model in a child process, which ends when this is deleted; see `Runtime`."""
+
+    isolated = True
+
+    def __init__(
+        self,
+        serve: Callable[..., None],
+        path: Path,
+        *,
+        load_seconds: float = LOAD_SECONDS,
+        run_seconds: float = RUN_SECONDS,
+        run_memory: int = RUN_MEMORY,
+        on_stop: Callable[[errors.WarrenError], None] = lambda _: None,
+    ) -> None:
+        """Have `serve` load a file, which may be deleted then. Raises as `ModelProcess` does."""
+        self._process = ModelProcess(
+            serve,
+            str(path),
+            load_memory(path),
+            run_memory,
+            load_seconds=load_seconds,
+            run_seconds=run_seconds,
+            on_stop=on_stop,
+        )
+        self.manifest = TrainedManifest.model_validate_json(self._process.description)
+        self.bytes = self._process.memory or path.stat().st_size
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the child can answer; if it cannot, the model has to be loaded again."""
+        return self._process.alive
+
+    def run(self, inputs: Tensors) -> Answers:
+        """Answer rows; see `Runtime`. Raises as `ModelProcess.run` does."""
+        answers: dict[str, Any] = self._process.run(inputs)
+        return Answers(answers["predicted"], answers.get("probabilities"))

@@ -1,0 +1,85 @@
+"""Watch the memory of services, and end what takes too much, as the kernel does in a container."""
+
+import os
+import resource
+import signal
+import threading
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import time
+from typing import Any
+
+from tests.chaos.service import Service
+
+CONTAINER = 4_000_000_000  # bytes of a service with its children
+PERIOD = 0.05
+PAGE = resource.getpagesize()
+
+
+@dataclass
+class Peak:
+    """The most bytes that were resident: in the service's own process, in a child, in all."""
+
+    own: int = 0
+    child: int = 0
+    together: int = 0
+
+
+class MemoryWatch(threading.Thread):
+    """Looks after services until `stop`. Pages that processes share count for each of them."""
+
+    def __init__(self, services: dict[str, Service], container: int = CONTAINER) -> None:
+        """Each service may take `container` bytes with its children."""
+        super().__init__(name="memory", daemon=True)
+        self._services = services
+        self._container = container
+        self._stopping = threading.Event()
+        self.peaks = {name: Peak() for name in services}
+        #: What was ended at the limit, and whether that was the service's own process.
+        self.kills: list[dict[str, Any]] = []
+
+    def run(self) -> None:
+        while not self._stopping.wait(PERIOD):
+            groups = resident()
+            for name, service in self._services.items():
+                self._look(name, service.pid, groups.get(service.pid, {}))
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join()
+
+    def _look(self, name: str, leader: int, group: dict[int, int]) -> None:
+        peak, together = self.peaks[name], sum(group.values())
+        peak.own = max(peak.own, group.get(leader, 0))
+        children = [taken for pid, taken in group.items() if pid != leader]
+        peak.child = max(peak.child, *children, 0)
+        peak.together = max(peak.together, together)
+        if together > self._container:
+            victim = max(group, key=_badness)
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+            self.kills.append(
+                {"at": time(), "service": name, "own": victim == leader, "bytes": group[victim]}
+            )
+
+
+def resident() -> dict[int, dict[int, int]]:
+    """Return the resident bytes of every living process, by its process group."""
+    found = defaultdict[int, dict[int, int]](dict)
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            # "pid (name) state parent group ...", and the name may hold anything
+            fields = status.read_text().rpartition(")")[2].split()
+            if fields[0] != "Z":
+                found[int(fields[2])][int(status.parent.name)] = int(fields[21]) * PAGE
+    return found
+
+
+def _badness(pid: int) -> int:
+    """Return how gladly the kernel would end a process for want of memory."""
+    try:
+        return int(Path(f"/proc/{pid}/oom_score").read_text())
+    except OSError:
+        return -1
