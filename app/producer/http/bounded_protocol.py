@@ -191,6 +191,8 @@ class BoundedProtocol(HttpProtocol):
             super()._send_refusal(refusal, status)
             return
         self._refused = True
+        if self.transport.is_closing():
+            return
         if self.cycle is not None:  # the request whose body is not complete
             self.cycle.disconnected = True
             self.cycle.message_event.set()
