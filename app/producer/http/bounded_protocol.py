@@ -150,7 +150,7 @@ class BoundedProtocol(HttpProtocol):
     def _parse(self, data: bytes | bytearray) -> None:
         self._unparsed += len(data)
         super().data_received(bytes(data))
-        if self._unparsed and not self._refused and not self.transport.is_closing():
+        if self._unparsed or "path" not in self.scope:  # the last head is not complete
             self._check_head()
 
     def _parse_later(self) -> None:
@@ -164,9 +164,12 @@ class BoundedProtocol(HttpProtocol):
 
     def _check_head(self) -> None:
         """Refuse a head or a trailer that goes on for too many bytes; limit the time of a head."""
+        if self._refused or self.transport.is_closing():
+            return
         if self._unparsed > MAX_HEAD:
             self._refuse(_TOO_LARGE, 431)
         elif self._head_timer is None and self.scope is not None and "path" not in self.scope:
+            self._unset_keepalive_if_required()
             self._head_timer = self.loop.call_later(self.limits.head_seconds, self._head_overdue)
 
     def _head_size(self) -> int:

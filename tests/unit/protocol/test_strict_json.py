@@ -3,7 +3,15 @@ import json
 import pytest
 
 from app import errors
-from app.protocol.strict_json import CHUNK, dumps, loads
+from app.protocol.strict_json import (
+    CHUNK,
+    MAX_CONTAINERS,
+    MAX_KEYS,
+    MAX_VALUES,
+    dumps,
+    loads,
+    loads_request,
+)
 from tests.support.packing import gzip_compress
 
 
@@ -68,3 +76,33 @@ def test_a_list_of_any_length_is_written_whole(length):
 def test_no_number_that_json_lacks_is_written(value):
     with pytest.raises(ValueError, match="not JSON compliant"):
         dumps({"a": value})
+
+
+@pytest.mark.parametrize(
+    ("value", "most", "says"),
+    [
+        (b"[]", MAX_CONTAINERS, "more than 200000 lists and objects; send it in parts"),
+        (b'{"a":{}}', MAX_CONTAINERS // 2, "more than 200000 lists and objects"),
+        (b"1", MAX_VALUES, "more than 500000 values; send it in parts"),
+        (b'""', MAX_VALUES, "more than 500000 values"),
+    ],
+)
+def test_a_request_has_only_so_many_values(value, most, says):
+    loads_request(b"[" + b",".join([value] * (most - 1)) + b"]")
+
+    with pytest.raises(errors.TooLarge, match=says):
+        loads_request(b"[" + b",".join([value] * (most + 2)) + b"]")
+
+
+def test_a_request_may_have_fewer_values():
+    assert loads_request(b"[1,2]", 5) == [1, 2]
+    with pytest.raises(errors.TooLarge, match="more than 3 values"):
+        loads_request(b"[1,2,3,4]", 3)
+
+
+def test_an_object_has_only_so_many_keys():
+    pairs = [f'"{number}":0' for number in range(MAX_KEYS + 1)]
+
+    assert len(loads(f"{{{','.join(pairs[1:])}}}".encode())) == MAX_KEYS
+    with pytest.raises(errors.Malformed, match="an object has more than 50000 keys"):
+        loads(f"{{{','.join(pairs)}}}".encode())

@@ -5,7 +5,16 @@ import unicodedata
 import pytest
 
 from app.errors import escaped
-from app.protocol.wording import MAX_NAME, did_you_mean, listed, nearest, nfc, quoted, repeated
+from app.protocol.wording import (
+    MAX_NAME,
+    MAX_NFC,
+    did_you_mean,
+    listed,
+    nearest,
+    nfc,
+    quoted,
+    repeated,
+)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +107,11 @@ def test_long_lists_and_long_names_are_cut():
 def test_a_name_has_one_form(form):
     assert nfc(unicodedata.normalize(form, "größe")) == "größe"
     assert nfc("age") == "age"
+
+
+def test_a_name_that_would_take_too_long_is_not_composed():
+    accents = "\u0327\u0301"
+
+    assert nfc("c" + accents * 10) != "c" + accents * 10
+    endless = "c" + accents * MAX_NFC
+    assert nfc(endless) is endless

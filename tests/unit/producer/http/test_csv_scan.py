@@ -309,6 +309,31 @@ def test_a_header_without_end_is_refused_before_it_fills_the_memory():
         fed(b'"a\n', *lines)
 
 
+@pytest.mark.parametrize("size", [1000, 65_536, 10_000_000])
+def test_line_breaks_count_in_a_name_whose_quote_is_never_closed(size):
+    content = b'a,b,"' + b"\n" * (MAX_LINE + 1)
+    chunks = [content[at : at + size] for at in range(0, len(content), size)]
+
+    with pytest.raises(errors.Invalid) as caught:
+        fed(*chunks)
+
+    assert caught.value.detail == (
+        "body: the quoted field that begins in line 1 is longer than 1000000 bytes; it is probably "
+        "never closed"
+    )
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 10_000_000])
+def test_a_quoted_field_may_have_many_lines(size):
+    content = b'a,"b\n\n\nb"\n1,"' + b"\n" * 3000 + b'"\n2\n'
+    chunks = [content[at : at + size] for at in range(0, len(content), size)]
+
+    scan = scanned(*chunks)
+
+    assert (scan.columns, scan.rows) == (["a", "b\n\n\nb"], 2)
+    assert "the first in line 3006;" in scan.warnings[-1]
+
+
 def test_a_character_may_be_cut():
     scan = scanned(*cut("größe,色\n1,2\n".encode(), range(20)))
 

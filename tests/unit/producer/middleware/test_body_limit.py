@@ -3,15 +3,26 @@ import asyncio
 import pytest
 from starlette.exceptions import HTTPException
 
-from app import errors
 from app.producer.admission import AdmissionControl
 from app.producer.middleware.body_limit import BodyLimit
+from app.producer.middleware.body_rules import BodyRule, BodyRules
+
+RULES = BodyRules(
+    BodyRule(10, 20.0),
+    (
+        ("/datasets/", "", BodyRule(20, 20.0, 1000.0, held=False)),
+        ("/models/", "multipart/", BodyRule(30, 20.0, 1000.0, held=False)),
+    ),
+)
 
 
-def received(chunks, path="/train", length=None, kind="http"):
-    """What an application reads behind a limit of 10 bytes, 20 for data sets, none for models."""
-    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
-    messages.append({"type": "http.request", "body": b"", "more_body": False})
+def message(body, more=True):
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def received(chunks, path="/train", length=None, kind="http", memory=None):
+    """What an application reads, which may read 10 bytes in all."""
+    messages = [*map(message, chunks), message(b"", more=False)]
     read = []
 
     async def application(scope, receive, send):
@@ -23,9 +34,7 @@ def received(chunks, path="/train", length=None, kind="http"):
 
     headers = [] if length is None else [(b"content-length", str(length).encode())]
     scope = {"type": kind, "path": path, "headers": headers}
-    limited = BodyLimit(
-        application, limit=10, special={"/datasets/": 20, "/models/": 0}, stall_seconds=20
-    )
+    limited = BodyLimit(application, RULES, memory or AdmissionControl(1, 1000))
     try:
         asyncio.run(limited(scope, receive, None))
     except HTTPException as error:
@@ -62,12 +71,60 @@ def test_a_path_may_have_a_limit_of_its_own():
     assert received([b"x" * 21], path="/datasets/d")[1].status_code == 413
     assert received([b"x" * 21], path="/datasets/d", length=21)[1].status_code == 413
     assert received([b"x" * 20], path="/datasets")[1].status_code == 413
-    assert received([b"x"], path="/models/m")[1].status_code == 413
+    assert received([b"x" * 20], path="/models/m")[1].status_code == 413
 
 
-def second(path, first, pause):
-    """The type of the message after `first`, which comes after a pause; it may take 50 ms."""
-    messages = [first, {"type": "http.disconnect"}]
+def read_slowly(rule, *pauses):
+    """The bytes of 10 that an application has read; each comes after a pause, the last is short."""
+    coming = list(pauses)
+    seen = []
+
+    async def application(scope, receive, send):
+        more = True
+        while more:
+            seen.append(await receive())
+            more = seen[-1]["more_body"]
+            await asyncio.sleep(0.02)  # what the application does itself is not the client's fault
+
+    async def receive():
+        await asyncio.sleep(coming.pop(0))
+        return message(b"x" * 10, more=bool(coming))
+
+    limited = BodyLimit(application, BodyRules(rule), AdmissionControl(1, 1000))
+    asyncio.run(limited({"type": "http", "path": "/", "headers": []}, receive, None))
+    return len(seen) * 10
+
+
+IN_ALL = BodyRule(1000, 0.1)
+WITH_A_RATE = BodyRule(1000, 0.1, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "pauses"), [(IN_ALL, [0.0] * 10), (WITH_A_RATE, [0.0] * 10), (WITH_A_RATE, [0.04] * 8)]
+)
+def test_a_body_that_comes_in_time_is_read(rule, pauses):
+    assert read_slowly(rule, *pauses) == 10 * len(pauses)
+
+
+@pytest.mark.parametrize(
+    ("rule", "pauses", "said"),
+    [
+        (IN_ALL, [30], "body: it did not arrive within 0.1 s"),
+        (IN_ALL, [0.04] * 8, "body: it did not arrive within 0.1 s"),
+        (WITH_A_RATE, [0, 0, 0, 0, 30], "body: nothing came for 0.1 s, or less than 100 bytes"),
+        (BodyRule(1000, 0.1, 1e9), [0.04] * 8, "body: nothing came for 0.1 s, or less than 1e+09"),
+    ],
+)
+def test_a_body_that_comes_too_slowly_is_refused(rule, pauses, said):
+    with pytest.raises(HTTPException) as caught:
+        read_slowly(rule, *pauses)
+
+    assert caught.value.status_code == 408
+    assert caught.value.detail.startswith(said)
+
+
+def test_nothing_has_to_come_after_the_whole_body():
+    messages = [message(b"x", more=False), {"type": "http.disconnect"}]
     seen = []
 
     async def application(scope, receive, send):
@@ -75,62 +132,40 @@ def second(path, first, pause):
 
     async def receive():
         if len(messages) == 1:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(0.2)
         return messages.pop(0)
 
-    limited = BodyLimit(application, limit=10, special={"/datasets/": 20}, stall_seconds=0.05)
-    asyncio.run(limited({"type": "http", "path": path, "headers": []}, receive, None))
-    return seen[1]["type"]
-
-
-BEGUN = {"type": "http.request", "body": b"x", "more_body": True}
-WHOLE = {"type": "http.request", "body": b"x"}
-
-
-def test_where_a_body_may_be_long_it_has_to_go_on_coming():
-    with pytest.raises(HTTPException) as caught:
-        second("/datasets/d", BEGUN, pause=20)
-
-    assert caught.value.status_code == 408
-    assert caught.value.detail == "body: nothing more came within 0.05 s"
-
-
-@pytest.mark.parametrize(("path", "first"), [("/datasets/d", WHOLE), ("/train", BEGUN)])
-def test_nothing_has_to_come_after_the_whole_body_nor_elsewhere(path, first):
-    assert second(path, first, pause=0.2) == "http.disconnect"
+    limited = BodyLimit(application, BodyRules(BodyRule(10, 0.05)), AdmissionControl(1, 1000))
+    asyncio.run(limited({"type": "http", "path": "/", "headers": []}, receive, None))
+    assert seen[1]["type"] == "http.disconnect"
 
 
 def test_what_is_no_request_passes():
     assert received([b"x" * 100], kind="lifespan") == ([b"x" * 100], None)
 
 
-def test_as_many_are_admitted_as_may_be_in_flight():
-    in_flight = AdmissionControl(requests=2, size=100)
+@pytest.mark.parametrize("length", [None, 8])
+def test_a_body_for_which_no_memory_is_left_is_refused(length):
+    memory = AdmissionControl(1, 10)
+    with memory.admit() as take:
+        take(3)
+        read, error = received([b"x" * 4, b"x" * 4], length=length, memory=memory)
 
-    with in_flight.admit():
-        with in_flight.admit(), pytest.raises(errors.Overloaded), in_flight.admit():
-            pytest.fail("admitted")
-        with in_flight.admit():
-            pass
-
-
-def test_as_many_bytes_are_taken_as_may_be_in_flight():
-    in_flight = AdmissionControl(requests=10, size=100)
-
-    with in_flight.admit() as take:
-        take(30)
-        take(30)
-        with in_flight.admit() as take_more:
-            take_more(40)
-            with pytest.raises(errors.Overloaded):
-                take(1)
-            take(0)
-        take(40)
+    assert error.status_code == 503
+    assert error.detail == "Too many requests arrive at a time; ask again in a moment."
+    assert read == ([] if length else [b"x" * 4])
 
 
-def test_what_ends_with_an_error_is_not_in_flight_any_more():
-    in_flight = AdmissionControl(requests=1, size=100)
+@pytest.mark.parametrize("chunks", [[b"x" * 7], [b"x" * 3, b"x" * 4], [b"x" * 3, b"x" * 8]])
+def test_a_request_gives_back_the_memory_of_its_body(chunks):
+    memory = AdmissionControl(1, 10)
 
     for _ in range(3):
-        with pytest.raises(KeyError), in_flight.admit() as take:
-            raise KeyError(take(100))
+        received(chunks, memory=memory)
+
+    memory.take_arriving(7)
+    memory.take(3)
+
+
+def test_what_is_not_held_in_memory_takes_none():
+    assert received([b"x" * 20], path="/datasets/d", memory=AdmissionControl(1, 0))[1] is None

@@ -8,15 +8,20 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from app import errors
+from app.producer.admission import AdmissionControl
+from app.producer.middleware.body_rules import BodyRule, BodyRules
 from app.producer.middleware.content_decoding import ContentDecoding
 from app.protocol.content_encoding import HTTP_CODINGS, PIECE_BYTES
 
 gzipped = functools.partial(gzip.compress, mtime=0)
 TEXT = b"some text " * 20
 LIMIT = 1000
+RULES = BodyRules(
+    BodyRule(LIMIT, 60.0), (("/datasets/", "", BodyRule(100_000_000, 60.0, held=False)),)
+)
 
 
-def received(*messages, headers=(), path="/train", kind="http", method="POST"):
+def received(*messages, headers=(), path="/train", kind="http", method="POST", memory=None):
     """The headers and messages that an application sees; data sets may have 100 MB."""
     coming = [*messages]
     seen = []
@@ -30,7 +35,7 @@ def received(*messages, headers=(), path="/train", kind="http", method="POST"):
         return coming.pop(0)
 
     scope = {"type": kind, "method": method, "path": path, "headers": list(headers)}
-    decoding = ContentDecoding(application, LIMIT, {"/datasets/": 100_000_000})
+    decoding = ContentDecoding(application, RULES, memory or AdmissionControl(1, 10 * LIMIT))
     asyncio.run(decoding(scope, receive, None))
     return seen[0], seen[1:]
 
@@ -152,7 +157,7 @@ def test_a_long_body_is_never_in_memory_as_a_whole_and_lets_other_requests_go_on
     async def both():
         going = asyncio.create_task(other())
         scope = {"type": "http", "method": "PUT", "path": "/datasets/d", "headers": coded()}
-        await ContentDecoding(application, LIMIT, {"/datasets/": 10**8})(scope, receive, None)
+        await ContentDecoding(application, RULES, AdmissionControl(1, 0))(scope, receive, None)
         going.cancel()
 
     tracemalloc.start()
@@ -162,3 +167,17 @@ def test_a_long_body_is_never_in_memory_as_a_whole_and_lets_other_requests_go_on
 
     assert peak < 8 * PIECE_BYTES
     assert turns >= 50_000_000 // PIECE_BYTES
+
+
+def test_decoded_bytes_count_in_the_memory_of_bodies_and_are_given_back():
+    memory = AdmissionControl(1, 2 * len(TEXT))
+    memory.take(len(TEXT) + 1)
+
+    with pytest.raises(HTTPException) as caught:
+        received(request(gzipped(TEXT)), headers=coded(), memory=memory)
+    assert caught.value.status_code == 503
+
+    memory.give_back(len(TEXT) + 1)
+    for _ in range(3):
+        received(request(gzipped(TEXT)), headers=coded(), memory=memory)
+    memory.take(2 * len(TEXT))

@@ -25,6 +25,7 @@ from app.settings import Settings
 
 gzipped = functools.partial(gzip.compress, mtime=0)
 LIMIT = 100
+MEMORY = AdmissionControl(1, 10 * LIMIT)
 
 
 @pytest.fixture
@@ -34,18 +35,20 @@ def settings() -> Settings:
 
 def test_the_chain_is_in_order(settings: Settings) -> None:
     chain = [Forwarded, ErrorResponses, BodyLimit, ContentDecoding]
-    assert [each.cls for each in middlewares(settings)] == chain
+    assert [each.cls for each in middlewares(settings, MEMORY)] == chain
 
 
 @pytest.mark.parametrize(("root_path", "is_there"), [("", False), ("/warren", True)])
 def test_without_proxies_and_prefix_nothing_looks_for_them(root_path: str, is_there: bool) -> None:
     settings = Settings(_env_file=None, forwarded_allow_ips="", root_path=root_path)
-    assert (Forwarded in [each.cls for each in middlewares(settings)]) is is_there
+    assert (Forwarded in [each.cls for each in middlewares(settings, MEMORY)]) is is_there
 
 
 @pytest.mark.parametrize("origins", ["*", "https://a.example.com, http://localhost:3000"])
 def test_origins_put_cors_before_what_refuses_requests(origins: str) -> None:
-    chain = [each.cls for each in middlewares(Settings(_env_file=None, cors_origins=origins))]
+    chain = [
+        each.cls for each in middlewares(Settings(_env_file=None, cors_origins=origins), MEMORY)
+    ]
     assert chain == [Forwarded, CORSMiddleware, ErrorResponses, BodyLimit, ContentDecoding]
 
 
