@@ -8,13 +8,19 @@ from sqlalchemy.exc import IntegrityError
 from app import errors
 from app.database.engine import connect, database_now, insert_unless, transaction
 from app.database.tables import jobs_table, models_table
-from app.jobs.quotas import Bound, JobQuotas, bounds
+from app.jobs.quotas import JobQuotas
 from app.jobs.reader import IS_QUEUED, JobReader
+from app.jobs.usage import JobUsage
 from app.protocol.types import JobKind, JobStatus
 
 
 class JobAcceptance(JobReader):
     """Accepts jobs."""
+
+    def __init__(self, url: str) -> None:
+        """Create an engine without connecting; `url` is an SQLAlchemy URL."""
+        super().__init__(url)
+        self._usage = JobUsage(self.engine)
 
     def create(
         self,
@@ -47,29 +53,28 @@ class JobAcceptance(JobReader):
             "created_at": database_now(),
             "published_at": database_now(),
         }
-        bounded = bounds(quotas, caller, size) if quotas else []
         # A model without a job of its id was registered, or its training is not kept any more.
         registered = sa.exists().where(
             models_table.c.model_id == job_id,
             ~sa.exists().where(jobs_table.c.id == models_table.c.model_id),
         )
-        insert = insert_unless(
-            jobs_table, row, sa.or_(registered, *(~bound.holds for bound in bounded))
-        )
-        locks = [job_id] * named + [f"caller {caller}"] * bool(bounded and caller)
-        while True:
-            lend = transaction(self.engine, *locks) if locks else connect(self.engine)
-            try:
-                with lend as connection:
-                    if connection.scalar(insert) is not None:
-                        return True
-                    if self._is_taken(connection, job_id, more.get("idempotency_key")):
-                        return False
-                    if connection.scalar(sa.select(registered)):
-                        raise errors.Conflict("model_id", f"{job_id} is taken")
-                    _raise_exceeded(connection, bounded)
-            except IntegrityError:
-                return False
+        insert = insert_unless(jobs_table, row, registered)
+        key = more.get("idempotency_key")
+        if quotas and not self._is_within(quotas, caller, size, job_id, key):
+            return False
+        created = False
+        try:
+            lend = transaction(self.engine, job_id) if named else connect(self.engine)
+            with lend as connection:
+                created = connection.scalar(insert) is not None
+                if not created:
+                    raise errors.Conflict("model_id", f"{job_id} is taken")
+        except IntegrityError:
+            return False
+        finally:
+            if quotas and not created:
+                self._usage.give_back(caller, size)
+        return True
 
     def mark_unpublished(self, *job_ids: str) -> None:
         """Mark these jobs as unpublished, so that the relay publishes their messages again."""
@@ -77,17 +82,21 @@ class JobAcceptance(JobReader):
         with connect(self.engine) as connection:
             connection.execute(queued.values(published_at=None))
 
-    @staticmethod
-    def _is_taken(connection: sa.Connection, job_id: str, key: str | None) -> bool:
-        """Tell whether a job has this id or idempotency key."""
-        same = jobs_table.c.id == job_id
-        if key is not None:
-            same = same | (jobs_table.c.idempotency_key == key)
-        return connection.scalar(sa.select(sa.exists().where(same))) is True
+    def _is_within(
+        self, quotas: JobQuotas, caller: str | None, size: int, job_id: str, key: str | None
+    ) -> bool:
+        """Count a job against the quotas; return False if it is one that exists.
 
-
-def _raise_exceeded(connection: sa.Connection, bounded: list[Bound]) -> None:
-    """Raise the error of the first bound that does not hold; one may hold again by now."""
-    for bound in bounded:
-        if not connection.scalar(sa.select(bound.holds)):
-            raise bound.error
+        Raises `errors.QuotaExceeded` or `Overloaded`.
+        """
+        try:
+            self._usage.take(quotas, caller, size)
+        except (errors.QuotaExceeded, errors.Overloaded):
+            same = jobs_table.c.id == job_id
+            if key is not None:
+                same = same | (jobs_table.c.idempotency_key == key)
+            with connect(self.engine) as connection:
+                if connection.scalar(sa.select(sa.exists().where(same))):
+                    return False
+            raise
+        return True

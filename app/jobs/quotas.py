@@ -1,22 +1,9 @@
-"""How many jobs a caller, and all callers together, may have in the job table.
-
-The INSERT of a job checks them. On PostgreSQL, inserts of one caller do not overlap, so a caller
-never has more. All callers together may pass their bound by the inserts that overlap.
-"""
+"""How many jobs a caller, and all callers together, may have in the job table."""
 
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from app import errors
-from app.database.tables import jobs_table
 from app.limit_settings import LimitSettings
-from app.protocol.types import JobKind, JobStatus
-
-# All kinds and states are named because the index begins with them.
-_KINDS = jobs_table.c.kind.in_(list(JobKind))
-_QUEUED = _KINDS & (jobs_table.c.state == JobStatus.QUEUED)
-_KEPT = _KINDS & jobs_table.c.state.in_(list(JobStatus))
 
 
 @dataclass(frozen=True)
@@ -30,6 +17,23 @@ class JobQuotas:
     all_queued: int | None = None  # jobs of all callers that wait
 
 
+@dataclass
+class JobCount:
+    """What there is, of one caller or of all."""
+
+    queued: int = 0
+    queued_bytes: int = 0
+    kept: int = 0
+    kept_bytes: int = 0
+
+    def add(self, jobs: int, size: int) -> None:
+        """Count jobs that wait, and their size."""
+        self.queued += jobs
+        self.queued_bytes += size
+        self.kept += jobs
+        self.kept_bytes += size
+
+
 def quotas_of(settings: LimitSettings) -> JobQuotas:
     """Return the quotas that the settings name."""
     return JobQuotas(
@@ -41,51 +45,26 @@ def quotas_of(settings: LimitSettings) -> JobQuotas:
     )
 
 
-@dataclass(frozen=True)
-class Bound:
-    """A condition for a new job, and the error when it does not hold."""
+def check_caller(quotas: JobQuotas, mine: JobCount, size: int) -> None:
+    """Raise `errors.QuotaExceeded` if one more job of `size` bytes is too much for its caller."""
+    later, smaller = "wait for them, or cancel some", "they are deleted after a while"
+    _check(quotas.queued, mine.queued + 1, "{} jobs are queued", later)
+    _check(quotas.queued_bytes, mine.queued_bytes + size, "jobs of {} bytes are queued", later)
+    _check(quotas.kept, mine.kept + 1, "{} jobs are stored", smaller)
+    _check(quotas.kept_bytes, mine.kept_bytes + size, "jobs of {} bytes are stored", smaller)
 
-    holds: sa.ColumnElement[bool]
-    error: errors.WarrenError
+
+def check_all(quotas: JobQuotas, everyone: JobCount) -> None:
+    """Raise `errors.Overloaded` if one more job is too much for all callers together."""
+    most = quotas.all_queued
+    if most is not None and everyone.queued >= most:
+        raise errors.Overloaded(f"{most:,} jobs are queued, which is the most; ask again later")
 
 
-def bounds(quotas: JobQuotas, caller: str | None, size: int) -> list[Bound]:
-    """Return what must hold for a new job of `size` bytes."""
-    found = []
-    if (most := quotas.all_queued) is not None:
-        busy = errors.Overloaded(f"{most:,} jobs are queued, which is the most; ask again later")
-        found.append(Bound(_count(_QUEUED, most) < most, busy))
-    if caller is None:
-        return found
-    mine = jobs_table.c.caller == caller
-    if (most := quotas.queued) is not None:
-        full = _exceeded(f"{most:,} jobs are queued", "wait for them, or cancel some", most)
-        found.append(Bound(_count(_QUEUED & mine, most) < most, full))
-    if (most := quotas.queued_bytes) is not None:
-        full = _exceeded(
-            f"jobs of {most:,} bytes are queued", "wait for them, or cancel some", most
+def _check(most: int | None, asked: int, what: str, remedy: str) -> None:
+    if most is not None and asked > most:
+        has = what.format(f"{most:,}")
+        raise errors.QuotaExceeded(
+            f"{has} for this caller at the most; {remedy}",
+            limit=most,
         )
-        found.append(Bound(_sizes(_QUEUED & mine) + size <= most, full))
-    if (most := quotas.kept) is not None:
-        full = _exceeded(f"{most:,} jobs are stored", "they are deleted after a while", most)
-        found.append(Bound(_count(_KEPT & mine, most) < most, full))
-    if (most := quotas.kept_bytes) is not None:
-        full = _exceeded(f"jobs of {most:,} bytes are stored", "send smaller ones", most)
-        found.append(Bound(_sizes(_KEPT & mine) + size <= most, full))
-    return found
-
-
-def _count(which: sa.ColumnElement[bool], most: int) -> sa.ScalarSelect[int]:
-    """Count rows, up to `most`."""
-    found = sa.select(jobs_table.c.id).where(which).limit(most).subquery()
-    return sa.select(sa.func.count()).select_from(found).scalar_subquery()
-
-
-def _sizes(which: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
-    """Add up the sizes of jobs."""
-    total = sa.func.coalesce(sa.func.sum(jobs_table.c.size), 0)
-    return sa.select(total).where(which).scalar_subquery()
-
-
-def _exceeded(what: str, remedy: str, most: int) -> errors.QuotaExceeded:
-    return errors.QuotaExceeded(f"{what} for this caller, which is the most; {remedy}", limit=most)

@@ -2,6 +2,7 @@ import pytest
 
 from app import errors
 from app.jobs.quotas import JobQuotas
+from app.jobs.usage import JobUsage
 from app.protocol.types import JobKind
 from tests.support.rows import INPUTS, REQUEST, RESULT, accept, at_once
 
@@ -70,3 +71,36 @@ def test_of_twenty_jobs_at_once_no_more_are_accepted_than_the_quota_says(store):
             return False
 
     assert sum(at_once(20, go)) == 5
+
+
+def test_jobs_are_counted_again_after_a_second(store):
+    clock = iter(range(1000))
+    usage = JobUsage(store.engine, lambda: next(clock))
+    quotas = JobQuotas(queued=1, all_queued=1)
+    usage.take(quotas, "caller", 10)  # and no row is written
+    usage.take(quotas, "caller", 10)
+    accept(store, "a", caller="caller")
+    with pytest.raises(errors.Overloaded):
+        usage.take(quotas, "caller", 10)
+    with pytest.raises(errors.QuotaExceeded):
+        usage.take(JobQuotas(queued=1), "caller", 10)
+    usage.take(JobQuotas(queued=1), "another", 10)
+
+
+def test_between_two_counts_a_process_counts_what_it_accepts(store):
+    usage = JobUsage(store.engine, lambda: 0.0)
+    quotas = JobQuotas(queued_bytes=25)
+    for _ in range(2):
+        usage.take(quotas, "caller", 10)
+    with pytest.raises(errors.QuotaExceeded):
+        usage.take(quotas, "caller", 10)
+    usage.give_back("caller", 10)
+    usage.take(quotas, "caller", 10)
+
+
+def test_a_job_that_was_not_written_does_not_count(store):
+    quotas = JobQuotas(queued=2)
+    assert ask(store, "a", "caller", quotas)
+    for _ in range(5):
+        assert not ask(store, "a", "caller", quotas)
+    assert ask(store, "b", "caller", quotas)
