@@ -34,7 +34,7 @@ pytestmark = [
 ]
 
 PREDICT_QUEUE = "queue.model.predict"
-GROWTH = 250_000_000  # of a consumer, by what it holds for the requests
+GROWTH = 150_000_000  # of a consumer, by what it holds for the requests
 CHILD = 1_200_000_000  # of a process that answers, with its libraries
 BOXES, SIDE = 200_000, 55_000  # minutes; 12 GB
 

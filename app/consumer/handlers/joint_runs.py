@@ -12,8 +12,9 @@ from app.protocol.requests import PredictionInputs
 Find = Callable[[], Predictor]  # returns the loaded model, or raises `errors.WarrenError`
 Tell = Callable[[int, Reply], object]
 
-# After these, the requests of an isolated model's run are run one by one.
-_OF_ONE = errors.ModelOutOfMemory | errors.ModelLost | errors.DeadlineExceeded | errors.TooLarge
+# After these, the requests of an isolated model's run are run one by one. After a deadline nobody
+# waits for another run.
+_OF_ONE = errors.ModelOutOfMemory | errors.ModelLost | errors.TooLarge
 
 
 class _Waiting(NamedTuple):

@@ -692,7 +692,7 @@ def test_what_waits_for_a_model_on_a_lost_connection_comes_again(predicting, cli
     shelf.gate.set()
 
     assert Counter(client.reply()[0] for _ in range(3)) == Counter("012")
-    assert shelf.loaded == ["cold", "cold"]  # what comes again gets a process of its own
+    assert shelf.loaded == ["cold", "cold"]  # the second time for a process of its own
     assert settled_all(client, worker)
     assert client.depth(client.callback_queue) == 0  # no answer came twice
 

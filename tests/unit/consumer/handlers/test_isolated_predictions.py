@@ -123,7 +123,7 @@ def test_an_invalid_row_fails_only_its_own_request(predict):
     assert answer(good)["prediction"] == 1
 
 
-@pytest.mark.parametrize("fails", ["memory", "time", "death"])
+@pytest.mark.parametrize("fails", ["memory", "death"])
 def test_what_one_request_does_to_the_process_is_told_to_its_sender_alone(predict, models, fails):
     before, culprit, after = asks(1), asks(2, fails=fails), asks(3)
 
@@ -136,8 +136,17 @@ def test_what_one_request_does_to_the_process_is_told_to_its_sender_alone(predic
     assert {each.disposition for each in (before, culprit, after)} == {Disposition.ACK}
 
 
+def test_a_run_that_takes_too_long_is_not_repeated(predict, models):
+    messages = [asks(1), asks(2, fails="time")]
+
+    finished(predict(messages))
+
+    assert models.runs == [[1, 2]]
+    assert [answer(each)["error"]["type"] for each in messages] == ["deadline_exceeded"] * 2
+
+
 def test_a_sender_that_has_stopped_waiting_meanwhile_is_not_asked_for_again(predict, models):
-    culprit, late = asks(1, fails="time"), asks(2, deadline=monotonic() + 60)
+    culprit, late = asks(1, fails="death"), asks(2, deadline=monotonic() + 60)
     deferred = predict([culprit, late])
     late.deadline = monotonic()
 
