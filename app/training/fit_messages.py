@@ -154,7 +154,10 @@ def cannot_fit(name: str, params: Mapping[str, object] | None, error: Exception)
 
 def out_of_memory(limit: int) -> errors.FitOutOfMemory:
     """Return the error of a fit that needed more than its limit of bytes."""
-    return errors.FitOutOfMemory(f"the fit needed more than {limit / 1e6:,.0f} MB of memory")
+    return errors.FitOutOfMemory(
+        f"the fit needed more than {limit / 1e6:,.0f} MB of memory; ask for fewer trees, rows, "
+        "columns or labels, or for more by max_memory, which the consumer limits"
+    )
 
 
 def out_of_time(limit: float) -> errors.FitTimeout:
