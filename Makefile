@@ -60,7 +60,7 @@ test-pythons: environment-dev ## run all tests on Python 3.11, 3.13 and 3.14; PY
 
 ##@ Longer runs
 
-fuzz: environment-dev ## send a million broken requests and messages; ARGS="--cases 5000 --seed 1"
+fuzz: environment-dev ## send a million broken requests and messages, costly models and trainings; ARGS="--cases 5000"
 	@$(python) -m tests.fuzz $(ARGS)
 
 chaos: environment-dev ## inject faults for ten minutes and count what was lost; ARGS="--seconds 60 --seed 1"

@@ -13,6 +13,8 @@ from app.protocol.requests import PredictionInputs
 from app.protocol.types import Row
 from app.protocol.wording import cut, describe_value, listed, nearest, nfc, quoted, repeated
 
+SHARE_BYTES = 80  # of a probability in a dict
+
 Prediction = dict[str, Any]
 Tensors = dict[str, npt.NDArray[Any]]
 
@@ -20,10 +22,12 @@ Tensors = dict[str, npt.NDArray[Any]]
 class Predictor(Protocol):
     """A loaded model of any kind; any number of threads may use it.
 
-    `bytes` is the memory that it holds.
+    `bytes` is the memory that it holds. `answer_bytes` is what the answer to a row takes as objects
+    of Python.
     """
 
     bytes: int
+    answer_bytes: int
 
     @property
     def alive(self) -> bool:
@@ -54,6 +58,11 @@ class Predictor(Protocol):
         classifier predicts `{"prediction": label, "pred_proba": {key: probability}}`, with the keys
         of `label_keys`. A prediction that would not be finite is None.
         """
+
+
+def answer_bytes(labels: int) -> int:
+    """Return what an answer takes as objects of Python if it names so many labels."""
+    return SHARE_BYTES * (1 + labels)
 
 
 def refuse_images(inputs: PredictionInputs, model_id: str) -> None:

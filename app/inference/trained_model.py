@@ -8,6 +8,7 @@ from app import errors
 from app.inference.predictor import (
     Prediction,
     Tensors,
+    answer_bytes,
     check_rows,
     fit_names,
     refuse_images,
@@ -44,6 +45,7 @@ class TrainedModel:
         self.manifest = manifest
         self.runtime = runtime
         self.bytes = runtime.bytes
+        self.answer_bytes = answer_bytes(len(manifest.labels or []))
         answered = len(manifest.labels or ()) if manifest.probabilities else 0
         self._most_rows = MAX_PROBABILITIES // max(1, answered)
         self._label_keys = label_keys(self.manifest.labels or [])

@@ -11,10 +11,11 @@ from app import errors
 from app.inference import images
 from app.inference.graph import Graph, GraphInput
 from app.inference.model_child import ANSWER_BYTES
-from app.inference.output_reading import read_outputs
+from app.inference.output_reading import MAX_LABELS, read_outputs
 from app.inference.predictor import (
     Prediction,
     Tensors,
+    answer_bytes,
     check_rows,
     fit_names,
     refuse_images,
@@ -62,6 +63,7 @@ class UploadedModel:
         self._all_seconds = all_seconds
         self._image = spec.image.image if spec.image else None
         self._label_keys = label_keys(spec.labels or [])
+        self.answer_bytes = answer_bytes(min(len(self._label_keys), MAX_LABELS))
         if absent := [each.name for each in spec.inputs if each.name not in graph.inputs]:
             raise errors.Corrupt(f"the stored model has no input {', '.join(absent)}")
         self._batch = fixed_batch(graph.inputs.values())

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from app.database.engine import connect, create_engine, read_time
 from app.database.tables import jobs_table
-from app.jobs.record import JOB_COLUMNS, Job, read_jobs, summary_columns
-from app.protocol.types import JobKind, JobStatus
+from app.jobs.record import JOB_COLUMNS, Job, listed_columns, read_jobs, shown_columns
+from app.protocol.types import LATEST, JobKind, JobStatus
 
 _NEWEST_FIRST = (jobs_table.c.created_at.desc(), jobs_table.c.id.desc())
 IS_QUEUED = jobs_table.c.state == JobStatus.QUEUED
@@ -35,9 +35,12 @@ class JobReader:
         """Return a job."""
         return self._one(sa.select(*JOB_COLUMNS).where(jobs_table.c.id == job_id))
 
-    def latest(self) -> Job | None:
-        """Return the newest job."""
-        return self._one(sa.select(*JOB_COLUMNS).order_by(*_NEWEST_FIRST).limit(1))
+    def show(self, job_id: str) -> Job | None:
+        """Return a job without answers that are long; `latest` is the newest one."""
+        query = sa.select(*shown_columns())
+        if job_id == LATEST:
+            return self._one(query.order_by(*_NEWEST_FIRST).limit(1))
+        return self._one(query.where(jobs_table.c.id == job_id))
 
     def of_key(self, idempotency_key: str) -> Job | None:
         """Return the job with an idempotency key."""
@@ -96,8 +99,8 @@ class JobReader:
             return 1 + (connection.scalar(query) or 0)
 
     def newest(self, limit: int, state: JobStatus | None = None) -> list[Job]:
-        """Return the newest jobs of one or all states, in short: see `summary_columns`."""
-        query = sa.select(*summary_columns())
+        """Return the newest jobs of one or all states, in short: see `listed_columns`."""
+        query = sa.select(*listed_columns())
         query = query.order_by(*_NEWEST_FIRST).limit(limit)
         return read_jobs(self.engine, query.where(jobs_table.c.state == state) if state else query)
 

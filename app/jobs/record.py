@@ -1,5 +1,6 @@
 """A row of the job table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 
 from app.database.engine import connect
 from app.database.tables import jobs_table
+from app.jobs.long_answers import LONG_CHARACTERS
 from app.limit_settings import LISTED_CHARACTERS
 from app.protocol.types import JobKind, JobStatus
 
@@ -15,36 +17,46 @@ _KINDS = {kind.value for kind in JobKind}
 # The columns to read, which are the fields of a Job.
 JOB_COLUMNS = [column for column in jobs_table.c if column.name != "inputs"]
 _ANSWERS = ("result", "sync")
+_LISTED = ("request", "metrics", "fit_summary", "error")
 
 
-def summary_columns() -> list[sa.ColumnElement[Any]]:
-    """Return the columns to read for a list: without answers, and without JSON that is long."""
-    kept = {each.name: short_or_null(each) for each in JOB_COLUMNS if _is_json(each)}
-    kept |= {name: sa.null().label(name) for name in _ANSWERS}
-    long = [is_long(each) for each in JOB_COLUMNS if _is_json(each) and each.name not in _ANSWERS]
-    columns = [kept.get(each.name, each) for each in JOB_COLUMNS]
-    return [*columns, sa.or_(*long).label("shortened")]
+def listed_columns() -> list[sa.ColumnElement[Any]]:
+    """Return the columns to read for a list: null in place of answers, and of JSON that is long."""
+    return _shortened(_LISTED, LISTED_CHARACTERS, without=_ANSWERS)
 
 
-def short_or_null(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Return a column with JSON, with null in place of what is too long for a list."""
-    return sa.case((~is_long(column), column)).label(column.key)
+def shown_columns() -> list[sa.ColumnElement[Any]]:
+    """Return the columns to read for one job: null in place of answers that are long."""
+    return _shortened(_ANSWERS, LONG_CHARACTERS)
 
 
-def is_long(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Return whether a column's JSON is too long for a list; null if it is null."""
-    return sa.func.length(sa.cast(column, sa.Text)) > LISTED_CHARACTERS
+def short_or_null(
+    column: sa.ColumnElement[Any], most: int = LISTED_CHARACTERS
+) -> sa.ColumnElement[Any]:
+    """Return a column with JSON, or null if its JSON has more than `most` characters."""
+    return sa.case((~is_long(column, most), column)).label(column.key)
 
 
-def _is_json(column: sa.ColumnElement[Any]) -> bool:
-    return isinstance(column.type, sa.JSON)
+def is_long(column: sa.ColumnElement[Any], most: int = LISTED_CHARACTERS) -> sa.ColumnElement[bool]:
+    """Return whether a column's JSON has more than `most` characters; null if it is null."""
+    return sa.func.length(sa.cast(column, sa.Text)) > most
+
+
+def _shortened(
+    names: Sequence[str], most: int, without: Sequence[str] = ()
+) -> list[sa.ColumnElement[Any]]:
+    """Return all columns, and whether JSON of the named ones is left out because it is long."""
+    changed = {name: short_or_null(jobs_table.c[name], most) for name in names}
+    changed |= {name: sa.null().label(name) for name in without}
+    left_out = sa.or_(*(is_long(jobs_table.c[name], most) for name in names))
+    return [*(changed.get(each.name, each) for each in JOB_COLUMNS), left_out.label("shortened")]
 
 
 @dataclass(frozen=True)
 class Job:
     """A row of the table, without its inputs. `error` is the last failed attempt's.
 
-    In a list it may be `shortened`: JSON that is long is None there, or `{}` for the request.
+    It may be `shortened`: JSON that is long is None then, or `{}` for the request.
     """
 
     id: str

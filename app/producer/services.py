@@ -29,6 +29,7 @@ from app.storage.model_files import ModelStore
 log = logging.getLogger(__name__)
 
 _INSPECTIONS = 2
+_LONG_ANSWERS = 4
 _PLACE_SECONDS = 1.0
 
 
@@ -51,6 +52,8 @@ class Services:
     uploads: CapacityLimiter  # limits uploads, so that slow clients cannot occupy all threads
     # Each inspection may take some gigabytes.
     inspections: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_INSPECTIONS))
+    # Reading one takes some ten megabytes.
+    long_answers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_LONG_ANSWERS))
 
     @asynccontextmanager
     async def upload_place(self) -> AsyncIterator[None]:

@@ -1,11 +1,13 @@
 """Delete the files of models that nobody needs, and the parts of uploads that were not finished."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import groupby
 from typing import Any
 
+from app import errors
 from app.storage.client import S3Client, map_s3_errors
 from app.storage.model_files import ModelStore
 
@@ -39,7 +41,8 @@ def abort_old_uploads(client: S3Client, prefix: str, older_than: float) -> int:
     Their producer or consumer was killed. S3 keeps the parts otherwise, and lists no object.
     """
     aborted = 0
-    with map_s3_errors("the unfinished uploads"):
+    # NotFound: an upload has just ended, or (of gofakes3) there never was one in this bucket.
+    with suppress(errors.NotFound), map_s3_errors("an unfinished upload"):
         pages = client.boto.get_paginator("list_multipart_uploads").paginate(
             Bucket=client.bucket, Prefix=prefix
         )

@@ -8,6 +8,7 @@ import os
 import shutil
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,16 @@ def main(
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent gave up
     except errors.WarrenError as error:
-        pipe.send(("error", error.to_wire()))
+        _report(pipe, error)
     except MemoryError:
         release_memory_limit()  # the report needs memory, too
-        pipe.send(("error", out_of_memory(memory).to_wire()))
+        _report(pipe, out_of_memory(memory))
     except Exception as error:  # noqa: BLE001  the libraries raise any error; the job shows it
         traceback.print_exc()
         detail = cannot_fit(request.resolved_estimator.name, request.params, error)
-        pipe.send(("error", errors.FitFailed(detail).to_wire()))
+        _report(pipe, errors.FitFailed(detail))
+
+
+def _report(pipe: Connection, error: errors.WarrenError) -> None:
+    with suppress(OSError):  # the parent may have seen the end of time or memory first
+        pipe.send(("error", error.to_wire()))

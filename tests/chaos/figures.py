@@ -12,7 +12,7 @@ from tests.chaos.oracle import COMPLETED, RUNNING
 
 Entry = Mapping[str, Any]
 
-SPOKEN = ("duplicate dropped", "fenced", "taken over", "retry", "cancelled")
+SPOKEN = ("duplicate dropped", "fenced", "is gone", "retry", "cancelled")
 SETTLING = 2.0  # seconds after a fault in which an answer is still put down to it
 
 
@@ -87,7 +87,7 @@ def recoveries(audit: Sequence[Entry], faults: Sequence[Entry]) -> dict[str, lis
 def reruns(audit: Sequence[Entry], kills: Sequence[Entry]) -> list[tuple[float, float]]:
     """Return of each job that a kill interrupted how long after it the job was free and ran again.
 
-    Free is queued again or taken over; between free and running it waits its turn. Infinite if it
+    Free is queued again; between free and running it waits its turn. Infinite if it
     never did.
     """
     lines = defaultdict[str, list[Entry]](list)

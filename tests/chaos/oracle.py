@@ -24,6 +24,7 @@ TERMINAL = (COMPLETED, ERROR, CANCELLED)
 CLEAR_ERRORS = ("bad_data", "invalid")  # what a job that cannot work must end with
 # What a call that must not be repeated may end with: it may have been carried out.
 UNCERTAIN = ("endpoint_failed", "endpoint_lost")
+MAX_LOSSES = 10  # consumers that may be lost with a job
 
 
 @dataclass
@@ -136,7 +137,7 @@ def _end(verdict: Verdict, row: Entry, call: Entry, max_failures: int) -> None:
             verdict.failed_as_must += 1
         elif call["sort"] == "once" and kind in UNCERTAIN:
             verdict.uncertain += 1
-        elif (row.get("failures") or 0) >= max_failures:
+        elif (row.get("failures") or 0) >= max_failures or (row.get("losses") or 0) >= MAX_LOSSES:
             verdict.gave_up.append(f"{job}: {kind}")
         else:
             verdict.wrong.append(f"{job}: {row['error']}")

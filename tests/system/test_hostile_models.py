@@ -115,8 +115,8 @@ def test_a_run_without_end_is_a_504_and_others_are_answered_meanwhile(
         assert not any(each.done() for each in hostile)
         answers = [each.result() for each in hostile]
 
-    assert "15 s" in is_problem(answers[0], 504)["detail"]
-    assert {each.status_code for each in answers} <= {422, 503, 504}
+    assert any("15 s" in is_problem(each, 504)["detail"] for each in answers)
+    assert {each.status_code for each in answers} == {504}
     assert peaks.own < before + GROWTH
     assert peaks.child < CHILD
 
@@ -126,7 +126,7 @@ def test_loads_that_take_long_delay_no_other_load(
 ) -> None:
     names = [f"slow-{n}" for n in range(4)]
     for name in names:
-        register(http, name, hostile_graphs.slow_to_load(3))
+        register(http, name, hostile_graphs.slow_to_load(2))
     register(http, "cold", graphs.linear())
 
     slow: list[Future[httpx2.Response]]

@@ -6,6 +6,7 @@ from contextlib import suppress
 from random import Random
 
 import httpx2
+import onnx
 import pika
 import pytest
 from pydantic import ValidationError
@@ -21,14 +22,16 @@ from tests.fuzz import (
     echo,
     encodings,
     messages,
+    models,
     oddities,
     params,
     properties,
     serving,
+    trainings,
     uploads,
     web,
 )
-from tests.fuzz.__main__ import case, shown, span
+from tests.fuzz.__main__ import case, shown, span, span_of
 from tests.fuzz.bodies import Pairs, Text
 from tests.fuzz.calls import Call
 from tests.fuzz.warren import DELIBERATE, TRACEBACK
@@ -243,6 +246,68 @@ def test_offers_and_prefixes_are_sent():
 @pytest.mark.parametrize(("text", "numbers"), [("17", (17, 17)), ("1000-1999", (1000, 1999))])
 def test_one_case_or_a_span_can_be_repeated(text, numbers):
     assert span(text) == numbers
+
+
+@pytest.mark.parametrize(("text", "numbers"), [("0", []), ("3", [0, 1, 2]), ("17-18", [17, 18])])
+def test_drawn_cases_are_counted_or_named(text, numbers):
+    assert list(span_of(text)) == numbers
+
+
+def test_drawn_graphs_are_valid_and_use_every_step():
+    drawn = [models.draw(Random(number)) for number in range(200)]
+
+    assert drawn == [models.draw(Random(number)) for number in range(200)]
+    kinds = set()
+    for each in drawn:
+        graph = onnx.load_from_string(each.file)
+        onnx.checker.check_model(graph)
+        kinds |= {node.op_type for node in graph.graph.node}
+    assert {"ConstantOfShape", "Loop", "NonMaxSuppression", "Tile", "TopK", "MatMul"} <= kinds
+
+
+def test_drawn_trainings_are_requests_for_their_data():
+    for number in range(50):
+        drawn = trainings.draw(Random(number))
+        columns = trainings.frame({**drawn, "rows": 5}).columns
+        assert [*trainings.request(drawn).features, "target"] == list(columns)
+
+
+SMALL = {
+    "estimator": "knn_classifier",
+    "params": {},
+    "calibrate": None,
+    "labels": 3,
+    "rows": 60,
+    "columns": 2,
+    "categories": 0,
+    "asked": 10_000,
+    "seed": 1,
+}
+
+
+FOREST = {"estimator": "random_forest_classifier", "params": {"n_estimators": 300}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({}, "scikit-learn"),
+        ({"labels": 20_000, "rows": 30_000}, "bad_data"),
+        ({**FOREST, "params": {"n_estimators": 10**9}}, "invalid"),
+    ],
+    ids=["served", "labels", "trees"],
+)
+def test_a_training_that_keeps_its_bounds_is_counted(changes, outcome):
+    bounds = trainings.Bounds()
+
+    assert bounds.run({**SMALL, **changes}) == []
+    assert bounds.outcomes == {outcome: 1}
+
+
+def test_a_training_that_breaks_a_bound_is_told():
+    (said,) = trainings.Bounds(libraries=-trainings.LIMITS.memory).run({**SMALL, **FOREST})
+
+    assert said.startswith("the fit took ")
 
 
 LOG = """INFO all is well

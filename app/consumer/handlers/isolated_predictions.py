@@ -29,13 +29,13 @@ class IsolatedPredictions:
         self,
         find: FindModel,
         held: HeldBytes,
-        image_bytes: int,
+        run_bytes: int,
         *,
         slow_seconds: float = SLOW_SECONDS,
     ) -> None:
         """Create the lines; `find` is that of `PredictHandler`."""
         self._find = find
-        self._image_bytes = image_bytes
+        self._run_bytes = run_bytes
         self._lines: ModelLines[_Queued, Reply | None]
         self._lines = ModelLines(self._answer, held, slow_seconds=slow_seconds)
 
@@ -77,7 +77,7 @@ class IsolatedPredictions:
 
         if awaited:
             requests = [queued[n][0] for n in awaited]
-            answer_together(requests, find(), find, self._image_bytes, tell)
+            answer_together(requests, find(), find, self._run_bytes, tell)
         return replies
 
 

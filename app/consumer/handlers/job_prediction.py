@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from app import errors
+from app.amqp.topology import MAX_MESSAGE_BYTES
 from app.backoff import RetryUntilAvailable
 from app.concurrency import offload_if_large, run_in_pool
 from app.consumer.handlers.byte_budget import ByteBudget
@@ -164,4 +165,6 @@ def _predicted(model: Predictor, text: str) -> dict[str, Any]:
     answered = prediction_reply(inputs, model.predict(model.prepare(inputs)), model.model_id)
     if isinstance(answered, Failed):
         raise error_from_wire(answered.error)
+    if (size := len(answered.encode())) > MAX_MESSAGE_BYTES:  # as much as a reply may have
+        raise errors.TooLarge(None, f"the answer has {size} bytes: ask for fewer rows at a time")
     return answered.members()

@@ -13,7 +13,7 @@ Find = Callable[[], Predictor]  # returns the loaded model, or raises `errors.Wa
 Tell = Callable[[int, Reply], object]
 
 # After these, the requests of an isolated model's run are run one by one.
-_OF_ONE = errors.ModelOutOfMemory | errors.ModelLost | errors.DeadlineExceeded
+_OF_ONE = errors.ModelOutOfMemory | errors.ModelLost | errors.DeadlineExceeded | errors.TooLarge
 
 
 class _Waiting(NamedTuple):
@@ -25,12 +25,12 @@ class _Waiting(NamedTuple):
 
 
 def answer_together(
-    requests: list[Asked], model: Predictor, find: Find, image_bytes: int, tell: Tell
+    requests: list[Asked], model: Predictor, find: Find, run_bytes: int, tell: Tell
 ) -> None:
     """Check each request and run the valid ones together; `tell` the reply to each, by its place.
 
-    A run has at most `image_bytes` of decoded images; the others wait as base64. `find` returns the
-    model again when its process has ended.
+    A run ends with the request with which its decoded images and its answers take `run_bytes`; the
+    images of others wait as base64. `find` returns the model again when its process has ended.
     """
     waiting: list[_Waiting] = []
     size = 0
@@ -42,11 +42,12 @@ def answer_together(
             tell(place, Failed.of(error, model.model_id))
             continue
         waiting.append(_Waiting(place, asked, prepared))
+        size += len(prepared) * model.answer_bytes
         if request.image_data is not None:
             size += sum(each.nbytes for each in prepared)
-            if size > image_bytes:
-                _run(waiting, model, find, tell)
-                waiting, size = [], 0
+        if size > run_bytes:
+            _run(waiting, model, find, tell)
+            waiting, size = [], 0
     if waiting:
         _run(waiting, model, find, tell)
 

@@ -23,7 +23,7 @@ from app.protocol.requests import PredictRequest
 from app.protocol.types import LATEST
 
 SMALL_BYTES = 64_000
-IMAGE_BYTES = 64_000_000  # of decoded images in one model run; the others wait as base64
+RUN_BYTES = 64_000_000  # of decoded images and of answers in one run
 
 
 class PredictHandler:
@@ -41,7 +41,7 @@ class PredictHandler:
         latest: Callable[[str | None], str],
         prefetch: int = 128,
         *,
-        image_bytes: int = IMAGE_BYTES,
+        run_bytes: int = RUN_BYTES,
         reply_bytes: int = MAX_MESSAGE_BYTES,
         held: HeldBytes | None = None,
     ) -> None:
@@ -55,10 +55,10 @@ class PredictHandler:
         self.prefetch = prefetch
         self._find = find
         self._latest = latest
-        self._image_bytes = image_bytes
+        self._run_bytes = run_bytes
         self._reply_bytes = reply_bytes
         self._held = held or HeldBytes()
-        self._isolated = IsolatedPredictions(find, self._held, image_bytes)
+        self._isolated = IsolatedPredictions(find, self._held, run_bytes)
 
     def __call__(self, messages: list[IncomingMessage]) -> list[Deferred]:
         """Reply to each request; an invalid row fails only its own request.
@@ -120,7 +120,7 @@ class PredictHandler:
                 requests,
                 model,
                 found.result,
-                self._image_bytes,
+                self._run_bytes,
                 lambda place, reply: requests[place][0].reply(reply),
             )
         except Exception as error:  # noqa: BLE001  a bug with one model must not fail others

@@ -11,11 +11,12 @@ from sse_starlette import ServerSentEvent
 from app import errors
 from app.concurrency import run_in_thread
 from app.inference.agreement import predictions_differ
+from app.jobs.long_answers import read_answers, read_predictions
 from app.jobs.record import Job
 from app.jobs.store import JobStore
 from app.producer.schemas.jobs import JobSummary, JobView
 from app.protocol.fit_progress import share_of_fit
-from app.protocol.types import LATEST, JobStatus
+from app.protocol.types import JobStatus
 
 POLL_SECONDS = 0.5  # between two reads of the row
 CLOSE_SECONDS = 2.0  # how long a stream may take to end at shutdown
@@ -25,11 +26,19 @@ ViewT = TypeVar("ViewT", bound=JobSummary)
 
 
 async def read_job(jobs: JobStore, job_id: str) -> JobView:
-    """Return the job, or the newest one for `latest`, as its row is now.
+    """Return the job, or the newest one for `latest`, as its row is now, without long answers.
 
     Raises `errors.NotFound`.
     """
     return await run_in_thread(_read, jobs, job_id)
+
+
+async def read_long_job(jobs: JobStore, view: JobView) -> bytes:
+    """Return the JSON of a job with the long answers that its `view` leaves out.
+
+    Their text is not parsed. It would take ten times the memory, and hold up the event loop.
+    """
+    return await run_in_thread(_with_answers, jobs, view)
 
 
 async def job_changes(
@@ -66,23 +75,36 @@ def job_view(form: type[ViewT], job: Job) -> ViewT:
 
 
 def _read(jobs: JobStore, job_id: str) -> JobView:
-    job = jobs.latest() if job_id == LATEST else jobs.get(job_id)
+    job = jobs.show(job_id)
     if job is None:
         raise errors.NotFound("job_id", f"there is no job {job_id}")
     view = job_view(JobView, job)
     view.queue_position = jobs.position(job) if job.state is JobStatus.QUEUED else None
     if job.state is JobStatus.RUNNING and job.started_at:
         view.seconds_left = seconds_left(job.progress, job.started_at, datetime.now(UTC))
-    view.disagree = _disagree(job)
+    view.disagree = _disagree(jobs, job)
     return view
 
 
-def _disagree(job: Job) -> bool | None:
-    if not job.sync or job.sync["status"] != JobStatus.COMPLETED or job.result is None:
+def _with_answers(jobs: JobStore, view: JobView) -> bytes:
+    answers = read_answers(jobs.engine, view.id)
+    whole = view.model_copy(update={"shortened": False})
+    members = [whole.model_dump_json(exclude=set(answers))[:-1]]
+    members += [f'"{name}":{text}' for name, text in answers.items()]
+    return (",".join(members) + "}").encode()
+
+
+def _disagree(jobs: JobStore, job: Job) -> bool | None:
+    """Tell whether both models answered, and differ."""
+    if "tolerance" not in job.request or job.state is not JobStatus.COMPLETED:
         return None
-    return predictions_differ(
-        job.sync["prediction"], job.result["prediction"], job.request["tolerance"]
-    )
+    if job.sync and job.sync["status"] != JobStatus.COMPLETED:
+        return None
+    if job.sync and job.result:
+        fast, late = job.sync["prediction"], job.result["prediction"]
+    else:  # one is long
+        fast, late = read_predictions(jobs.engine, job.id)
+    return predictions_differ(fast, late, job.request["tolerance"])
 
 
 def seconds_left(progress: float | None, started_at: datetime, now: datetime) -> float | None:

@@ -11,13 +11,19 @@ from app import errors
 from app.concurrency import run_in_thread
 from app.producer.http.event_stream import EventStream
 from app.producer.http.examples import example
-from app.producer.http.job_views import CLOSE_SECONDS, job_changes, job_view, read_job
+from app.producer.http.job_views import (
+    CLOSE_SECONDS,
+    job_changes,
+    job_view,
+    read_job,
+    read_long_job,
+)
 from app.producer.http.parameters import Limit
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.jobs import Jobs, JobSummary, JobView
 from app.producer.services import ServicesDep
 from app.protocol.examples import CANCELLED_JOB_ID
-from app.protocol.types import LATEST, Id, JobStatus
+from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id, JobStatus
 
 _JobId = Annotated[
     Id, Path(description="A job, or `latest`: the newest one.", openapi_examples=example(LATEST))
@@ -58,12 +64,16 @@ async def jobs(services: ServicesDep, state: _State = None, limit: Limit = 100) 
     response_model=JobView,
     responses=problem_responses(404, 422, 503),
 )
-async def job(job_id: _JobId, services: ServicesDep) -> JobView:
+async def job(job_id: _JobId, services: ServicesDep) -> JobView | Response:
     """Return a job: its state, progress, times, result, error and attempts.
 
     `latest` is the newest job.
     """
-    return await read_job(services.jobs, job_id)
+    view = await read_job(services.jobs, job_id)
+    if not view.shortened:
+        return view
+    async with services.long_answers:
+        return Response(await read_long_job(services.jobs, view), media_type=JSON_MEDIA_TYPE)
 
 
 @router.delete(

@@ -60,8 +60,9 @@ class JobSummary(BaseModel):
     )
     shortened: bool = Field(
         default=False,
-        description="Whether a list left out members with more than "
-        f"{LISTED_CHARACTERS:,} characters; `GET /jobs/{{id}}` has them.",
+        description="Whether members are left out because they are long: in a list those with "
+        f"more than {LISTED_CHARACTERS:,} characters, in an event and after a cancel answers with "
+        "more than 100,000. `GET /jobs/{id}` has them.",
     )
     attempt: int = Field(description="How many attempts began.")
     failures: int = Field(description="How many attempts failed.")

@@ -15,6 +15,7 @@ Call = Literal["predict", "parallel", "sync_async", "async"]
 Combine = Literal["mean", "vote", "max_proba"]
 
 POLL = 0.1, 2.0  # seconds between two looks at a job, at first and at most
+BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class Failed(Exception):
@@ -109,7 +110,7 @@ class ImageClient:
             else:
                 if answer.is_success:
                     return parsed(answer)
-                if not left or answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                if not left or answer.status_code not in BUSY:
                     raise Failed(f"{answer.status_code} {reason(answer)}")
                 with suppress(ValueError):  # it may be a date
                     pause = float(answer.headers.get("Retry-After", pause))

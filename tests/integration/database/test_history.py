@@ -13,7 +13,7 @@ from app.jobs import outbox
 from app.jobs.store import JobStore
 from app.models.queries import read_newest_ids
 from app.models.registry import CachedModelRegistry
-from app.protocol.types import JobKind, JobStatus
+from app.protocol.types import LATEST, JobKind, JobStatus
 from tests.conftest import migrate
 from tests.support import history
 from tests.support.postgres import Postgres
@@ -27,7 +27,7 @@ MOST_ROWS = 500  # that PostgreSQL visits
 QUERIES: dict[str, Callable[[JobStore], Any]] = {
     **CALLS,
     **{f"newest {each}": lambda store, each=each: store.newest(10, each) for each in JobStatus},
-    "latest job": lambda store: store.latest(),
+    "latest job": lambda store: store.show(LATEST),
     "position": lambda store: store.position(store.get(WAITING[2])),
     "trainings_of": lambda store: store.trainings_of(history.DATASET_ID, None, None, 3600),
     "take_unpublished": outbox.take_unpublished,

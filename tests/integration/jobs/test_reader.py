@@ -1,9 +1,12 @@
+import json
+
 import pytest
 import sqlalchemy as sa
 
+from app.jobs.long_answers import read_answers, read_predictions
 from app.jobs.store import JobStore
 from app.limit_settings import LISTED_CHARACTERS
-from app.protocol.types import JobKind, JobStatus
+from app.protocol.types import LATEST, JobKind, JobStatus
 from tests.support.rows import (
     ANSWER,
     ASKED,
@@ -26,14 +29,14 @@ def test_the_newest_come_first(store):
 
 
 def test_the_latest_job_is_the_newest_of_any_state(store):
-    assert store.latest() is None
+    assert store.show(LATEST) is None
 
     for name in ("first", "last"):
         accept(store, name)
         wait_for_the_clock(store)
     store.cancel("last")
 
-    assert store.latest().id == "last"
+    assert store.show(LATEST).id == "last"
 
 
 def test_the_newest_may_be_of_one_state(store):
@@ -175,3 +178,28 @@ def test_the_trainings_of_a_sender_are_those_that_its_messages_made(store):
 
     assert found == ["mine too", "ended", "mine"]
     assert [job.id for job in store.trainings_of("d", None, None, 60)] == ["mute"]
+
+
+@pytest.mark.parametrize("long", [("result",), ("sync",), ("result", "sync")])
+def test_long_answers_are_read_as_text(store, long):
+    answers = {"result": ANSWER, "sync": SYNC}
+    for name in long:
+        answers[name] = {**answers[name], "pred_proba": ['\u044f"\\' * 50] * 1000}
+    accept(store, "j", kind=JobKind.PREDICT)
+    put(store, "j", **answers)
+
+    shown = store.show("j")
+
+    assert shown.shortened
+    for name, value in answers.items():
+        assert getattr(shown, name) == (None if name in long else value)
+    texts = read_answers(store.engine, "j")
+    assert {name: json.loads(text) for name, text in texts.items()} == answers
+    assert read_predictions(store.engine, "j") == (SYNC["prediction"], ANSWER["prediction"])
+
+
+def test_a_job_without_answers_is_not_shortened(store):
+    accept(store, "j", kind=JobKind.PREDICT)
+
+    assert not store.show("j").shortened
+    assert read_answers(store.engine, "j") == {"result": "null", "sync": "null"}

@@ -121,7 +121,7 @@ def test_the_size_of_an_ended_job_is_that_of_what_it_keeps(store):
     store.cancel("cancelled")
     store.cancel("older")
     result = {**ANSWER, "prediction": "y" * 5000}
-    assert store.complete_prediction("done", store.claim("done", "w", redelivered=False), result)
+    assert store.complete_prediction("done", store.claim("done", "w"), result)
 
     assert store.get("cancelled").size == 50
     assert 5050 < store.get("done").size < 5200

@@ -54,6 +54,7 @@ def test_files_of_others_stay(client, s3, bucket, key):
 
 
 def test_the_parts_of_old_uploads_are_deleted(client, s3, bucket):
+    assert abort_old_uploads(client, "models/", NOW) == 0
     for key in ("models/m/1/model.onnx", "data/d.csv"):
         s3.create_multipart_upload(Bucket=bucket, Key=key)
 

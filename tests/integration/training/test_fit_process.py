@@ -8,6 +8,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from subprocess import PIPE
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from app import errors
@@ -300,6 +302,21 @@ def test_a_fit_that_asks_for_much_memory_at_once_ends(fit):
 
 def test_a_fit_within_its_limits_succeeds(fit):
     assert fit(limits=FitLimits(60.0, 200_000_000))[0].model_id == "m"
+
+
+def test_test_rows_are_compared_with_many_rows_piece_by_piece(fit):
+    def write(path):
+        rows = np.random.default_rng(1).normal(size=(60_000, 2)).round(3)
+        pd.DataFrame(rows, columns=["a", "target"]).to_csv(path, index=False)
+
+    asked = frames.request(
+        ["a"], estimator="knn_regressor", params={"algorithm": "brute"}, test_size=3_000
+    )
+
+    # All distances at a time are 1.4 GB.
+    manifest, _ = fit(asked, fetch=write, limits=FitLimits(60.0, 200_000_000))
+
+    assert manifest.rows["test"] == 3_000
 
 
 def test_the_next_fit_has_its_own_limits(fit):

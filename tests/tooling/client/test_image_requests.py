@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         written = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
-        if status == 503:
+        if status in (429, 503):
             self.send_header("Retry-After", self.server.retry_after)
         self.send_header("Content-Length", str(len(written)))
         self.end_headers()
@@ -206,16 +206,17 @@ def test_what_fails_is_told_and_the_others_are_answered(api, folder):
     assert run(api, folder, "--model", "m").stdout.startswith("1 answered, 0 failed, 2 had")
 
 
-def busy_once(api: Api) -> Callable[[str, Any], Answer]:
+def busy_once(api: Api, status: int = 503) -> Callable[[str, Any], Answer]:
     def answer(path: str, body: Any) -> Answer:
         busy = api.asked.count((path, body)) == 1
-        return (503, {"title": "busy", "detail": "busy"}) if busy else cat(path, body)
+        return (status, {"title": "busy", "detail": "busy"}) if busy else cat(path, body)
 
     return answer
 
 
-def test_a_busy_warren_is_asked_again(api, folder):
-    api.answer = busy_once(api)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_warren_is_asked_again(api, folder, status):
+    api.answer = busy_once(api, status)
     assert run(api, folder, "--model", "m").stdout == "3 answered, 0 failed\n"
     assert len(api.asked) == 6
 

@@ -8,6 +8,7 @@ from app.jobs.attempt import (
     AlreadyEnded,
     AttemptFailed,
     Claimed,
+    Interrupted,
     JobAttempts,
     Lost,
     PredictionDone,
@@ -32,6 +33,7 @@ NO_SPACE = OSError(28, "No space left")
         (errors.Fenced(), True, Lost),
         (errors.StorageUnavailable(), False, Retryable),
         (errors.ChildKilled(), False, Retryable),
+        (errors.ChildLost(), False, Interrupted),
         (errors.EndpointUnavailable(), True, AttemptFailed),
         (errors.BadData(None, "x"), False, AttemptFailed),
         (errors.EndpointFailed("x"), True, AttemptFailed),
@@ -102,6 +104,7 @@ OUTCOMES = {
     "trained": (TrainingDone("models/m/1/", "a" * 64, {"rmse": 1.0}, {}), JobStatus.COMPLETED),
     "predicted": (PredictionDone({"prediction": 1.0}), JobStatus.COMPLETED),
     "retryable": (Retryable(errors.ChildKilled("x")), JobStatus.QUEUED),
+    "interrupted": (Interrupted(errors.ChildLost("x")), JobStatus.QUEUED),
     "failed": (AttemptFailed(errors.BadData(None, "x")), JobStatus.ERROR),
     "released": (Released(), JobStatus.QUEUED),
 }
@@ -116,6 +119,7 @@ def test_an_outcome_is_written_for_the_attempt_that_has_the_job(jobs, name):
     job = jobs.get("m")
     assert job.state is state
     assert job.failures == (name == "retryable")
+    assert job.losses == (name == "interrupted")
     if job.ended:
         assert isinstance(attempts(jobs).claim("m", lambda _: None), AlreadyEnded)
 

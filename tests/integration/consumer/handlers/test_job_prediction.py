@@ -25,6 +25,7 @@ class Model:
     """Answers `a` when its gate lets it."""
 
     bytes = 1
+    answer_bytes = 1
 
     def __init__(self, model_id, isolated):
         self.model_id = model_id

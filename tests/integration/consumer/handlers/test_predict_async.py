@@ -9,6 +9,7 @@ import pytest
 
 from app import errors
 from app.amqp.message import Disposition
+from app.amqp.topology import MAX_MESSAGE_BYTES
 from app.backoff import RetryUntilAvailable
 from app.consumer.handlers.job_prediction import JobPrediction
 from app.consumer.handlers.predict_async import AsyncPredictHandler
@@ -96,6 +97,7 @@ class Near:
     """A model that is loaded: it adds one to `a`."""
 
     bytes = 1
+    answer_bytes = 1
     alive = True
     isolated = False
 
@@ -406,6 +408,20 @@ def test_what_the_model_cannot_answer_ends_the_job(store, warren, inputs, field)
     job = store.get("m")
     assert (job.state, job.error["type"]) == (JobStatus.ERROR, "invalid")
     assert job.error["field"] == field
+
+
+def test_an_answer_that_is_too_long_for_a_row_ends_the_job(store, warren):
+    class Verbose(Near):
+        def predict(self, rows):
+            return [{"prediction": 1.0, "pred_proba": "x" * MAX_MESSAGE_BYTES} for _ in rows]
+
+    warren.load = Verbose
+    asked(store, "model")
+
+    assert handled(warren) is Disposition.ACK
+
+    assert store.get("m").error["type"] == "too_large"
+    assert store.get("m").result is None
 
 
 def test_a_model_that_is_not_there_ends_the_job(store, warren):

@@ -22,6 +22,7 @@ class Isolated:
 
     isolated = True
     bytes = 1
+    answer_bytes = 1
 
     def __init__(self, model_id, runs):
         self.model_id = model_id

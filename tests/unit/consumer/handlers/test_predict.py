@@ -258,6 +258,15 @@ class Counting(UploadedModel):
         return super().predict(prepared)
 
 
+def test_what_is_answered_together_is_bounded_by_its_answers(models):
+    messages = [asks() for _ in range(10)]
+
+    PredictHandler(at_once(models.find), None, run_bytes=200)(messages)
+
+    assert models.models["a"].runs == [3, 3, 3, 1]  # an answer takes 80 bytes
+    assert {answer(each)["status"] for each in messages} == {"TASK_COMPLETED"}
+
+
 def test_images_are_answered_a_few_megabytes_at_a_time():
     spec = OnnxManifest.model_validate(graphs.IMAGES)
     model = Counting("a", spec, SessionGraph(graphs.colours(), spec), 1000)
@@ -268,10 +277,10 @@ def test_images_are_answered_a_few_megabytes_at_a_time():
     many = {"model_id": "a", "image_data": [pictures.image(each) for each in colours]}
     messages = [delivery(each) for each in (*asked[:4], bad, *asked[4:], many)]
 
-    PredictHandler(at_once(lambda _: model), None, image_bytes=500)(messages)
+    PredictHandler(at_once(lambda _: model), None, run_bytes=1500)(messages)
 
     replies = [answer(each) for each in messages]
-    assert model.runs == [3, 3, 3, 9]  # 192 bytes each
+    assert model.runs == [3, 3, 3, 9]  # each has 192 bytes, and its answer 320
     assert [each.get("prediction") for each in replies if each is not replies[4]] == [
         *graphs.COLOURS * 3,
         graphs.COLOURS * 3,

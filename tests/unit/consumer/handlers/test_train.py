@@ -199,6 +199,18 @@ def test_a_request_may_ask_for_less_than_the_limits_and_not_for_more(bench, aske
     assert bench.trainer.limits == [limits]
 
 
+@pytest.mark.parametrize(
+    ("asked", "default", "seconds"),
+    [({}, 5.0, 5.0), ({"max_seconds": 50.0}, 5.0, 50.0), ({}, 1e9, 100.0)],
+)
+def test_a_request_that_asks_for_no_time_gets_the_default(bench, asked, default, seconds):
+    handle = bench.consumer("worker 1", Pauses(), default_seconds=default)
+
+    handle([delivery({**TRAINING, "model_id": "n", **asked})])
+
+    assert [limits.seconds for limits in bench.trainer.limits] == [seconds]
+
+
 def test_the_progress_of_a_fit_is_seen_in_its_row(renewing):
     seen = []
 
@@ -549,7 +561,7 @@ def test_a_sweep_that_fails_does_no_harm(bench, error):
     assert bench.row.state is JobStatus.COMPLETED
 
 
-# Claims: what is done twice, and what must be taken over.
+# Claims: what is done twice, and what runs again.
 
 
 def test_a_job_that_runs_elsewhere_is_not_run_again(bench, logged):

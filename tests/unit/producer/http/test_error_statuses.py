@@ -36,6 +36,7 @@ STATUSES = {
     "corrupt": 502,
     "unavailable": 503,
     "child_killed": 503,
+    "child_lost": 503,
     "model_lost": 503,
     "consumer_lost": 503,
     "overloaded": 503,
