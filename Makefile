@@ -63,7 +63,7 @@ test-pythons: environment-dev ## run all tests on Python 3.11, 3.13 and 3.14; PY
 fuzz: environment-dev ## send a million broken requests and messages, costly models and trainings; ARGS="--cases 5000"
 	@$(python) -m tests.fuzz $(ARGS)
 
-chaos: environment-dev ## inject faults for ten minutes and count what was lost; ARGS="--seconds 60 --seed 1"
+chaos: environment-dev ## inject faults for ten minutes and count what was lost; ARGS="--seconds 60", ARGS="--hostile --seconds 60"
 	@$(python) -m tests.chaos $(ARGS)
 
 bench: environment-bench ## measure, beside others, and write docs/performance.md; ARGS="--only compare"

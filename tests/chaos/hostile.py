@@ -42,7 +42,7 @@ def run(world: World, asked: argparse.Namespace) -> tuple[str, bool]:
         ready(neighbours)
         before = {name: len(service.ends) for name, service in world.services.items()}
         watch.start()
-        with client(world.folder, "steady", world.address, model, str(ASKS)):
+        with client(world.folder, "steady", world.address, model, str(ASKS)) as steady:
             first = time()
             load.start(JOBS)
             sleep(asked.seconds * QUIET)
@@ -51,6 +51,7 @@ def run(world: World, asked: argparse.Namespace) -> tuple[str, bool]:
             attack(neighbours, asked.seconds * (1 - QUIET))
             sleep(asked.seconds * (1 - QUIET))
             end = time()
+            steady.communicate()  # it waits for its answers
         load.stop()
         drained = drain(world)
     watch.stop()

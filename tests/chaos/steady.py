@@ -1,7 +1,8 @@
 """A well-behaved client of `POST /predict` that counts its waits from when it wanted to ask.
 
-`python -m tests.chaos.steady URL JOURNAL MODEL RATE` asks so often a second, until stdin ends. It
-is a process of its own, so that nothing else of the run makes its figures.
+`python -m tests.chaos.steady URL JOURNAL MODEL RATE` asks so often a second until stdin ends,
+and then waits for all answers. It is a process of its own, so that nothing else of the run makes
+its figures.
 """
 
 import http.client
@@ -10,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 from random import Random
-from time import monotonic, sleep, time
+from time import monotonic, time
 from urllib.parse import urlsplit
 
 from devstack.demo import ROW
@@ -24,8 +25,11 @@ HEADERS = {"Content-Type": "application/json"}
 class Client(threading.Thread):
     """One connection, kept open; it asks at times of its own clock (an open loop)."""
 
-    def __init__(self, url: str, body: bytes, journal: Journal, rate: float, seed: int) -> None:
+    def __init__(
+        self, url: str, body: bytes, journal: Journal, rate: float, seed: int, end: threading.Event
+    ) -> None:
         super().__init__(daemon=True)
+        self._end = end
         at = urlsplit(url)
         self._http = http.client.HTTPConnection(at.hostname or "", at.port, timeout=PATIENCE)
         self._body = body
@@ -38,7 +42,8 @@ class Client(threading.Thread):
         begun = due
         while True:
             due += self._chance.expovariate(self._rate)
-            sleep(max(0.0, due - monotonic()))
+            if self._end.wait(max(0.0, due - monotonic())):
+                break
             status = self._ask()
             self._journal.write(at=now + due - begun, seconds=monotonic() - due, status=status)
 
@@ -58,9 +63,14 @@ def main(url: str, journal: Path, model: str, rate: float) -> None:
     """Ask until stdin ends."""
     body = json.dumps({"model_id": model, "input_data": ROW}).encode()
     written = Journal(journal)
-    for seed in range(CLIENTS):
-        Client(url, body, written, rate / CLIENTS, seed).start()
+    end = threading.Event()
+    clients = [Client(url, body, written, rate / CLIENTS, seed, end) for seed in range(CLIENTS)]
+    for client in clients:
+        client.start()
     sys.stdin.read()
+    end.set()
+    for client in clients:
+        client.join()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ MEGABYTE = 1_000_000
 LIMIT = 4_000_000  # bytes of a JSON body that the producer takes by default
 CONNECTIONS = 300
 DRIP_SECONDS = 1.0
+PAUSE = 0.02  # an attacker who is refused asks again, not in a tight loop
 
 Outcomes = Counter[str]
 
@@ -269,13 +270,20 @@ ATTACKS: dict[str, tuple[Attack, int]] = {
 
 
 async def run(
-    name: str, address: tuple[str, int], seconds: float, source: str | None = None
+    name: str,
+    address: tuple[str, int],
+    seconds: float,
+    *,
+    source: str | None = None,
+    connections: int | None = None,
+    pause: float = PAUSE,
 ) -> Outcomes:
     """Carry out an attack for some seconds, again after each answer; return what came of it.
 
-    Connections come from the address `source` of this machine.
+    Connections come from the address `source` of this machine, `connections` at a time if that is
+    given. Who was answered asks again after `pause` seconds.
     """
-    attack, count = ATTACKS[name]
+    attack, usual = ATTACKS[name]
     outcomes: Outcomes = Counter()
     until = monotonic() + seconds
 
@@ -290,9 +298,9 @@ async def run(
                             await attack(attacker)
                 except TimeoutError:
                     outcomes["open"] += 1
-            await asyncio.sleep(0.02)  # an attacker who is refused asks again, not in a tight loop
+            await asyncio.sleep(pause)
 
-    await asyncio.gather(*(again() for _ in range(count)))
+    await asyncio.gather(*(again() for _ in range(connections or usual)))
     return outcomes
 
 
