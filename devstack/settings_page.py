@@ -9,15 +9,15 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from app.limit_settings import LimitSettings
 from app.settings import Settings
+from app.settings.limits import LimitSettings
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 
 INTRO = """\
 # Settings
 
-`make docs` writes this page from `app/settings.py` and `app/limit_settings.py`; edit the
+`make docs` writes this page from `app/settings/__init__.py` and `app/settings/limits.py`; edit the
 descriptions there.
 
 Every setting is an environment variable. The producer, the consumer and the commands read the same

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app import errors
-from app.limit_settings import LimitSettings
+from app.settings.limits import LimitSettings
 
 
 @dataclass(frozen=True)

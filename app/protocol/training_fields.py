@@ -12,11 +12,11 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from app.limit_settings import MIN_FIT_MEMORY
 from app.protocol.estimators import CLASS_NAMES, ESTIMATORS, CalibrationMethod, canonical_name
 from app.protocol.examples import DATASET_ID
 from app.protocol.types import Column, Explained, Id
 from app.protocol.wording import did_you_mean, nfc, quoted
+from app.settings.limits import MIN_FIT_MEMORY
 
 ColumnKind = Literal["number", "category", "text", "date", "boolean"]
 _KINDS: tuple[str, ...] = get_args(ColumnKind)

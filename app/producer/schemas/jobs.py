@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from app.limit_settings import LISTED_CHARACTERS
 from app.models.manifest import FitWarning
 from app.protocol.types import JobStatus
+from app.settings.limits import LISTED_CHARACTERS
 
 
 class Queued(BaseModel):

@@ -5,8 +5,8 @@ import sqlalchemy as sa
 
 from app.jobs.long_answers import read_answers, read_predictions
 from app.jobs.store import JobStore
-from app.limit_settings import LISTED_CHARACTERS
 from app.protocol.types import LATEST, JobKind, JobStatus
+from app.settings.limits import LISTED_CHARACTERS
 from tests.support.rows import (
     ANSWER,
     ASKED,

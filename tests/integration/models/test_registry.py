@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from app import errors
 from app.jobs.model_publication import publish_missing_models
 from app.jobs.store import JobStore
-from app.limit_settings import LISTED_CHARACTERS
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.models.record import StoredFile, TrainedSpec
 from app.models.registry import LATEST_SECONDS, RECORD_BYTES, CachedModelRegistry
 from app.protocol.types import LATEST, JobKind, JobStatus, ModelKind
+from app.settings.limits import LISTED_CHARACTERS
 from tests.support import graphs
 from tests.support.rows import (
     ENDPOINT,

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import errors
-from app.limit_settings import MIN_FIT_MEMORY
 from app.protocol.estimators import ESTIMATORS
 from app.protocol.requests import PredictRequest
 from app.protocol.strict_json import loads
 from app.protocol.training_request import TrainingSpec, TrainRequest
 from app.protocol.types import LATEST, MAX_ROWS
 from app.protocol.validation import parse_request, validate
+from app.settings.limits import MIN_FIT_MEMORY
 
 TRAINING = {"dataset_id": "d", "features": ["a", "b"], "target": "t"}
 PREDICTION = {"model_id": "m", "input_data": {"a": 1.5}}

@@ -8,7 +8,7 @@ from annotated_types import Unit
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from app.limit_settings import Bytes, LimitSettings, Seconds
+from app.settings.limits import Bytes, LimitSettings, Seconds
 
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s*A-Z]+")
 # Segments of letters, digits and `._~-`. None begins with a dot, so that none is `..`.
