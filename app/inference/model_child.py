@@ -1,6 +1,7 @@
 """Run the child's side of `model_process`: load a model, then answer until the parent ends."""
 
 import json
+import os
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -17,6 +18,7 @@ from app.inference.process_memory import limit_memory, memory_of, private_memory
 
 Answer = Callable[[Tensors], Tensors]
 
+NICENESS = 5  # the models in the consumer's own process have priority, because each run is short
 ANSWER_BYTES = 16_000_000  # of the arrays of one answer
 TEXTS = "texts"  # in place of the type of an array that comes as JSON
 
@@ -34,6 +36,7 @@ def serve(
     bytes more than the loaded model. `confine` is called between the two.
     """
     follow_parent()
+    os.nice(NICENESS)
     limit_memory(memory_of("self") + load_memory)
     try:
         description, answer = load()

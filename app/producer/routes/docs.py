@@ -1,10 +1,13 @@
-"""The page `/redoc`, and the static files of this page and of `/docs`."""
+"""The page `/redoc`, its static files and those of `/docs`, and the document that both show."""
 
+from collections.abc import Awaitable, Callable
+
+from cachetools import LRUCache
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_redoc_html
 from fastapi.staticfiles import StaticFiles
-from starlette.responses import HTMLResponse
-from starlette.routing import Mount
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
 
 from app.producer.http.static_files import OwnStaticFiles
 
@@ -13,8 +16,11 @@ _OWN_IMAGES = {"Content-Security-Policy": "img-src 'self' data:"}
 
 
 def install(app: FastAPI, static_url: str) -> None:
-    """Add `/redoc`, with its script from below `static_url`."""
-    for each in app.routes:
+    """Add `/redoc`, with its script from below `static_url`, and keep the document rendered."""
+    for place, each in enumerate(app.routes):
+        if isinstance(each, Route) and each.path == app.openapi_url:
+            endpoint = _rendered_once(each.endpoint)
+            app.router.routes[place] = Route(each.path, endpoint, include_in_schema=False)
         if isinstance(each, Mount) and isinstance(each.app, StaticFiles):
             each.app = OwnStaticFiles(directory=each.app.directory)
 
@@ -30,3 +36,21 @@ def install(app: FastAPI, static_url: str) -> None:
         )
         page.headers.update(_OWN_IMAGES)
         return page
+
+
+def _rendered_once(
+    endpoint: Callable[[Request], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that renders its answer once for each prefix of a proxy.
+
+    FastAPI renders it for each request, which holds the event loop for milliseconds.
+    """
+    answers: LRUCache[str, Response] = LRUCache(16)
+
+    async def answer(request: Request) -> Response:
+        root = request.scope.get("root_path", "")
+        if root not in answers:
+            answers[root] = await endpoint(request)
+        return Response(answers[root].body, media_type=answers[root].media_type)
+
+    return answer
