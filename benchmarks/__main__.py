@@ -17,7 +17,7 @@ from devstack.program import ProgramError, inherited
 
 SECTIONS = (
     *("compare", "floor", "rows", "scaling", "training", "history"),
-    *("safety", "memory", "forests", "isolation", "cold"),
+    *("safety", "memory", "forests", "isolation", "attacks", "cold"),
     *report.ELSEWHERE,
 )
 
