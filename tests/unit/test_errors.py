@@ -77,7 +77,6 @@ def test_what_can_be_tried_again_is_unavailable():
         errors.ChildLost,
         errors.ModelLost,
         errors.ConsumerLost,
-        errors.ModelLost,
         errors.Overloaded,
         errors.BrokerUnavailable,
         errors.Unroutable,
