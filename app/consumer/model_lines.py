@@ -117,17 +117,17 @@ class ModelLines(Generic[RequestT, ReplyT]):
         piece.replies.add_done_callback(partial(_give, self._held, piece.size))
 
     def _admit(self, key: Key, piece: Piece[RequestT, ReplyT]) -> None:
-        if line := self._lines.get(key):
-            if line.slow and self._full(line):
-                raise _too_slow(key)
-            line.waiting.append(piece)
-            return
-        slow = key in self._slow
-        line = self._lines[key] = _Line(key, deque([piece]), slow)
-        self._submit(line)
+        known = self._lines.get(key)
+        line = known or _Line(key, slow=key in self._slow)
+        if line.slow and self._full(line):
+            raise _too_slow(key)
+        line.waiting.append(piece)
+        if known is None:
+            self._lines[key] = line
+            self._submit(line)
 
     def _full(self, line: _Line[RequestT, ReplyT]) -> bool:
-        """Tell whether no more messages may wait for a slow model."""
+        """Tell whether no more messages may wait for this slow model, or for all slow ones."""
         every = sum(each.messages for each in self._lines.values() if each.slow)
         return line.messages >= SLOW_MESSAGES or every >= ALL_SLOW_MESSAGES
 

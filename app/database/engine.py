@@ -112,26 +112,23 @@ def read_time(connection: sa.Connection, seconds: float) -> datetime:
 
 
 @contextmanager
-def transaction(engine: sa.Engine, *locks: str) -> Iterator[sa.Connection]:
+def transaction(engine: sa.Engine, lock: str | None = None) -> Iterator[sa.Connection]:
     """Open a connection whose statements are committed together.
 
-    Transactions that share one of the `locks` do not overlap. All name them in the same order. The
-    first statement has to be a write, because it begins the transaction on SQLite, where only one
-    process writes at a time.
+    Transactions with the same `lock` do not overlap. The first statement has to be a write,
+    because it begins the transaction on SQLite, where only one process writes at a time.
     """
     postgresql = engine.dialect.name == "postgresql"
     level = "READ COMMITTED" if postgresql else "SERIALIZABLE"
     together = engine.execution_options(isolation_level=level)
     with connect(together) as connection, connection.begin():
-        for lock in locks if postgresql else ():
+        if lock is not None and postgresql:
             key = sa.func.hashtextextended(lock, 0)
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
         yield connection
 
 
-def insert_unless(
-    table: sa.Table, row: Mapping[str, Any], taken: sa.ColumnElement[bool]
-) -> sa.Insert:
+def insert_unless(table: sa.Table, row: Mapping[str, Any], taken: sa.Exists) -> sa.Insert:
     """Return an INSERT that returns the new row's key, or nothing where `taken` is true.
 
     Its execution raises `IntegrityError` when a key of the row is taken in `table` itself.

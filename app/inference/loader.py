@@ -13,7 +13,7 @@ from app.inference.predictor import Predictor
 from app.inference.process_graph import ProcessGraph
 from app.inference.process_runtime import ProcessRuntime
 from app.inference.quarantine import Quarantine
-from app.inference.sklearn_runtime import run_child
+from app.inference.sklearn_runtime import SklearnRuntime
 from app.inference.trained_model import TrainedModel
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest, Runtime
@@ -73,7 +73,8 @@ class ModelLoader:
         loaded: OnnxRuntime | ProcessRuntime
         if shared:
             loaded = OnnxRuntime(path, on_stop=on_stop)
+        elif runtime == "scikit-learn":
+            loaded = SklearnRuntime(path, on_stop=on_stop)
         else:
-            serve = run_child if runtime == "scikit-learn" else serve_trained
-            loaded = ProcessRuntime(serve, path, on_stop=on_stop)
+            loaded = ProcessRuntime(serve_trained, path, on_stop=on_stop)
         return TrainedModel(loaded.manifest, loaded)

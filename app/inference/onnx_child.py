@@ -40,8 +40,8 @@ def serve_uploaded(
         graph = SessionGraph(Path(path), spec)
         return json.dumps({"inputs": list(graph.inputs.values()), "bytes": graph.bytes}), graph.run
 
-    def close_doors() -> None:
+    def forbid_files() -> None:
         for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
             resource.setrlimit(limit, (0, 0))
 
-    serve(pipe, loaded, load_memory, run_memory, close_doors)
+    serve(pipe, loaded, load_memory, run_memory, forbid_files)

@@ -16,4 +16,4 @@ def run_child(*arguments: Any) -> None:
     sklearn_child.main(*arguments)
 
 
-SklearnRuntime = partial(ProcessRuntime, run_child)  # of a skops file
+SklearnRuntime = partial(ProcessRuntime, run_child)  # takes the path of a skops file

@@ -64,7 +64,7 @@ class JobAcceptance(JobReader):
             return False
         created = False
         try:
-            lend = transaction(self.engine, job_id) if named else connect(self.engine)
+            lend = transaction(self.engine, lock=job_id) if named else connect(self.engine)
             with lend as connection:
                 created = connection.scalar(insert) is not None
                 if not created:

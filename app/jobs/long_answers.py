@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from app.database.engine import connect
 from app.database.tables import jobs_table
 
-LONG_CHARACTERS = 100_000
+LONG_CHARACTERS = 100_000  # of an answer; longer ones are read alone
+LISTED_CHARACTERS = 2_000  # of each JSON column of a job or model in a list
 
 
 def read_answers(engine: sa.Engine, job_id: str) -> dict[str, str]:

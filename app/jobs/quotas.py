@@ -12,8 +12,8 @@ class JobQuotas:
 
     queued: int | None = None  # jobs of a caller that wait
     queued_bytes: int | None = None  # the sizes of these
-    kept: int | None = None  # jobs of a caller, with those that have ended
-    kept_bytes: int | None = None  # the sizes of these
+    stored: int | None = None  # jobs of a caller, with those that have ended
+    stored_bytes: int | None = None  # the sizes of these
     all_queued: int | None = None  # jobs of all callers that wait
 
 
@@ -23,15 +23,15 @@ class JobCount:
 
     queued: int = 0
     queued_bytes: int = 0
-    kept: int = 0
-    kept_bytes: int = 0
+    stored: int = 0
+    stored_bytes: int = 0
 
     def add(self, jobs: int, size: int) -> None:
         """Count jobs that wait, and their size."""
         self.queued += jobs
         self.queued_bytes += size
-        self.kept += jobs
-        self.kept_bytes += size
+        self.stored += jobs
+        self.stored_bytes += size
 
 
 def quotas_of(settings: LimitSettings) -> JobQuotas:
@@ -39,8 +39,8 @@ def quotas_of(settings: LimitSettings) -> JobQuotas:
     return JobQuotas(
         queued=settings.caller_max_queued,
         queued_bytes=settings.caller_max_queued_bytes,
-        kept=settings.caller_max_stored,
-        kept_bytes=settings.caller_max_stored_bytes,
+        stored=settings.caller_max_stored,
+        stored_bytes=settings.caller_max_stored_bytes,
         all_queued=settings.max_queued,
     )
 
@@ -50,8 +50,8 @@ def check_caller(quotas: JobQuotas, mine: JobCount, size: int) -> None:
     later, smaller = "wait for them, or cancel some", "they are deleted after a while"
     _check(quotas.queued, mine.queued + 1, "{} jobs are queued", later)
     _check(quotas.queued_bytes, mine.queued_bytes + size, "jobs of {} bytes are queued", later)
-    _check(quotas.kept, mine.kept + 1, "{} jobs are stored", smaller)
-    _check(quotas.kept_bytes, mine.kept_bytes + size, "jobs of {} bytes are stored", smaller)
+    _check(quotas.stored, mine.stored + 1, "{} jobs are stored", smaller)
+    _check(quotas.stored_bytes, mine.stored_bytes + size, "jobs of {} bytes are stored", smaller)
 
 
 def check_all(quotas: JobQuotas, everyone: JobCount) -> None:

@@ -9,9 +9,8 @@ import sqlalchemy as sa
 
 from app.database.engine import connect
 from app.database.tables import jobs_table
-from app.jobs.long_answers import LONG_CHARACTERS
+from app.jobs.long_answers import LISTED_CHARACTERS, LONG_CHARACTERS
 from app.protocol.types import JobKind, JobStatus
-from app.settings.limits import LISTED_CHARACTERS
 
 _KINDS = {kind.value for kind in JobKind}
 # The columns to read, which are the fields of a Job.

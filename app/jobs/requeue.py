@@ -19,6 +19,10 @@ MAX_LOSSES = 10
 # Seconds until the next attempt, by the number of losses before; the last one also for more.
 LOSS_DELAYS = (0.0, 2.0, 10.0, 60.0)
 
+_INPUTS_SIZE = sa.func.coalesce(sa.func.length(jobs_table.c.inputs), 0)
+# The size of a job that has ended, whose inputs are deleted; 0 for older rows, which have no size.
+ENDED_SIZE = sa.case((jobs_table.c.size > _INPUTS_SIZE, jobs_table.c.size - _INPUTS_SIZE), else_=0)
+
 CONSUMER_LOST = errors.ConsumerLost().to_wire()
 _IS_LAST_LOSS = jobs_table.c.losses + 1 >= MAX_LOSSES
 _LOSS_RUN_AFTER = sa.case(
@@ -55,6 +59,7 @@ def _requeue(
             state=sa.case((is_last, JobStatus.ERROR), else_=JobStatus.QUEUED),
             ended_at=sa.case((is_last, database_now()), else_=None),
             inputs=sa.case((is_last, None), else_=jobs_table.c.inputs),
+            size=sa.case((is_last, ENDED_SIZE), else_=jobs_table.c.size),
             error=error,
             worker=None,
             progress=None,

@@ -18,19 +18,18 @@ from app.database.tables import jobs_table
 from app.jobs.acceptance import JobAcceptance
 from app.jobs.model_publication import insert_trained_models
 from app.jobs.reader import IS_QUEUED
-from app.jobs.requeue import CONSUMER_LOST, count_failure, count_loss
+from app.jobs.requeue import CONSUMER_LOST, ENDED_SIZE, count_failure, count_loss
 from app.protocol.types import JobStatus
 from app.settings import Settings
 
 _IS_RUNNING = jobs_table.c.state == JobStatus.RUNNING
 _NEW_VERSION: dict[str, Any] = {"version": jobs_table.c.version + 1}
-_INPUTS_SIZE = sa.func.coalesce(sa.func.length(jobs_table.c.inputs), 0)
 _END = {
     **_NEW_VERSION,
     "ended_at": database_now(),
     "run_after": None,
     "inputs": None,
-    "size": sa.case((jobs_table.c.size > _INPUTS_SIZE, jobs_table.c.size - _INPUTS_SIZE), else_=0),
+    "size": ENDED_SIZE,
 }
 
 

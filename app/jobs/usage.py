@@ -41,11 +41,11 @@ class JobUsage:
         with self._lock:
             counts = []
             if quotas.all_queued is not None:
-                counts.append(everyone := self._count(None, kept=False))
+                counts.append(everyone := self._count(None, stored=False))
                 check_all(quotas, everyone)
             if caller is not None:
-                kept = (quotas.kept, quotas.kept_bytes) != (None, None)
-                counts.append(mine := self._count(caller, kept=kept))
+                stored = (quotas.stored, quotas.stored_bytes) != (None, None)
+                counts.append(mine := self._count(caller, stored=stored))
                 check_caller(quotas, mine, size)
             for each in counts:
                 each.add(1, size)
@@ -57,17 +57,17 @@ class JobUsage:
                 if counted in (None, caller):
                     count.add(-1, -size)
 
-    def _count(self, caller: str | None, *, kept: bool) -> JobCount:
+    def _count(self, caller: str | None, *, stored: bool) -> JobCount:
         """Return what a caller has, or all have, as it was a second ago at most.
 
         While the database is unavailable, nothing is counted: the INSERT of the job tells so.
         """
-        now, key = self._clock(), (caller, kept)
+        now, key = self._clock(), (caller, stored)
         at, count = self._counted.get(key, (None, JobCount()))
         if at is not None and now - at < COUNT_SECONDS:
             return count
         try:
-            count = self._read(caller, kept=kept)
+            count = self._read(caller, stored=stored)
         except errors.Unavailable as error:
             log.warning("the jobs of callers are not counted: %s", error)
         if len(self._counted) >= _MANY:
@@ -79,9 +79,9 @@ class JobUsage:
         self._counted[key] = (self._clock(), count)
         return count
 
-    def _read(self, caller: str | None, *, kept: bool) -> JobCount:
+    def _read(self, caller: str | None, *, stored: bool) -> JobCount:
         column = jobs_table.c
-        states = list(JobStatus) if kept else [JobStatus.QUEUED]
+        states = list(JobStatus) if stored else [JobStatus.QUEUED]
         # All kinds and states are named because the index begins with them.
         which = column.kind.in_(list(JobKind)) & column.state.in_(states)
         if caller is not None:
@@ -91,8 +91,8 @@ class JobUsage:
         count = JobCount()
         with connect(self._engine) as connection:
             for state, jobs, size in connection.execute(query.group_by(column.state)):
-                count.kept += jobs
-                count.kept_bytes += size
+                count.stored += jobs
+                count.stored_bytes += size
                 if state == JobStatus.QUEUED:
                     count.queued, count.queued_bytes = jobs, size
         return count

@@ -32,7 +32,7 @@ def insert_model(
     }
     insert = insert_unless(models_table, row, sa.exists().where(jobs_table.c.id == model_id))
     try:
-        with transaction(engine, model_id) as connection:
+        with transaction(engine, lock=model_id) as connection:
             return connection.scalar(insert) is not None
     except IntegrityError:
         return False

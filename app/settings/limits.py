@@ -7,7 +7,6 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 MIN_FIT_MEMORY = 50_000_000  # no fit runs in less
-LISTED_CHARACTERS = 2_000  # of each JSON column of a job or model in a list
 
 Seconds = Annotated[float, Unit("seconds")]
 Bytes = Annotated[int, Unit("bytes")]

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from app.settings.limits import LimitSettings
+
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "app"
 CODE = re.compile(r"`([^`]+)`")
@@ -54,3 +56,8 @@ def test_the_glossary_names_files_and_classes_that_exist(name):
 
 def test_the_architecture_names_files_that_exist():
     assert [path for path in sorted(paths_of("docs/architecture.md")) if not exists(path)] == []
+
+
+@pytest.mark.parametrize("name", [name.upper() for name in LimitSettings.model_fields])
+def test_reliability_tells_of_each_limit(name):
+    assert f"`{name}`" in (ROOT / "docs/reliability.md").read_text()

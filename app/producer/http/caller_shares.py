@@ -29,7 +29,7 @@ class CallerShares:
 
     def give_back(self, caller: str, amount: int = 1) -> None:
         """Count less for a caller, which had taken as much."""
-        if self._most is not None and not (left := self._held.pop(caller) - amount) <= 0:
+        if self._most is not None and (left := self._held.pop(caller) - amount) > 0:
             self._held[caller] = left
 
     @contextmanager

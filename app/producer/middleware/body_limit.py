@@ -43,7 +43,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")
-        size = int(announced) if announced.isdigit() else 0
+        size = int(announced) if announced.isdecimal() else 0
         rule = self._rules.of(scope)
         body = _Body(scope, receive, rule, self._memory, self._shares, size)
         try:
@@ -82,7 +82,7 @@ class _Body:
         rule = self._rule
         if self._announced > rule.size:
             raise _too_large(rule)
-        if rule.held and not self._memory.fits(self._announced):
+        if rule.held and not self._memory.fits(self._announced - self._size):
             raise HTTPException(503, errors.Overloaded().detail)
         try:
             async with asyncio.timeout(self._seconds) as waited:

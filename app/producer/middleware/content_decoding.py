@@ -80,6 +80,7 @@ class _Decoded:
                 if not self._more:
                     self._decoder.end()
                     self._ended = True
+                    self._complete()
                     return {"type": "http.request", "body": b"", "more_body": False}
                 message = await self._receive()
                 if message["type"] != "http.request":
@@ -95,9 +96,14 @@ class _Decoded:
 
     def forget(self) -> None:
         """Give back the memory of the body."""
+        if not self._ended:
+            self._complete()
+        if self._memory:
+            self._memory.give_back(self._held)
+
+    def _complete(self) -> None:
         if self._memory:
             self._memory.complete(self._held)
-            self._memory.give_back(self._held)
 
     def _count(self, size: int) -> None:
         if self._memory:

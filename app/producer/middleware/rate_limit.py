@@ -20,7 +20,7 @@ class RateLimit:
     """ASGI middleware: refuses the requests of a caller beyond its rate with a 429.
 
     Each response says what is left, in the fields `RateLimit-Policy` and `RateLimit` of
-    draft-ietf-httpapi-ratelimit-headers-10. Routes count their rows, by `count_rows`.
+    draft-ietf-httpapi-ratelimit-headers. Routes count their rows, by `count_rows`.
     """
 
     def __init__(self, app: ASGIApp, requests: Gcra | None, rows: Gcra | None) -> None:

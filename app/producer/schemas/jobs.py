@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from app.jobs.long_answers import LISTED_CHARACTERS, LONG_CHARACTERS
 from app.models.manifest import FitWarning
 from app.protocol.types import JobStatus
-from app.settings.limits import LISTED_CHARACTERS
 
 
 class Queued(BaseModel):
@@ -62,7 +62,7 @@ class JobSummary(BaseModel):
         default=False,
         description="Whether members are left out because they are long: in a list those with "
         f"more than {LISTED_CHARACTERS:,} characters, in an event and after a cancel answers with "
-        "more than 100,000. `GET /jobs/{id}` has them.",
+        f"more than {LONG_CHARACTERS:,}. `GET /jobs/{{id}}` has them.",
     )
     attempt: int = Field(description="How many attempts began.")
     failures: int = Field(description="How many attempts failed.")

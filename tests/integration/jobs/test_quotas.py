@@ -19,8 +19,8 @@ def ask(store, job_id, caller, quotas, size=10, **more):
     [
         (JobQuotas(queued=2), errors.QuotaExceeded),
         (JobQuotas(queued_bytes=29), errors.QuotaExceeded),
-        (JobQuotas(kept=2), errors.QuotaExceeded),
-        (JobQuotas(kept_bytes=29), errors.QuotaExceeded),
+        (JobQuotas(stored=2), errors.QuotaExceeded),
+        (JobQuotas(stored_bytes=29), errors.QuotaExceeded),
         (JobQuotas(all_queued=2), errors.Overloaded),
     ],
 )
@@ -40,7 +40,7 @@ def test_both_kinds_of_jobs_count(store):
 
 
 @pytest.mark.parametrize(
-    "quotas", [JobQuotas(queued=1), JobQuotas(kept=1), JobQuotas(kept_bytes=10)]
+    "quotas", [JobQuotas(queued=1), JobQuotas(stored=1), JobQuotas(stored_bytes=10)]
 )
 def test_a_quota_is_each_callers_own(store, quotas):
     for number in range(3):
@@ -51,9 +51,9 @@ def test_a_quota_is_each_callers_own(store, quotas):
 def test_a_job_that_runs_is_not_queued_and_one_that_has_ended_is_kept(store):
     assert ask(store, "a", "caller", None)
     assert store.complete_training("a", store.claim("a", "worker"), *RESULT)
-    assert ask(store, "b", "caller", JobQuotas(queued=1, kept=2, kept_bytes=20))
+    assert ask(store, "b", "caller", JobQuotas(queued=1, stored=2, stored_bytes=20))
     with pytest.raises(errors.QuotaExceeded, match="stored"):
-        ask(store, "c", "caller", JobQuotas(kept=2))
+        ask(store, "c", "caller", JobQuotas(stored=2))
 
 
 def test_a_job_that_is_there_is_found_at_the_quota(store):

@@ -3,10 +3,9 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from app.jobs.long_answers import read_answers, read_predictions
+from app.jobs.long_answers import LISTED_CHARACTERS, read_answers, read_predictions
 from app.jobs.store import JobStore
 from app.protocol.types import LATEST, JobKind, JobStatus
-from app.settings.limits import LISTED_CHARACTERS
 from tests.support.rows import (
     ANSWER,
     ASKED,

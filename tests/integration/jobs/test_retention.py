@@ -115,15 +115,19 @@ def test_two_may_delete_at_a_time(store):
 
 def test_the_size_of_an_ended_job_is_that_of_what_it_keeps(store):
     inputs = "x" * 1000
-    for name in ("done", "cancelled", "older"):
+    for name in ("done", "cancelled", "older", "failed"):
         accept(store, name, kind=JobKind.PREDICT, inputs=inputs, size=len(inputs) + 50)
     put(store, "older", size=0)
     store.cancel("cancelled")
     store.cancel("older")
+    for _ in range(4):  # the last failure ends the job
+        assert store.get("failed").size == 1050
+        store.refuse("failed", {"type": "unavailable"}, 0.0)
     result = {**ANSWER, "prediction": "y" * 5000}
     assert store.complete_prediction("done", store.claim("done", "w"), result)
 
     assert store.get("cancelled").size == 50
+    assert store.get("failed").size == 50
     assert 5050 < store.get("done").size < 5200
     assert store.get("older").size == 0
     assert store.get("done").state is JobStatus.COMPLETED

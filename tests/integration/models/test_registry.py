@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from app import errors
+from app.jobs.long_answers import LISTED_CHARACTERS
 from app.jobs.model_publication import publish_missing_models
 from app.jobs.store import JobStore
 from app.models.endpoint import EndpointSpec
@@ -16,7 +17,6 @@ from app.models.manifest import OnnxManifest
 from app.models.record import StoredFile, TrainedSpec
 from app.models.registry import LATEST_SECONDS, RECORD_BYTES, CachedModelRegistry
 from app.protocol.types import LATEST, JobKind, JobStatus, ModelKind
-from app.settings.limits import LISTED_CHARACTERS
 from tests.support import graphs
 from tests.support.rows import (
     ENDPOINT,

@@ -186,6 +186,19 @@ def test_all_slow_models_together_hold_a_part_of_what_the_broker_delivers(runs, 
         put(lines, names[-1], 1)
 
 
+def test_a_slow_model_for_which_nothing_waits_is_refused_while_too_many_wait_for_all(runs, held):
+    lines = ModelLines(runs, held, slow_seconds=0.01)
+    first = make_slow(lines, runs, "again")
+    runs.release()
+    first.result(SECONDS)
+    for n in range(ALL_SLOW_MESSAGES // SLOW_MESSAGES):
+        make_slow(lines, runs, f"slow-{n}")
+        put(lines, f"slow-{n}", 1, messages=SLOW_MESSAGES)
+
+    with pytest.raises(errors.Overloaded, match="model again takes long"):
+        put(lines, "again", 1)
+
+
 def test_slow_models_leave_threads_to_the_others(runs, held):
     lines = ModelLines(runs, held, threads=1, slow_threads=1, slow_seconds=0.01)
     first = make_slow(lines, runs, "slow")

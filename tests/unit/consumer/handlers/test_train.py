@@ -1014,7 +1014,7 @@ def test_every_line_of_a_training_names_its_job(bench, caplog):
 
 
 def test_a_training_beyond_the_quota_of_its_user_is_told_and_dead_lettered(bench):
-    quotas = JobQuotas(kept=1)
+    quotas = JobQuotas(stored=1)
     handler = bench.consumer("worker 1", bench.stopping, quotas=quotas)
     ended = []
     for user, number in (("ann", 1), ("ann", 2), ("bob", 3), (None, 4), (None, 5)):

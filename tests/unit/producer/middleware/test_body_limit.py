@@ -167,5 +167,10 @@ def test_a_request_gives_back_the_memory_of_its_body(chunks):
     memory.take(3)
 
 
+def test_what_has_come_of_an_announced_body_needs_no_more_room():
+    memory = AdmissionControl(1, 12)  # of which 9 bytes are for bodies that arrive
+    assert received([b"x" * 4, b"x" * 4], length=8, memory=memory) == ([b"x" * 4, b"x" * 4], None)
+
+
 def test_what_is_not_held_in_memory_takes_none():
     assert received([b"x" * 20], path="/datasets/d", memory=AdmissionControl(1, 0))[1] is None

@@ -181,3 +181,23 @@ def test_decoded_bytes_count_in_the_memory_of_bodies_and_are_given_back():
     for _ in range(3):
         received(request(gzipped(TEXT)), headers=coded(), memory=memory)
     memory.take(2 * len(TEXT))
+
+
+def test_a_decoded_body_that_is_complete_leaves_the_room_of_those_that_arrive():
+    memory = AdmissionControl(1, 4 * len(TEXT))  # three quarters for those that arrive
+    fitted = []
+
+    async def application(scope, receive, send):
+        while (await receive())["more_body"]:
+            fitted.append(memory.fits(3 * len(TEXT)))
+        fitted.append(memory.fits(3 * len(TEXT)))
+
+    async def receive():
+        return request(gzipped(TEXT))
+
+    scope = {"type": "http", "method": "POST", "path": "/train", "headers": coded()}
+    asyncio.run(ContentDecoding(application, RULES, memory)(scope, receive, None))
+
+    assert fitted == [False, True]
+    assert memory.fits(3 * len(TEXT))
+    memory.take(4 * len(TEXT))
