@@ -16,11 +16,14 @@ class AdmissionControl:
     all requests. Those that still arrive leave room, so that slow clients cannot take all of it.
     """
 
-    def __init__(self, requests: int, size: int) -> None:
-        """Admit at most `requests` at a time, and bodies of `size` bytes together."""
+    def __init__(self, requests: int, size: int, largest: int = 0) -> None:
+        """Admit at most `requests` at a time, and bodies of `size` bytes together.
+
+        A body of `largest` bytes may always arrive if there is no other.
+        """
         self._free_requests = requests
         self._free_bytes = size
-        self._free_arriving = int(size * _ARRIVING)
+        self._free_arriving = max(int(size * _ARRIVING), largest)
 
     @contextmanager
     def admit(self) -> Iterator[Callable[[int], None]]:

@@ -86,7 +86,9 @@ _DESCRIPTION = (
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application. It connects at start-up and closes its connections at shutdown."""
-    in_flight = AdmissionControl(settings.max_in_flight, settings.max_in_flight_bytes)
+    in_flight = AdmissionControl(
+        settings.max_in_flight, settings.max_in_flight_bytes, settings.max_body
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

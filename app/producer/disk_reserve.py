@@ -19,13 +19,16 @@ class DiskReserve:
         self._reserve = reserve
 
     def check(self) -> None:
-        """Raise `errors.StorageFull` below the reserve, `StorageUnavailable` without a folder."""
+        """Raise `errors.StorageFull` below the reserve.
+
+        A folder that cannot be found is passed over: what is stored there fails by itself.
+        """
         for folder in self._folders:
             try:
                 free = shutil.disk_usage(folder).free
             except OSError as error:
                 log.warning("the free space of %s is unknown: %s", folder, error)
-                raise errors.StorageUnavailable("the free space of a disk is unknown") from error
+                continue
             if free < self._reserve:
                 log.warning("%s has %d bytes free, less than the reserve", folder, free)
                 raise errors.StorageFull(

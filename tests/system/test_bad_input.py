@@ -88,7 +88,7 @@ NOT_JSON = [
     ("a key twice", '{"target": "a", "target": "b"}', '"target" stands twice'),
     ("a lone surrogate", '{"target": "\\ud800"}', "surrogate"),
     ("not UTF-8", b'{"target": "\xff"}', "utf-8"),
-    ("a depth bomb", "[" * 200_000, "not valid JSON"),
+    ("a depth bomb", "[" * 20_000, "not valid JSON"),
     ("a list", "[]"),
     ("null", "null"),
 ]

@@ -92,7 +92,7 @@ def test_the_api_description_names_the_prefix(http: httpx2.Client) -> None:
 
 def test_other_methods_and_slashes_know_the_prefix(http: httpx2.Client) -> None:
     assert http.head("/models").status_code == 200
-    assert http.get("/models/").json() == http.get("/models").json()
+    assert http.get("/datasets/").json() == http.get("/datasets").json()
     assert "POST" in http.options("/predict").headers["allow"]
     assert "POST" in http.get("/predict").headers["allow"]
     assert http.get("/").status_code == 200

@@ -107,7 +107,7 @@ def references(value: Any) -> set[str]:
 def test_clients_that_hang_up_in_the_middle_of_a_body_do_no_harm(
     running: Running, model_id: str
 ) -> None:
-    producer, http = running.stack.producer(MAX_IN_FLIGHT="1", MAX_IN_FLIGHT_BYTES="4000000")
+    producer, http = running.stack.producer(MAX_IN_FLIGHT="1", MAX_IN_FLIGHT_BYTES="8000000")
     head = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
     begun = [b"Content-Length: 4000000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"]
     for count, rest in enumerate(begun * 2, 1):
@@ -145,7 +145,7 @@ def test_who_asks_for_more_than_can_be_answered_is_told_to_come_again(stack: Sta
 def test_clients_that_stall_in_a_body_keep_nobody_waiting(
     running: Running, model_id: str, call: str
 ) -> None:
-    _, http = running.stack.producer(MAX_IN_FLIGHT_BYTES="4000000", PREDICT_TIMEOUT="5")
+    _, http = running.stack.producer(MAX_IN_FLIGHT_BYTES="8000000", PREDICT_TIMEOUT="5")
     head = f"{call} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
     with ExitStack() as stack:
         address = ("127.0.0.1", http.base_url.port)

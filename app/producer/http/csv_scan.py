@@ -89,6 +89,8 @@ class CsvScan:
         lines = block.split(b"\n")
         if not lines[-1]:
             lines.pop()
+        if not lines:
+            return
         if self._quoted_since and b'"' not in block and max(map(len, lines)) <= MAX_LINE:
             self._check_quoted(block, len(lines))
             return

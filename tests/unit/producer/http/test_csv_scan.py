@@ -216,6 +216,7 @@ REFUSED = [
     (b"a,b\n" + b"1,2\n" * 5000 + b"3,4,5\n", "line 5002 has 3 fields"),
     (b'a,b\n"x\ny",2\n3,4,5\n', "line 4 has 3 fields"),
     (b"a,b\n1,2\n3,4,\n", "line 3 has 3 fields"),
+    (b"a,b\n" + b"1,2\n" * 1250 + b'"1,2\n', "begins in line 1252 is never closed"),
     (b"a,b\n1,2,\n3,4,5\n", "line 3 has 3 fields"),
     (b"569,30,malignant,benign\n" + b"1," * 30 + b"0\n", "counts the rows and columns, as in scik"),
     (b"2,4,setosa,versicolor,virginica\n" + b"5.1,3.5,1.4,0.2,0\n" * 2, "counts the rows and col"),
