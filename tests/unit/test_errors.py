@@ -74,9 +74,9 @@ def test_what_can_be_tried_again_is_unavailable():
     assert again == {
         errors.Unavailable,
         errors.ChildKilled,
+        errors.ChildLost,
         errors.ModelLost,
         errors.ConsumerLost,
-        errors.ModelLost,
         errors.Overloaded,
         errors.BrokerUnavailable,
         errors.Unroutable,
