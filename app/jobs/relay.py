@@ -89,10 +89,11 @@ class OutboxRelay(threading.Thread):
         channel = connection.channel()
         declare_topology(channel)
         channel.confirm_delivery()
-        announced = self._consumer is None
+        announced = False
         while not self._stopping.is_set():
             try:
-                announced = announced or announce(connection, self._consumer or "")
+                if self._consumer and not announced:
+                    announced = announce(connection, self._consumer)
                 more = self._round(channel)
             except (AMQPError, OSError):
                 raise

@@ -16,6 +16,7 @@ from time import monotonic
 
 MEGABYTE = 1_000_000
 LIMIT = 4_000_000  # bytes of a JSON body that the producer takes by default
+FIELDS = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 1000) for number in range(1000))  # 1 MB
 CONNECTIONS = 300
 DRIP_SECONDS = 1.0
 PAUSE = 0.02  # an attacker who is refused asks again, not in a tight loop
@@ -103,24 +104,25 @@ def _nested(value: bytes, size: int = LIMIT - 1000) -> bytes:
     return b'{"model_id":"latest","input_data":[' + values + b"]}"
 
 
+async def _repeat(attacker: Connection, block: bytes, times: int) -> None:
+    """Send a block again and again, until the server ends the connection."""
+    for _ in range(times):
+        if attacker.ended:
+            break
+        await attacker.send(block)
+
+
 async def endless_headers(attacker: Connection) -> None:
     """Send header fields without an end, up to 400 MB."""
     await attacker.send(b"GET /health HTTP/1.1\r\nHost: warren\r\n")
-    fields = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 1000) for number in range(1000))
-    for _ in range(400):
-        if attacker.ended:
-            break
-        await attacker.send(fields)
+    await _repeat(attacker, FIELDS, 400)
     await attacker.status()
 
 
 async def long_header(attacker: Connection) -> None:
     """Send one header field of 72 MB."""
     await attacker.send(b"GET /health HTTP/1.1\r\nHost: warren\r\nX-Long: ")
-    for _ in range(72):
-        if attacker.ended:
-            break
-        await attacker.send(b"a" * MEGABYTE)
+    await _repeat(attacker, b"a" * MEGABYTE, 72)
     await attacker.send(b"\r\n\r\n")
     await attacker.status()
 
@@ -128,11 +130,7 @@ async def long_header(attacker: Connection) -> None:
 async def endless_trailers(attacker: Connection) -> None:
     """Send trailer fields of a chunked body without an end, up to 400 MB."""
     await attacker.send(head("POST", "/predict", "Transfer-Encoding: chunked") + b"0\r\n")
-    fields = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 1000) for number in range(1000))
-    for _ in range(400):
-        if attacker.ended:
-            break
-        await attacker.send(fields)
+    await _repeat(attacker, FIELDS, 400)
     await attacker.status()
 
 

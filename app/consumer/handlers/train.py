@@ -127,7 +127,7 @@ class TrainHandler:
                     return None
 
     def _create(self, message: IncomingMessage, request: TrainRequest, job_id: str) -> bool:
-        message_again = request.encode()  # raises if no message could be published from the row
+        encoded = request.encode()  # raises if no message could be published from the row
         try:
             return self.jobs.create(
                 job_id,
@@ -136,7 +136,7 @@ class TrainHandler:
                 request.row(),
                 named=True,
                 caller=caller_of(message),
-                size=len(message_again),
+                size=len(encoded),
                 quotas=self.quotas,
                 idempotency_key=request_key(message, request),
                 reply_to=storable(message.reply_to),
