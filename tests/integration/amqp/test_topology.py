@@ -242,13 +242,16 @@ def test_the_oldest_dead_letters_make_room_for_new_ones(broker, settings, channe
     """Else those that find no room would stay in the queue of the trainings and fill it."""
     change_policy(broker, settings, "model-dead", **{"max-length-bytes": 3000})
     for number in range(10):
-        publish(channel, TRAIN_QUEUE, b"%d" % number * 1000)
-        method, _, _ = took(channel, TRAIN_QUEUE)
-        channel.basic_reject(method.delivery_tag, requeue=False)
+        publish(channel, DEAD_LETTER_QUEUE, b"%d" % number * 1000)  # confirmed: it is there
 
-    until(lambda: depth(channel, TRAIN_QUEUE) == 0, "all have moved")
     until(lambda: depth(channel, DEAD_LETTER_QUEUE) == 3, "three are kept")
-    assert took(channel, DEAD_LETTER_QUEUE)[2] == b"7" * 1000
+    publish(channel, TRAIN_QUEUE, b"x" * 1000)
+    method, _, _ = took(channel, TRAIN_QUEUE)
+    channel.basic_reject(method.delivery_tag, requeue=False)
+    until(lambda: depth(channel, TRAIN_QUEUE) == 0, "it has moved")
+    bodies = []
+    until(lambda: bodies.append(took(channel, DEAD_LETTER_QUEUE)[2]) or bodies[-1][:1] == b"x", "x")
+    assert bodies[-3:] == [b"8" * 1000, b"9" * 1000, b"x" * 1000]
 
 
 def test_dead_letters_are_kept_for_a_month_and_other_messages_without_an_end():
