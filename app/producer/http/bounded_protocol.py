@@ -155,12 +155,16 @@ class BoundedProtocol(HttpProtocol):
 
     def _parse_later(self) -> None:
         """Parse the bytes that wait, slice by slice, until a request has to wait for another."""
-        while self._later and not self.pipeline and not self.transport.is_closing():
+        while self._later and not (self.pipeline or self._refused or self.transport.is_closing()):
             piece = self._later[:_SLICE]
             del self._later[:_SLICE]
             self._parse(piece)
-        if self._later:
+        if self._refused:
+            self._later.clear()
+        elif self._later:
             self.flow.pause_reading()
+        elif self.cycle is None or self.cycle.response_complete:
+            self.flow.resume_reading()  # else the request would do it
 
     def _check_head(self) -> None:
         """Refuse a head or a trailer that goes on for too many bytes; limit the time of a head."""
@@ -187,12 +191,12 @@ class BoundedProtocol(HttpProtocol):
 
     def _send_refusal(self, refusal: str, status: int) -> None:
         """Answer with a problem document, and close when the client has had time to read it."""
+        if self._refused or self.transport.is_closing():
+            return  # it has its answer
         if status == 400:
             super()._send_refusal(refusal, status)
             return
         self._refused = True
-        if self.transport.is_closing():
-            return
         if self.cycle is not None:  # the request whose body is not complete
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -28,7 +28,8 @@ class Server:
         self.ended = threading.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        size, more = 0, True
+        size, more = 0, scope["path"] != "/early"  # which is answered before its body has come
+        message: Any = {"type": "http.request"}
         while more:
             message = await receive()
             size += len(message.get("body", b""))
@@ -217,3 +218,14 @@ def test_many_requests_at_once_are_all_answered(request_: bytes) -> None:
             sizes = {answer(received) for _ in range(count)}
         sender.join()
         assert len(sizes) == 1
+
+
+def test_a_connection_goes_on_after_an_answer_that_came_before_the_end_of_the_body() -> None:
+    early = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" + b"a" * 5000
+    with served() as (address, _), socket.create_connection(address, SECONDS) as connection:
+        connection.sendall(HEAD + b"\r\n" + early)
+        received = connection.makefile("rb")
+        assert [answer(received) for _ in range(2)] == [(200, b"0"), (200, b"0")]
+        connection.sendall(HEAD + b"\r\n")
+        assert answer(received) == (200, b"0")
+        received.close()
