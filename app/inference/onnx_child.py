@@ -9,6 +9,7 @@ from app.inference.graph import SessionGraph
 from app.inference.model_child import Answer, serve
 from app.inference.onnx_runtime import OnnxRuntime
 from app.inference.predictor import Tensors
+from app.inference.runtime import answers_to_tensors
 from app.models.manifest import OnnxManifest
 
 
@@ -19,8 +20,7 @@ def serve_trained(pipe: Connection, path: str, load_memory: int, run_memory: int
         runtime = OnnxRuntime(Path(path))
 
         def run(inputs: Tensors) -> Tensors:
-            answers = runtime.run(inputs)._asdict()
-            return {name: values for name, values in answers.items() if values is not None}
+            return answers_to_tensors(runtime.run(inputs))
 
         return runtime.manifest.model_dump_json(), run
 

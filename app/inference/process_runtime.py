@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from app import errors
 from app.inference.model_process import LOAD_SECONDS, RUN_SECONDS, ModelProcess, load_memory
 from app.inference.predictor import Tensors
-from app.inference.runtime import Answers
+from app.inference.runtime import Answers, answers_from_tensors
 from app.models.manifest import TrainedManifest
 
 RUN_MEMORY = 512_000_000  # bytes beside the loaded model's
@@ -48,5 +47,4 @@ class ProcessRuntime:
 
     def run(self, inputs: Tensors) -> Answers:
         """Answer rows; see `Runtime`. Raises as `ModelProcess.run` does."""
-        answers: dict[str, Any] = self._process.run(inputs)
-        return Answers(answers["predicted"], answers.get("probabilities"))
+        return answers_from_tensors(self._process.run(inputs))

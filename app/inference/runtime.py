@@ -27,6 +27,16 @@ class Answers(NamedTuple):
     probabilities: npt.NDArray[Any] | None
 
 
+def answers_to_tensors(answers: Answers) -> Tensors:
+    """Return answers as arrays by name, which a child process can send."""
+    return {name: values for name, values in answers._asdict().items() if values is not None}
+
+
+def answers_from_tensors(tensors: Tensors) -> Answers:
+    """Return the answers that a child process has sent."""
+    return Answers(tensors["predicted"], tensors.get("probabilities"))
+
+
 class Runtime(Protocol):
     """Answers rows; any number of threads may use it. `bytes` is the memory that it holds."""
 

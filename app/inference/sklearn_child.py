@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from app.inference.model_child import Answer, serve
 from app.inference.predictor import Tensors
+from app.inference.runtime import answers_to_tensors
 from app.inference.sklearn_answers import answer
 from app.inference.skops_file import load
 
@@ -25,8 +26,7 @@ def main(pipe: Connection, path: str, load_memory: int, run_memory: int) -> None
         pipeline, manifest = load(Path(path))
 
         def run(inputs: Tensors) -> Tensors:
-            answers = answer(pipeline, manifest, inputs)._asdict()
-            return {name: values for name, values in answers.items() if values is not None}
+            return answers_to_tensors(answer(pipeline, manifest, inputs))
 
         return manifest.model_dump_json(), run
 

@@ -20,7 +20,7 @@ from app.protocol.types import JobKind, JobStatus
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 6.0  # longer than a lost message stays unnoticed
+WAIT_SECONDS = 6.0  # longer than a lost message stays unnoticed
 
 _IS_TRAINING = jobs_table.c.kind == JobKind.TRAIN
 _WAITS = _IS_TRAINING & IS_QUEUED
@@ -45,18 +45,18 @@ def must_give_way(jobs: JobStore, job: Job) -> bool:
         return bool(connection.scalar(sa.select(asked)))
 
 
-def give_one_back(jobs: JobStore, patience: float = PATIENCE_SECONDS) -> str | None:
+def give_one_back(jobs: JobStore, wait_seconds: float = WAIT_SECONDS) -> str | None:
     """Release the youngest training of the caller that runs most, if one that runs none waits.
 
-    That one has waited for `patience` seconds, and the first caller runs two at least. Return the
-    job's id. Its holder learns with its next renewal that it has lost the job.
+    The waiting job has waited for `wait_seconds`, and the caller that runs most runs two at least.
+    Return the id of the released job. Its holder learns of the loss with its next renewal.
     """
     with connect(jobs.engine) as connection:
         running = _running(connection)
         most = max(running, key=lambda caller: running[caller], default=None)
         if running.get(most, 0) < 2:
             return None
-        since = database_now(-patience)
+        since = database_now(-wait_seconds)
         long = (jobs_table.c.published_at < since) & (
             jobs_table.c.run_after.is_(None) | (jobs_table.c.run_after < since)
         )

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class DiskReserve:
-    """The disks of some folders. What was accepted may use their reserve."""
+    """Checks the disks of some folders. Jobs that were accepted may still use the reserve."""
 
     def __init__(self, folders: Iterable[Path], reserve: int) -> None:
         """Keep `reserve` bytes free on the disk of each folder."""

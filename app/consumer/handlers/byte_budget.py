@@ -11,7 +11,7 @@ class ByteBudget:
     """
 
     def __init__(self, most: int) -> None:
-        """Create a budget of `most` bytes. Who wants more may hold them alone."""
+        """Create a budget of `most` bytes. A task that needs more takes them alone."""
         self._most = most
         self._held = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()

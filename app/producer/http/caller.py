@@ -1,4 +1,4 @@
-"""Who asks: the one place that says what a caller is."""
+"""Name the caller of a request, as all limits count it."""
 
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address

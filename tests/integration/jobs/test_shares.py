@@ -5,7 +5,7 @@ from app.jobs.store import JobStore
 from app.protocol.types import JobKind, JobStatus
 from tests.support.rows import accept, put, wait_for_the_clock
 
-LONG_AGO = -shares.PATIENCE_SECONDS - 1
+LONG_AGO = -shares.WAIT_SECONDS - 1
 
 
 def state_of(store, running="", waiting=""):
