@@ -3,8 +3,8 @@
 python := .venv/bin/python
 .DEFAULT_GOAL := help
 .PHONY: help demo up down logs status test test-unit test-integration test-system coverage \
-	test-brokers test-pythons fuzz chaos bench lint format docs lock \
-	environment environment-python environment-dev environment-bench
+	test-tls test-brokers test-pythons fuzz chaos bench lint format docs lock audit sbom \
+	environment environment-python environment-dev environment-bench environment-audit
 
 # Without it, every process would compile every module it imports again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -18,7 +18,7 @@ help: ## list the targets
 demo: up ## install what is missing, start the stack, train, predict and print the result
 	@$(python) -m devstack.demo
 
-up: environment ## start the stack: RabbitMQ, S3, database, producer, consumer
+up: environment ## start the stack: RabbitMQ, S3, database, producer, consumer; AUTH=on asks for keys, TLS=1 encrypts
 	@$(python) -m devstack.stack up
 
 down: ## stop the stack; the data stay in .run
@@ -46,6 +46,9 @@ test-system: environment-dev ## run the tests of whole processes
 
 test: environment-dev ## run all tests
 	@$(python) -m pytest $(IN_TWO) $(ARGS)
+
+test-tls: environment-dev ## run the system tests with all connections encrypted
+	@$(python) -m pytest $(IN_TWO) --tls tests/system $(ARGS)
 
 coverage: environment-dev ## run all tests and print how much of app/ they cover
 	@rm -rf .run/coverage && mkdir -p .run/coverage
@@ -78,19 +81,37 @@ format: environment-python ## format the code
 lint: environment-python ## check format, style, types and the direction of imports
 	@$(python) -m ruff format --check .
 	@$(python) -m ruff check .
-	@$(python) -m mypy app devstack clients/python/warren_client benchmarks examples
+	@$(python) -m mypy app devstack clients/python/warren_client clients/python/warren_cli benchmarks examples
 	@.venv/bin/lint-imports
 
-docs: environment-python ## write docs/settings.md from the Settings class
+docs: environment-python ## write docs/settings.md from the Settings class, and the blocking Python client
 	@$(python) -m devstack.settings_page
+	@$(python) -m devstack.blocking_client
 
 LOCK := -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
+# MLflow does not take all packages of requirements.lock, but those that models need must be the same.
+OF_MODELS := ^(joblib|numpy|onnx|onnxruntime|pandas|scikit-learn|scipy|skops|threadpoolctl)==
+
 lock: environment-python ## pin the newest versions of all requirements*.txt, with their hashes
 	@$(python) $(LOCK) --upgrade -o requirements.lock requirements.txt
 	@$(python) $(LOCK) --upgrade -c requirements.lock -o requirements-dev.lock requirements-dev.txt
+	@$(python) $(LOCK) --upgrade -c requirements-dev.lock -o requirements-boosting.lock requirements-boosting.txt
+	@$(python) $(LOCK) --upgrade -c requirements-dev.lock -o requirements-oidc.lock requirements-oidc.txt
+	@$(python) $(LOCK) --upgrade -c requirements-dev.lock -o requirements-otel.lock requirements-otel.txt
+	@$(python) $(LOCK) --upgrade -o requirements-audit.lock requirements-audit.txt
+	@grep -E '$(OF_MODELS)' requirements.lock | tr -d '\\' >.run/of-models.txt
+	@$(python) $(LOCK) --upgrade -c .run/of-models.txt -o requirements-mlflow.lock requirements-mlflow.txt
 	@$(python) $(LOCK) --upgrade -c requirements.lock -o benchmarks/requirements.lock benchmarks/requirements.txt
+
+audit: environment-audit ## compare the locks with known vulnerabilities, look for risky code
+	@.venv-audit/bin/python -m devstack.audit
+
+sbom: environment-audit ## list what requirements.lock pins, as CycloneDX, in .run/sbom.json
+	@.venv-audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		-o .run/sbom.json requirements.lock
+	@echo ".run/sbom.json"
 
 environment:
 	@devstack/bootstrap.sh
@@ -103,3 +124,6 @@ environment-dev:
 
 environment-bench:
 	@devstack/bootstrap.sh bench
+
+environment-audit:
+	@devstack/bootstrap.sh audit

@@ -23,7 +23,7 @@ def backoff_delays() -> Iterator[float]:
     """
     delay = 0.1
     while True:
-        yield delay * random.uniform(0.5, 1.0)  # noqa: S311
+        yield delay * random.uniform(0.5, 1.0)  # noqa: S311 # nosec B311 # no secret
         delay = min(delay * 2, 5.0)
 
 

@@ -17,7 +17,8 @@ from devstack.program import ProgramError, inherited
 
 SECTIONS = (
     *("compare", "floor", "rows", "scaling", "training", "history"),
-    *("safety", "memory", "forests", "isolation", "attacks", "cold"),
+    *("safety", "memory", "forests", "batch", "isolation", "attacks", "cold", "keys"),
+    *("metrics", "traces", "pages", "oip", "shadow"),
     *report.ELSEWHERE,
 )
 

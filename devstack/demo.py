@@ -1,50 +1,64 @@
 """Train and predict through the API of the local stack, and print each step."""
 
 import sys
-from typing import Any
 
 from app.protocol import examples
 from devstack.console import complain, say
-from devstack.layout import local_api_address
+from devstack.first_key import kept_key
+from devstack.layout import RUN, api_address, ca_file, last_settings
 from devstack.program import ProgramError
-from warren_client.client import Api, ApiError
+from warren_client import Job, Warren, WarrenError
+from warren_client.records import JobRecord
 
 TRAIN, ROW = examples.TRAIN_EXAMPLE, examples.ROW
 TRAIN_SECONDS = 120
 
 
-def demo(api: Api) -> None:
-    """Train a model on the diabetes data and ask it for one prediction. Raises `ApiError`."""
+def demo(warren: Warren) -> None:
+    """Train a model on the diabetes data and ask it for one prediction. Raises `WarrenError`."""
     say("POST /train: a random forest on the diabetes data")
-    accepted = api.post("/train", TRAIN)["message"]
+    accepted = warren.request("POST", "/train", TRAIN)["message"]
     model_id = accepted["model_id"]
     say(f"{accepted['status']}: model {model_id}")
-    metrics = follow(api, model_id)["metrics"]
+    metrics = follow(warren, model_id, TRAIN_SECONDS).metrics or {}
     say("Trained: " + ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
     say("POST /predict: the disease progression of one patient")
-    answer = api.post("/predict", {"model_id": model_id, "input_data": ROW})["message"]
+    answer = warren.request("POST", "/predict", {"model_id": model_id, "input_data": ROW})
+    answer = answer["message"]
     say(f"{answer['status']}: prediction {answer['prediction']:.4f}")
     print(
         f"""
   RMSE        {metrics["rmse"]:.2f}
   Prediction  {answer["prediction"]:.4f}
 
-  The job     {api.address}/jobs/{model_id}
-  Try it      {api.address}/docs
+  The job     {warren.url}/jobs/{model_id}
+  Look        {warren.url}/ui
+  Try it      {warren.url}/docs
 """
     )
 
 
-def follow(api: Api, model_id: str) -> dict[str, Any]:
-    """Print the states of a training as they change; return its job when it is completed."""
-    return api.follow(model_id, TRAIN_SECONDS, lambda state: say(f"GET /jobs/{model_id}: {state}"))
+def follow(warren: Warren, job_id: str, seconds: float) -> Job:
+    """Print the states of a job as they change; return it when it is completed.
+
+    Raises `WarrenError`.
+    """
+    said: list[str] = []
+
+    def tell(job: JobRecord) -> None:
+        if job.state not in said:
+            said.append(job.state)
+            say(f"GET /jobs/{job_id}: {job.state}")
+
+    return warren.jobs[job_id].wait(seconds, tell)
 
 
 def main() -> int:
     """Run the demo and return the exit status: 0 only if the prediction came."""
     try:
-        demo(Api(local_api_address()))
-    except (ApiError, ProgramError) as error:
+        settings = last_settings()
+        demo(Warren(api_address(settings), kept_key(RUN), ca_file=ca_file(settings)))
+    except (WarrenError, ProgramError) as error:
         complain(str(error))
         return 1
     return 0

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from app.settings import Settings
+from app.settings.secret_files import SecretFileError, read_secret_files
 from devstack import environment
 from devstack.program import ProgramError
 
@@ -29,7 +30,8 @@ HEADING = """\
 EVERY_START_CHOSE = (
     *("HOST", "PORT", "DATABASE_URL", "S3_BUCKET_NAME", "RABBITMQ_PORT", "RABBITMQ_PASSWORD"),
     *("RABBITMQ_MANAGEMENT_PORT", "RABBITMQ_PROMETHEUS_PORT"),
-    *(name for server, names in environment.FOREIGN.items() for name in (server, *names)),
+    *("RABBITMQ_HOST", "RABBITMQ_USER", "RABBITMQ_VHOST"),
+    *("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"),
 )
 
 
@@ -95,6 +97,8 @@ def check(path: Path) -> None:
     except ValidationError as error:
         wrong = [f"{'__'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise ProgramError("\n".join(wrong)) from None
+    except SecretFileError as error:
+        raise ProgramError(str(error)) from None
     except SettingsError:
         raise ProgramError("INVOKE_SECRETS: not a JSON object") from None
 
@@ -104,4 +108,4 @@ class _OfFile(Settings):
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
-        return (sources["dotenv_settings"],)
+        return (read_secret_files(sources["dotenv_settings"]),)

@@ -1,12 +1,10 @@
 """What the user asks of the local stack: the environment of `make up` goes before `.run/env`."""
 
+import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import get_args
 
-from pydantic import SecretStr
-
-from app.settings import Settings
+from app.settings import Settings, secret_files
 from devstack import ports
 from devstack.console import say
 from devstack.program import ProgramError
@@ -18,8 +16,25 @@ SERVERS = {"RABBITMQ_HOST": "RabbitMQ", "AWS_ENDPOINT_URL": "S3"}
 
 #: Only a server of somebody else has these; the stack's own servers have fixed ones.
 FOREIGN = {
-    "RABBITMQ_HOST": ("RABBITMQ_USER", "RABBITMQ_VHOST"),
-    "AWS_ENDPOINT_URL": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"),
+    "RABBITMQ_HOST": (
+        "RABBITMQ_USER",
+        "RABBITMQ_PRODUCER_USER",
+        "RABBITMQ_CONSUMER_USER",
+        "RABBITMQ_TOOLS_USER",
+        "RABBITMQ_VHOST",
+        "RABBITMQ_TLS",
+        "RABBITMQ_CA_FILE",
+        "RABBITMQ_CERTIFICATE_FILE",
+        "RABBITMQ_KEY_FILE",
+        "RABBITMQ_PRODUCER_CERTIFICATE_FILE",
+        "RABBITMQ_CONSUMER_CERTIFICATE_FILE",
+    ),
+    "AWS_ENDPOINT_URL": (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_DEFAULT_REGION",
+        "AWS_CA_BUNDLE",
+    ),
 }
 
 #: Only the stack's own server has these.
@@ -32,6 +47,9 @@ OWN = {
     ),
     "AWS_ENDPOINT_URL": ("S3_PORT",),
 }
+
+#: Whether the stack's own servers encrypt: no setting of the applications.
+TLS = "TLS"
 
 #: Their values are random ones, unless a server of somebody else has them.
 PASSWORDS = ("RABBITMQ_PASSWORD", "AWS_SECRET_ACCESS_KEY")
@@ -56,7 +74,8 @@ def field_of(name: str) -> str:
 
 def is_known(name: str) -> bool:
     """Tell whether the stack or its applications read a variable, in capitals or not."""
-    return field_of(name) in FIELDS or any(name.upper() in names for names in OWN.values())
+    own = {TLS, *itertools.chain(*OWN.values())}
+    return field_of(name) in FIELDS or name.upper() in own
 
 
 def merge(environ: Mapping[str, str], lines: Mapping[str, str], chosen: Mapping[str, str]) -> Given:
@@ -96,10 +115,18 @@ def refuse_unfit(given: Collection[str]) -> None:
             raise ProgramError(f"{name} without {server}: {why}")
 
 
+def encrypts(given: Mapping[str, str]) -> bool:
+    """Tell whether the stack is to encrypt. Raises `ProgramError`."""
+    value = given.get(TLS, "")
+    if value not in ("", "0", "off", "1", "on"):
+        raise ProgramError(f"{TLS}={value}: say 1 or 0")
+    return value in ("1", "on")
+
+
 def is_secret(name: str) -> bool:
     """Tell whether a variable's value must not be shown."""
     field = FIELDS.get(field_of(name))
-    return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
+    return field is not None and secret_files.is_secret(field)
 
 
 def shown(values: Mapping[str, str]) -> str:
@@ -113,7 +140,8 @@ def tell(given: Given) -> None:
     """Print what the environment gives."""
     kept = {name: value for name, value in given.taken.items() if value}
     if kept:
-        say(f"From the environment, and now in .run/env: {shown(kept)}")
+        say(f"From the environment, and kept in .run/env: {shown(kept)}")
+        say(f"An empty value takes it back, as in `{next(iter(kept))}= make up`.")
     if back := [name for name in given.taken if name not in kept]:
         say(f"Taken back by an empty value in the environment: {', '.join(back)}")
     if given.passed_over:

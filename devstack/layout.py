@@ -5,10 +5,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.amqp.users import new_password
+from app.settings.checks import names
 from devstack import env_file, environment, ports
+from devstack.authority import LOCAL, Authority
 from devstack.console import say
 from devstack.program import Program, ProgramError
-from devstack.rabbitmq_node import Node
+from devstack.rabbitmq_node import CERTIFIED, SERVICES, Node
 from devstack.s3 import S3
 
 ROOT = Path(__file__).parents[1]
@@ -64,17 +67,29 @@ def start_own(
     known = {**kept, **given}
     settings = {"HOST": "127.0.0.1", "DATABASE_URL": f"sqlite:///{run / 'warren.db'}"}
     programs: list[Program] = []
+    authority = Authority(run / "tls") if environment.encrypts(given) else None
+    if authority:
+        certificate = authority.server("producer", sorted({*LOCAL, *hosts(given)}))
+        settings["TLS_CERTIFICATE_FILE"] = str(certificate.both)
     if "RABBITMQ_HOST" not in given:
         node = Node(
             folder=run / "rabbitmq",
-            password=known.get("RABBITMQ_PASSWORD") or secrets.token_urlsafe(18),
+            password=known.get("RABBITMQ_PASSWORD") or new_password(),
+            passwords={
+                role: of.get(f"RABBITMQ_{role.upper()}_PASSWORD") or new
+                for role in SERVICES
+                for of, new in [
+                    (given, "") if authority and role in CERTIFIED else (known, new_password())
+                ]
+            },
+            authority=authority,
             amqp=numbers["RABBITMQ_PORT"],
             management=numbers["RABBITMQ_MANAGEMENT_PORT"],
             prometheus=numbers["RABBITMQ_PROMETHEUS_PORT"],
             epmd=numbers["ERL_EPMD_PORT"],
             distribution=numbers["RABBITMQ_DIST_PORT"],
         )
-        settings |= node.settings()
+        settings |= node.settings() | node.logins()
         programs += node.prepare()
     if "AWS_ENDPOINT_URL" not in given:
         s3 = S3(
@@ -82,10 +97,17 @@ def start_own(
             port=numbers["S3_PORT"],
             secret_key=kept.get("AWS_SECRET_ACCESS_KEY") or secrets.token_urlsafe(30),
             bucket=known.get("S3_BUCKET_NAME") or S3.bucket,
+            certificate=authority.server("s3") if authority else None,
         )
         settings |= s3.settings()
         programs.append(s3.prepare())
     return settings | {name: str(port) for name, port in numbers.items()}, programs
+
+
+def hosts(given: Mapping[str, str]) -> list[str]:
+    """Return the hosts by which the producer is asked, besides the loopback names."""
+    found = [given.get("HOST", ""), *names(given.get("ALLOWED_HOSTS", ""))]
+    return [each for each in found if each not in ("", "*", "0.0.0.0", "::")]
 
 
 def application(name: str, module: list[str], settings: dict[str, str]) -> Program:
@@ -119,12 +141,23 @@ def api_address(settings: dict[str, str]) -> str:
     """Return the URL of the API that runs with these settings."""
     # A server that listens on every address is asked on the nearest one.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings["HOST"], settings["HOST"])
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings['PORT']}"
+    scheme = "https" if settings.get("TLS_CERTIFICATE_FILE") else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings['PORT']}"
+
+
+def ca_file(settings: Mapping[str, str], run: Path = RUN) -> Path | None:
+    """Return the stack's own authority, if it encrypts."""
+    return run / "tls" / "ca.pem" if environment.encrypts(settings) else None
 
 
 def local_api_address() -> str:
     """Return the URL of the local stack's API. Raises `ProgramError` when there is none."""
+    return api_address(last_settings())
+
+
+def last_settings() -> dict[str, str]:
+    """Return the settings of the last start. Raises `ProgramError` when there was none."""
     settings, _ = env_file.last_start(RUN)
     if "PORT" not in settings:
         raise ProgramError("the stack does not run: `make up` starts it")
-    return api_address(settings)
+    return settings

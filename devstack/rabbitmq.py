@@ -4,15 +4,19 @@ import json
 import os
 import secrets
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
 import httpx2
 
+from app.amqp.permissions import RIGHTS
+from app.amqp.users import User, new_password
 from devstack import ports
+from devstack.authority import Authority
 from devstack.program import ProgramError, find, inherited
-from devstack.rabbitmq_node import ETC, SERVER_FOLDERS, USER, Node
+from devstack.rabbitmq_node import CERTIFIED, ETC, SERVER_FOLDERS, SERVICES, Node
 from devstack.subprocesses import Children
 
 
@@ -29,23 +33,27 @@ class Broker:
         self._programs = node.prepare()
         self._children = Children(node.folder / "output.log")
         self._http = httpx2.Client(
-            base_url=f"http://127.0.0.1:{node.management}/api",
-            auth=(USER, node.password),
+            base_url=f"http{'s' if node.authority else ''}://127.0.0.1:{node.management}/api",
             timeout=30,
+            verify=node.authority.trust() if node.authority else True,
             trust_env=False,  # a proxy of the machine has no business here
         )
+        operator, *_, tools = node.users()
+        self._operator, self._administrator = operator[1:], tools[1:]
 
     @classmethod
-    def on_free_ports(cls, folder: Path) -> Self:
+    def on_free_ports(cls, folder: Path, authority: Authority | None = None) -> Self:
         """Make one for a test session: free ports, a password of its own.
 
         `RABBITMQ_ROOT` names another system on this machine to take RabbitMQ from.
         """
         amqp, management, prometheus, epmd, distribution = ports.unused(5)
+        roles = [role for role in SERVICES if not (authority and role in CERTIFIED)]
         return cls(
             Node(
                 folder=folder,
                 password=secrets.token_urlsafe(18),
+                passwords={role: new_password() for role in roles},
                 amqp=amqp,
                 management=management,
                 prometheus=prometheus,
@@ -53,6 +61,7 @@ class Broker:
                 distribution=distribution,
                 statistics_ms=200,
                 root=os.environ.get("RABBITMQ_ROOT"),
+                authority=authority,
             )
         )
 
@@ -86,13 +95,15 @@ class Broker:
         """Tell whether clients can connect, which is the last step of a boot."""
         try:
             path = f"health/checks/port-listener/{self.node.amqp}"
-            return self._http.get(path).is_success
+            return self._http.get(path, auth=self._administrator).is_success
         except httpx2.TransportError:
             return False
 
     def api(self, method: str, path: str, body: object = None) -> Any:
         """Call the management API: `api("GET", "queues/%2F")`."""
-        answer = self._http.request(method, path, json=body)
+        # An administrator has no rights to the queues of a vhost.
+        user = self._operator if path.startswith("queues/") else self._administrator
+        answer = self._http.request(method, path, json=body, auth=user)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
@@ -112,10 +123,16 @@ class Broker:
         name = name or f"test-{secrets.token_hex(6)}"
         vhost = quote(name, safe="")
         self.api("PUT", f"vhosts/{vhost}", {})
-        permissions = {"configure": ".*", "write": ".*", "read": ".*"}
-        self.api("PUT", f"permissions/{vhost}/{USER}", permissions)
+        self.grant(name, self.node.users())
         self.api("POST", f"definitions/{vhost}", definitions_of_a_vhost())
         return name
+
+    def grant(self, vhost: str, users: Iterable[User]) -> None:
+        """Give users the rights of their roles in a vhost."""
+        permissions = [
+            {"user": each.name, "vhost": vhost, **RIGHTS[each.role].patterns} for each in users
+        ]
+        self.api("POST", "definitions", {"permissions": permissions})
 
     def delete_vhost(self, name: str) -> None:
         """Remove a vhost and all that is in it; its connections are closed."""

@@ -1,19 +1,25 @@
-"""What a private RabbitMQ node reads: its folder, its environment and its user."""
+"""What a private RabbitMQ node reads: its folder, its environment and its users."""
 
-import base64
-import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.amqp.permissions import Role
+from app.amqp.users import User, new_password, user_definitions
+from devstack.authority import Authority, Certificate
 from devstack.program import Program, find
 
 ETC = Path(__file__).parents[1] / "rabbitmq" / "etc"
 USER = "warren"
+VHOST = "/"
+#: The users of programs; each has the name `warren-` and its role.
+SERVICES = (Role.PRODUCER, Role.CONSUMER, Role.TOOLS)
+#: Those that may log in by a certificate; the management API takes only passwords.
+CERTIFIED = (Role.PRODUCER, Role.CONSUMER)
 
 # Not /usr/sbin: Debian's wrapper there runs the node as a user of its own.
 SERVER_FOLDERS = (
@@ -29,7 +35,12 @@ class Node:
     """One node, bound to 127.0.0.1; its folder holds all it writes."""
 
     folder: Path
+    #: Of the operator, whose name is `warren`.
     password: str = field(repr=False)
+    #: Of the `SERVICES`; with an authority, one without a password logs in by a certificate.
+    passwords: Mapping[Role, str] = field(
+        default_factory=lambda: {role: new_password() for role in SERVICES}, repr=False
+    )
     amqp: int
     management: int
     prometheus: int
@@ -40,18 +51,43 @@ class Node:
     statistics_ms: int = 5000
     #: The system whose RabbitMQ runs, by chroot; it has the folder too, by the same path.
     root: str | None = None
+    #: Whose certificates encrypt all connections but those among Erlang's own programs.
+    authority: Authority | None = None
 
     def settings(self) -> dict[str, str]:
-        """Name what a client needs, as the applications read it."""
+        """Name what a client needs to log in as the operator, as the applications read it."""
         return {
             "RABBITMQ_HOST": "127.0.0.1",
             "RABBITMQ_PORT": str(self.amqp),
             "RABBITMQ_USER": USER,
             "RABBITMQ_PASSWORD": self.password,
-            "RABBITMQ_VHOST": "/",
+            "RABBITMQ_VHOST": VHOST,
             "RABBITMQ_MANAGEMENT_PORT": str(self.management),
             "RABBITMQ_PROMETHEUS_PORT": str(self.prometheus),
+            **self._encryption(),
         }
+
+    def _encryption(self) -> dict[str, str]:
+        if self.authority is None:
+            return {}
+        return {"RABBITMQ_TLS": "on", "RABBITMQ_CA_FILE": str(self.authority.file)}
+
+    def logins(self) -> dict[str, str]:
+        """Name the users of the applications and commands, as these read them."""
+        found: dict[str, str] = {}
+        for role, user, password in self.users()[1:]:
+            found[f"RABBITMQ_{role.upper()}_USER"] = user
+            if password:
+                found[f"RABBITMQ_{role.upper()}_PASSWORD"] = password
+            elif self.authority:
+                certificate = self.authority.client(user)
+                found[f"RABBITMQ_{role.upper()}_CERTIFICATE_FILE"] = str(certificate.both)
+        return found
+
+    def users(self) -> list[User]:
+        """Return all users, the operator first."""
+        services = [User(role, f"{USER}-{role}", self.passwords.get(role, "")) for role in SERVICES]
+        return [User(Role.OPERATOR, USER, self.password), *services]
 
     def command(self, name: str, folders: Sequence[str]) -> list[str]:
         """Find a program in the node's system, which is Debian if it is not this one."""
@@ -65,8 +101,13 @@ class Node:
         definitions.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         shutil.copyfile(ETC / "definitions.json", definitions / "definitions.json")
-        shutil.copyfile(ETC / "enabled_plugins", self.folder / "enabled_plugins")
-        (definitions / "users.json").write_text(json.dumps(users(self.password)))
+        plugins = (ETC / "enabled_plugins").read_text()
+        if self.authority:
+            plugins = plugins.replace("]", ",rabbitmq_auth_mechanism_ssl]")
+        (self.folder / "enabled_plugins").write_text(plugins)
+        users = definitions / "users.json"
+        users.touch(mode=0o600)
+        users.write_text(json.dumps(user_definitions(self.users(), VHOST)))
         (self.folder / "rabbitmq.conf").write_text(self._config(definitions))
         (self.folder / "rabbitmq-env.conf").touch()
         cookie = self.folder / ".erlang.cookie"
@@ -100,15 +141,25 @@ class Node:
                 *kept,
                 "",
                 f"load_definitions = {definitions}",
-                f"listeners.tcp.local = 127.0.0.1:{self.amqp}",
-                "management.tcp.ip = 127.0.0.1",
-                f"management.tcp.port = {self.management}",
-                "prometheus.tcp.ip = 127.0.0.1",
-                f"prometheus.tcp.port = {self.prometheus}",
+                *self._listeners(),
                 f"collect_statistics_interval = {self.statistics_ms}",
                 "",
             ]
         )
+
+    def _listeners(self) -> list[str]:
+        """Render the addresses; with an authority, also its certificates and logins by them."""
+        kind = "ssl" if self.authority else "tcp"
+        lines = [
+            f"listeners.{kind}.local = 127.0.0.1:{self.amqp}",
+            f"management.{kind}.ip = 127.0.0.1",
+            f"management.{kind}.port = {self.management}",
+            f"prometheus.{kind}.ip = 127.0.0.1",
+            f"prometheus.{kind}.port = {self.prometheus}",
+        ]
+        if self.authority:
+            lines += encrypted(self.authority.server("rabbitmq"))
+        return lines
 
     def _environment(self) -> dict[str, str]:
         """Keep the broker in its folder: it touches nothing of the system's own node."""
@@ -138,20 +189,23 @@ class Node:
         }
 
 
-def users(password: str) -> dict[str, list[dict[str, str | list[str]]]]:
-    """Define the only user, with all permissions."""
-    salt = secrets.token_bytes(4)
-    digest = hashlib.sha256(salt + password.encode()).digest()
-    return {
-        "users": [
-            {
-                "name": USER,
-                "password_hash": base64.b64encode(salt + digest).decode(),
-                "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": ["administrator"],
-            }
-        ],
-        "permissions": [
-            {"user": USER, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
-        ],
+def encrypted(certificate: Certificate) -> list[str]:
+    """Return the lines of rabbitmq.conf for encrypted listeners and logins by a certificate."""
+    files = {
+        "cacertfile": certificate.authority,
+        "certfile": certificate.chain,
+        "keyfile": certificate.key,
     }
+    listeners = ("ssl_options", "management.ssl", "prometheus.ssl")
+    return [
+        "listeners.tcp = none",
+        *(f"{each}.{name} = {path}" for each in listeners for name, path in files.items()),
+        "ssl_options.versions.1 = tlsv1.3",
+        "ssl_options.versions.2 = tlsv1.2",
+        # A client without a certificate logs in by a password.
+        "ssl_options.verify = verify_peer",
+        "ssl_options.fail_if_no_peer_cert = false",
+        "auth_mechanisms.1 = EXTERNAL",
+        "auth_mechanisms.2 = PLAIN",
+        "ssl_cert_login_from = common_name",
+    ]

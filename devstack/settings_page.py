@@ -10,20 +10,34 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from app.settings import Settings
+from app.settings.broker import BrokerSettings
 from app.settings.limits import LimitSettings
+from app.settings.secret_files import is_secret
+from app.settings.tls import TlsSettings
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 
 INTRO = """\
 # Settings
 
-`make docs` writes this page from `app/settings/__init__.py` and `app/settings/limits.py`; edit the
-descriptions there.
+`make docs` writes this page from the modules of `app/settings/`; edit the descriptions there.
 
 Every setting is an environment variable. The producer, the consumer and the commands read the same
 ones. A variable of the environment wins over a line of `.run/env`, which `make up` writes for the
 local stack. A process that finds an invalid setting does not start, and names the setting. Numbers
 may have underscores between their digits.
+
+A secret may also be in a file. Its path is in the variable of the same name with `_FILE` behind it:
+`RABBITMQ_PASSWORD_FILE=/run/secrets/rabbitmq_password`. Then neither `docker inspect` nor the
+environment of a process shows it. This goes for {secrets}.
+Give each secret in one of the two ways. A line end at the end of the file does not count.
+"""
+
+TLS = """\
+## Encryption
+
+[Operations](operations.md#encryption) says where the files come from. They are in PEM, and keys
+have no passphrase. PostgreSQL takes its settings from `DATABASE_URL`.
 """
 
 LIMITS = """\
@@ -48,8 +62,21 @@ explains each.
 def render() -> str:
     """Return the whole page."""
     limits = LimitSettings.model_fields
-    others = {name: each for name, each in Settings.model_fields.items() if name not in limits}
-    return f"{INTRO}\n{_table(others)}\n\n{LIMITS}\n{_table(limits)}\n\n{OUTRO}"
+    of_tls = {n: each for n, each in TlsSettings.model_fields.items() if n not in limits}
+    known = limits | of_tls
+    broker = {n: each for n, each in BrokerSettings.model_fields.items() if n not in known}
+    known |= broker
+    others = {n: each for n, each in Settings.model_fields.items() if n not in known}
+    all_of_them = (broker | others).items()
+    secrets = ", ".join(f"`{_variable(*each)}`" for each in all_of_them if is_secret(each[1]))
+    parts = (
+        *(INTRO.format(secrets=secrets), _table(others), ""),
+        *("## RabbitMQ\n", _table(broker), ""),
+        *(TLS, _table(of_tls), ""),
+        *(LIMITS, _table(limits), ""),
+        OUTRO,
+    )
+    return "\n".join(parts)
 
 
 def _table(fields: Mapping[str, FieldInfo]) -> str:
@@ -63,9 +90,18 @@ def _table(fields: Mapping[str, FieldInfo]) -> str:
 def _row(name: str, field: FieldInfo) -> tuple[str, ...]:
     """Return the cells of one setting."""
     unit = next((item.unit for item in field.metadata if isinstance(item, Unit)), "")
+    return (
+        f"`{_variable(name, field)}`",
+        _default(field.default),
+        unit,
+        _bounds(field),
+        field.description or "",
+    )
+
+
+def _variable(name: str, field: FieldInfo) -> str:
     is_mapping = field.default is PydanticUndefined  # one variable for each of its keys
-    variable = f"{name.upper()}__NAME" if is_mapping else name.upper()
-    return (f"`{variable}`", _default(field.default), unit, _bounds(field), field.description or "")
+    return f"{name.upper()}__NAME" if is_mapping else name.upper()
 
 
 def _default(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,11 @@ from time import monotonic, sleep
 
 from devstack import env_file, layout, supervisor
 from devstack.console import complain, say
+from devstack.first_key import calls, first_key, kept_key, needs_keys
 from devstack.layout import ROOT, RUN
-from devstack.program import ProgramError, inherited, tail
-from warren_client.client import Api, ApiError
+from devstack.program import ProgramError, tail
+from devstack.run_module import run_module
+from warren_client import Warren, WarrenError, errors
 
 READY_SECONDS = 90
 
@@ -21,6 +22,7 @@ HINT = "`make logs` shows more, `make down` stops everything."
 # Whose log tells why a part of /health/all does not work.
 CULPRITS = {
     "API": "producer",
+    "API key": "producer",
     "broker": "rabbitmq",
     "database": "producer",
     "queue.model.train": "consumer",
@@ -35,17 +37,24 @@ def up() -> None:
     if supervisor.is_running(RUN):
         settings = layout.running(os.environ)
         say("The stack is running already")
+        key = first_key(settings, RUN)
     else:
         supervisor.stop(RUN)  # leftovers of a supervisord that was killed
         settings, programs = layout.make(os.environ)
         say("Bringing the database up to date")
         migrate(settings)
+        key = first_key(settings, RUN)
         say(f"Starting {', '.join(program.name for program in programs)}")
         supervisor.start(RUN, programs)
-    api = Api(layout.api_address(settings))
-    wait_until_ready(api)
+    wait_until_ready(client(settings, key))
     add_example_data(settings)
-    print(addresses(settings))
+    print(addresses(settings, key))
+
+
+def client(settings: dict[str, str], key: str | None) -> Warren:
+    """Return a client of the stack's API, which asks once."""
+    url, authority = layout.api_address(settings), layout.ca_file(settings)
+    return Warren(url, key, ca_file=authority, max_retries=0)
 
 
 def down() -> None:
@@ -71,9 +80,10 @@ def status() -> None:
     for name, state in supervisor.states(RUN).items():
         print(f"{name:10} {state}")
     settings, _ = env_file.last_start(RUN)
-    if missing := Api(layout.api_address(settings)).not_ready():
+    key = kept_key(RUN) if needs_keys(settings) else None
+    if missing := not_ready(client(settings, key)):
         raise ProgramError(f"not ready: {', '.join(missing)}")
-    print(addresses(settings))
+    print(addresses(settings, key))
 
 
 def migrate(settings: dict[str, str]) -> None:
@@ -81,28 +91,21 @@ def migrate(settings: dict[str, str]) -> None:
     run_module(settings, "alembic", "upgrade", "head")
 
 
-def run_module(settings: dict[str, str], *arguments: str) -> str:
-    """Run `python -m` to its end with the settings of the applications; return what it printed.
-
-    Raises `ProgramError`.
-    """
-    ended = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=ROOT,
-        env=inherited() | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if ended.returncode:
-        raise ProgramError(f"python -m {' '.join(arguments)} failed:\n{ended.stderr}")
-    return ended.stdout
+def not_ready(warren: Warren) -> list[str]:
+    """Name the parts of the stack that do not work yet."""
+    try:
+        checks = warren.health()["checks"].items()
+    except (errors.Unauthenticated, errors.Forbidden):
+        return ["API key"]
+    except (WarrenError, KeyError):
+        return ["API"]
+    return [name for name, check in checks if check["status"] != "ok"]
 
 
-def wait_until_ready(api: Api) -> None:
+def wait_until_ready(warren: Warren) -> None:
     """Wait for the API's own word that everything works. Raises `ProgramError`."""
     started, shown = monotonic(), None
-    while missing := api.not_ready():
+    while missing := not_ready(warren):
         if missing != shown:
             say(f"Waiting for {', '.join(missing)}")
             shown = missing
@@ -128,20 +131,31 @@ def add_example_data(settings: dict[str, str]) -> None:
         say(line)
 
 
-def addresses(settings: dict[str, str]) -> str:
-    """Say where everything is, and how to log in to the stack's own servers."""
+def addresses(settings: dict[str, str], key: str | None = None) -> str:
+    """Say where everything is, and how to log in to the stack's own servers and with the key."""
     api = layout.api_address(settings)
-    lines = [f"API         {api}", f"API pages   {api}/docs and {api}/redoc"]
+    lines = [
+        f"API         {api}",
+        f"API pages   {api}/docs and {api}/redoc",
+        f"Pages       {api}/ui  (jobs, models, data sets)",
+    ]
+    ca, tls = layout.ca_file(settings), " with TLS" if settings.get("RABBITMQ_TLS") == "on" else ""
     if port := settings.get("RABBITMQ_MANAGEMENT_PORT"):
         login = f"user {settings['RABBITMQ_USER']}, password {settings['RABBITMQ_PASSWORD']}"
-        lines.append(f"RabbitMQ    http://127.0.0.1:{port}  ({login})")
-        lines.append(f"AMQP        127.0.0.1:{settings['RABBITMQ_PORT']}  (the same user)")
+        lines.append(f"RabbitMQ    http{'s' if tls else ''}://127.0.0.1:{port}  ({login})")
+        lines.append(f"AMQP        127.0.0.1:{settings['RABBITMQ_PORT']}{tls}  (the same user)")
     else:
         lines.append(f"RabbitMQ    at {settings['RABBITMQ_HOST']}, not of this stack")
     whose = "keys in .run/env" if "S3_PORT" in settings else "not of this stack"
     lines.append(f"S3          {settings['AWS_ENDPOINT_URL']}  ({whose})")
+    if ca:
+        lines += [f"Authority   {ca}", "            (it has signed all certificates)"]
+    if key:
+        lines += [f"API key     {key}", "            (all scopes; .run/key keeps it)"]
+    if key or ca:
+        lines += ["", *calls(api, key, ca).splitlines()]
     end = "`make logs` follows the logs, `make down` stops everything."
-    return "\n".join(["", *(f"  {line}" for line in lines), "", f"  {end}", ""])
+    return "\n".join(["", *(f"  {line}".rstrip() for line in lines), "", f"  {end}", ""])
 
 
 @contextmanager
@@ -167,7 +181,7 @@ def main(command: str = "") -> int:
             case _:
                 complain("say one of: up, down, logs, status")
                 return 2
-    except (ProgramError, ApiError, OSError) as error:
+    except (ProgramError, WarrenError, OSError) as error:
         complain(str(error))
         return 1
     except KeyboardInterrupt:

@@ -25,7 +25,7 @@ def _table(encoded: bytes) -> tuple[int, Any]:
     try:
         if size <= MAX_TABLE_BYTES:
             return decode.field_table(encoded)
-    except Exception:  # noqa: BLE001, S110  any client may write anything
+    except Exception:  # noqa: BLE001, S110  any client may write anything  # nosec B110
         pass
     return 4 + size, {}
 

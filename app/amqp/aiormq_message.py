@@ -10,14 +10,14 @@ from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
 from app.amqp.body_encoding import encoding_of
-from app.amqp.message import (
-    Disposition,
-    IncomingMessage,
-    OutgoingMessage,
-    ReplyPublisher,
-    Settler,
+from app.amqp.message import Disposition, IncomingMessage, ReplyPublisher, Settler
+from app.amqp.outgoing_message import OutgoingMessage
+from app.amqp.properties import (
     deadline_of,
+    headers_of,
+    infer_of,
     name_of,
+    traceparent_of,
     user_of,
 )
 from app.protocol.media_types import is_json_lines
@@ -52,6 +52,9 @@ def incoming_from_aiormq(
         deadline_of(properties.expiration),
         None if encoding is None else encoding_of(encoding, properties.headers),
         user_of(properties.user_id),
+        delivered.exchange or "",
+        traceparent_of(properties.headers),
+        infer_of(queue, properties.content_type, properties.headers),
     )
 
 
@@ -74,17 +77,20 @@ def publish_frames(message: OutgoingMessage, channel: int, frame_max: int) -> li
         expiration=message.expiration,
         message_id=message.message_id,
         message_type=message.status,
+        user_id=message.user_id,
+        headers=headers_of(message.headers, message.traceparent),
     )
     header = ContentHeader(body_size=len(body), properties=properties)
     pieces = [ContentBody(body[at : at + most]) for at in range(0, len(body), most)]
     return [
-        _method_frame(message.queue, channel),
+        _method_frame(message.exchange, message.queue, channel),
         pamqp.frame.marshal(header, channel),
         *(pamqp.frame.marshal(piece, channel) for piece in pieces),
     ]
 
 
 @lru_cache(1024)  # a callback queue gets many replies
-def _method_frame(queue: str, channel: int) -> bytes:
+def _method_frame(exchange: str, queue: str, channel: int) -> bytes:
     """Return the Basic.Publish frame, which names the queue."""
-    return pamqp.frame.marshal(commands.Basic.Publish(exchange="", routing_key=queue), channel)
+    method = commands.Basic.Publish(exchange=exchange, routing_key=queue)
+    return pamqp.frame.marshal(method, channel)

@@ -12,12 +12,16 @@ from typing import Any, TypeVar
 import aio_pika
 from aiormq.abc import AbstractChannel, AbstractConnection, ChannelFrame, DeliveredMessage
 from aiormq.exceptions import AMQPError
+from pika.exceptions import AMQPError as PikaError
 
 from app import errors
 from app.amqp.aiormq_decoding import install_lenient_aiormq_decoding
 from app.amqp.aiormq_message import incoming_from_aiormq, publish_frames, settle_frame
-from app.amqp.message import IncomingMessage, OutgoingMessage, ReplyPublisher
-from app.amqp.topology import queue_arguments
+from app.amqp.connection import connect, connection_parameters
+from app.amqp.message import IncomingMessage, ReplyPublisher
+from app.amqp.outgoing_message import OutgoingMessage
+from app.amqp.tls import client_context, reason
+from app.amqp.topology import ensure_topology
 from app.settings import Settings
 
 CLOSE_SECONDS = 2.0
@@ -62,7 +66,7 @@ class AsyncConnection:
         arrived: Callable[[IncomingMessage], object],
         replies: ReplyPublisher,
     ) -> None:
-        """Declare a queue and call `arrived` with each message, at most `prefetch` at a time.
+        """Call `arrived` with each message of a queue, at most `prefetch` at a time.
 
         `replies` publishes the replies. Raises `errors.BrokerUnavailable`.
         """
@@ -71,9 +75,6 @@ class AsyncConnection:
             arrived(incoming_from_aiormq(queue, self, replies, delivered))
 
         channel = self._channel
-        await wait_for_broker(
-            channel.queue_declare(queue, durable=True, arguments={**queue_arguments(queue)})
-        )
         await wait_for_broker(channel.basic_qos(prefetch_count=prefetch))  # for the next consumer
         consumed = await wait_for_broker(channel.basic_consume(queue, deliver))
         assert consumed.consumer_tag
@@ -145,12 +146,26 @@ class AsyncConnection:
 
 
 async def open_connection(settings: Settings, name: str) -> AsyncConnection:
-    """Connect; the management UI shows `name`. Raises `errors.BrokerUnavailable`."""
+    """Declare the topology, and connect; the management UI shows `name`.
+
+    Raises `errors.BrokerUnavailable`.
+    """
     install_lenient_aiormq_decoding()
+    await asyncio.to_thread(_ensure_topology, settings, name)
     return await wait_for_broker(_open(settings, name))
 
 
+def _ensure_topology(settings: Settings, name: str) -> None:
+    """Declare the topology on a short connection of pika, because aiormq's may be lost by it."""
+    try:
+        with connect(connection_parameters(settings, name)) as connection:
+            ensure_topology(connection)
+    except (PikaError, OSError) as error:
+        raise errors.BrokerUnavailable(f"RabbitMQ cannot be reached: {reason(error)}") from error
+
+
 async def _open(settings: Settings, name: str) -> AsyncConnection:
+    context = await asyncio.to_thread(client_context, settings)  # which reads files
     url = aio_pika.connection.make_url(
         host=settings.rabbitmq_host,
         port=settings.rabbitmq_port,
@@ -158,9 +173,12 @@ async def _open(settings: Settings, name: str) -> AsyncConnection:
         password=settings.rabbitmq_password.get_secret_value(),
         virtualhost=settings.rabbitmq_vhost,
         heartbeat=settings.rabbitmq_heartbeat,
+        ssl=context is not None,
+        auth="external" if settings.rabbitmq_external else None,
     )
     # `aio_pika.connect` would leave a connection that cannot be opened to the garbage collector.
-    connection = aio_pika.Connection(url, client_properties={"connection_name": name})
+    properties: dict[str, Any] = {"connection_name": name}
+    connection = aio_pika.Connection(url, ssl_context=context, client_properties=properties)
     try:
         await wait_for_broker(connection.connect(OPEN_SECONDS))
         channel = connection.channel(publisher_confirms=False)
@@ -190,4 +208,4 @@ async def wait_for_broker(work: Coroutine[Any, Any, T]) -> T:
     try:
         return task.result()
     except (AMQPError, OSError, RuntimeError) as error:  # aiormq raises all of these
-        raise errors.BrokerUnavailable(f"RabbitMQ cannot be reached: {error!r}") from error
+        raise errors.BrokerUnavailable(f"RabbitMQ cannot be reached: {reason(error)}") from error

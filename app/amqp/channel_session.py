@@ -11,15 +11,10 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError
 
-from app.amqp.message import (
-    MAX_UNSENT,
-    Disposition,
-    IncomingMessage,
-    OutgoingMessage,
-    ReplyPublisher,
-)
+from app.amqp.message import MAX_UNSENT, Disposition, IncomingMessage, ReplyPublisher
+from app.amqp.outgoing_message import OutgoingMessage
 from app.amqp.pika_message import incoming_from_pika, pika_properties
-from app.amqp.topology import declare_topology
+from app.amqp.topology import ensure_topology
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +48,11 @@ class ChannelSession:
     def alive(self) -> bool:
         """Whether the broker still delivers messages here and accepts acks."""
         return bool(self.channel.is_open) and not self.cancelled
+
+    @property
+    def unsettled(self) -> int:
+        """How many delivered messages the broker knows as unacknowledged."""
+        return len(self._unsettled) if self.channel.is_open else 0
 
     @property
     def crowded(self) -> bool:
@@ -143,7 +143,9 @@ class ChannelSession:
             self.flush()
 
     def _publish(self, message: OutgoingMessage) -> None:
-        self.channel.basic_publish("", message.queue, message.body, pika_properties(message))
+        self.channel.basic_publish(
+            message.exchange, message.queue, message.body, pika_properties(message)
+        )
 
     def _settle(self, pairs: list[tuple[int, Disposition]]) -> None:
         """Reject and requeue one by one; ack the others with one frame if it covers only them."""
@@ -158,10 +160,11 @@ class ChannelSession:
 
 
 def open_session(connection: pika.BlockingConnection, prefetch: int) -> ChannelSession:
-    """Declare the topology and open a channel that gets `prefetch` messages at a time."""
-    # A failed declare closes its channel, so the declares use a separate one.
-    with connection.channel() as channel:
-        declare_topology(channel)
+    """Open a channel that gets `prefetch` messages at a time; declare the topology before.
+
+    Raises `errors.BrokerUnavailable` if a part of it is missing and may not be declared.
+    """
+    ensure_topology(connection)
     channel = connection.channel()
     session = ChannelSession(connection, channel)
     channel.basic_qos(prefetch_count=prefetch)

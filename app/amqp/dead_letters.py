@@ -25,14 +25,23 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from app import errors
 from app.amqp.connection import connect, connection_parameters
-from app.amqp.topology import DEAD_LETTER_QUEUE, WORK_QUEUES
+from app.amqp.permissions import DEAD_LETTER_LOCK as LOCK
+from app.amqp.permissions import owner_of_client
+from app.amqp.tls import reason
+from app.amqp.topology import (
+    DEAD_LETTER_QUEUE,
+    PUBLIC_QUEUES,
+    REQUEST_EXCHANGE,
+    RETRY_QUEUES,
+    WORK_EXCHANGE,
+    WORK_QUEUES,
+)
 from app.settings import Settings
 
-# The broker deletes an exclusive queue with the connection that declared it.
-LOCK = f"{DEAD_LETTER_QUEUE}.lock"
 MAX_PREFETCH = 65535  # the largest number in the protocol; 0 is unlimited
 WAIT_SECONDS = 10.0  # for the next message, and for messages to be requeued
 
+_IMPERSONATE = "; only a user with the tag impersonator may send a message of another user again"
 READ_COUNTERS = {"x-delivery-count", "x-acquired-count"}  # every reading changes them
 # The broker's own headers, and CC and BCC, which would route a message to further queues.
 NOT_REPLAYED = re.compile(
@@ -68,6 +77,7 @@ class DeadLetterQueue:
         self._consumer = connection.channel()  # its close requeues unacked messages
         self._publisher: BlockingChannel | None = None
         self._unacked = 0
+        # The broker deletes an exclusive queue with the connection that declared it.
         self._channel.queue_declare(LOCK, exclusive=True)
         self.total = self._ready()
         self.messages = self._consume()
@@ -98,10 +108,12 @@ class DeadLetterQueue:
             raise errors.NotFound(None, f"not in {DEAD_LETTER_QUEUE}: {', '.join(missing)}")
         return found.values()
 
-    def replay(self, message: DeadLetter, to: str | None) -> None:
+    def replay(self, message: DeadLetter, to: str | None, *, as_default: bool = False) -> None:
         """Publish a message to `to` or the queue it died in; delete it once that is confirmed.
 
-        Keeps the message and raises `errors.Unavailable` if it cannot be published.
+        Its sender's `user_id` stays, because it tells for whom the message acts. Without one it
+        would act for the owner `default`, so it is only published if `as_default` is true. Keeps
+        the message and raises `errors.Unavailable` or `Forbidden` if it is not published.
         """
         queue = to or message.death.get("queue")
         if not to and queue not in WORK_QUEUES:
@@ -111,18 +123,22 @@ class DeadLetterQueue:
         properties = copy.copy(message.properties)
         properties.headers = {k: headers[k] for k in headers if not NOT_REPLAYED.fullmatch(str(k))}
         properties.expiration = None  # else it may expire before it is consumed
-        properties.user_id = None  # the broker accepts no user but ours
+        origin, user = message.death.get("exchange"), properties.user_id
+        exchange = _exchange_for(str(queue), origin, user, as_default=as_default)
         try:
             if not self._publisher or not self._publisher.is_open:
                 self._publisher = self._connection.channel()
                 self._publisher.confirm_delivery()
-            self._publisher.basic_publish("", str(queue), message.body, properties, mandatory=True)
+            self._publisher.basic_publish(
+                exchange, str(queue), message.body, properties, mandatory=True
+            )
         except (exceptions.UnroutableError, exceptions.ShortStringTooLong):
             raise errors.Unroutable(f"there is no queue {queue}") from None
         except exceptions.NackError:
             raise errors.Unavailable(f"RabbitMQ rejects it; {queue} may be full") from None
         except exceptions.ChannelClosedByBroker as error:
-            raise errors.Unavailable(f"RabbitMQ rejects it: {error.reply_text}") from None
+            hint = _IMPERSONATE if "user_id" in error.reply_text else ""
+            raise errors.Unavailable(f"RabbitMQ rejects it: {error.reply_text}{hint}") from None
         self.delete(message)
 
     def delete(self, message: DeadLetter) -> None:
@@ -160,10 +176,33 @@ def open_dead_letters(settings: Settings) -> Iterator[DeadLetterQueue]:
                 if connection.is_open:
                     queue.close()
     except exceptions.ChannelClosedByBroker as error:
-        hint = "; another run of this command holds the lock" if error.reply_code == 405 else ""
+        hint = (
+            "; another reader of the dead letters holds the lock, try again"
+            if error.reply_code == 405
+            else ""
+        )
         raise errors.BrokerUnavailable(f"RabbitMQ refuses: {error.reply_text}{hint}") from None
     except (exceptions.AMQPError, OSError) as error:  # OSError: a host name that does not resolve
-        raise errors.BrokerUnavailable(f"{problem}: {error!r}") from None
+        raise errors.BrokerUnavailable(f"{problem}: {reason(error)}") from None
+
+
+def _exchange_for(queue: str, origin: object, user: str | None, *, as_default: bool) -> str:
+    """Return the exchange for a replay. A request of a client stays one.
+
+    `origin` is where the message was published at first. It comes from a header that clients can
+    forge, so it gives no right: through the exchange of requests a message needs a user. The
+    exchange of work has no binding for a queue of others.
+    """
+    if queue not in (*WORK_QUEUES, *RETRY_QUEUES):
+        return ""
+    if queue in PUBLIC_QUEUES and (origin == REQUEST_EXCHANGE or owner_of_client(user or "")):
+        return REQUEST_EXCHANGE
+    if user is None and not as_default:
+        raise errors.Forbidden(
+            "it names no user, so it would act for the owner default; "
+            "look at it with show, and replay it with --as-default if it may"
+        )
+    return WORK_EXCHANGE
 
 
 def _digest(properties: pika.BasicProperties, body: bytes) -> str:

@@ -1,16 +1,19 @@
 """AMQP messages as handlers see them, independent of the client library."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum, auto
 from time import monotonic
-from typing import Protocol, TypeGuard
+from typing import Any, Protocol
 
 from app import errors
 from app.amqp.body_encoding import decode_body
-from app.amqp.topology import MAX_MESSAGE_BYTES, QUEUE_TYPES
+from app.amqp.outgoing_message import OutgoingMessage
+from app.amqp.reply_to import DIRECT_REPLY_PREFIX, may_reply_to
+from app.amqp.topology import MAX_MESSAGE_BYTES, REQUEST_EXCHANGE
+from app.protocol.oip.message import InferHead
 from app.protocol.replies import Failed, Reply
 from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, JobStatus
 from app.protocol.validation import RequestT, parse_request
@@ -18,7 +21,6 @@ from app.protocol.validation import RequestT, parse_request
 log = logging.getLogger(__name__)
 
 MAX_UNSENT = 1000  # replies that are kept while there is no connection
-DIRECT_REPLY_PREFIX = "amq.rabbitmq.reply-to"
 
 
 class Disposition(Enum):
@@ -27,21 +29,6 @@ class Disposition(Enum):
     ACK = auto()
     REJECT = auto()
     REQUEUE = auto()
-
-
-@dataclass(slots=True)
-class OutgoingMessage:
-    """A message to publish to the default exchange."""
-
-    queue: str
-    body: bytes
-    correlation_id: str | None
-    content_type: str | None = JSON_MEDIA_TYPE
-    status: JobStatus | None = None
-    reply_to: str | None = None
-    message_id: str | None = None
-    expiration: str | None = None
-    content_encoding: str | None = None
 
 
 class Settler(Protocol):
@@ -101,6 +88,12 @@ class IncomingMessage:
     deadline: float | None = None  # on the monotonic clock: its sender waits no longer than this
     encoding: str | None = None  # the codings of the body, which `decode_or_reject` removes
     user_id: str | None = None  # the sender's name, which the broker has validated
+    exchange: str = ""  # where it was published, or dead-lettered last
+    traceparent: str | None = None  # the span that sent it (W3C Trace Context)
+    infer: InferHead | None = None  # of a message of the Open Inference Protocol, and so its reply
+    identity: Any = None  # for whom it acts, which `consumer.message_identity` finds out
+    shown: Callable[[bytes], bytes] | None = None  # how its sender calls the names in a reply
+    resend_as: str | None = None  # the `user_id` of a copy, if it is a message of a service
     disposition: Disposition | None = Disposition.ACK  # None: another delivery settles it
     deferred: int = 0  # pending steps of `Deferred` work; the message is not settled before
     sending: Future[None] | None = None  # a reply on another connection; settle after it
@@ -125,19 +118,36 @@ class IncomingMessage:
         """Whether its sender expects the reply by direct reply-to."""
         return (self.reply_to or "").startswith(DIRECT_REPLY_PREFIX)
 
+    @property
+    def reply_queue(self) -> str | None:
+        """The queue of replies; None if the sender asked for none, or named a queue of others.
+
+        A client that publishes to the exchange of requests may write no other queue. So its reply
+        goes only to a queue that the broker has named.
+        """
+        only_server_named = self.exchange == REQUEST_EXCHANGE
+        allowed = may_reply_to(self.reply_to, only_server_named=only_server_named)
+        return self.reply_to if allowed else None
+
     def reply(self, reply: Reply) -> None:
         """Send a reply if the sender asked for one."""
         if self.reply_to:
-            self.send(*encode_reply(reply))
+            self.send(*self.encode(reply))
+
+    def encode(self, reply: Reply) -> tuple[bytes, JobStatus]:
+        """Return a reply's body and status, with names as the sender has them."""
+        body, status = encode_reply(reply)
+        return self.shown(body) if self.shown else body, status
 
     def send(
         self, body: bytes, status: JobStatus | None = None, content_type: str = JSON_MEDIA_TYPE
     ) -> None:
-        """Send an encoded reply, but never to a queue of Warren."""
-        if may_reply_to(self.reply_to):
-            self.sending = self.replies.publish(
-                OutgoingMessage(self.reply_to, body, self.correlation_id, content_type, status)
-            )
+        """Send an encoded reply, but only where it may go."""
+        if queue := self.reply_queue:
+            outgoing = OutgoingMessage(queue, body, self.correlation_id, content_type, status)
+            if self.infer is not None:
+                outgoing.become_infer_answer()
+            self.sending = self.replies.publish(outgoing)
 
     def reject(self) -> None:
         """Send the message to the dead-letter queue, because no consumer can handle it."""
@@ -151,9 +161,11 @@ class IncomingMessage:
         """Return an unhandled message to its queue as a new message.
 
         Publishes a copy and acks the original. A requeued message would count as redelivered, and
-        consumers must assume that work on a redelivered message has begun.
+        consumers must assume that work on a redelivered message has begun. A message with a sender
+        other than a service is requeued all the same, because a copy would have another sender.
         """
-        if self.redelivered or not self.alive:
+        nameless = self.user_id is None and self.exchange != REQUEST_EXCHANGE
+        if self.redelivered or not self.alive or not (nameless or self.resend_as):
             self.requeue()
             return
         left = None if self.deadline is None else max(0, int((self.deadline - monotonic()) * 1000))
@@ -162,14 +174,24 @@ class IncomingMessage:
                 self.queue,
                 self.body,
                 self.correlation_id,
-                content_type=NDJSON_MEDIA_TYPE if self.is_ndjson else None,
+                content_type=self._content_type,
                 reply_to=self.reply_to,
                 message_id=self.message_id,
                 expiration=None if left is None else str(left),
                 content_encoding=self.encoding,
+                exchange=self.exchange,
+                traceparent=self.traceparent,
+                user_id=self.resend_as,
+                headers=self.infer.headers() if self.infer else None,
             )
         )
         self.disposition = Disposition.ACK
+
+    @property
+    def _content_type(self) -> str | None:
+        if self.infer is not None:
+            return self.infer.content_type
+        return NDJSON_MEDIA_TYPE if self.is_ndjson else None
 
     def continue_as(self, redelivery: "IncomingMessage") -> None:
         """Settle `redelivery` in place of this message, whose connection was lost."""
@@ -209,33 +231,6 @@ def reject_with_error(request: Replyable, error: errors.WarrenError) -> None:
     log.warning("a message is rejected: %s", error)
     request.reply(Failed.of(error))
     request.reject()
-
-
-def may_reply_to(reply_to: str | None) -> TypeGuard[str]:
-    """Tell whether a reply may be sent: `reply_to` is set and is not a queue of Warren."""
-    if reply_to in QUEUE_TYPES:
-        log.warning("no reply is sent into %s", reply_to)
-        return False
-    return bool(reply_to)
-
-
-def name_of(message_id: object) -> str | None:
-    """Return a message's id as text, with escapes for bytes that are not UTF-8."""
-    if isinstance(message_id, bytes):
-        return message_id.decode(errors="backslashreplace")
-    return message_id if isinstance(message_id, str) else None
-
-
-def user_of(user_id: object) -> str | None:
-    """Return the `user_id` of a message; the broker refuses any but the sender's own."""
-    return user_id if isinstance(user_id, str) and user_id else None
-
-
-def deadline_of(expiration: object) -> float | None:
-    """Return when a message's sender stops waiting; `expiration` holds milliseconds as text."""
-    if isinstance(expiration, str) and expiration.isdecimal():
-        return monotonic() + int(expiration) / 1000
-    return None
 
 
 def encode_reply(reply: Reply, max_bytes: int = MAX_MESSAGE_BYTES) -> tuple[bytes, JobStatus]:

@@ -5,13 +5,14 @@ from typing import Any
 import pika
 
 from app.amqp.body_encoding import encoding_of
-from app.amqp.message import (
-    IncomingMessage,
-    OutgoingMessage,
-    ReplyPublisher,
-    Settler,
+from app.amqp.message import IncomingMessage, ReplyPublisher, Settler
+from app.amqp.outgoing_message import OutgoingMessage
+from app.amqp.properties import (
     deadline_of,
+    headers_of,
+    infer_of,
     name_of,
+    traceparent_of,
     user_of,
 )
 from app.protocol.media_types import is_json_lines
@@ -42,6 +43,9 @@ def incoming_from_pika(
         deadline_of(properties.expiration),
         None if encoding is None else encoding_of(encoding, properties.headers),
         user_of(properties.user_id),
+        method.exchange,
+        traceparent_of(properties.headers),
+        infer_of(queue, properties.content_type, properties.headers),
     )
 
 
@@ -55,4 +59,6 @@ def pika_properties(message: OutgoingMessage) -> pika.BasicProperties:
         expiration=message.expiration,
         message_id=message.message_id,
         type=message.status,
+        user_id=message.user_id,
+        headers=headers_of(message.headers, message.traceparent),
     )

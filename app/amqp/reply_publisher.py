@@ -16,9 +16,11 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ConnectionBlockedTimeout
 
+from app import errors
 from app.amqp.connection import connect, with_short_blocked_timeout
-from app.amqp.message import OutgoingMessage
+from app.amqp.outgoing_message import OutgoingMessage
 from app.amqp.pika_message import pika_properties
+from app.amqp.tls import reason
 
 log = logging.getLogger(__name__)
 
@@ -71,13 +73,13 @@ class DirectReplyPublisher:
                 channel = self._channel or self._open()
                 properties = pika_properties(message)
                 channel.basic_publish("", message.queue, message.body, properties)
-            except (AMQPError, OSError) as error:
+            except (AMQPError, OSError, errors.BrokerUnavailable) as error:
                 away = self._channel is None or isinstance(error, ConnectionBlockedTimeout)
                 self._disconnect()
                 if away:  # because work would wait for the broker at each reply
                     self._not_before = self._clock() + self._pause_seconds
                 if away or fresh:
-                    log.warning("no reply is sent to %.80a: %r", message.queue, error)
+                    log.warning("no reply is sent to %.80a: %s", message.queue, reason(error))
                     return
             else:
                 return

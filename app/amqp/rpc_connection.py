@@ -2,22 +2,40 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pika
 from pika.channel import Channel
-from pika.exceptions import AMQPError, ChannelClosedByBroker, ConsumerCancelled
+from pika.exceptions import AMQPError, ConsumerCancelled
 
 from app import errors
-from app.amqp.connection import PikaConnection, unreachable
-from app.amqp.pika_callbacks import open_channel, wait_for_callback
+from app.amqp.connection import PikaConnection, login_of, unreachable, with_tls
+from app.amqp.pika_callbacks import (
+    declare_passively,
+    open_channel,
+    wait_for_callback,
+    work_exchange,
+)
+from app.amqp.properties import trace_headers
+from app.amqp.tls import reason
 from app.concurrency import fail, succeed
+from app.observability import tracing
 from app.protocol.types import JSON_MEDIA_TYPE
+
+log = logging.getLogger(__name__)
 
 BLOCKED_DETAIL = "RabbitMQ is out of memory or disk, and accepts no messages"
 CLOSE_SECONDS = 2.0  # for the broker to answer the close
+
+
+class QueueCount(NamedTuple):
+    """The messages of a queue that no consumer holds yet, and its consumers."""
+
+    ready: int
+    consumers: int
 
 
 class RpcConnection:
@@ -33,15 +51,20 @@ class RpcConnection:
         closed: asyncio.Future[None],
         channels: tuple[Channel, Channel],
         callback_queue: str,
+        exchange: str,
+        user: str | None,
         on_blocked: Callable[[], None],
     ) -> None:
         """Wrap an open connection; call `open_rpc_connection` instead.
 
-        `lost` gets the reason for the loss. `closed` is done when the socket is closed.
+        `lost` gets the reason for the loss. `closed` is done when the socket is closed. `exchange`
+        routes to the queues. `user` is whose connection it is, and who sends the messages.
         """
         self.connection = connection
         self.lost = lost
         self.callback_queue = callback_queue
+        self.exchange = exchange
+        self._user = user
         self.blocked = False
         self.published = 0
         self.confirms: dict[int, asyncio.Future[None]] = {}  # by the jobs' delivery tags
@@ -61,6 +84,8 @@ class RpcConnection:
             timestamp=int(time.time()),
             expiration=str(int(seconds * 1000)),
             content_type=content_type,
+            user_id=self._user,
+            headers=trace_headers(tracing.traceparent()),
         )
         self._publish(self._calls, queue, body, properties)
 
@@ -79,6 +104,8 @@ class RpcConnection:
             message_id=job_id,
             delivery_mode=pika.DeliveryMode.Persistent,
             content_type=JSON_MEDIA_TYPE,
+            user_id=self._user,
+            headers=trace_headers(tracing.traceparent()),
         )
         self._publish(self._jobs, queue, body, properties)
         self.published += 1
@@ -86,32 +113,16 @@ class RpcConnection:
         self.confirms[self.published] = confirm
         return confirm
 
-    async def count_consumers(self, queue: str) -> int:
-        """Return how many consumers a queue has. Raises `errors.Unroutable` if it is missing."""
-        # A passive declare of a missing queue closes its channel, so it uses a separate one.
-        channel = await open_channel(self.connection, self.lost)
-        closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        missing = False
-
-        def close(_: object, error: BaseException) -> None:
-            nonlocal missing
-            missing = isinstance(error, ChannelClosedByBroker)
-            succeed(closed, repr(error))
-
-        channel.add_on_close_callback(close)
-        try:
-            frame = await wait_for_callback(
-                lambda done: channel.queue_declare(queue, passive=True, callback=done), closed
-            )
-        except errors.BrokerUnavailable as error:
-            if missing:
-                raise errors.Unroutable(f"queue {queue} does not exist") from error
-            raise
-        finally:
-            if channel.is_open:
-                channel.close()
-        count: int = frame.method.consumer_count
-        return count
+    async def count(self, queue: str) -> QueueCount:
+        """Count what a queue has. Raises `errors.Unroutable` if it is missing."""
+        frame = await declare_passively(
+            self.connection,
+            self.lost,
+            lambda channel, done: channel.queue_declare(queue, passive=True, callback=done),
+        )
+        if frame is None:
+            raise errors.Unroutable(f"queue {queue} does not exist")
+        return QueueCount(frame.method.message_count, frame.method.consumer_count)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -139,7 +150,7 @@ class RpcConnection:
         self, channel: Channel, queue: str, body: bytes, properties: pika.BasicProperties
     ) -> None:
         try:
-            channel.basic_publish("", queue, body, properties, mandatory=True)
+            channel.basic_publish(self.exchange, queue, body, properties, mandatory=True)
         except AMQPError as error:
             raise unreachable(error) from error
 
@@ -179,15 +190,17 @@ async def open_rpc_connection(
     `on_reply` gets the correlation id and body of each reply. `on_return` gets the correlation id
     and queue name of each message whose queue does not exist. Raises `errors.BrokerUnavailable`.
     """
+    # In a thread, because to read the authorities of the system takes some 60 ms.
+    encrypted = await asyncio.to_thread(with_tls, parameters)
     loop = asyncio.get_running_loop()
     lost: asyncio.Future[str] = loop.create_future()
     closed: asyncio.Future[None] = loop.create_future()
 
     def lose(_: object, error: BaseException) -> None:
-        succeed(lost, repr(error))
+        succeed(lost, reason(error))
 
     def close(_: object, error: BaseException) -> None:
-        succeed(lost, repr(error))
+        succeed(lost, reason(error))
         succeed(closed, None)
 
     def return_(_channel: Channel, method: Any, properties: Any, _body: bytes) -> None:
@@ -197,7 +210,7 @@ async def open_rpc_connection(
 
     def begin(opened: Callable[[Any], None]) -> None:
         nonlocal connection
-        connection = PikaConnection(parameters, opened, lose, close)
+        connection = PikaConnection(encrypted, opened, lose, close)
 
     try:
         await wait_for_callback(begin, lost)
@@ -210,8 +223,10 @@ async def open_rpc_connection(
         frame = await wait_for_callback(
             lambda done: calls.queue_declare("", exclusive=True, callback=done), lost
         )
-        queue = frame.method.queue
-        made = RpcConnection(connection, lost, closed, (calls, jobs), queue, on_blocked)
+        made = RpcConnection(
+            *(connection, lost, closed, (calls, jobs), frame.method.queue),
+            *(await work_exchange(connection, lost), login_of(parameters), on_blocked),
+        )
         await made.consume_replies(on_reply)
     except BaseException:
         if connection is not None:

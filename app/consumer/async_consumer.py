@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
@@ -19,8 +19,11 @@ from app import errors
 from app.amqp.async_connection import AsyncConnection, open_connection
 from app.amqp.async_reconnect import run_with_reconnect, wait_for_first
 from app.amqp.connection import connection_parameters
-from app.amqp.message import DIRECT_REPLY_PREFIX, MAX_UNSENT, IncomingMessage, OutgoingMessage
+from app.amqp.message import MAX_UNSENT, IncomingMessage
+from app.amqp.message_span import span_of
+from app.amqp.outgoing_message import OutgoingMessage
 from app.amqp.reply_publisher import DirectReplyPublisher
+from app.amqp.reply_to import DIRECT_REPLY_PREFIX
 from app.consumer.handlers import AsyncHandler
 from app.consumer.health_file import LastServed
 from app.protocol.replies import Failed
@@ -39,10 +42,13 @@ class AsyncConsumer(threading.Thread):
         name: str,
         endpoints: RemoteModelClient,
         handlers: Sequence[AsyncHandler],
+        *,
+        admit: Callable[[IncomingMessage], bool] = lambda _: True,
     ) -> None:
         """Create the consumer; `start` connects it, and the management UI shows `name`.
 
         `endpoints` and handlers that are async context managers are entered on the thread's loop.
+        `admit` tells whether a message may be handled; if not, it has sent the reply.
         """
         super().__init__(name="invoke", daemon=True)
         self.connection: AsyncConnection | None = None  # the newest one
@@ -51,8 +57,9 @@ class AsyncConsumer(threading.Thread):
         self.last_served = LastServed()
         self._endpoints = endpoints
         self._handlers = handlers
+        self._admit = admit
         self._unsent: deque[OutgoingMessage] = deque(maxlen=MAX_UNSENT)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], IncomingMessage] = {}
         self._direct_replies = DirectReplyPublisher(
             connection_parameters(settings, f"{name} replies")
         )
@@ -71,6 +78,14 @@ class AsyncConsumer(threading.Thread):
     def in_flight(self) -> int:
         """How many messages are being handled."""
         return len(self._tasks)
+
+    @property
+    def unacknowledged(self) -> dict[str, int]:
+        """The deliveries in hand, by queue; those of a lost connection are the broker's again."""
+        found = {handler.queue: 0 for handler in self._handlers}
+        for message in list(self._tasks.values()):
+            found[message.queue] += message.alive
+        return found
 
     def stop(self) -> None:
         """Finish the messages in flight, take no more, and end; `join` waits for it."""
@@ -149,15 +164,18 @@ class AsyncConsumer(threading.Thread):
 
     def _arrived(self, handler: AsyncHandler, message: IncomingMessage) -> None:
         task = self._loop.create_task(self._run_handler(handler, message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = message
+        task.add_done_callback(self._tasks.pop)
 
     async def _run_handler(self, handler: AsyncHandler, message: IncomingMessage) -> None:
-        if self._stopping.is_set():
+        if not self._admit(message):
+            log.debug("a message is not admitted")
+        elif self._stopping.is_set():
             message.republish()
         else:
             try:
-                await handler(message)
+                with span_of((message,)):
+                    await handler(message)
             except asyncio.CancelledError:
                 message.requeue()
             except Exception:  # a bug in a handler must not end the thread

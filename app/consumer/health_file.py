@@ -26,7 +26,12 @@ class LastServed:
         return self._clock() - self._at < SERVED_SECONDS
 
 
+def all_served(connections: Iterable[LastServed]) -> bool:
+    """Return whether all connections were served recently."""
+    return all(each.recent for each in connections)
+
+
 def touch_health_file(path: str | None, connections: Iterable[LastServed]) -> None:
     """Touch the file if there is one and all connections were served recently."""
-    if path and all(each.recent for each in connections):
+    if path and all_served(connections):
         Path(path).touch()

@@ -8,7 +8,6 @@ from app.amqp.message import (
     IncomingMessage,
     Replyable,
     decode_or_reject,
-    encode_reply,
     reject_with_error,
 )
 from app.amqp.topology import MAX_MESSAGE_BYTES
@@ -62,7 +61,7 @@ class NdjsonLine:
     def reply(self, reply: Reply) -> None:
         """Send the reply together with those to the other lines."""
         if self.message.reply_to:
-            body, _ = encode_reply(reply)
+            body, _ = self.message.encode(reply)
             self._batch.put(self._number, body)
 
     def reject(self) -> None:

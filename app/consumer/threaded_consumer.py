@@ -8,13 +8,15 @@ the channel or the consumer), it reconnects with a backoff.
 import logging
 import threading
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, thread_time
 
 from app import errors
 from app.amqp.channel_session import ChannelSession, open_session
 from app.amqp.connection import BlockingConnection, ConnectionParameters, run_with_reconnect
-from app.amqp.message import DIRECT_REPLY_PREFIX, IncomingMessage, OutgoingMessage
+from app.amqp.message import IncomingMessage
+from app.amqp.outgoing_message import OutgoingMessage
 from app.amqp.reply_publisher import DirectReplyPublisher
+from app.amqp.reply_to import DIRECT_REPLY_PREFIX
 from app.consumer.handlers import Handler
 from app.consumer.health_file import LastServed
 from app.consumer.worker_thread import WorkerThread
@@ -24,7 +26,8 @@ log = logging.getLogger(__name__)
 FAST_BYTES = 100_000  # of the fast messages that arrived together; the worker thread gets the rest
 # A small message is not fast with every model: after such a batch, the worker thread handles all
 # messages for a while.
-SLOW_SECONDS = 0.2
+SLOW_SECONDS = 0.2  # of processor time, because on a busy machine every batch takes long
+LATE_SECONDS = 5.0  # of any time; heartbeats have waited meanwhile
 SLOW_FOR_SECONDS = 60.0
 
 
@@ -40,14 +43,19 @@ class ThreadedConsumer(threading.Thread):
         direct_replies: DirectReplyPublisher | None = None,
         fast_bytes: int = FAST_BYTES,
         clock: Callable[[], float] = monotonic,
+        computed: Callable[[], float] = thread_time,
     ) -> None:
-        """Create the consumer; `start` connects it."""
+        """Create the consumer; `start` connects it.
+
+        `clock` returns monotonic seconds, `computed` the processor seconds of the calling thread.
+        """
         super().__init__(name=name, daemon=True)
         self.session: ChannelSession | None = None  # of the newest connection
         self._parameters = parameters
         self._handler = handler
         self._fast_bytes = fast_bytes
         self._clock = clock
+        self._computed = computed
         self._fast_from = 0.0
         self.last_served = LastServed()
         self._stopping = threading.Event()
@@ -58,6 +66,12 @@ class ThreadedConsumer(threading.Thread):
     def healthy(self) -> bool:
         """Whether both threads are running."""
         return self.is_alive() and self.worker.is_alive()
+
+    @property
+    def unacknowledged(self) -> dict[str, int]:
+        """The deliveries in hand and in the prefetch, by queue."""
+        session = self.session
+        return {self._handler.queue: session.unsettled if session else 0}
 
     def start(self) -> None:
         """Start both threads."""
@@ -90,7 +104,7 @@ class ThreadedConsumer(threading.Thread):
     def dispatch(self, session: ChannelSession, messages: list[IncomingMessage]) -> None:
         """Handle fast messages at once and give the others to the worker thread."""
         fast: list[IncomingMessage] = []
-        size, begun = 0, self._clock()
+        size, begun, computed = 0, self._clock(), self._computed()
         for each in messages:
             # A redelivered message may have blocked this thread before, so that heartbeats failed.
             is_fast = begun >= self._fast_from and not each.redelivered
@@ -102,8 +116,9 @@ class ThreadedConsumer(threading.Thread):
         if fast:
             with session.gathered():
                 self.worker.handle(fast)
-                if self._clock() - begun > SLOW_SECONDS:
-                    self._fast_from = self._clock() + SLOW_FOR_SECONDS
+                now = self._clock()
+                if self._computed() - computed > SLOW_SECONDS or now - begun > LATE_SECONDS:
+                    self._fast_from = now + SLOW_FOR_SECONDS
 
     def _serve(self, connection: BlockingConnection) -> None:
         """Serve a connection until it is lost, or `stop` is called and all messages are done."""

@@ -7,6 +7,9 @@ for. A message without either is a training of its own, unless the broker delive
 import uuid
 
 from app.amqp.message import IncomingMessage
+from app.auth.identity import DEFAULT_OWNER
+from app.auth.names import owner_of
+from app.consumer.message_identity import identity_of_message
 from app.jobs.reader import JobReader
 from app.jobs.record import Job
 from app.protocol.training_request import TrainRequest
@@ -22,12 +25,15 @@ MAX_CALLER = 255  # characters of the column
 def request_key(message: IncomingMessage, request: TrainRequest) -> str | None:
     """Return the key of the request that a message carries, or None if it has no `message_id`.
 
-    It includes what is asked for, because two clients may count their messages from 1. It has a
-    blank, which the `Idempotency-Key` of an HTTP request never has.
+    It includes what is asked for, because two clients may count their messages from 1, and the
+    owner, because two may ask the same of a shared data set. It has a blank, which the
+    `Idempotency-Key` of an HTTP request never has.
     """
     if not message.message_id:
         return None
     named = f"{message.message_id!r}\n{request.model_id}\n{request.canonical()}"
+    if (owner := identity_of_message(message).owner) != DEFAULT_OWNER:
+        named = f"{owner}\n{named}"
     return f"message {uuid.uuid5(uuid.NAMESPACE_OID, named).hex}"
 
 
@@ -38,10 +44,11 @@ def training_id(message: IncomingMessage, request: TrainRequest, jobs: JobReader
     if key := request_key(message, request):
         return key.split()[1]
     if message.redelivered:
-        asker = storable(message.reply_to), storable(message.correlation_id)
+        asker = storable(message.reply_queue), storable(message.correlation_id)
         for job in jobs.trainings_of(request.dataset_id, *asker, REDELIVERY_SECONDS):
             asked = validate(TrainRequest, job.request)
-            if asked.model_id is None and asked.asks_the_same(request):
+            is_own = owner_of(job.id) == identity_of_message(message).owner
+            if is_own and asked.model_id is None and asked.asks_the_same(request):
                 return job.id
     return uuid.uuid4().hex
 
@@ -61,7 +68,12 @@ def difference(message: IncomingMessage, request: TrainRequest, job: Job) -> str
 
 
 def caller_of(message: IncomingMessage) -> str | None:
-    """Return whose job a message's training is, as quotas count it, or None if that is unknown."""
+    """Return whose job a message's training is, as quotas count it, or None if that is unknown.
+
+    It is the owner of the user; a user without one counts alone.
+    """
+    if message.identity:
+        return identity_of_message(message).caller
     user = storable(message.user_id)
     return f"user {user}"[:MAX_CALLER] if user else None
 

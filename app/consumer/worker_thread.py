@@ -8,6 +8,7 @@ from itertools import chain
 
 from app import errors
 from app.amqp.message import IncomingMessage
+from app.amqp.message_span import span_of
 from app.consumer.handlers import Deferred, Handler
 from app.protocol.replies import Failed
 
@@ -66,7 +67,8 @@ class WorkerThread(threading.Thread):
             return
         deferred: list[Deferred] = []
         try:
-            deferred = handle(current) or []
+            with span_of(current):
+                deferred = handle(current) or []
         except Exception:  # a bug in a handler must not end the thread
             log.exception("a handler failed; its messages are dead-lettered")
             for each in current:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import Engine as Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -50,6 +51,7 @@ _POSTGRESQL = {
     "keepalives_count": 2,
     "options": "-c statement_timeout=10000",
 }
+_TLS_SETTINGS = "; look at sslmode and sslrootcert in DATABASE_URL"
 
 
 def create_engine(url: str) -> sa.Engine:
@@ -92,7 +94,8 @@ def connect(engine: sa.Engine) -> Iterator[sa.Connection]:
         cause = getattr(error, "orig", None) or error  # the driver's message, without the SQL
         if _is_full(cause):
             raise errors.StorageFull(f"the database has no room: {cause}") from error
-        raise errors.DatabaseUnavailable(f"the database cannot be used: {cause}") from error
+        look = _TLS_SETTINGS if "SSL" in str(cause) or "certificate" in str(cause) else ""
+        raise errors.DatabaseUnavailable(f"the database cannot be used: {cause}{look}") from error
 
 
 def _is_full(cause: object) -> bool:
@@ -118,17 +121,24 @@ def transaction(engine: sa.Engine, lock: str | None = None) -> Iterator[sa.Conne
     Transactions with the same `lock` do not overlap. The first statement has to be a write,
     because it begins the transaction on SQLite, where only one process writes at a time.
     """
-    postgresql = engine.dialect.name == "postgresql"
-    level = "READ COMMITTED" if postgresql else "SERIALIZABLE"
+    level = "READ COMMITTED" if engine.dialect.name == "postgresql" else "SERIALIZABLE"
     together = engine.execution_options(isolation_level=level)
     with connect(together) as connection, connection.begin():
-        if lock is not None and postgresql:
-            key = sa.func.hashtextextended(lock, 0)
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+        if lock is not None:
+            lock_text(connection, lock)
         yield connection
 
 
-def insert_unless(table: sa.Table, row: Mapping[str, Any], taken: sa.Exists) -> sa.Insert:
+def lock_text(connection: sa.Connection, text: str) -> None:
+    """Hold a lock until the transaction ends; on SQLite each write holds all of them."""
+    if connection.dialect.name == "postgresql":
+        key = sa.func.hashtextextended(text, 0)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
+
+def insert_unless(
+    table: sa.Table, row: Mapping[str, Any], taken: sa.ColumnElement[bool]
+) -> sa.Insert:
     """Return an INSERT that returns the new row's key, or nothing where `taken` is true.
 
     Its execution raises `IntegrityError` when a key of the row is taken in `table` itself.

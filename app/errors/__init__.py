@@ -1,9 +1,4 @@
-"""The errors of Warren, one tree.
-
-Libraries' errors are mapped where they enter (`storage`, `database`, `amqp`, `remote`). The
-producer turns these into HTTP problems and the consumer into replies; `type` is their name on the
-wire and in the job table.
-"""
+"""The errors of Warren, one tree. `type` is the name of an error on the wire and in the table."""
 
 from app.errors.base import FieldError as FieldError
 from app.errors.base import WarrenError as WarrenError
@@ -40,10 +35,28 @@ class WrongQueue(Invalid):
     type = "elsewhere"
 
 
+class Unauthenticated(WarrenError):
+    """The request has no valid key."""
+
+    type = "unauthenticated"
+
+
+class Forbidden(WarrenError):
+    """The sender may not do this: it lacks a scope, or it is not known for whom it acts."""
+
+    type = "forbidden"
+
+
 class NotFound(FieldError):
     """There is no such thing."""
 
     type = "not_found"
+
+
+class Gone(NotFound):
+    """There was such a thing, it was deleted, and its id is never used again."""
+
+    type = "gone"
 
 
 class NotReady(FieldError):
@@ -122,6 +135,18 @@ class ShuttingDown(WarrenError):
     """The fit was stopped because its consumer is shutting down; another one may run it."""
 
     type = "interrupted"
+
+
+class Misdirected(WarrenError):
+    """The request is for a host that is not this server."""
+
+    type = "misdirected"
+
+
+class ForeignOrigin(WarrenError):
+    """A page of an origin that is not allowed sent the call."""
+
+    type = "foreign_origin"
 
 
 class Corrupt(WarrenError):

@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Self
 
 def escaped(text: str) -> str:
     """Return a text with JSON's escapes in place of characters that cannot be seen."""
+    if text.isprintable():
+        return text
     return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 

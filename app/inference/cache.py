@@ -9,6 +9,7 @@ from cachetools import LRUCache, TTLCache
 
 from app import errors
 from app.inference.predictor import Predictor
+from app.observability.metrics import catalogue
 
 LOADS = 64  # at a time, each in a thread of its own, so that none waits behind a slow one
 AWAY_SECONDS = 1.0  # how long the error of an unavailable dependency is returned again
@@ -16,6 +17,15 @@ SILENT_SECONDS = 2.0  # a load that takes longer and fails met a dependency that
 _BUSY = (errors.ModelLost, errors.Overloaded)  # of which the database and S3 are not the cause
 
 _Key = tuple[str, bool]  # a model's id, and whether it was asked for in a process of its own
+
+
+class _Models(LRUCache[_Key, tuple[Future[Predictor], Predictor]]):
+    """The models by their use, the last one first; counts those that make room for others."""
+
+    def popitem(self) -> tuple[_Key, tuple[Future[Predictor], Predictor]]:
+        """Remove the model that was not used for longest."""
+        catalogue.EVICTIONS.add()
+        return super().popitem()
 
 
 class ModelCache:
@@ -38,9 +48,7 @@ class ModelCache:
         `isolated` asks for a model that runs in a process of its own.
         """
         self._load = load
-        self._models: LRUCache[_Key, tuple[Future[Predictor], Predictor]] = LRUCache(
-            max_bytes, lambda loaded: loaded[1].bytes
-        )
+        self._models = _Models(max_bytes, lambda loaded: loaded[1].bytes)
         self._away_seconds = away_seconds
         self._timer = timer
         self._away: TTLCache[_Key, Future[Predictor]] = TTLCache(1024, away_seconds, timer)
@@ -71,6 +79,20 @@ class ModelCache:
         threading.Thread(target=self._fetch, args=(key, loading), name=name, daemon=True).start()
         return loading
 
+    @property
+    def held(self) -> tuple[int, int]:
+        """How many models are kept, and the bytes that they hold."""
+        with self._lock:
+            return len(self._models), int(self._models.currsize)
+
+    def forget(self, model_id: str) -> None:
+        """Forget a deleted model, also one that is being loaded."""
+        with self._lock:
+            for key in ((model_id, False), (model_id, True)):
+                self._models.pop(key, None)
+                self._loading.pop(key, None)
+                self._away.pop(key, None)
+
     def _found(self, key: _Key) -> Future[Predictor] | None:
         """Return a model that is loaded and can answer."""
         if (loaded := self._models.get(key)) is None:
@@ -93,17 +115,22 @@ class ModelCache:
             model = self._load(*key)
         except BaseException as error:  # noqa: BLE001  all waiting callers get it
             with self._lock:
-                del self._loading[key]
+                if self._loading.get(key) is loading:
+                    del self._loading[key]
                 if isinstance(error, errors.Unavailable):
                     self._away[key] = loading
                     silent = self._timer() > begun + SILENT_SECONDS
                     if silent and not isinstance(error, _BUSY):
                         # so that others do not wait, too
                         self._silent_until = self._timer() + self._away_seconds
+            catalogue.LOADS.add(getattr(error, "type", errors.WarrenError.type))
             loading.set_exception(error)
         else:
+            catalogue.LOADS.add("completed")
+            catalogue.LOAD.observe(self._timer() - begun)
             with self._lock:
-                del self._loading[key]
-                if model.bytes <= self._models.maxsize:  # a larger model is returned but not kept
-                    self._models[key] = loading, model
+                if self._loading.get(key) is loading:  # it was not forgotten meanwhile
+                    del self._loading[key]
+                    if model.bytes <= self._models.maxsize:  # a larger one is returned, not kept
+                        self._models[key] = loading, model
             loading.set_result(model)

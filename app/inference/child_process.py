@@ -1,19 +1,24 @@
-"""Start child processes from the fork server, and bind them to their parent."""
+"""Start child processes from the fork server, and bind them and what they print to their parent."""
 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, TextIO
+from weakref import WeakSet
 
 from app import errors
-from app.inference.process_memory import offer_to_kernel
+from app.observability.child_output import ChildOutput, logged_output
+from app.runtime import offer_to_kernel
 
 # Each start and each join polls all children of this process, which only one thread may do.
 _CHILDREN = threading.Lock()
+_started: WeakSet[BaseProcess] = WeakSet()
 
 
 def start_child(
@@ -21,15 +26,17 @@ def start_child(
 ) -> tuple[BaseProcess, Connection]:
     """Start a child that runs `target(pipe, *arguments)`; return it and our end of the pipe.
 
-    Raises `errors.ChildKilled` about the `purpose`, such as "fit", if the system has no room for
-    it, or the fork server has ended.
+    What it prints is logged under the current job. Raises `errors.ChildKilled` about the
+    `purpose`, such as "fit", if the system has no room for it, or the fork server has ended.
     """
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
-    child = context.Process(target=_run, args=(target, theirs, *arguments))
     try:
-        with theirs, _CHILDREN:
+        with theirs, logged_output(f"a process to {purpose}") as output, _CHILDREN:
+            run_by = (output, target, theirs, *arguments)
+            child = context.Process(target=_run, args=run_by, name=purpose)
             child.start()
+            _started.add(child)
     except (EOFError, OSError) as error:
         ours.close()
         cause = getattr(error, "strerror", None) or "the fork server has ended"
@@ -37,10 +44,34 @@ def start_child(
     return child, ours
 
 
-def _run(target: Callable[..., None], *arguments: Any) -> None:
-    """Run a child that the kernel kills before its parent when memory ends."""
+def running_children() -> list[tuple[str, int]]:
+    """Return the purposes and the process ids of the children that have not ended."""
+    running = []
+    with _CHILDREN:
+        for each in list(_started):
+            with suppress(ValueError):  # of a child that was closed after its end
+                if each.exitcode is None and each.pid:
+                    running.append((each.name, each.pid))
+    return running
+
+
+def _run(output: ChildOutput, target: Callable[..., None], *arguments: Any) -> None:
+    """Run a child that prints to the pipes of its parent.
+
+    The kernel kills it before its parent when memory ends.
+    """
     offer_to_kernel()
+    sys.stdout = _printing_to(output.stdout, 1)
+    sys.stderr = _printing_to(output.stderr, 2)
     target(*arguments)
+
+
+def _printing_to(pipe: Connection, number: int) -> TextIO:
+    """Let the descriptor of this number, to which libraries in C print, mean the pipe."""
+    with pipe:
+        os.dup2(pipe.fileno(), number)
+    by_line = 1
+    return open(number, "w", by_line, "utf-8", "backslashreplace", closefd=False)
 
 
 def join_child(child: BaseProcess) -> str:

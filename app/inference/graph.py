@@ -38,6 +38,9 @@ class Graph(Protocol):
     def isolated(self) -> bool:
         """Tell whether it is a process of its own."""
 
+    def stop(self) -> None:
+        """End its process now, if it has one; the thread that waits for it gets an error."""
+
     def run(self, feeds: Tensors) -> Tensors:
         """Return the outputs that the manifest names, for rows, or for images as pixels.
 
@@ -74,6 +77,9 @@ class SessionGraph:
         self._names = [spec.output.name, *spec.outputs]
         self._image = spec.image
         self._run_seconds = run_seconds
+
+    def stop(self) -> None:
+        """Do nothing, because it runs in this process."""
 
     def run(self, feeds: Tensors) -> Tensors:
         """Run the graph once; see `Graph`. Raises `MemoryError` where memory ends."""

@@ -9,7 +9,6 @@ import json
 import os
 import resource
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -26,10 +25,12 @@ from app.inference.graph_check import plain_cause, short
 from app.inference.held_memory import estimate_held
 from app.inference.onnx_session import load_session, ran_out_of_memory
 from app.inference.onnx_versions import version_problem
-from app.inference.process_memory import limit_memory, offer_to_kernel
+from app.inference.process_memory import limit_memory
 from app.inference.trial_runs import try_runs
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
+from app.protocol.wire_errors import found_or_error
+from app.runtime import confine_inspection
 
 CPU_SECONDS = 60
 MEMORY_BYTES = 2_000_000_000  # with the libraries, on top of `COPIES` times the file
@@ -37,7 +38,6 @@ COPIES = 4
 # The bytes that a loaded model may take, on top of `LOADED_COPIES` times what the cache will count.
 LOADED_BYTES = 200_000_000
 LOADED_COPIES = 3
-NICENESS = 10
 
 _NEEDS_MEMORY = f"it needs more than {MEMORY_BYTES / 1e6:,.0f} MB of memory"
 
@@ -46,32 +46,19 @@ def main(path: str) -> None:
     """Inspect the file at `path`; write the verdict to stdout."""
     file, manifest = Path(path).read_bytes(), sys.stdin.buffer.read()
     _memory_file()
-    _confine(len(file))
-    try:
+    confine_inspection(MEMORY_BYTES + COPIES * len(file), CPU_SECONDS)
+
+    def look() -> dict[str, Any]:
         check(file, OnnxManifest.model_validate_json(manifest), limit=_limit_runs)
-        verdict: dict[str, Any] = {}
-    except errors.WarrenError as error:
-        verdict = {"error": error.to_wire()}
-    except MemoryError:
-        verdict = {"error": errors.Invalid("model", _NEEDS_MEMORY).to_wire()}
-    except Exception:  # noqa: BLE001  a malicious file may cause an error of any kind
-        traceback.print_exc()
-        detail = "it cannot be inspected; the log of the producer has the cause"
-        verdict = {"error": errors.Invalid("model", detail).to_wire()}
+        return {}
+
+    verdict = found_or_error(
+        look,
+        lambda detail: errors.Invalid("model", detail),
+        _NEEDS_MEMORY,
+        "it cannot be inspected; the log of the producer has the cause",
+    )
     sys.stdout.write(json.dumps(verdict))
-
-
-def _confine(size: int) -> None:
-    """Limit this process to what the inspection of a file of `size` bytes needs."""
-    os.nice(NICENESS)
-    offer_to_kernel()
-    bound = MEMORY_BYTES + COPIES * size
-    limits = {"DATA": bound, "CPU": CPU_SECONDS, "CORE": 0, "FSIZE": 0, "NOFILE": 0}
-    for name, most in limits.items():
-        which = getattr(resource, f"RLIMIT_{name}")
-        _, hard = resource.getrlimit(which)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(which, (most, most))
 
 
 def check(
@@ -105,7 +92,7 @@ def check(
     try_runs(model, spec)
 
 
-@cache  # called before `_confine`, because no file can be opened afterwards
+@cache  # called before the limits are set, because no file can be opened afterwards
 def _memory_file() -> int | None:
     """Return the descriptor of the file with this process's memory use; None without `/proc`."""
     path = "/proc/self/statm"

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from app.inference.loading_memory import LoadingMemory
-from app.inference.model_process import load_memory
+from app.inference.model_process import RUN_SECONDS, load_memory
 from app.inference.onnx_child import serve_trained
 from app.inference.onnx_runtime import OnnxRuntime
 from app.inference.predictor import Predictor
@@ -36,13 +36,19 @@ class ModelLoader:
         max_pixels: int,
         quarantine: Quarantine | None = None,
         memory: LoadingMemory | None = None,
+        *,
+        run_seconds: float = RUN_SECONDS,
     ) -> None:
-        """Load the files of models that `find` returns. An image may have `max_pixels`."""
+        """Load the files of models that `find` returns. An image may have `max_pixels`.
+
+        A run of a model in a process of its own ends after `run_seconds`.
+        """
         self._find = find
         self._files = files
         self._max_pixels = max_pixels
         self._quarantine = quarantine or Quarantine()
         self._memory = memory or LoadingMemory()
+        self._run_seconds = run_seconds
 
     def __call__(self, model_id: str, isolated: bool = False) -> Predictor:
         """Load a model; if it is `isolated` or was stopped before, into a process of its own.
@@ -68,13 +74,14 @@ class ModelLoader:
     ) -> Predictor:
         on_stop = partial(self._quarantine.count, record.model_id)
         if isinstance(record.spec, OnnxManifest):
-            graph = ProcessGraph(path, record.spec, on_stop=on_stop)
+            graph = ProcessGraph(path, record.spec, run_seconds=self._run_seconds, on_stop=on_stop)
             return UploadedModel(record.model_id, record.spec, graph, self._max_pixels)
         loaded: OnnxRuntime | ProcessRuntime
         if shared:
             loaded = OnnxRuntime(path, on_stop=on_stop)
         elif runtime == "scikit-learn":
-            loaded = SklearnRuntime(path, on_stop=on_stop)
+            loaded = SklearnRuntime(path, run_seconds=self._run_seconds, on_stop=on_stop)
         else:
-            loaded = ProcessRuntime(serve_trained, path, on_stop=on_stop)
+            serve = partial(serve_trained, run_seconds=self._run_seconds)
+            loaded = ProcessRuntime(serve, path, run_seconds=self._run_seconds, on_stop=on_stop)
         return TrainedModel(loaded.manifest, loaded)

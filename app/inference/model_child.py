@@ -1,7 +1,6 @@
 """Run the child's side of `model_process`: load a model, then answer until the parent ends."""
 
 import json
-import os
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -15,6 +14,7 @@ from app.inference.child_process import follow_parent
 from app.inference.held_memory import give_back_memory
 from app.inference.predictor import Tensors
 from app.inference.process_memory import limit_memory, memory_of, private_memory
+from app.runtime import lower_priority
 
 Answer = Callable[[Tensors], Tensors]
 
@@ -36,7 +36,7 @@ def serve(
     bytes more than the loaded model. `confine` is called between the two.
     """
     follow_parent()
-    os.nice(NICENESS)
+    lower_priority(NICENESS)
     limit_memory(memory_of("self") + load_memory)
     try:
         description, answer = load()
@@ -105,6 +105,8 @@ def _send_error(pipe: Connection, error: Exception, memory: int, purpose: str) -
         case MemoryError():
             detail = f"the model needs more than {memory / 1e6:,.0f} MB of memory {purpose}"
             known = errors.ModelOutOfMemory(detail)
+        case OSError() if error.strerror:  # the system refused something, as on a full disk
+            known = errors.Unavailable(f"the model's process could not go on: {error.strerror}")
         case _:  # the log says where it came from
             traceback.print_exception(error)
             known = errors.WarrenError()

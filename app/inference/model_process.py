@@ -102,6 +102,10 @@ class ModelProcess:
         finally:
             self._turn.release()
 
+    def stop(self) -> None:
+        """End the child now; a thread that waits for its answer gets `errors.ModelLost`."""
+        self._kill()
+
     def _ask(self, inputs: Tensors | None, seconds: float) -> tuple[dict[str, Any], Tensors]:
         """Send `inputs` unless they are None; return the child's answer: JSON and arrays."""
         with self._ended_by_errors(), watchdog().deadline(_Run(self._child), seconds):

@@ -7,17 +7,23 @@ from pathlib import Path
 
 from app.inference.graph import SessionGraph
 from app.inference.model_child import Answer, serve
-from app.inference.onnx_runtime import OnnxRuntime
+from app.inference.onnx_runtime import RUN_SECONDS, OnnxRuntime
 from app.inference.predictor import Tensors
 from app.inference.runtime import answers_to_tensors
 from app.models.manifest import OnnxManifest
 
 
-def serve_trained(pipe: Connection, path: str, load_memory: int, run_memory: int) -> None:
+def serve_trained(
+    pipe: Connection,
+    path: str,
+    load_memory: int,
+    run_memory: int,
+    run_seconds: float = RUN_SECONDS,
+) -> None:
     """Answer by the file of a trained model at `path`; see `model_child.serve`."""
 
     def loaded() -> tuple[str, Answer]:
-        runtime = OnnxRuntime(Path(path))
+        runtime = OnnxRuntime(Path(path), run_seconds=run_seconds)
 
         def run(inputs: Tensors) -> Tensors:
             return answers_to_tensors(runtime.run(inputs))

@@ -52,6 +52,9 @@ class OnnxRuntime:
         self.bytes = self.manifest.memory or estimate_held(onnx)
         self._rows = rows_at_a_time(self.manifest.row_bytes, run_bytes)
 
+    def stop(self) -> None:
+        """Do nothing, because it runs in this process."""
+
     def run(self, inputs: Tensors) -> Answers:
         """Run the graph; see `Runtime`."""
         outputs = self._run(inputs)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.inference.predictor import Prediction, Tensors
+from app.inference.runtime import NO_PLACE, Answers
 from app.models.manifest import OnnxManifest
 
 MAX_LABELS = 100  # with more labels, a prediction has only the `TOP_LABELS` most probable ones
@@ -36,6 +37,16 @@ def read_outputs(
         each and {**each, "outputs": {name: values[n] for name, values in further.items()}}
         for n, each in enumerate(predictions)
     ]
+
+
+def read_answers(output: npt.NDArray[Any], spec: OnnxManifest, count: int) -> Answers:
+    """Return the answers of `count` rows; one that is not finite is missing."""
+    if spec.labels is None:
+        return Answers(output.astype(np.float64).reshape(count), None)
+    probabilities = _probabilities(output, spec, count)
+    finite = np.asarray(np.isfinite(probabilities).all(axis=1))
+    best = np.where(finite[:, None], probabilities, 0.0).argmax(axis=1)
+    return Answers(np.where(finite, best, NO_PLACE), probabilities)
 
 
 def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

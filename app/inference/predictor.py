@@ -1,6 +1,6 @@
 """The interface of loaded models, and the checks of rows that they share."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -8,9 +8,10 @@ from pydantic import JsonValue
 
 from app import errors
 from app.protocol.hints import WRAPPERS, shape
+from app.protocol.label_keys import Label
 from app.protocol.prediction_fields import Extra
 from app.protocol.requests import PredictionInputs
-from app.protocol.types import Row
+from app.protocol.types import Row, Values
 from app.protocol.wording import cut, describe_value, listed, nearest, nfc, quoted, repeated
 
 SHARE_BYTES = 80  # of a probability in a dict
@@ -23,11 +24,14 @@ class Predictor(Protocol):
     """A loaded model of any kind; any number of threads may use it.
 
     `bytes` is the memory that it holds. `answer_bytes` is what the answer to a row takes as objects
-    of Python.
+    of Python. `answered_by` names its runtime in metrics. `labels` are the classes; a model that
+    answers numbers has None.
     """
 
     bytes: int
     answer_bytes: int
+    answered_by: str
+    labels: list[Label] | None
 
     @property
     def alive(self) -> bool:
@@ -71,21 +75,39 @@ def refuse_images(inputs: PredictionInputs, model_id: str) -> None:
         raise errors.Invalid("image_data", f"model {model_id} takes rows, in input_data")
 
 
-def check_rows(inputs: PredictionInputs, check: Callable[[Row, Extra | None], Row]) -> list[Row]:
+def check_rows(
+    inputs: PredictionInputs,
+    check: Callable[[Row, Extra | None], Row],
+    names: Sequence[str],
+    model_id: str,
+) -> list[Row]:
     """Return the rows as `check` returns them; its errors name the row if there is a list.
 
-    The field of an error is `input_data.age`, and becomes `input_data.3.age`.
+    A row that is a list has its values in the order of the features `names`. The field of an error
+    is `input_data.age`, and becomes `input_data.3.age`.
     """
     checked = []
-    for number, row in enumerate(inputs.rows):
+    rows: list[Any] = inputs.rows  # a list of unions is what mypy cannot narrow here
+    for number, row in enumerate(rows):
         try:
-            checked.append(check(row, inputs.extra))
+            named = _named(row, names, model_id) if isinstance(row, list) else row
+            checked.append(check(named, inputs.extra))
         except errors.Invalid as error:
             if not inputs.many:
                 raise
             column = error.extra["field"].removeprefix("input_data")
             raise error.renamed(f"input_data.{number}{column}") from None
     return checked
+
+
+def _named(values: Values, names: Sequence[str], model_id: str) -> Row:
+    if len(values) != len(names):
+        count = "1 value" if len(values) == 1 else f"{len(values)} values"
+        raise errors.Invalid(
+            "input_data",
+            f"has {count}, but model {model_id} takes {len(names)}, in this order: {listed(names)}",
+        )
+    return dict(zip(names, values, strict=True))
 
 
 def fit_names(row: Row, names: Collection[str], model_id: str, extra: Extra | None = None) -> Row:

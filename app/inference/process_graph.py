@@ -47,6 +47,10 @@ class ProcessGraph:
         """Tell whether the child can answer."""
         return self._process.alive
 
+    def stop(self) -> None:
+        """End the child now; see `ModelProcess.stop`."""
+        self._process.stop()
+
     def run(self, feeds: Tensors) -> Tensors:
         """Have the child run the graph; see `Graph`. Raises as `ModelProcess.run` does."""
         return self._process.run(feeds)

@@ -1,7 +1,6 @@
 """Measure and limit the memory of a process."""
 
 import resource
-from contextlib import suppress
 from pathlib import Path
 
 
@@ -37,9 +36,3 @@ def release_memory_limit() -> None:
     """Let allocations succeed again, up to the limit of the system."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
-
-
-def offer_to_kernel() -> None:
-    """Have the kernel kill this process before others when memory ends; see proc(5)."""
-    with suppress(OSError):  # no Linux, or no /proc: the kernel chooses by size
-        Path("/proc/self/oom_score_adj").write_text("1000")

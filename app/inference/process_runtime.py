@@ -45,6 +45,10 @@ class ProcessRuntime:
         """Tell whether the child can answer; if it cannot, the model has to be loaded again."""
         return self._process.alive
 
+    def stop(self) -> None:
+        """End the child now; see `ModelProcess.stop`."""
+        self._process.stop()
+
     def run(self, inputs: Tensors) -> Answers:
         """Answer rows; see `Runtime`. Raises as `ModelProcess.run` does."""
         return answers_from_tensors(self._process.run(inputs))

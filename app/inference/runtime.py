@@ -8,6 +8,9 @@ from app.inference.predictor import Tensors
 
 NO_PLACE = -1
 CHUNK_BYTES = 64_000_000  # of memory that the rows that are answered together may take
+# That a pipeline of scikit-learn answers together at most, because a manifest may not know what a
+# row takes.
+PIPELINE_ROWS = 1000
 
 
 def rows_at_a_time(row_bytes: int, most: int = CHUNK_BYTES) -> int:
@@ -49,6 +52,9 @@ class Runtime(Protocol):
     @property
     def isolated(self) -> bool:
         """Tell whether it is a process of its own."""
+
+    def stop(self) -> None:
+        """End its process now, if it has one; the thread that waits for it gets an error."""
 
     def run(self, inputs: Tensors) -> Answers:
         """Answer rows: `number` and `text`, both [rows, columns]; one without columns is left out.

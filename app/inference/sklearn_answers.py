@@ -6,10 +6,8 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from app.inference.predictor import Tensors
-from app.inference.runtime import NO_PLACE, Answers, rows_at_a_time
+from app.inference.runtime import NO_PLACE, PIPELINE_ROWS, Answers, rows_at_a_time
 from app.models.manifest import TrainedManifest
-
-CHUNK_ROWS = 1000  # at most, because a manifest may not know what a row takes
 
 
 def answer(pipeline: Pipeline, manifest: TrainedManifest, inputs: Tensors) -> Answers:
@@ -17,7 +15,7 @@ def answer(pipeline: Pipeline, manifest: TrainedManifest, inputs: Tensors) -> An
 
     Raises `MemoryError` if a single row needs more than there is.
     """
-    size = min(CHUNK_ROWS, rows_at_a_time(manifest.row_bytes))
+    size = min(PIPELINE_ROWS, rows_at_a_time(manifest.row_bytes))
     count = len(next(iter(inputs.values())))
     answers = _unanswered(manifest, count)
     for start in range(0, count, size):
@@ -66,7 +64,9 @@ def _answer(pipeline: Pipeline, manifest: TrainedManifest, inputs: Tensors) -> A
     for _, step in pipeline.steps[:-1]:
         rows = step.transform(rows)
     estimator = pipeline.steps[-1][1]
-    predicted = estimator.predict(rows)
+    # The sign of the decision is what `predict` answers, -1 or 1.
+    anomalies = manifest.task == "anomalies"
+    predicted = estimator.decision_function(rows) if anomalies else estimator.predict(rows)
     if manifest.labels is None:
         return Answers(np.asarray(predicted, np.float64).reshape(-1), None)
     places = np.asarray(predicted, np.int64)

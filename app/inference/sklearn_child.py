@@ -24,6 +24,7 @@ def main(pipe: Connection, path: str, load_memory: int, run_memory: int) -> None
 
     def loaded() -> tuple[str, Answer]:
         pipeline, manifest = load(Path(path))
+        threadpool_limits(1)  # of the libraries that the model loaded, too
 
         def run(inputs: Tensors) -> Tensors:
             return answers_to_tensors(answer(pipeline, manifest, inputs))

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
+import numpy as np
 import skops.io
 from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from app import errors
 from app.inference.skops_types import TRUSTED, TYPES_OF_NODES
@@ -20,10 +23,17 @@ from app.models.manifest import METADATA_KEY, TrainedManifest
 
 _MANIFEST = f"{METADATA_KEY}.json"
 _SCHEMA = "schema.json"
-_ARRAYS = (".npy", ".npz")  # numpy's formats; both are read without unpickling
+# numpy's formats, which are read without unpickling, and bytes, such as a model of XGBoost.
+_ARRAYS = (".npy", ".npz", ".bin")
 
-# Attributes of HistGradientBoosting*; the last one hides the class's own method.
-_FIT_STATE = ("_feature_subsample_rng", "_scorer", "_raw_predict")
+# What only a fit needs, by the modules of scikit-learn.
+_FIT_STATE = (
+    *("_feature_subsample_rng", "_scorer", "_raw_predict"),  # the last hides the class's own method
+    "_rng",  # of gradient boosting
+    "_loss_function_",  # of stochastic gradient descent
+    *("_best_score", "_evals_result"),  # of LightGBM
+    *("_optimizer", "_random_state", "_best_coefs", "_best_intercepts"),  # of perceptrons
+)
 
 
 def dump(pipeline: Pipeline, manifest: TrainedManifest, path: Path) -> None:
@@ -51,6 +61,10 @@ def load(path: Path) -> tuple[Pipeline, TrainedManifest]:
         pipeline = skops.io.load(path, trusted=TRUSTED)
     except (errors.Corrupt, MemoryError):
         raise
+    except ModuleNotFoundError as error:
+        raise errors.Corrupt(
+            f"the stored model needs the package {error.name}, which is not installed here"
+        ) from error
     except Exception as error:  # zipfile, json, skops, numpy and scikit-learn raise any error
         raise errors.Corrupt(f"the stored model cannot be loaded: {error}") from error
     if not isinstance(pipeline, Pipeline):
@@ -62,8 +76,22 @@ def _forget_fit(estimator: BaseEstimator) -> None:
     """Delete what skops cannot write and predictions do not need, here and in the parts."""
     for name in _FIT_STATE:
         vars(estimator).pop(name, None)
+    for tree in np.ravel(getattr(estimator, "estimators_", ())):
+        if isinstance(tree.random_state, np.random.RandomState):  # shared by all trees of a fit
+            tree.random_state = None
+    if (columns := vars(estimator).get("_preprocessor")) is not None:  # of categories of a booster
+        _forget_checks(columns)
     for part in getattr(estimator, "calibrated_classifiers_", ()):
         _forget_fit(part.estimator)
+    if (learnt := vars(estimator).get("regressor_")) is not None:  # frozen, of a transformed target
+        _forget_fit(learnt.estimator)
+
+
+def _forget_checks(columns: ColumnTransformer) -> None:
+    """Have a booster pass its numbers through; ours are float64, which it would make them."""
+    for _, step, _ in [*columns.transformers, *columns.transformers_]:
+        if isinstance(step, FunctionTransformer):
+            step.func = None
 
 
 def _check_members(file: ZipFile, size: int) -> None:

@@ -2,7 +2,8 @@
 
 skops trusts all estimators of scikit-learn and all functions of numpy by default. This table is
 shorter. It also says for each type by which node a file may name it, because the node decides what
-is done with the type. No node that calls a function is in the table.
+is done with the type. No node that calls a function is in the table. The two functions that it has,
+of the targets' logarithms, compute a number for a number.
 """
 
 from collections.abc import Mapping
@@ -10,24 +11,47 @@ from collections.abc import Mapping
 _SCALARS = {f"numpy.{name}" for name in ("bool", "float32", "float64", "int32", "int64", "uint64")}
 _LOSSES = (
     "AbsoluteError",
+    "ExponentialLoss",
     "HalfBinomialLoss",
     "HalfGammaLoss",
     "HalfMultinomialLoss",
     "HalfPoissonLoss",
     "HalfSquaredError",
+    "HuberLoss",
     "PinballLoss",
 )
 
-_STEPS = {  # impute numbers, encode texts
+_STEPS = {  # impute and scale numbers, encode texts, transform the target
     "sklearn.compose._column_transformer.ColumnTransformer",
+    "sklearn.compose._target.TransformedTargetRegressor",
+    "sklearn.feature_extraction.text.TfidfTransformer",
+    "sklearn.feature_extraction.text.TfidfVectorizer",
+    "sklearn.frozen._frozen.FrozenEstimator",
     "sklearn.impute._base.SimpleImputer",
     "sklearn.pipeline.Pipeline",
+    "sklearn.preprocessing._data.MinMaxScaler",
+    "sklearn.preprocessing._data.RobustScaler",
+    "sklearn.preprocessing._data.StandardScaler",
     "sklearn.preprocessing._encoders.OneHotEncoder",
+    "sklearn.preprocessing._encoders.OrdinalEncoder",
+    "sklearn.preprocessing._function_transformer.FunctionTransformer",  # calls these two, or none
 }
 _LINEAR = {
     "sklearn.linear_model._base.LinearRegression",
+    "sklearn.linear_model._coordinate_descent.ElasticNet",
+    "sklearn.linear_model._coordinate_descent.Lasso",
     "sklearn.linear_model._logistic.LogisticRegression",
     "sklearn.linear_model._ridge.Ridge",
+    "sklearn.linear_model._stochastic_gradient.SGDClassifier",
+    "sklearn.linear_model._stochastic_gradient.SGDRegressor",
+    "sklearn.svm._classes.LinearSVC",
+    "sklearn.svm._classes.LinearSVR",
+}
+_NAIVE_BAYES = {"sklearn.naive_bayes.GaussianNB"}
+_PERCEPTRONS = {
+    "sklearn.neural_network._multilayer_perceptron.MLPClassifier",
+    "sklearn.neural_network._multilayer_perceptron.MLPRegressor",
+    "sklearn.preprocessing._label.LabelBinarizer",
 }
 _SUPPORT_VECTORS = {"sklearn.svm._classes.SVC", "sklearn.svm._classes.SVR"}
 _CALIBRATION = {  # a classifier, and the curves that turn its scores into probabilities
@@ -64,10 +88,21 @@ _DISTANCES = {  # by which these trees measure
     )
 }
 _FORESTS = {
+    "sklearn.ensemble._forest.ExtraTreesClassifier",
+    "sklearn.ensemble._forest.ExtraTreesRegressor",
     "sklearn.ensemble._forest.RandomForestClassifier",
     "sklearn.ensemble._forest.RandomForestRegressor",
+    "sklearn.ensemble._iforest.IsolationForest",
     "sklearn.tree._classes.DecisionTreeClassifier",
     "sklearn.tree._classes.DecisionTreeRegressor",
+    "sklearn.tree._classes.ExtraTreeClassifier",
+    "sklearn.tree._classes.ExtraTreeRegressor",
+}
+_GRADIENT_BOOSTING = {  # the estimators, and their baselines
+    "sklearn.dummy.DummyClassifier",
+    "sklearn.dummy.DummyRegressor",
+    "sklearn.ensemble._gb.GradientBoostingClassifier",
+    "sklearn.ensemble._gb.GradientBoostingRegressor",
 }
 _BOOSTING = {  # the estimators, their trees, and what turns sums of leaves into answers
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
@@ -76,11 +111,20 @@ _BOOSTING = {  # the estimators, their trees, and what turns sums of leaves into
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.preprocessing._label.LabelEncoder",
     "sklearn._loss.link.IdentityLink",
+    "sklearn._loss.link.HalfLogitLink",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogLink",
     "sklearn._loss.link.LogitLink",
     "sklearn._loss.link.MultinomialLogit",
     *(f"sklearn._loss.loss.{name}" for name in _LOSSES),
+}
+_OTHER_BOOSTING = {  # the boosters read models in formats of their own, which hold no code
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
 }
 
 TYPES_OF_NODES: Mapping[str, frozenset[str]] = {
@@ -89,8 +133,13 @@ TYPES_OF_NODES: Mapping[str, frozenset[str]] = {
     "DictNode": frozenset({"builtins.dict"}),
     "ListNode": frozenset({"builtins.list"}),
     "TupleNode": frozenset({"builtins.tuple"}),
-    "TypeNode": frozenset({"builtins.int", "builtins.str", *_SCALARS}),  # of keys, of encoders
+    "FunctionNode": frozenset({"numpy.expm1", "numpy.log1p"}),  # named, and not called
+    "DefaultDictNode": frozenset({"collections.defaultdict"}),  # of LightGBM, with empty scores
+    "TypeNode": frozenset(  # of keys, of encoders, of scores
+        {"builtins.int", "builtins.str", "collections.OrderedDict", *_SCALARS}
+    ),
     "SliceNode": frozenset({"builtins.slice"}),  # of a ColumnTransformer
+    "BytearrayNode": frozenset({"builtins.bytearray"}),  # a model of XGBoost
     "NdArrayNode": frozenset({"numpy.ndarray", *_SCALARS}),
     "DTypeNode": frozenset({"numpy.dtype"}),
     # objects whose attributes are set
@@ -102,6 +151,10 @@ TYPES_OF_NODES: Mapping[str, frozenset[str]] = {
         _NEIGHBOURS,
         _DISTANCES,
         _FORESTS,
+        _GRADIENT_BOOSTING,
+        _NAIVE_BAYES,
+        _OTHER_BOOSTING,
+        _PERCEPTRONS,
         _BOOSTING,
     ),
     # objects that are built from arrays

@@ -5,6 +5,7 @@ from math import isfinite
 import numpy as np
 
 from app import errors
+from app.inference.date_parts import add_date_parts
 from app.inference.predictor import (
     Prediction,
     Tensors,
@@ -14,15 +15,16 @@ from app.inference.predictor import (
     refuse_images,
     wrong_value,
 )
-from app.inference.runtime import NO_PLACE, Runtime
+from app.inference.runtime import NO_PLACE, Answers, Runtime
 from app.inference.tensor_types import TENSOR_TYPES
 from app.inference.value_types import CategoryType, DateType, ValueType, means_missing, read_value
 from app.models.manifest import TrainedManifest
+from app.protocol.column_types import ColumnKind
 from app.protocol.estimators import COMPARE_IN_FLOAT32
 from app.protocol.label_keys import label_keys
+from app.protocol.oip.rows import InferPrediction
 from app.protocol.prediction_fields import Extra
 from app.protocol.requests import PredictionInputs
-from app.protocol.training_fields import ColumnKind
 from app.protocol.types import Row
 
 _TYPES: dict[ColumnKind, ValueType] = {
@@ -45,12 +47,17 @@ class TrainedModel:
         self.manifest = manifest
         self.runtime = runtime
         self.bytes = runtime.bytes
+        self.answered_by: str = manifest.runtime
+        self.labels = manifest.labels
         self.answer_bytes = answer_bytes(len(manifest.labels or []))
         answered = len(manifest.labels or ()) if manifest.probabilities else 0
         self._most_rows = MAX_PROBABILITIES // max(1, answered)
         self._label_keys = label_keys(self.manifest.labels or [])
-        self._names = {feature.name for feature in self.manifest.features}
+        self._order = [feature.name for feature in self.manifest.features]
+        self._names = set(self._order)
         self._numbers = [f for f in self.manifest.features if f.is_number]
+        self._date_parts = manifest.date_parts
+        self._dates = [f.name for f in manifest.features if f.type == "date"]
         self._texts = [f for f in self.manifest.features if not f.is_number]
         in_float32 = manifest.format < 2 or manifest.estimator in COMPARE_IN_FLOAT32
         types = {**_TYPES, "number": _FLOAT32} if in_float32 else _TYPES
@@ -86,7 +93,8 @@ class TrainedModel:
                 f"{len(self._label_keys):,} labels; send at most {self._most_rows:,} at a time",
                 limit=self._most_rows,
             )
-        return check_rows(inputs, self.check)
+        check = self._check_tensors if isinstance(inputs, InferPrediction) else self.check
+        return check_rows(inputs, check, self._order, self.model_id)
 
     def check(self, row: Row, extra: Extra | None = None) -> Row:
         """Return a row with the names of the features.
@@ -95,8 +103,7 @@ class TrainedModel:
         `extra` "ignore", a row may hold more than the features.
         """
         if row.keys() != self._names:
-            names = [feature.name for feature in self.manifest.features]
-            row = fit_names(row, names, self.model_id, extra)
+            row = fit_names(row, self._order, self.model_id, extra)
         for feature, name, values, marked in self._checks:
             value = row[name]
             if value is None or (marked and means_missing(feature, value)):
@@ -106,6 +113,22 @@ class TrainedModel:
                 continue
             raise wrong_value(name, value, values.describe(value), nullable=feature.nullable)
         return row
+
+    def _check_tensors(self, row: Row, extra: Extra | None) -> Row:
+        """Check a row of tensors, in which an empty text is a missing date. Raises as `check`."""
+        missing = dict.fromkeys(name for name in self._dates if row.get(name) == "")
+        return self.check({**row, **missing} if missing else row, extra)
+
+    def answer(self, inputs: Tensors) -> Answers:
+        """Answer rows: `number` and `text`, each in the order of the features; see `Runtime`.
+
+        Dates are days from 1970-01-01 UTC, and booleans 1 and 0, among the numbers. The parts of
+        dates that the model learnt from are added here.
+        """
+        if self._date_parts and "number" in inputs:
+            numbers = add_date_parts(inputs["number"], self.manifest.features, self._date_parts)
+            inputs = {**inputs, "number": numbers}
+        return self.runtime.run(inputs)
 
     def predict(self, rows: list[Row]) -> list[Prediction | None]:
         """Predict for rows that `prepare` returned, in one run; see `Predictor`."""
@@ -118,7 +141,7 @@ class TrainedModel:
         if self._texts:
             names = [f.name for f in self._texts]
             inputs["text"] = np.array([[row[n] or "" for n in names] for row in rows], object)
-        predicted, probabilities = self.runtime.run(inputs)
+        predicted, probabilities = self.answer(inputs)
         labels = self.manifest.labels
         if labels is None:
             return [

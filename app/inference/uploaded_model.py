@@ -56,9 +56,11 @@ class UploadedModel:
         """
         self.model_id = model_id
         self.bytes = graph.bytes
+        self.answered_by = "uploaded"
+        self.labels = spec.labels
         self.isolated = graph.isolated
         self.spec = spec
-        self._graph = graph
+        self.graph = graph
         self._max_pixels = max_pixels
         self._all_seconds = all_seconds
         self._image = spec.image.image if spec.image else None
@@ -76,7 +78,7 @@ class UploadedModel:
     @property
     def alive(self) -> bool:
         """Tell whether the graph can answer."""
-        return self._graph.alive
+        return self.graph.alive
 
     def prepare(self, inputs: PredictionInputs) -> list[Any]:
         """Return checked rows, or images as pixels [height, width, 3].
@@ -85,7 +87,7 @@ class UploadedModel:
         """
         if self._image is None:
             refuse_images(inputs, self.model_id)
-            return check_rows(inputs, self._check)
+            return check_rows(inputs, self._check, self.spec.features, self.model_id)
         if inputs.image_data is None:
             raise errors.Invalid("input_data", f"model {self.model_id} takes images, in image_data")
         height, width = self._image.size
@@ -137,7 +139,7 @@ class UploadedModel:
         """
         count = len(prepared)
         filled = prepared + prepared[-1:] * (self._batch - count) if self._batch else prepared
-        outputs = self._graph.run(self._feeds(filled))
+        outputs = self.graph.run(self._feeds(filled))
         if self._batch:
             return {name: each[:count] if np.ndim(each) else each for name, each in outputs.items()}
         return outputs
@@ -184,7 +186,7 @@ class UploadedModel:
             return {each.name: np.stack(prepared)}
         feeds: Tensors = {}
         for each in self.spec.inputs:
-            known = self._graph.inputs[each.name]
+            known = self.graph.inputs[each.name]
             values = [[row[name] for name in each.features or ()] for row in prepared]
             matrix = np.array(values, TENSOR_TYPES[known.type].dtype)  # None becomes NaN
             feeds[each.name] = matrix if len(known.shape) == 2 else matrix.reshape(-1)

@@ -5,17 +5,37 @@ A late step changes no row. Handlers run the attempt; this module knows no AMQP 
 """
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from time import monotonic
 
 from app import errors
 from app.backoff import RetryUntilAvailable
-from app.jobs import retry_policy, shares
+from app.jobs import parts, retry_policy, shares
+from app.jobs.counted import outcome_name, reason_of
+from app.jobs.job_log import LoggedAttempt
+from app.jobs.log_writer import JobLogWriter
+from app.jobs.outcomes import (
+    AttemptFailed,
+    BatchDone,
+    Done,
+    Interrupted,
+    Lost,
+    Outcome,
+    PartDone,
+    PartsMade,
+    PredictionDone,
+    Released,
+    Retryable,
+    TrainingDone,
+)
 from app.jobs.record import Job
 from app.jobs.store import JobStore
+from app.observability import logs, tracing
+from app.observability.metrics import catalogue
 from app.protocol.types import JobKind, JobStatus
 
 log = logging.getLogger(__name__)
@@ -25,10 +45,11 @@ GIVE_WAY_SECONDS = 2.0  # after which a training that gave way is delivered agai
 
 @dataclass(frozen=True)
 class Claimed:
-    """The attempt holds the job."""
+    """The attempt holds the job, since a time of `time.monotonic`."""
 
     job: Job
     attempt: int
+    since: float = field(default_factory=monotonic, compare=False)
 
 
 @dataclass(frozen=True)
@@ -52,85 +73,6 @@ class GaveWay:
     job: Job
 
 
-@dataclass(frozen=True)
-class TrainingDone:
-    """A training is done: the model's folder, its file's sha256, metrics, and what the fit did."""
-
-    key: str
-    sha256: str
-    metrics: dict[str, float]
-    fit_summary: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class PredictionDone:
-    """A prediction is done."""
-
-    result: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Retryable:
-    """The attempt failed; the next one may succeed."""
-
-    error: errors.WarrenError
-
-
-@dataclass(frozen=True)
-class Interrupted:
-    """The attempt ended through no fault of its own, and is not counted as a failure."""
-
-    error: errors.WarrenError
-
-
-@dataclass(frozen=True)
-class AttemptFailed:
-    """The attempt failed, and the next one would fail in the same way."""
-
-    error: errors.WarrenError
-
-
-@dataclass(frozen=True)
-class Released:
-    """The attempt ended without a failure, so that another consumer can run the job.
-
-    If `message_lost`, its message may not return to the queue, and the relay publishes another one.
-    """
-
-    message_lost: bool = False
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The attempt has lost its job."""
-
-
-Outcome = TrainingDone | PredictionDone | Retryable | Interrupted | AttemptFailed | Released | Lost
-
-
-def outcome_of(error: Exception, *, may_have_run: bool = False) -> Outcome:
-    """Return what an error means for the job.
-
-    If `may_have_run`, the work may already be done and must not be repeated.
-    """
-    match error:
-        case errors.ShuttingDown():
-            return Released()
-        case errors.Fenced():
-            return Lost()
-        case errors.ChildLost() if not may_have_run:
-            return Interrupted(error)
-        case errors.Unavailable() if not may_have_run:
-            return Retryable(error)
-        case errors.WarrenError():
-            return AttemptFailed(error)
-        case OSError() if error.strerror and not may_have_run:
-            # A full disk, say: the next attempt may run on another machine.
-            refused = f"the consumer's system refused: {error.strerror}"
-            return Retryable(errors.Unavailable(refused))
-    return AttemptFailed(errors.WarrenError())  # a bug
-
-
 class JobAttempts:
     """Claims and concludes the attempts of one worker.
 
@@ -144,12 +86,17 @@ class JobAttempts:
         worker: str,
         retry: RetryUntilAvailable,
         retry_delay: Callable[[int], float] = retry_policy.retry_delay,
+        log_writer: JobLogWriter | None = None,
     ) -> None:
-        """Attempt jobs as `worker`; `retry_delay` maps failures to the seconds until the next."""
+        """Attempt jobs as `worker`; `retry_delay` maps failures to the seconds until the next.
+
+        The `log_writer` writes the logs of the jobs; without one they have none.
+        """
         self._jobs = jobs
         self._worker = worker
         self._retry = retry
         self._retry_delay = retry_delay
+        self._log_writer = log_writer
 
     def claim(
         self, job_id: str, check: Callable[[Job], None]
@@ -166,28 +113,46 @@ class JobAttempts:
             check(job)
             if job.ended:
                 log.info("duplicate dropped: %s in attempt %d", job.state, job.attempt)
+                catalogue.RECOVERIES.add("duplicate")
                 return AlreadyEnded(job)
             if job.kind is JobKind.TRAIN and job.state is JobStatus.QUEUED and self._give_way(job):
                 return GaveWay(job)
             attempt = self._retry(partial(self._jobs.claim, job_id, self._worker))
             if attempt is not None:
-                return Claimed(job, attempt)
+                _count_begin(job, attempt)
+                # Others may have had the job since it was read, and have changed its row.
+                changed = attempt != job.attempt + 1
+                return Claimed(self.job(job_id) or job if changed else job, attempt)
             if job.state is JobStatus.RUNNING:
                 log.info("duplicate dropped: attempt %d runs on %s", job.attempt, job.worker)
+                catalogue.RECOVERIES.add("duplicate")
                 return RunsElsewhere(job)
+
+    @contextmanager
+    def logged(
+        self, logger: logging.Logger, claimed: Claimed, what: str
+    ) -> Iterator[logs.LoggedTask]:
+        """Log START and END of this block, which is the attempt, and write its lines.
+
+        `what` names the task as in `logs.log_task`. A part writes into the log of its batch job.
+        """
+        job, attempt = claimed.job, claimed.attempt
+        tracing.annotate({"warren.job.id": job.id, "warren.job.attempt": attempt})
+        of = LoggedAttempt(job.parent or job.id, attempt, self._worker, job.part)
+        kept = self._log_writer.kept(of) if self._log_writer else nullcontext()
+        with kept, logs.log_task(logger, job.id, f"{what} attempt={attempt}") as task:
+            yield task
 
     def conclude(self, claimed: Claimed, outcome: Outcome) -> bool:
         """Write the outcome into the row; return False if the attempt has lost its job."""
+        applied = self._conclude(claimed, outcome)
+        kind, name = claimed.job.kind, outcome_name(outcome, applied=applied)
+        catalogue.ATTEMPT.observe(monotonic() - claimed.since, kind.value, name)
+        return applied
+
+    def _conclude(self, claimed: Claimed, outcome: Outcome) -> bool:
         of = (claimed.job.id, claimed.attempt)
         match outcome:
-            case TrainingDone(key, sha256, metrics, fit_summary):
-                applied = self._retry(
-                    lambda: self._jobs.complete_training(*of, key, sha256, metrics, fit_summary)
-                )
-                if applied:
-                    log.info("attempt %d: published as %s", claimed.attempt, key)
-            case PredictionDone(result):
-                applied = self._retry(lambda: self._jobs.complete_prediction(*of, result))
             case Retryable(error):
                 applied = self._conclude_retryable(*of, error)
             case Interrupted(error):
@@ -200,11 +165,33 @@ class JobAttempts:
                 return self._release(*of, message_lost=message_lost)
             case Lost():
                 applied = False
+            case _:
+                applied = self._retry(lambda: self._complete(claimed, outcome))
         if not applied:
             job = self.job(claimed.job.id)
             cause = "cancelled" if job and job.state is JobStatus.CANCELLED else "fenced"
+            if cause == "fenced":
+                catalogue.RECOVERIES.add(cause)
             log.warning("%s: attempt %d no longer has the job", cause, claimed.attempt)
         return applied
+
+    def _complete(self, claimed: Claimed, outcome: Done) -> bool:
+        """Write a result into the row; return False if the attempt has lost its job."""
+        of, engine = (claimed.job.id, claimed.attempt), self._jobs.engine
+        match outcome:
+            case TrainingDone(key, sha256, metrics, fit_summary):
+                applied = self._jobs.complete_training(*of, key, sha256, metrics, fit_summary)
+                if applied:
+                    log.info("attempt %d: published as %s", claimed.attempt, key)
+                return applied
+            case PredictionDone(result):
+                return self._jobs.complete_prediction(*of, result)
+            case PartsMade(made):
+                return parts.begin_parts(engine, *of, made)
+            case PartDone(key, result):
+                return parts.complete_part(engine, claimed.job, claimed.attempt, key, result)
+            case BatchDone(key, sha256, result, size):
+                return parts.complete_batch(engine, *of, key, sha256, result, size)
 
     def count_rejection(self, job_id: str) -> None:
         """Count a failure for the queued job of a rejected message.
@@ -236,6 +223,7 @@ class JobAttempts:
         applied = self._retry(lambda: self._jobs.retry(job_id, attempt, wire, delay))
         if applied:
             log.warning("retry in %.1f s, unless that was the last attempt", delay)
+            catalogue.RECOVERIES.add("retry")
         return applied
 
     def _release(self, job_id: str, attempt: int, *, message_lost: bool) -> bool:
@@ -248,3 +236,12 @@ class JobAttempts:
         except errors.Unavailable as error:
             log.warning("the job could not be released; its lease will expire: %s", error)
             return False
+
+
+def _count_begin(job: Job, attempt: int) -> None:
+    """Count an attempt of a job, whose row was read before."""
+    catalogue.ATTEMPTS.add(job.kind.value, reason_of(job, attempt))
+    if attempt == 1:
+        # By this machine's clock, which is nearly the database's.
+        waited = (datetime.now(UTC) - job.created_at).total_seconds()
+        catalogue.QUEUE_WAIT.observe(max(0.0, waited), job.kind.value)

@@ -22,6 +22,11 @@ class HeldLease:
         self._on_lost = on_lost
         self._lost = False
 
+    @property
+    def lost(self) -> bool:
+        """Whether the attempt is known to have lost its job."""
+        return self._lost
+
     def report(self, progress: float) -> None:
         """Write the progress, a fraction, into the row with the next renewal."""
         self.progress = progress
@@ -58,6 +63,11 @@ class LeaseKeeper(threading.Thread):
     def healthy(self) -> bool:
         """Whether the thread is running."""
         return self.is_alive()
+
+    @property
+    def held(self) -> int:
+        """How many leases are held."""
+        return len(self._held)
 
     def stop(self) -> None:
         """End the thread soon; `join` waits for it."""

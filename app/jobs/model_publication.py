@@ -19,8 +19,11 @@ def insert_trained_models(*which: sa.ColumnElement[bool]) -> sa.Insert:
     """Return an INSERT of the models of completed trainings that have no row yet."""
     values = {
         "model_id": jobs_table.c.id,
+        "owner": jobs_table.c.owner,
         "kind": sa.literal(ModelKind.TRAINED.value, sa.String),
         "dataset_id": jobs_table.c.dataset_id,
+        "dataset_version": jobs_table.c.dataset_version,
+        "tags": jobs_table.c.tags,
         "spec": jobs_table.c.request,
         "file_key": jobs_table.c.result_key,
         "file_sha256": jobs_table.c.result_sha256,

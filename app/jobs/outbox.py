@@ -2,8 +2,8 @@
 
 The job row is the outbox entry (`published_at` is null). Any number of processes may call these
 functions at any time, because every step is a compare-and-set. An extra message is harmless,
-because a claim is a compare-and-set, too. A training waits for its next attempt in a retry queue. A
-prediction job waits in its row, because there may be many, and in a queue one would wait behind
+because a claim is a compare-and-set, too. A training waits for its next attempt in a retry queue.
+Other jobs wait in their rows, because there may be many, and in a queue one would wait behind
 another.
 """
 
@@ -49,6 +49,7 @@ class OutboxEntry:
     reply_to: str | None
     correlation_id: str | None
     delay: float
+    traceparent: str | None = None
 
 
 def take_unpublished(jobs: JobStore, limit: int = BATCH) -> list[OutboxEntry]:
@@ -69,6 +70,7 @@ def take_unpublished(jobs: JobStore, limit: int = BATCH) -> list[OutboxEntry]:
             jobs_table.c.request,
             jobs_table.c.reply_to,
             jobs_table.c.correlation_id,
+            jobs_table.c.traceparent,
             jobs_table.c.run_after,
             jobs_table.c.published_at,
             jobs_table.c.created_at,
@@ -84,6 +86,7 @@ def take_unpublished(jobs: JobStore, limit: int = BATCH) -> list[OutboxEntry]:
             row.reply_to,
             row.correlation_id,
             (row.run_after - row.published_at).total_seconds() if row.run_after else 0.0,
+            row.traceparent,
         )
         for row in rows
     ]

@@ -9,6 +9,8 @@ import logging
 from pika.adapters.blocking_connection import BlockingConnection
 from pika.exceptions import ChannelClosedByBroker
 
+from app.amqp.topology import PRESENCE_PREFIX
+
 log = logging.getLogger(__name__)
 
 _NOT_FOUND = 404  # any other refusal, such as 405 (locked), is of a queue that exists
@@ -41,4 +43,4 @@ def is_present(connection: BlockingConnection, consumer: str) -> bool:
 
 
 def _queue(consumer: str) -> str:
-    return f"queue.consumer.{consumer}"
+    return f"{PRESENCE_PREFIX}{consumer}"

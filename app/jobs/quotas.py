@@ -45,13 +45,18 @@ def quotas_of(settings: LimitSettings) -> JobQuotas:
     )
 
 
-def check_caller(quotas: JobQuotas, mine: JobCount, size: int) -> None:
+def check_caller(quotas: JobQuotas, caller: str, mine: JobCount, size: int) -> None:
     """Raise `errors.QuotaExceeded` if one more job of `size` bytes is too much for its caller."""
     later, smaller = "wait for them, or cancel some", "they are deleted after a while"
-    _check(quotas.queued, mine.queued + 1, "{} jobs are queued", later)
-    _check(quotas.queued_bytes, mine.queued_bytes + size, "jobs of {} bytes are queued", later)
-    _check(quotas.stored, mine.stored + 1, "{} jobs are stored", smaller)
-    _check(quotas.stored_bytes, mine.stored_bytes + size, "jobs of {} bytes are stored", smaller)
+    for most, asked, what, remedy in (
+        (quotas.queued, mine.queued + 1, "{} jobs are queued", later),
+        (quotas.queued_bytes, mine.queued_bytes + size, "jobs of {} bytes are queued", later),
+        (quotas.stored, mine.stored + 1, "{} jobs are stored", smaller),
+        (quotas.stored_bytes, mine.stored_bytes + size, "jobs of {} bytes are stored", smaller),
+    ):
+        if most is not None and asked > most:
+            has = what.format(f"{most:,}")
+            raise errors.QuotaExceeded(f"{has} for {caller} at the most; {remedy}", limit=most)
 
 
 def check_all(quotas: JobQuotas, everyone: JobCount) -> None:
@@ -59,12 +64,3 @@ def check_all(quotas: JobQuotas, everyone: JobCount) -> None:
     most = quotas.all_queued
     if most is not None and everyone.queued >= most:
         raise errors.Overloaded(f"{most:,} jobs are queued, which is the most; ask again later")
-
-
-def _check(most: int | None, asked: int, what: str, remedy: str) -> None:
-    if most is not None and asked > most:
-        has = what.format(f"{most:,}")
-        raise errors.QuotaExceeded(
-            f"{has} for this caller at the most; {remedy}",
-            limit=most,
-        )

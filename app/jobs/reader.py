@@ -1,17 +1,34 @@
 """Read the job table: single jobs, lists, and positions in the queue."""
 
+from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from app.auth.names import is_latest, owner_of
 from app.database.engine import connect, create_engine, read_time
+from app.database.paging import Page
 from app.database.tables import jobs_table
-from app.jobs.record import JOB_COLUMNS, Job, listed_columns, read_jobs, shown_columns
-from app.protocol.types import LATEST, JobKind, JobStatus
+from app.jobs.listing import JobFilter, count_jobs, list_jobs
+from app.jobs.parts import HELD_BY_PARTS
+from app.jobs.record import JOB_COLUMNS, Job, read_jobs, shown_columns
+from app.jobs.transitions import IS_RUNNING
+from app.protocol.types import JobKind, JobStatus
 
 _NEWEST_FIRST = (jobs_table.c.created_at.desc(), jobs_table.c.id.desc())
 IS_QUEUED = jobs_table.c.state == JobStatus.QUEUED
+_IS_SHOWN = jobs_table.c.parent.is_(None)  # only the batch job shows its parts
+
+
+def of_job(query: sa.Select[Any], job_id: str) -> sa.Select[Any]:
+    """Return a query of the job table for one job; `latest` is its owner's newest one."""
+    query = query.where(_IS_SHOWN)
+    if is_latest(job_id):
+        newest = query.where(jobs_table.c.owner == owner_of(job_id)).order_by(*_NEWEST_FIRST)
+        return newest.limit(1)
+    return query.where(jobs_table.c.id == job_id)
 
 
 class JobReader:
@@ -36,11 +53,8 @@ class JobReader:
         return self._one(sa.select(*JOB_COLUMNS).where(jobs_table.c.id == job_id))
 
     def show(self, job_id: str) -> Job | None:
-        """Return a job without answers that are long; `latest` is the newest one."""
-        query = sa.select(*shown_columns())
-        if job_id == LATEST:
-            return self._one(query.order_by(*_NEWEST_FIRST).limit(1))
-        return self._one(query.where(jobs_table.c.id == job_id))
+        """Return a job without answers that are long; `latest` is its owner's newest one."""
+        return self._one(of_job(sa.select(*shown_columns()), job_id))
 
     def of_key(self, idempotency_key: str) -> Job | None:
         """Return the job with an idempotency key."""
@@ -74,14 +88,12 @@ class JobReader:
         )
         return sorted(read_jobs(self.engine, query), key=lambda job: job.created_at, reverse=True)
 
-    def version(self, job_id: str) -> tuple[int, bool] | None:
-        """Return a job's version and whether it has ended; this is cheap enough to poll."""
-        query = sa.select(jobs_table.c.version, jobs_table.c.ended_at).where(
-            jobs_table.c.id == job_id
-        )
+    def versions(self, job_ids: Collection[str]) -> dict[str, int]:
+        """Return the versions of those jobs that exist; this is cheap enough to poll."""
+        column = jobs_table.c
+        query = sa.select(column.id, column.version).where(column.id.in_(job_ids), _IS_SHOWN)
         with connect(self.engine) as connection:
-            row = connection.execute(query).first()
-            return row and (row.version, row.ended_at is not None)
+            return {row.id: row.version for row in connection.execute(query)}
 
     def inputs(self, job_id: str) -> str | None:
         """Return the JSON inputs of a prediction job; None when the job has ended."""
@@ -100,9 +112,30 @@ class JobReader:
 
     def newest(self, limit: int, state: JobStatus | None = None) -> list[Job]:
         """Return the newest jobs of one or all states, in short: see `listed_columns`."""
-        query = sa.select(*listed_columns())
-        query = query.order_by(*_NEWEST_FIRST).limit(limit)
-        return read_jobs(self.engine, query.where(jobs_table.c.state == state) if state else query)
+        return self.list(JobFilter(state=state), Page(limit, "-created_at"))[0]
+
+    def list(self, which: JobFilter, page: Page) -> tuple[list[Job], str | None]:
+        """Return jobs in short, and the cursor of the next page; see `list_jobs`."""
+        return list_jobs(self.engine, which, page, _IS_SHOWN)
+
+    def count(self, which: JobFilter, most: int) -> int:
+        """Return how many jobs there are, or `most` if there are more."""
+        return count_jobs(self.engine, which, most, _IS_SHOWN)
+
+    def leases(self) -> dict[str, datetime]:
+        """Return until when the latest lease of each consumer with running jobs lasts.
+
+        A consumer is named by what its workers' names have in front of the last colon.
+        """
+        query = sa.select(jobs_table.c.worker, sa.func.max(jobs_table.c.lease_until))
+        running = (IS_RUNNING, jobs_table.c.worker != HELD_BY_PARTS)
+        query = query.where(*running).group_by(jobs_table.c.worker)
+        found: dict[str, datetime] = {}
+        with connect(self.engine) as connection:
+            for worker, lease in connection.execute(query):
+                consumer = worker.rpartition(":")[0]
+                found[consumer] = max(lease, found.get(consumer, lease))
+        return found
 
     def check(self) -> None:
         """Raise unless the table can be read."""

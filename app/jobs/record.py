@@ -1,20 +1,22 @@
 """A row of the job table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from app.auth.identity import DEFAULT_OWNER
 from app.database.engine import connect
 from app.database.tables import jobs_table
 from app.jobs.long_answers import LISTED_CHARACTERS, LONG_CHARACTERS
 from app.protocol.types import JobKind, JobStatus
 
-_KINDS = {kind.value for kind in JobKind}
+KINDS = {kind.value for kind in JobKind}
 # The columns to read, which are the fields of a Job.
-JOB_COLUMNS = [column for column in jobs_table.c if column.name != "inputs"]
+_OTHERS = ("inputs", "log_lines", "log_attempt")
+JOB_COLUMNS = [column for column in jobs_table.c if column.name not in _OTHERS]
 _ANSWERS = ("result", "sync")
 _LISTED = ("request", "metrics", "fit_summary", "error")
 
@@ -53,15 +55,18 @@ def _shortened(
 
 @dataclass(frozen=True)
 class Job:
-    """A row of the table, without its inputs. `error` is the last failed attempt's.
+    """A row of the table, without its inputs and what it knows of its log.
 
-    It may be `shortened`: JSON that is long is None then, or `{}` for the request.
+    `error` is the last failed attempt's. A part of a batch job has a `parent`. A job may be
+    `shortened`: JSON that is long is None then, or `{}` for the request.
     """
 
     id: str
     kind: JobKind
     state: JobStatus
     dataset_id: str | None
+    dataset_version: str | None
+    tags: str | None
     request: dict[str, Any]
     attempt: int
     failures: int
@@ -81,12 +86,18 @@ class Job:
     idempotency_key: str | None
     reply_to: str | None
     correlation_id: str | None
+    traceparent: str | None
     created_at: datetime
     published_at: datetime | None
     run_after: datetime | None
     started_at: datetime | None
     lease_until: datetime | None
     ended_at: datetime | None
+    parent: str | None = None
+    part: int | None = None
+    parts: int | None = None
+    folder: str | None = None
+    owner: str = DEFAULT_OWNER
     shortened: bool = False
 
     @property
@@ -102,10 +113,10 @@ def read_jobs(engine: sa.Engine, query: sa.Select[Any] | sa.CompoundSelect[Any])
     """
     with connect(engine) as connection:
         rows = connection.execute(query).mappings()
-        return [job_from_row(row) for row in rows if row["kind"] in _KINDS]
+        return [job_from_row({**row}) for row in rows if row["kind"] in KINDS]
 
 
-def job_from_row(row: sa.RowMapping) -> Job:
+def job_from_row(row: Mapping[str, Any]) -> Job:
     """Return a row as a job."""
     known = {"kind": JobKind(row["kind"]), "state": JobStatus(row["state"])}
     shortened = {"request": row["request"] or {}, "shortened": bool(row.get("shortened"))}

@@ -15,13 +15,24 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
 from app import errors
-from app.amqp.connection import run_with_reconnect, with_short_blocked_timeout
-from app.amqp.topology import PREDICT_ASYNC_QUEUE, QUEUES_BY_JOB_KIND, TRAIN_QUEUE, declare_topology
+from app.amqp.connection import login_of, run_with_reconnect, with_short_blocked_timeout
+from app.amqp.properties import trace_headers
+from app.amqp.topology import (
+    QUEUES_BY_JOB_KIND,
+    TRAIN_QUEUE,
+    WORK_EXCHANGE,
+    ensure_topology,
+    restore_topology,
+)
 from app.jobs import outbox, retry_policy, shares
 from app.jobs.lost_consumers import LostConsumers
 from app.jobs.model_publication import publish_missing_models
+from app.jobs.parts import end_failed_batches
 from app.jobs.presence import announce
 from app.jobs.store import JobStore
+from app.observability import tracing
+from app.observability.messaging_spans import send_span
+from app.observability.metrics import catalogue
 from app.protocol.requests import job_notification
 from app.protocol.training_request import TrainRequest
 from app.protocol.types import JSON_MEDIA_TYPE, JobKind
@@ -58,6 +69,7 @@ class OutboxRelay(threading.Thread):
         super().__init__(name="relay", daemon=True)
         # No client waits for the relay, and `stop` must not wait either.
         self._parameters = with_short_blocked_timeout(parameters)
+        self._user = login_of(parameters)
         self._jobs = jobs
         self._consumer = consumer
         self._lost_consumers = LostConsumers(jobs, timer)
@@ -86,8 +98,8 @@ class OutboxRelay(threading.Thread):
 
     def _serve(self, connection: pika.BlockingConnection) -> None:
         self._let_holders_renew()  # the database may have been unavailable, too
+        ensure_topology(connection)
         channel = connection.channel()
-        declare_topology(channel)
         channel.confirm_delivery()
         announced = False
         while not self._stopping.is_set():
@@ -95,7 +107,7 @@ class OutboxRelay(threading.Thread):
                 if self._consumer and not announced:
                     announced = announce(connection, self._consumer)
                 more = self._round(channel)
-            except (AMQPError, OSError):
+            except (AMQPError, OSError, errors.BrokerUnavailable):
                 raise
             except Exception:  # a bug must not end the thread that all jobs depend on
                 log.exception("a round of the relay failed")
@@ -118,11 +130,14 @@ class OutboxRelay(threading.Thread):
             waiting = _count_waiting(channel, self._queues)
             if missing := outbox.reconcile(self._jobs, waiting):
                 log.warning("the messages of %d jobs are missing", missing)
+                catalogue.RECOVERIES.add("republish", by=missing)
             entries = outbox.take_unpublished(self._jobs, self._batch)
             self._publish(channel, entries)
             return len(entries) == self._batch
         except (NackError, UnroutableError) as error:  # a queue is full, or was just deleted
             log.warning("the broker takes no more: %r", error)
+            if isinstance(error, UnroutableError):  # a queue may have lost its binding
+                restore_topology(channel.connection)
         except errors.Unavailable as error:  # the database is, or its disk is full
             log.warning("%s", error)
             self._let_holders_renew()
@@ -132,8 +147,12 @@ class OutboxRelay(threading.Thread):
         """Requeue what no consumer runs any longer, and what has to leave its slot to another."""
         if lost := self._lost_consumers.requeue(channel.connection):
             log.warning("%d jobs of lost consumers are requeued", lost)
+            catalogue.RECOVERIES.add("takeover", by=lost)
         if expired := self._jobs.requeue_expired_leases():
             log.warning("%d leases have expired", expired)
+            catalogue.RECOVERIES.add("takeover", by=expired)
+        if failed := end_failed_batches(self._jobs.engine):
+            log.warning("%d batch jobs ended, because a part failed", failed)
         if job_id := shares.give_one_back(self._jobs):
             log.warning("job %s is requeued, because another caller waits", job_id)
 
@@ -146,7 +165,7 @@ class OutboxRelay(threading.Thread):
         try:
             for entry in entries:
                 try:
-                    publish_entry(channel, entry, self._retry_queue)
+                    publish_entry(channel, entry, self._retry_queue, user=self._user)
                 except (errors.Invalid, errors.TooLarge) as error:
                     log.warning("job %s has no message: %s", entry.job_id, error)
                     self._jobs.refuse(entry.job_id, error.to_wire(), delay=0.0)
@@ -173,12 +192,27 @@ def publish_entry(
     channel: BlockingChannel,
     entry: outbox.OutboxEntry,
     retry_queue: Callable[[float], str] = retry_policy.retry_queue,
+    *,
+    user: str | None = None,
 ) -> None:
-    """Publish a job's message; publish a delayed training to a retry queue.
+    """Publish a job's message as `user`; publish a delayed training to a retry queue.
 
     Raises pika's errors, and `errors.Invalid` or `TooLarge` for a row that makes no valid message.
     """
     queue, body, expiration = _message(entry, retry_queue)
+    sent_by = [entry.traceparent] if entry.traceparent else []
+    with send_span(WORK_EXCHANGE, queue, message_id=entry.job_id, parents=sent_by):
+        _publish(channel, queue, body, expiration, entry, user)
+
+
+def _publish(
+    channel: BlockingChannel,
+    queue: str,
+    body: bytes,
+    expiration: str | None,
+    entry: outbox.OutboxEntry,
+    user: str | None,
+) -> None:
     properties = pika.BasicProperties(
         content_type=JSON_MEDIA_TYPE,
         correlation_id=entry.correlation_id,
@@ -186,16 +220,19 @@ def publish_entry(
         message_id=entry.job_id,
         delivery_mode=pika.DeliveryMode.Persistent,
         expiration=expiration,
+        user_id=user,
+        headers=trace_headers(tracing.traceparent() or entry.traceparent),
     )
-    channel.basic_publish("", queue, body, properties, mandatory=True)
+    channel.basic_publish(WORK_EXCHANGE, queue, body, properties, mandatory=True)
 
 
 def _message(
     entry: outbox.OutboxEntry, retry_queue: Callable[[float], str]
 ) -> tuple[str, bytes, str | None]:
     """Return a job's queue, body and expiration."""
-    if entry.kind is JobKind.PREDICT:
-        return PREDICT_ASYNC_QUEUE, job_notification(entry.job_id), None
+    if entry.kind is not JobKind.TRAIN:
+        (queue,) = QUEUES_BY_JOB_KIND[entry.kind]
+        return queue, job_notification(entry.job_id), None
     request = {**entry.request, "model_id": entry.job_id}
     body = validate(TrainRequest, request).encode()
     if entry.delay > 0:

@@ -14,7 +14,8 @@ def retry_delay(failures: int) -> float:
     Each failure leads to the next retry queue; the jitter shortens its delay by up to half.
     """
     longest = list(RETRY_QUEUES.values())
-    return longest[min(failures, len(longest)) - 1] * random.uniform(0.5, 1.0)  # noqa: S311
+    jitter = random.uniform(0.5, 1.0)  # noqa: S311 # nosec B311 # no secret
+    return longest[min(failures, len(longest)) - 1] * jitter
 
 
 def retry_queue(delay: float) -> str:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from app.database.engine import connect, database_now
 from app.database.tables import jobs_table
+from app.jobs.attempt_end import GAVE_SLOT
 from app.jobs.reader import IS_QUEUED
 from app.jobs.record import Job
 from app.jobs.store import JobStore
@@ -79,7 +80,7 @@ def give_one_back(jobs: JobStore, wait_seconds: float = WAIT_SECONDS) -> str | N
             .limit(1)
         )
         found = connection.execute(youngest).first()
-    if found is None or not jobs.release(found.id, found.attempt):
+    if found is None or not jobs.release(found.id, found.attempt, GAVE_SLOT):
         return None
     jobs.mark_unpublished(found.id)
     return str(found.id)

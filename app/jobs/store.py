@@ -13,24 +13,23 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.auth.actor import SYSTEM, Actor
+from app.auth.audit import Action, Thing, creator, entry
+from app.auth.names import owner_of, qualified
 from app.database.engine import connect, database_now, transaction
 from app.database.tables import jobs_table
 from app.jobs.acceptance import JobAcceptance
+from app.jobs.attempt_end import STOPPED, AttemptOutcome, error_reason
+from app.jobs.attempt_rows import begin_attempt, end_attempts
+from app.jobs.attempt_statements import cancel_attempts_of, end_attempt
+from app.jobs.model_names import add_version, version_text
 from app.jobs.model_publication import insert_trained_models
+from app.jobs.parts import HELD_BY_PARTS, cancel_parts_of
 from app.jobs.reader import IS_QUEUED
-from app.jobs.requeue import CONSUMER_LOST, ENDED_SIZE, count_failure, count_loss
+from app.jobs.requeue import CONSUMER_LOST, count_failure, count_loss
+from app.jobs.transitions import END, IS_RUNNING, NEW_VERSION, UNENDED, held_by
 from app.protocol.types import JobStatus
 from app.settings import Settings
-
-_IS_RUNNING = jobs_table.c.state == JobStatus.RUNNING
-_NEW_VERSION: dict[str, Any] = {"version": jobs_table.c.version + 1}
-_END = {
-    **_NEW_VERSION,
-    "ended_at": database_now(),
-    "run_after": None,
-    "inputs": None,
-    "size": ENDED_SIZE,
-}
 
 
 class JobStore(JobAcceptance):
@@ -58,7 +57,7 @@ class JobStore(JobAcceptance):
         A running job is only claimed again by the same `worker`. It never claims a job that it
         knows to hold, so the answer to its first claim was lost.
         """
-        mine = _IS_RUNNING & (jobs_table.c.worker == worker)
+        mine = IS_RUNNING & (jobs_table.c.worker == worker)
         update = (
             sa.update(jobs_table)
             .where(jobs_table.c.id == job_id, IS_QUEUED | mine)
@@ -70,30 +69,30 @@ class JobStore(JobAcceptance):
                 run_after=None,
                 started_at=database_now(),
                 lease_until=database_now(self._lease),
-                **_NEW_VERSION,
+                **NEW_VERSION,
             )
-            .returning(jobs_table.c.attempt)
         )
-        with connect(self.engine) as connection:
-            attempt: int | None = connection.scalar(update)
-            return attempt
+        return begin_attempt(self.engine, update)
 
     def renew(self, held: Mapping[tuple[str, int], float | None]) -> set[tuple[str, int]]:
         """Renew the leases of attempts, by (job_id, attempt); return those that hold their job.
 
-        The values are the progress to write, a fraction, or None if it has not changed.
+        The values are the progress to write, a fraction, or None if it has not changed. A batch job
+        that its parts hold keeps its longer lease.
         """
         columns = jobs_table.c
         this = {key: sa.and_(columns.id == key[0], columns.attempt == key[1]) for key in held}
         progress = [(this[key], value) for key, value in held.items() if value is not None]
-        values: dict[str, Any] = {"lease_until": database_now(self._lease)}
+        by_parts = (columns.worker == HELD_BY_PARTS, columns.lease_until)
+        lease = sa.case(by_parts, else_=database_now(self._lease))
+        values: dict[str, Any] = {"lease_until": lease}
         if progress:
             values["progress"] = sa.case(*progress, else_=columns.progress)
             changed = sa.or_(*(which for which, _ in progress))
             values["version"] = columns.version + sa.case((changed, 1), else_=0)
         update = (
             sa.update(jobs_table)
-            .where(sa.tuple_(columns.id, columns.attempt).in_(list(held)), _IS_RUNNING)
+            .where(sa.tuple_(columns.id, columns.attempt).in_(list(held)), IS_RUNNING)
             .values(**values)
             .returning(columns.id, columns.attempt)
         )
@@ -111,40 +110,51 @@ class JobStore(JobAcceptance):
     ) -> bool:
         """Publish the result of an attempt: end the job and insert its model, both or neither.
 
-        Return True also if this result was published before.
+        A model that was asked for under a name becomes the next version of it. Return True also if
+        this result was published before.
         """
         stored = {"result_key": key, "result_sha256": sha256}
         result = {**stored, "metrics": metrics, "fit_summary": fit_summary}
-        ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **result, **_END}
-        update = sa.update(jobs_table).where(*self._running(job_id, attempt)).values(**ended)
+        ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **result, **END}
+        name = jobs_table.c.request["name"].as_string()
+        update = sa.update(jobs_table).where(*held_by(job_id, attempt)).values(**ended)
         with transaction(self.engine) as connection:
-            if connection.execute(update).rowcount == 1:
+            if row := connection.execute(update.returning(name.label("name"))).first():
+                connection.execute(end_attempt(job_id, attempt, AttemptOutcome.COMPLETED))
                 connection.execute(insert_trained_models(jobs_table.c.id == job_id))
+                version = None
+                if row.name is not None:
+                    full = qualified(owner_of(job_id), row.name)
+                    version = version_text(full, add_version(connection, full, job_id))
+                by = creator(connection, Thing.JOB, job_id)
+                connection.execute(entry(by, Action.PUBLISH, Thing.MODEL, job_id, version))
                 return True
         job = self.get(job_id)  # a caller that lost the answer to a commit repeats it
         return job is not None and (job.attempt, job.result_key) == (attempt, key)
 
     def complete_prediction(self, job_id: str, attempt: int, result: dict[str, Any]) -> bool:
         """Publish the answer of a prediction job; return True also if it was published before."""
-        ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **_END}
+        ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **END}
         ended["size"] += len(json.dumps(result))
-        if self._from(job_id, attempt, result=result, **ended):
+        update = sa.update(jobs_table).where(*held_by(job_id, attempt))
+        if self._end(update.values(result=result, **ended), AttemptOutcome.COMPLETED):
             return True
         job = self.get(job_id)
         return job is not None and (job.attempt, job.state) == (attempt, JobStatus.COMPLETED)
 
     def fail(self, job_id: str, attempt: int, error: dict[str, Any]) -> bool:
         """End an attempt, and the job, with an error that would occur again."""
-        return self._from(job_id, attempt, state=JobStatus.ERROR, error=error, **_END)
+        update = sa.update(jobs_table).where(*held_by(job_id, attempt))
+        ended = update.values(state=JobStatus.ERROR, error=error, **END)
+        return self._end(ended, AttemptOutcome.FAILED, error_reason(error))
 
     def retry(self, job_id: str, attempt: int, error: dict[str, Any], delay: float) -> bool:
         """End an attempt with a temporary error; the next one may begin in `delay` seconds.
 
         Ends the job when this was the last attempt.
         """
-        return self._write(
-            count_failure(self._running(job_id, attempt), error, delay, self._max_attempts)
-        )
+        update = count_failure(held_by(job_id, attempt), error, delay, self._max_attempts)
+        return self._end(update, AttemptOutcome.FAILED, error_reason(error))
 
     def refuse(self, job_id: str, error: dict[str, Any], delay: float) -> bool:
         """Count a failure for a queued job whose message a consumer could not read.
@@ -155,38 +165,38 @@ class JobStore(JobAcceptance):
             count_failure([jobs_table.c.id == job_id, IS_QUEUED], error, delay, self._max_attempts)
         )
 
-    def release(self, job_id: str, attempt: int) -> bool:
+    def pin_dataset(self, job_id: str, attempt: int, version: str) -> bool:
+        """Write which version of its data set a training that names none learns from."""
+        return self._from(job_id, attempt, dataset_version=version, **NEW_VERSION)
+
+    def release(self, job_id: str, attempt: int, why: str = STOPPED) -> bool:
         """End an attempt that did not fail; its message goes back to the queue."""
-        values = {"worker": None, "progress": None, "published_at": database_now(), **_NEW_VERSION}
-        return self._from(job_id, attempt, state=JobStatus.QUEUED, **values)
+        values = {"worker": None, "progress": None, "published_at": database_now(), **NEW_VERSION}
+        update = sa.update(jobs_table).where(*held_by(job_id, attempt))
+        queued = update.values(state=JobStatus.QUEUED, **values)
+        return self._end(queued, AttemptOutcome.RELEASED, why)
 
     def give_way(self, job_id: str, delay: float) -> bool:
         """Put a queued job back for `delay` seconds; its message is published again."""
         queued = sa.update(jobs_table).where(jobs_table.c.id == job_id, IS_QUEUED)
         return self._write(queued.values(published_at=None, run_after=database_now(delay)))
 
-    def cancel(self, job_id: str) -> bool:
-        """End a job that has not ended; a running attempt can no longer renew its lease."""
-        unended = sa.update(jobs_table).where(jobs_table.c.id == job_id, IS_QUEUED | _IS_RUNNING)
-        return self._write(unended.values(state=JobStatus.CANCELLED, **_END))
+    def cancel(self, job_id: str, by: Actor = SYSTEM) -> bool:
+        """End a job that has not ended, and its parts; running attempts can renew no lease then."""
+        own = (jobs_table.c.id == job_id, jobs_table.c.parent.is_(None), UNENDED)
+        update = sa.update(jobs_table).where(*own).values(state=JobStatus.CANCELLED, **END)
+        with transaction(self.engine, lock=job_id) as connection:
+            if connection.execute(update).rowcount != 1:
+                return False
+            connection.execute(cancel_parts_of(job_id))
+            connection.execute(cancel_attempts_of(job_id))
+            connection.execute(entry(by, Action.CANCEL, Thing.JOB, job_id))
+        return True
 
     def lose(self, job_id: str, attempt: int, error: dict[str, Any]) -> bool:
         """End an attempt that did not fail by itself; see `requeue`."""
-        return self._write(count_loss(self._running(job_id, attempt), error))
-
-    def leases(self) -> dict[str, datetime]:
-        """Return until when the latest lease of each consumer with running jobs lasts.
-
-        A consumer is named by what its workers' names have in front of the last colon.
-        """
-        query = sa.select(jobs_table.c.worker, sa.func.max(jobs_table.c.lease_until))
-        query = query.where(_IS_RUNNING).group_by(jobs_table.c.worker)
-        found: dict[str, datetime] = {}
-        with connect(self.engine) as connection:
-            for worker, lease in connection.execute(query):
-                consumer = worker.rpartition(":")[0]
-                found[consumer] = max(lease, found.get(consumer, lease))
-        return found
+        update = count_loss(held_by(job_id, attempt), error)
+        return self._end(update, AttemptOutcome.INTERRUPTED, error_reason(error))
 
     def requeue_lost(self, consumer: str, lease: datetime) -> int:
         """Requeue or end the jobs of a lost consumer; return how many there were.
@@ -194,24 +204,26 @@ class JobStore(JobAcceptance):
         A job whose lease lasts longer than `lease` was renewed since, and stays.
         """
         mine = jobs_table.c.worker.startswith(f"{consumer}:", autoescape=True)
-        return self._lose_all(mine, jobs_table.c.lease_until <= lease)
+        unrenewed = jobs_table.c.lease_until <= lease
+        return self._lose_all(AttemptOutcome.CONSUMER_LOST, mine, unrenewed)
 
     def requeue_expired_leases(self) -> int:
         """Requeue or end every job whose lease has expired; return how many there were."""
-        return self._lose_all(jobs_table.c.lease_until < database_now())
+        expired = jobs_table.c.lease_until < database_now()
+        return self._lose_all(AttemptOutcome.LEASE_EXPIRED, expired)
 
-    def _lose_all(self, *which: sa.ColumnElement[bool]) -> int:
-        with connect(self.engine) as connection:
-            return connection.execute(count_loss([_IS_RUNNING, *which], CONSUMER_LOST)).rowcount
+    def _lose_all(self, how: AttemptOutcome, *which: sa.ColumnElement[bool]) -> int:
+        update = count_loss([IS_RUNNING, *which], CONSUMER_LOST)
+        return end_attempts(self.engine, update, how)
 
-    @staticmethod
-    def _running(job_id: str, attempt: int) -> list[sa.ColumnElement[bool]]:
-        return [jobs_table.c.id == job_id, _IS_RUNNING, jobs_table.c.attempt == attempt]
+    def _end(self, change: sa.Update, how: AttemptOutcome, why: str | None = None) -> bool:
+        """Change the row of a job if its attempt still holds it, and end that attempt."""
+        return end_attempts(self.engine, change, how, why) == 1
 
     def _from(self, job_id: str, attempt: int, **values: Any) -> bool:
         """Change the row if this attempt still holds the job."""
-        running = self._running(job_id, attempt)
-        return self._write(sa.update(jobs_table).where(*running).values(**values))
+        held = held_by(job_id, attempt)
+        return self._write(sa.update(jobs_table).where(*held).values(**values))
 
     def _write(self, statement: sa.Update) -> bool:
         with connect(self.engine) as connection:
@@ -220,5 +232,5 @@ class JobStore(JobAcceptance):
 
 def open_store(settings: Settings) -> JobStore:
     """Return the store of the database that the settings name."""
-    url = settings.database_url.get_secret_value()
+    url = settings.database_address
     return JobStore(url, settings.lease_seconds, settings.max_attempts, settings.caller_max_running)

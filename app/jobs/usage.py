@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 COUNT_SECONDS = 1.0
 _MANY = 1024  # callers that are remembered
+_COUNTED = [kind for kind in JobKind if kind is not JobKind.PART]
 
 _Key = tuple[str | None, bool]  # the caller, or None for all; whether jobs that ended count, too
 
@@ -46,7 +47,7 @@ class JobUsage:
             if caller is not None:
                 stored = (quotas.stored, quotas.stored_bytes) != (None, None)
                 counts.append(mine := self._count(caller, stored=stored))
-                check_caller(quotas, mine, size)
+                check_caller(quotas, caller, mine, size)
             for each in counts:
                 each.add(1, size)
 
@@ -83,7 +84,7 @@ class JobUsage:
         column = jobs_table.c
         states = list(JobStatus) if stored else [JobStatus.QUEUED]
         # All kinds and states are named because the index begins with them.
-        which = column.kind.in_(list(JobKind)) & column.state.in_(states)
+        which = column.kind.in_(_COUNTED) & column.state.in_(states)
         if caller is not None:
             which &= column.caller == caller
         sizes = sa.func.coalesce(sa.func.sum(column.size), 0)

@@ -12,9 +12,11 @@ from pydantic import (
 
 from app.models.graph_spec import Input, Output
 from app.models.strict_model import StrictModel
-from app.protocol.estimators import CalibrationMethod
+from app.protocol.column_types import ColumnKind
+from app.protocol.estimators import CalibrationMethod, Task
 from app.protocol.label_keys import Label, label_keys
-from app.protocol.training_fields import ColumnKind
+from app.protocol.preprocessing import ResolvedPreprocessing
+from app.protocol.training_options import DatePart
 from app.protocol.types import Column, Row
 from app.protocol.wording import listed, nfc, quoted, repeated
 
@@ -60,14 +62,36 @@ class FitWarning(BaseModel):
     field: str | None = None
 
 
+class FoldScores(BaseModel):
+    """A metric over the folds of a cross-validation: the mean, the standard deviation, each value.
+
+    The deviation divides by the number of folds. A fold that does not define the metric has None,
+    and counts in neither.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: float
+    std: float
+    folds: list[float | None]
+
+
 class TrainedManifest(BaseModel):
     """The description of a trained model.
 
     `params` are all effective parameters of the estimator, and `calibrate` is how a classifier got
-    its probabilities, if not by itself. `runtime` answers the predictions; `runtime_reason` says
-    why that is not ONNX. `parity` is the largest difference between scikit-learn's answers and
-    those of the runtime on the test rows: of a regressor as a share of the target's standard
-    deviation in the training rows, of a classifier between probabilities.
+    its probabilities, if not by itself. `preprocessing` is what is done to the columns and to the
+    target; files of versions without the option have None. `runtime` answers the predictions;
+    `runtime_reason` says why that is not ONNX. `parity` is the largest difference between
+    scikit-learn's answers and those of the runtime on the test rows, or without any on at most
+    10,000 training rows: of a regressor as a share of the target's standard deviation in the
+    training rows, of a classifier between probabilities.
+
+    `rows` count those that the model learnt from (`train`), those of the split that tested it
+    (`test`; also among the former if it was refitted), and those without a target (`dropped`).
+    `metrics` are measured on the test rows; with `cross_validation` they are the means over its
+    folds, and `test_metrics` those on the test rows, if there are any. They are empty if nothing
+    is measured.
 
     `labels` are the classes in the order of the probabilities. A classifier without
     `probabilities` answers labels only. `sample` is a row to try the model with: the median or the
@@ -80,16 +104,20 @@ class TrainedManifest(BaseModel):
 
     model_id: str
     dataset_id: str
-    task: Literal["regression", "classification"]
+    dataset_version: str | None = None
+    task: Task
     estimator: str
     params: dict[str, Any]
     calibrate: CalibrationMethod | None = None
+    preprocessing: ResolvedPreprocessing | None = None
     features: list[Feature]
-    target: str
+    target: str | None
     labels: list[Label] | None
     probabilities: bool = True
     rows: dict[str, int]
     metrics: dict[str, float]
+    cross_validation: dict[str, FoldScores] | None = None
+    test_metrics: dict[str, float] | None = None
     runtime: Runtime = "onnx"
     runtime_reason: str | None = None
     parity: float | None
@@ -101,9 +129,15 @@ class TrainedManifest(BaseModel):
     format: int = 1
 
     @property
+    def date_parts(self) -> list[DatePart]:
+        """Return the parts of dates that are columns beside their days."""
+        return self.preprocessing.dates if self.preprocessing else []
+
+    @property
     def fit_summary(self) -> dict[str, Any]:
         """Return what the rows of the job and of the model keep of the fit."""
-        fitted = {"estimator", "params", "calibrate"}
+        fitted = {"estimator", "params", "calibrate", "preprocessing"}
+        fitted |= {"cross_validation", "test_metrics"}
         answers = {"runtime", "runtime_reason", "parity", "warnings"}
         return self.model_dump(mode="json", include=fitted | answers)
 

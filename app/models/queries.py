@@ -6,24 +6,43 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from app import errors
+from app.auth.actor import SYSTEM, Actor
+from app.auth.audit import Action, Thing, entry
+from app.auth.names import owner_of, shown
 from app.database.engine import connect, database_now, insert_unless, transaction
+from app.database.name_tables import names_table
 from app.database.tables import jobs_table, models_table
-from app.jobs.record import Job, is_long, short_or_null
+from app.jobs.model_names import add_version, is_name, reserve_name, version_text
+from app.jobs.record import Job
+from app.models.deletion import deleted
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.models.record import SPECS, ModelRecord, ModelSummary, StoredFile
+from app.protocol.tags import tags_of
 from app.protocol.types import ModelKind
 
-_IS_TRAINED = models_table.c.trained_at.is_not(None)
+IS_THERE = models_table.c.deleted_at.is_(None)
+IS_TRAINED = models_table.c.trained_at.is_not(None)
 _NEWEST_FIRST = (models_table.c.created_at.desc(), models_table.c.model_id.desc())
 
 
 def insert_model(
-    engine: sa.Engine, model_id: str, spec: OnnxManifest | EndpointSpec, file: StoredFile | None
+    engine: sa.Engine,
+    model_id: str,
+    spec: OnnxManifest | EndpointSpec,
+    file: StoredFile | None,
+    by: Actor = SYSTEM,
+    name: str | None = None,
 ) -> bool:
-    """Insert a model that was not trained here; return False if a model or a job has its id."""
+    """Insert a model that was not trained here; return False if a model or a job has its id.
+
+    It becomes the next version of `name`, a qualified name. Raises `errors.Conflict` if that is an
+    id, or the id is a name.
+    """
     row = {
         "model_id": model_id,
+        "owner": owner_of(model_id),
         "kind": ModelKind(spec.kind),
         "spec": spec.model_dump(mode="json"),
         "file_key": file and file.key,
@@ -31,59 +50,47 @@ def insert_model(
         "created_at": database_now(),
     }
     insert = insert_unless(models_table, row, sa.exists().where(jobs_table.c.id == model_id))
+    detail = str(spec.kind)
     try:
         with transaction(engine, lock=model_id) as connection:
-            return connection.scalar(insert) is not None
+            if connection.scalar(insert) is None:
+                return False
+            if connection.scalar(sa.select(is_name(model_id))):
+                own = shown(owner_of(model_id), model_id)
+                raise errors.Conflict("model_id", f"{own} is the name of models; choose another id")
+            if name is not None:
+                reserve_name(connection, name)
+                number = add_version(connection, name, model_id)
+                detail = f"{spec.kind} {version_text(name, number)}"
+            connection.execute(entry(by, Action.CREATE, Thing.MODEL, model_id, detail))
     except IntegrityError:
         return False
+    return True
 
 
 def read_model(engine: sa.Engine, model_id: str) -> ModelRecord | None:
-    """Return a model, or None if there is none."""
+    """Return a model, or None if there is none. Raises `errors.Gone` if it was deleted."""
     return _read_first(engine, sa.select(models_table).where(models_table.c.model_id == model_id))
 
 
-def read_latest(engine: sa.Engine, dataset_id: str | None) -> ModelRecord | None:
-    """Return the model whose training finished last, on one data set or on any."""
-    query = sa.select(models_table).where(_IS_TRAINED)
+def read_latest(engine: sa.Engine, owner: str, dataset_id: str | None) -> ModelRecord | None:
+    """Return the owner's model whose training finished last, on one data set or on any."""
+    query = sa.select(models_table).where(IS_TRAINED, IS_THERE, models_table.c.owner == owner)
     if dataset_id:
         query = query.where(models_table.c.dataset_id == dataset_id)
     newest_first = query.order_by(models_table.c.trained_at.desc(), models_table.c.model_id)
     return _read_first(engine, newest_first.limit(1))
 
 
-def read_newest(engine: sa.Engine, limit: int, dataset_id: str | None = None) -> list[ModelSummary]:
-    """Return the newest models, on one data set or on any, in short.
-
-    Of the spec of a training only the estimator is read. Metrics and what the fit did are left out
-    if they are long.
-    """
-    columns = models_table.c
-    asked = sa.case((_IS_TRAINED, columns.spec["estimator"].as_string()))
-    query = sa.select(
-        columns.model_id,
-        columns.kind,
-        columns.dataset_id,
-        asked.label("estimator"),
-        short_or_null(columns.metrics),
-        short_or_null(columns.fit_summary),
-        sa.or_(is_long(columns.metrics), is_long(columns.fit_summary)).label("shortened"),
-        columns.created_at,
-        columns.trained_at,
-    )
-    if dataset_id:
-        query = query.where(columns.dataset_id == dataset_id)
-    with connect(engine) as connection:
-        rows = connection.execute(query.order_by(*_NEWEST_FIRST).limit(limit)).all()
-    return [_summary(row) for row in rows]
-
-
-def _summary(row: Any) -> ModelSummary:
+def summary_of(row: Any) -> ModelSummary:
+    """Return a row of a list of models as it is shown."""
     summary = row.fit_summary or {}
     return ModelSummary(
         model_id=row.model_id,
         kind=ModelKind(row.kind),
         dataset_id=row.dataset_id,
+        dataset_version=row.dataset_version,
+        tags=tags_of(row.tags),
         estimator=summary.get("estimator", row.estimator),
         runtime=summary.get("runtime"),
         metrics=row.metrics,
@@ -91,12 +98,24 @@ def _summary(row: Any) -> ModelSummary:
         shortened=bool(row.shortened),
         created_at=row.created_at,
         trained_at=row.trained_at,
+        name=row.name,
+        version=row.version,
     )
 
 
-def read_newest_ids(engine: sa.Engine, limit: int) -> Sequence[str]:
-    """Return the ids of the newest models."""
-    newest_first = sa.select(models_table.c.model_id).order_by(*_NEWEST_FIRST)
+def read_newest_ids(engine: sa.Engine, owner: str, limit: int) -> Sequence[str]:
+    """Return the ids of the owner's newest models."""
+    own = (IS_THERE, models_table.c.owner == owner)
+    newest_first = sa.select(models_table.c.model_id).where(*own).order_by(*_NEWEST_FIRST)
+    with connect(engine) as connection:
+        return connection.scalars(newest_first.limit(limit)).all()
+
+
+def read_newest_names(engine: sa.Engine, owner: str, limit: int) -> Sequence[str]:
+    """Return the owner's newest names of models."""
+    name = names_table.c
+    newest_first = sa.select(name.name).where(name.owner == owner)
+    newest_first = newest_first.order_by(name.created_at.desc(), name.name.desc())
     with connect(engine) as connection:
         return connection.scalars(newest_first.limit(limit)).all()
 
@@ -124,6 +143,8 @@ def _read_first(engine: sa.Engine, query: sa.Select[Any]) -> ModelRecord | None:
         row = connection.execute(query).first()
     if row is None:
         return None
+    if row.deleted_at:
+        raise deleted(row.model_id)
     kind = ModelKind(row.kind)
     return ModelRecord(
         model_id=row.model_id,

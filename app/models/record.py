@@ -45,12 +45,14 @@ class ModelSummary:
 
     `runtime` and `warnings` are None for models of older versions. If it is `shortened`, what the
     fit did or the metrics are left out, because they are long. `created_at` is when its training
-    was accepted, or when it was registered.
+    was accepted, or when it was registered. It may be a `version` of a `name`, a qualified one.
     """
 
     model_id: str
     kind: ModelKind
     dataset_id: str | None
+    dataset_version: str | None
+    tags: list[str]
     estimator: str | None
     runtime: str | None
     metrics: dict[str, float] | None
@@ -58,6 +60,8 @@ class ModelSummary:
     shortened: bool
     created_at: datetime
     trained_at: datetime | None
+    name: str | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,21 @@ from time import monotonic
 from cachetools import LRUCache, TTLCache, cached
 
 from app import errors
+from app.auth.actor import SYSTEM, Actor
+from app.auth.names import is_latest, owner_of, qualified
+from app.database.paging import Page
 from app.jobs.store import JobStore
+from app.models.deletion import delete_model, deleted
 from app.models.endpoint import EndpointSpec
+from app.models.listing import ModelFilter, list_models
 from app.models.manifest import OnnxManifest
 from app.models.queries import (
     insert_model,
     model_of_training,
     read_latest,
     read_model,
-    read_newest,
     read_newest_ids,
+    read_newest_names,
 )
 from app.models.record import ModelRecord, ModelSummary, StoredFile
 from app.protocol.types import LATEST, JobKind, JobStatus
@@ -30,15 +35,15 @@ CACHE_BYTES = 64_000_000  # of records, as JSON
 RECORD_BYTES = 1000  # of each record, beside its spec and what its fit did
 LATEST_SECONDS = 1.0  # how long the id of the latest model is cached
 MAX_RESOLVED = 1024  # data sets whose latest model is cached
-MAX_COMPARED_IDS = 200  # newest models with whose ids one that is not found is compared
+MAX_COMPARED_IDS = 200  # newest models and names with which an id that is not found is compared
 
 
 class CachedModelRegistry:
     """The models, for any number of threads and event loops.
 
-    The records used last are cached, because a model never changes. Callers that wait for the same
-    record share one query; a query that fails is not cached. Methods raise
-    `errors.DatabaseUnavailable`.
+    Ids are qualified names, and so is `latest`: each owner has one. The records used last are
+    cached, because a model never changes. Callers that wait for the same record share one query; a
+    query that fails is not cached. Methods raise `errors.DatabaseUnavailable`.
     """
 
     def __init__(
@@ -53,7 +58,7 @@ class CachedModelRegistry:
         self._lock = threading.Lock()
         self._known: LRUCache[str, ModelRecord] = LRUCache(cache_bytes, _size)
         self._lookups: dict[str, Future[ModelRecord]] = {}
-        remembered = TTLCache[tuple[str | None], str | errors.Unavailable](
+        remembered = TTLCache[tuple[str, str | None], str | errors.Unavailable](
             MAX_RESOLVED, latest_seconds, timer
         )
         self._ask_latest = cached(remembered, condition=threading.Condition())(self._find_latest)
@@ -64,8 +69,8 @@ class CachedModelRegistry:
         `latest` always queries the database. Raises `errors.NotFound`, or `NotReady` when its
         training has no result.
         """
-        if model_id == LATEST:
-            return self._read_latest(dataset_id)
+        if is_latest(model_id):
+            return self._read_latest(owner_of(model_id), dataset_id)
         lookup, mine = self._begin(model_id)
         if mine:
             self._look_up(model_id, lookup)
@@ -73,7 +78,7 @@ class CachedModelRegistry:
 
     async def find(self, model_id: str, dataset_id: str | None = None) -> ModelRecord:
         """Return what `get` does without blocking the event loop, but `resolve` finds `latest`."""
-        if model_id == LATEST:
+        if is_latest(model_id):
             model_id = await asyncio.to_thread(self.resolve, model_id, dataset_id)
         lookup, mine = self._begin(model_id)
         if mine:
@@ -88,22 +93,53 @@ class CachedModelRegistry:
 
         Raises `errors.NotFound`, which is not cached, and `errors.Unavailable`, which is.
         """
-        if model_id != LATEST:
+        if not is_latest(model_id):
             return model_id
-        answer = self._ask_latest(dataset_id)
+        answer = self._ask_latest(owner_of(model_id), dataset_id)
         if isinstance(answer, errors.Unavailable):
             raise error_from_wire(answer.to_wire())
         return answer
 
     def register(
-        self, model_id: str, spec: OnnxManifest | EndpointSpec, file: StoredFile | None = None
+        self,
+        model_id: str,
+        spec: OnnxManifest | EndpointSpec,
+        file: StoredFile | None = None,
+        by: Actor = SYSTEM,
+        name: str | None = None,
     ) -> bool:
-        """Insert a model that was not trained here; return False if a model or a job has its id."""
-        return insert_model(self._jobs.engine, model_id, spec, file)
+        """Insert a model that was not trained here; return False if a model or a job has its id.
+
+        It becomes the next version of `name`. Raises `errors.Conflict` as `insert_model` does.
+        """
+        return insert_model(self._jobs.engine, model_id, spec, file, by, name)
+
+    def delete(self, model_id: str, by: Actor = SYSTEM) -> StoredFile | None:
+        """Delete a model, but not its file, which is returned.
+
+        Its id is never used again. Raises the errors of `get`, and `errors.Gone` if it was deleted
+        before.
+        """
+        record = self._read(model_id)
+        if not delete_model(self._jobs.engine, model_id, by):
+            raise deleted(model_id)
+        self.forget(model_id)
+        return record.file
+
+    def forget(self, model_id: str) -> None:
+        """Forget a deleted model, also one that is being looked up."""
+        with self._lock:
+            self._known.pop(model_id, None)
+            self._lookups.pop(model_id, None)
+        self._ask_latest.cache_clear()
 
     def newest(self, limit: int, dataset_id: str | None = None) -> list[ModelSummary]:
-        """Return the newest models, on one data set or on any."""
-        return read_newest(self._jobs.engine, limit, dataset_id)
+        """Return the newest models of the owner `default`, on one data set or on any."""
+        return self.list(ModelFilter(dataset_id=dataset_id), Page(limit, "-created_at"))[0]
+
+    def list(self, which: ModelFilter, page: Page) -> tuple[list[ModelSummary], str | None]:
+        """Return models in short, and the cursor of the next page; see `list_models`."""
+        return list_models(self._jobs.engine, which, page)
 
     def _begin(self, model_id: str) -> tuple[Future[ModelRecord], bool]:
         """Return the lookup of a model, and whether the caller has to carry it out."""
@@ -125,9 +161,10 @@ class CachedModelRegistry:
         except BaseException as error:  # noqa: BLE001  all waiting callers get it
             failure = error
         with self._lock:
-            del self._lookups[model_id]
-            if record and _size(record) <= self._known.maxsize:
-                self._known[model_id] = record
+            if self._lookups.get(model_id) is lookup:  # it was not forgotten meanwhile
+                del self._lookups[model_id]
+                if record and _size(record) <= self._known.maxsize:
+                    self._known[model_id] = record
         if record:
             lookup.set_result(record)
         else:
@@ -138,7 +175,10 @@ class CachedModelRegistry:
             return record
         job = self._jobs.get(model_id)
         if job is None or job.kind is not JobKind.TRAIN:
-            known = [LATEST, *read_newest_ids(self._jobs.engine, MAX_COMPARED_IDS)]
+            owner = owner_of(model_id)
+            newest = read_newest_ids(self._jobs.engine, owner, MAX_COMPARED_IDS)
+            names = read_newest_names(self._jobs.engine, owner, MAX_COMPARED_IDS)
+            known = [qualified(owner, LATEST), *names, *newest]
             meant = did_you_mean(model_id, known)
             raise errors.NotFound("model_id", f"there is no model {model_id}{meant}")
         if job.state is JobStatus.COMPLETED:
@@ -150,15 +190,15 @@ class CachedModelRegistry:
             state=job.state,
         )
 
-    def _read_latest(self, dataset_id: str | None) -> ModelRecord:
-        if record := read_latest(self._jobs.engine, dataset_id):
+    def _read_latest(self, owner: str, dataset_id: str | None) -> ModelRecord:
+        if record := read_latest(self._jobs.engine, owner, dataset_id):
             return record
         among = f" on data set {dataset_id}" if dataset_id else ""
         raise errors.NotFound("model_id", f"there is no trained model{among}")
 
-    def _find_latest(self, dataset_id: str | None) -> str | errors.Unavailable:
+    def _find_latest(self, owner: str, dataset_id: str | None) -> str | errors.Unavailable:
         try:
-            return self._read_latest(dataset_id).model_id
+            return self._read_latest(owner, dataset_id).model_id
         except errors.Unavailable as error:  # cached, to spare an unavailable database
             return error
 

@@ -21,6 +21,7 @@ class AdmissionControl:
 
         A body of `largest` bytes may always arrive if there is no other.
         """
+        self._requests = requests
         self._free_requests = requests
         self._free_bytes = size
         self._free_arriving = max(int(size * _ARRIVING), largest)
@@ -46,6 +47,11 @@ class AdmissionControl:
         finally:
             self._free_requests += 1
             self._free_bytes += taken
+
+    @property
+    def is_half_full(self) -> bool:
+        """Whether more than half of the requests are in flight that may be."""
+        return 2 * self._free_requests < self._requests
 
     def fits(self, size: int) -> bool:
         """Tell whether a body of so many bytes may begin to arrive now."""

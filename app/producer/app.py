@@ -1,9 +1,8 @@
 """The producer's application."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -11,43 +10,46 @@ from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
 from app.amqp.connection import connection_parameters
+from app.auth.grants import Grants
+from app.auth.key_ring import KeyRing
 from app.concurrency import run_in_thread
+from app.database.engine import create_engine
+from app.datasets.descriptions import Descriptions
+from app.datasets.versions import DatasetVersions
 from app.jobs.quotas import quotas_of
 from app.jobs.relay import OutboxRelay
-from app.jobs.retention import Retention, delete_old_jobs
-from app.jobs.store import JobStore, open_store
-from app.jobs.sweeper import Sweeper
-from app.models.folder_use import unneeded_folders
+from app.jobs.store import open_store
+from app.models.deletion_watch import DeletionWatch
+from app.models.references import ModelReferences
 from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
 from app.producer.disk_reserve import DiskReserve
 from app.producer.http import problems
+from app.producer.http.access import Access
+from app.producer.http.api_security import describe_security
 from app.producer.http.event_stream import EventStreams
 from app.producer.http.fallback import Fallback
+from app.producer.http.job_views import show_job
+from app.producer.http.job_watch import JobWatch
+from app.producer.http.oip_errors import protocol_error
 from app.producer.http.raw_route import refuse_dependencies
+from app.producer.http.route_scopes import refuse_undeclared
 from app.producer.middleware.stack import middlewares
-from app.producer.routes import (
-    datasets,
-    docs,
-    health,
-    jobs,
-    model_metadata,
-    model_registration,
-    models,
-    predict,
-    predict_async,
-    predict_parallel,
-    sagemaker,
-    train,
-)
+from app.producer.routers import PAGES, ROUTES
+from app.producer.routes import docs
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
 from app.producer.services import Services
+from app.producer.shadow_calls import ShadowCalls
+from app.producer.shadow_tally import ShadowTally
+from app.producer.sweeps import reserved_folders, sweeper_of
+from app.producer.ui.overview import Look
+from app.producer.ui.problem_pages import problem_page
+from app.producer.ui.refresh_pace import RefreshPace
 from app.settings import Settings
+from app.storage.batch_files import BatchFiles
 from app.storage.client import S3Client
-from app.storage.datasets import DatasetStore
 from app.storage.model_files import ModelStore
-from app.storage.unneeded_files import abort_old_uploads, delete_unneeded_folders
 
 _STATIC_URL = "/static"
 _RELAY_SECONDS = 5.0
@@ -60,22 +62,11 @@ _NO_TELEMETRY: TelemetryConfig = {
     "operation_spans": False,
     "auto_configure": False,
 }
-# The router tries them in this order, and most requests are for /predict.
-ROUTES = (
-    predict,
-    train,
-    jobs,
-    predict_parallel,
-    predict_async,
-    sagemaker,
-    model_metadata,
-    model_registration,
-    datasets,
-    models,
-    health,
-)
 # The pages /docs and /redoc show them in this order, in which the examples run one after another.
-_TAGS = ("jobs", "predictions", "catalogue", "health")
+_TAGS = (
+    *("jobs", "predictions", "inference protocol", "catalogue", "names"),
+    *("keys", "audit", "health"),
+)
 _DESCRIPTION = (
     "Machine-learning jobs over RabbitMQ. Open POST /train, *Try it out*, *Execute*; then "
     "POST /predict. With the example data, all examples below run as they are, from top to bottom. "
@@ -85,7 +76,19 @@ _DESCRIPTION = (
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application. It connects at start-up and closes its connections at shutdown."""
+    """Return the application. It connects at start-up and closes its connections at shutdown.
+
+    `state.keys` is its key ring, or None if everybody may do everything.
+    """
+    ring = None
+    if settings.authenticates:
+        ring = KeyRing(create_engine(settings.database_address))
+    tokens = None
+    if ring and settings.oidc_issuer:
+        from app.auth.openid import OpenIdTokens  # of the extra `oidc`
+
+        tokens = OpenIdTokens.of(settings)
+    doors = [each for each in (ring, tokens.keys if tokens else None) if each]
     in_flight = AdmissionControl(
         settings.max_in_flight, settings.max_in_flight_bytes, settings.max_body
     )
@@ -94,33 +97,54 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         rpc = RpcClient(connection_parameters(settings, "warren producer"))
         jobs, s3 = open_store(settings), S3Client(settings)
+        versions = DatasetVersions.of(jobs.engine, s3, settings.s3_path_name)
+        predictions = PredictionRouter(rpc, settings.predict_timeout)
         services = Services(
             settings=settings,
             rpc=rpc,
-            predictions=PredictionRouter(rpc, settings.predict_timeout),
+            predictions=predictions,
             in_flight=in_flight,
+            shadows=ShadowCalls(predictions, in_flight, ShadowTally(jobs.engine)),
             jobs=jobs,
             models=CachedModelRegistry(jobs),
             s3=s3,
-            datasets=DatasetStore(s3, settings.s3_path_name),
+            datasets=versions,
+            descriptions=Descriptions(versions),
             model_files=ModelStore(s3, settings.s3_model_path_name),
-            streams=EventStreams(settings.max_event_streams, settings.caller_max_event_streams),
+            batch_files=BatchFiles(s3, settings.s3_batch_path_name),
+            streams=_streams(settings, ring),
+            watch=JobWatch(jobs, partial(show_job, jobs)),
+            access=Access(Grants(jobs.engine), ModelReferences(jobs.engine)),
             quotas=quotas_of(settings),
-            disks=DiskReserve(_folders(settings, jobs), settings.disk_reserve),
+            disks=DiskReserve(reserved_folders(settings, jobs), settings.disk_reserve),
             uploads=CapacityLimiter(_UPLOADS),
+            keys=ring,
         )
         app.state.services = services
         relay = OutboxRelay(connection_parameters(settings, "warren producer relay"), services.jobs)
-        sweeper = _sweeper(settings, services)
+        sweeper = sweeper_of(settings, services)
+        watch = DeletionWatch(jobs.engine, (services.models.forget,))
         services.rpc.start()
         relay.start()
         sweeper.start()
+        watch.start()
+        for door in doors:
+            await run_in_thread(door.begin)
         yield
         relay.stop()
         sweeper.stop()
+        watch.stop()
+        for door in doors:
+            door.stop()
+            await run_in_thread(door.join, _RELAY_SECONDS)
+        if ring:
+            ring.engine.dispose()
+        await services.shadows.stop()
         await services.rpc.stop()
         await run_in_thread(relay.join, _RELAY_SECONDS)
         await run_in_thread(sweeper.join, _RELAY_SECONDS)
+        await run_in_thread(watch.join, _RELAY_SECONDS)
+        services.descriptions.close()
         services.jobs.close()
 
     app = FastAPIOffline(
@@ -129,39 +153,25 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_tags=[{"name": name} for name in _TAGS],
         lifespan=lifespan,
         redirect_slashes=False,  # `Fallback` serves these paths
+        docs_url=None,  # `docs` has the pages
         redoc_url=None,
         static_url=_STATIC_URL,
         telemetry=_NO_TELEMETRY,
-        middleware=middlewares(settings, in_flight),
+        middleware=middlewares(settings, in_flight, ring, tokens.identify if tokens else None),
     )
+    app.state.keys = ring
     docs.install(app, _STATIC_URL)
-    for each in ROUTES:
+    app.state.refresh_pace, app.state.look = RefreshPace(), Look()
+    for each in (*ROUTES, *PAGES):
         app.include_router(each.router)
     app.router.routes.append(Fallback(app.router))
     refuse_dependencies(app)
-    problems.install(app)
+    refuse_undeclared(app)
+    problems.install(app, problem_page, protocol_error)
+    describe_security(app)
     return app
 
 
-def _folders(settings: Settings, jobs: JobStore) -> Iterator[Path]:
-    """Yield the folders whose disks keep the reserve."""
-    if jobs.folder:
-        yield jobs.folder
-    for name in filter(None, map(str.strip, settings.reserved_folders.split(","))):
-        yield Path(name)
-
-
-def _sweeper(settings: Settings, services: Services) -> Sweeper:
-    """Return the thread that deletes what is not kept."""
-    s3, engine, age = services.s3, services.jobs.engine, settings.keep_file_seconds
-    models, data = settings.s3_model_path_name, settings.s3_path_name
-    keep = Retention(settings.keep_job_days, settings.keep_jobs, settings.keep_job_bytes)
-    sweeps: dict[str, Callable[[], int]] = {
-        "models without a row": partial(
-            delete_unneeded_folders, s3, models, age, partial(unneeded_folders, engine)
-        ),
-        "unfinished uploads of models": partial(abort_old_uploads, s3, models, age),
-        "unfinished uploads of data sets": partial(abort_old_uploads, s3, data, age),
-        "old jobs": partial(delete_old_jobs, engine, keep),
-    }
-    return Sweeper(sweeps, settings.sweep_seconds)
+def _streams(settings: Settings, ring: KeyRing | None) -> EventStreams:
+    bounds = (settings.max_event_streams, settings.caller_max_event_streams)
+    return EventStreams(*bounds, ring.is_valid) if ring else EventStreams(*bounds)

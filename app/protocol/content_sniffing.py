@@ -1,6 +1,9 @@
 """Recognize other formats, by their first bytes, in bytes that were sent as text."""
 
 import re
+from typing import Literal
+
+WideEncoding = Literal["utf-16", "utf-16-le", "utf-16-be"]
 
 HEAD_BYTES = 4096  # bytes that are looked at
 
@@ -28,6 +31,7 @@ _COMPRESSED: tuple[tuple[bytes, str], ...] = (
     (rb"\xfd7zXZ\0", "xz"),
     (rb"7z\xbc\xaf\x27\x1c", "7-Zip"),
 )
+JSON_START = re.compile(rb'\s*[{\[]\s*(["{\[]|$)')  # unlike a CSV's
 _MANY = re.compile(rb"[\x80-\xff]{3}")
 _ZIP = rb"PK(\x03\x04|\x05\x06)"
 
@@ -48,12 +52,12 @@ def describe(head: bytes, wanted: str) -> str | None:
         if re.match(signature, head):
             return f"it is {name}; send {wanted}"
     if encoding := _wide(head):
-        return f"its text is {encoding}; {_REMEDY}"
+        return f"its text is {encoding[:6].upper()}; {_REMEDY}"
     return f"it has a NUL byte, so it is not text; send {wanted}" if b"\0" in head else None
 
 
-def describe_undecodable(error: UnicodeDecodeError, lines: int = 0) -> str:
-    """Return where a text stops being UTF-8, and its probable encoding.
+def describe_undecodable(error: UnicodeDecodeError, lines: int = 0, remedy: str = _REMEDY) -> str:
+    """Return where a text stops being UTF-8, its probable encoding, and the remedy.
 
     `lines` is the number of lines before the bytes of the error.
     """
@@ -64,7 +68,7 @@ def describe_undecodable(error: UnicodeDecodeError, lines: int = 0) -> str:
     # The languages that these two encodings are for rarely have more than two such bytes in a row.
     western = "" if _MANY.match(data, place) else "the text seems to be Windows-1252 or Latin-1; "
     return (
-        f"line {line} has the byte {data[place]:02X}, which is not UTF-8 there; {western}{_REMEDY}"
+        f"line {line} has the byte {data[place]:02X}, which is not UTF-8 there; {western}{remedy}"
     )
 
 
@@ -76,20 +80,27 @@ def _zipped(head: bytes, wanted: str) -> str:
     return f"it is a ZIP archive; unpack it, and send {wanted}"
 
 
-def _wide(head: bytes) -> str | None:
+def wide_encoding(head: bytes) -> WideEncoding | None:
+    """Return the encoding of a text in UTF-16, by its mark or by where it has zeros, or None."""
+    found = _wide(head[:HEAD_BYTES])
+    return found if found != "utf-32" else None
+
+
+def _wide(head: bytes) -> WideEncoding | Literal["utf-32"] | None:
     """Return UTF-16 or UTF-32 if that is the text: by its mark, or by where it has zeros."""
     if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
-        return "UTF-32"
+        return "utf-32"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "UTF-16"
+        return "utf-16"
     if b"\0" not in head:
         return None
     zero = [not any(head[place::4]) for place in range(4)]
     little, big = all(zero[2:]) and not zero[0], all(zero[:2]) and not zero[3]
     if little or big:
-        return "UTF-32"
+        return "utf-32"
     even, odd = head[0::2], head[1::2]
-    for zeros, others in ((even, odd), (odd, even)):
-        if zeros.count(0) * 4 > len(zeros) and others.count(0) == 0:
-            return "UTF-16"
+    if odd.count(0) * 4 > len(odd) and even.count(0) == 0:
+        return "utf-16-le"
+    if even.count(0) * 4 > len(even) and odd.count(0) == 0:
+        return "utf-16-be"
     return None

@@ -4,6 +4,15 @@ from typing import Any
 
 DATASET_ID = "diabetes"
 CANCELLED_JOB_ID = "cancelled-example"
+SCORED_JOB_ID = "scored-example"
+MODEL_NAME = "named-example"
+TRAINED_NAME = "progression"  # of the training that is the example
+MODEL_ALIAS = "champion"
+DELETED_ALIAS = "deleted-example"
+DELETED_MODEL_ID = "deleted-example"
+REMOTE_MODEL_ID = "remote-example"
+ROTATED_KEY_ID = "example1"
+REVOKED_KEY_ID = "example2"
 SHORT_ROW = '{"age": 0.04, "bmi": 0.06}'  # of errors
 ROW: dict[str, Any] = {
     "age": 0.038076,

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from app.protocol.examples import SHORT_ROW
+from app.protocol.orients import inputs_of_split
 from app.protocol.types import EXPLAINED
 from app.protocol.wording import cut, did_you_mean, listed, nearest, quoted
 
@@ -69,6 +70,8 @@ def hint(
     known = list(model.model_fields)
     if error["type"] == "extra_forbidden":
         within = "; parameters of the estimator belong in params" if "params" in known else ""
+        if home := home_of(model, name):
+            return f"; {home} has it{within}"
         return did_you_mean(name, known) or f"; known are {listed(known)}{within}"
     sent = _at(body, parents)
     if error["type"] in ("missing", "value_error") and isinstance(sent, dict) and name not in sent:
@@ -77,11 +80,17 @@ def hint(
     return ""
 
 
+def home_of(model: type[BaseModel], key: str) -> str | None:
+    """Return the member of a model that is an object with this key, or None."""
+    members = {name: _model_in(field.annotation) for name, field in model.model_fields.items()}
+    return next((n for n, inner in members.items() if inner and key in inner.model_fields), None)
+
+
 def _is_foreign(kind: type[BaseModel], body: dict[str, Any]) -> bool:
     """Tell whether an object has no key of `kind` nor one like it, or its inputs in a wrapper."""
     known = kind.model_fields
     if "input_data" in known and WRAPPERS & body.keys():
-        return not any(name in body for name in _INPUTS)
+        return inputs_of_split(body) is body and not any(name in body for name in _INPUTS)
     return not any(name in body or nearest(name, islice(body, _SOUGHT)) for name in known)
 
 

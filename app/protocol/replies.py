@@ -1,5 +1,6 @@
 """Replies of the consumers."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
@@ -7,6 +8,8 @@ from app import errors
 from app.protocol import strict_json
 from app.protocol.types import JobStatus
 from app.protocol.wording import quoted
+
+_HEAD = re.compile(rb'\{"status":"[A-Z_]+","model_id":"[^"\\]+"')  # the order is fixed
 
 ErrorBody = dict[str, Any]  # {"type", "detail", ...}, as `WarrenError.to_wire` returns it
 ABSENT: Any = object()  # marks a member that a reply lacks, because None becomes null
@@ -97,6 +100,14 @@ class Failed(Reply):
     def to_wire(self) -> dict[str, Any]:
         """Return the body as a dict."""
         return {**super().to_wire(), "error": self.error}
+
+
+def with_model(reply: bytes, model: str | None) -> bytes:
+    """Return an encoded reply with the member `model`, behind `model_id`: `name:version`."""
+    if model is None or not (head := _HEAD.match(reply)):
+        return reply
+    end = head.end()
+    return reply[:end] + b',"model":"' + model.encode() + b'"' + reply[end:]
 
 
 def parse_reply(body: bytes) -> Reply:

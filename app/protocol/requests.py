@@ -4,7 +4,7 @@ Those of trainings are in `training_request.py`.
 """
 
 import json
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import (
     BaseModel,
@@ -12,11 +12,19 @@ from pydantic import (
     Field,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from app.protocol.examples import GREY_IMAGE, ROW, SHORT_ROW
-from app.protocol.prediction_fields import AskedModel, DatasetOfLatest, ExtraFields, LoggedId
-from app.protocol.types import Images, Row, Rows
+from app.protocol.orients import inputs_of_split
+from app.protocol.prediction_fields import (
+    AskedModel,
+    DatasetOfLatest,
+    ExtraFields,
+    LoggedId,
+    SplitKey,
+)
+from app.protocol.types import Images, Row, Rows, Values
 
 
 class RequestBody(BaseModel):
@@ -36,7 +44,8 @@ class RequestBody(BaseModel):
 class PredictionInputs(RequestBody):
     """The inputs of a prediction: rows, or images as base64. Each may be a list.
 
-    Images are JPEG, PNG or WebP.
+    Images are JPEG, PNG or WebP. `columns` and `data` beside the other members stand for
+    `input_data`.
     """
 
     EXAMPLE = f'{{"input_data": {SHORT_ROW}}}'
@@ -49,10 +58,18 @@ class PredictionInputs(RequestBody):
     input_data: Rows | None = Field(
         None,
         validate_default=True,
-        description="A row, which has a value for each feature of the model, or a list of rows.",
+        description="A row, which has a value for each feature of the model, or a list of rows. "
+        "A row in a list may be a list of values, in the model's order of the features. Rows may "
+        "also come as an object of pandas: `{columns, data}`, its orient `split`, or a list of "
+        "values for each feature, its orient `list`.",
         examples=[ROW],
     )
     extra: ExtraFields = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_split(cls, body: Any) -> Any:
+        return inputs_of_split(body) if isinstance(body, dict) and "data" in body else body
 
     @field_validator("input_data")
     @classmethod
@@ -72,8 +89,11 @@ class PredictionInputs(RequestBody):
         return isinstance(self.input_data, list) or isinstance(self.image_data, list)
 
     @property
-    def rows(self) -> list[Row]:
-        """Return the rows as a list, empty for images."""
+    def rows(self) -> list[Row] | list[Values]:
+        """Return the rows as a list, empty for images.
+
+        All are objects, or all are lists of values in the model's order of the features.
+        """
         asked = self.input_data
         return asked if isinstance(asked, list) else [] if asked is None else [asked]
 
@@ -95,6 +115,7 @@ class PredictRequest(PredictionInputs):
 
     model_id: AskedModel
     dataset_id: DatasetOfLatest = None
+    split_key: SplitKey = None
     job_id: LoggedId = None
 
 

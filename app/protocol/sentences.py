@@ -6,7 +6,7 @@ a test reads them from the schemas.
 
 from pydantic_core import ErrorDetails
 
-from app.protocol.types import EXPLAINED, ROW_TAG, ROWS_TAG
+from app.protocol.types import EXPLAINED, LIST_TAG, LISTS_TAG, OBJECT_TAG, ROW_TAG, ROWS_TAG
 from app.protocol.wording import cut
 
 # By pydantic's error types; the braces take values of the error's context.
@@ -46,6 +46,7 @@ _SENTENCES = {
     "recursion_depth_exceeded": "is nested too deep",
     "invalid-json-value": "must be a JSON value",
 }
+_TAGS = (ROW_TAG, ROWS_TAG, LISTS_TAG, OBJECT_TAG, LIST_TAG)
 _FALLBACK = "is not valid"
 
 
@@ -65,5 +66,5 @@ def explain(error: ErrorDetails) -> str:
 
 def field_name(location: tuple[int | str, ...]) -> str:
     """Return the location of one of pydantic's errors as the path of a field."""
-    parts = (cut(str(part)) or '""' for part in location if part not in (ROW_TAG, ROWS_TAG))
+    parts = (cut(str(part)) or '""' for part in location if part not in _TAGS)
     return ".".join(parts)

@@ -29,7 +29,8 @@ def loads(body: bytes) -> Any:
     try:
         text = body.removeprefix(codecs.BOM_UTF8).decode()
         value = _decoder.decode(text)
-        if is_deeper(value, MAX_DEPTH):
+        # With fewer brackets than levels, nothing can be nested so deep.
+        if text.count("[") + text.count("{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
             raise _malformed(_TOO_DEEP)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # fails at a lone surrogate

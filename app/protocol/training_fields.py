@@ -1,98 +1,83 @@
 """The fields of a training request, with their descriptions and examples."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
+    Discriminator,
     Field,
     JsonValue,
+    Tag,
     WithJsonSchema,
 )
 
-from app.protocol.estimators import CLASS_NAMES, ESTIMATORS, CalibrationMethod, canonical_name
+from app.protocol.column_types import DeclaredType
+from app.protocol.estimator_choice import canonical_name
+from app.protocol.estimators import CLASS_NAMES, ESTIMATORS, CalibrationMethod
 from app.protocol.examples import DATASET_ID
-from app.protocol.types import Column, Explained, Id
-from app.protocol.wording import did_you_mean, nfc, quoted
+from app.protocol.tags import MAX_TAGS, TagName
+from app.protocol.training_options import (
+    MAX_FEATURES,
+    ColumnName,
+    CrossValidation,
+    ExcludedColumns,
+    Preprocessing,
+    Size,
+    Split,
+    TargetTransform,
+)
+from app.protocol.types import LIST_TAG, OBJECT_TAG, QualifiedId, VersionName
 from app.settings.limits import MIN_FIT_MEMORY
 
-ColumnKind = Literal["number", "category", "text", "date", "boolean"]
-_KINDS: tuple[str, ...] = get_args(ColumnKind)
-
-
-class ColumnType(BaseModel):
-    """How to read a column: its type, and the texts that mean a missing value in it."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    type: Annotated[
-        ColumnKind,
-        Field(
-            description="Each value of a `text` or `category` becomes a column of zeros and ones. "
-            "A `category` takes 1 and 1.0 for the same value, a `text` does not.",
-            examples=["category"],
-        ),
-    ]
-    missing: Annotated[
-        list[Annotated[str, Field(max_length=256)]],
-        Field(
-            max_length=100,
-            description="Cells that mean a missing value, as an empty cell does.",
-            examples=[["?", "-"]],
-        ),
-    ] = []
-
-
-def _as_object(declared: object) -> object:
-    """Return a declaration as an object; the name of a type stands for one with that type."""
-    if isinstance(declared, ColumnType | dict):
-        return declared
-    if not isinstance(declared, str) or declared not in _KINDS:
-        meant = did_you_mean(declared, _KINDS) if isinstance(declared, str) else ""
-        raise ValueError(
-            f'must be one of {", ".join(map(quoted, _KINDS))}, or an object with "type" and '
-            f'"missing"{meant}'
-        )
-    return {"type": declared}
-
-
-_SIZES = (
-    "must be a number above 0 and below 1, the share of the rows that test the model, or a whole "
-    "number of at least 1, the count of these rows"
-)
-
-
-def _as_count(size: object) -> object:
-    """Return 50 for 50.0: JSON has one type of numbers. Raises `ValueError` for a string."""
-    if isinstance(size, str):
-        raise ValueError(f"{_SIZES}; you sent the string {quoted(size)}")
-    return int(size) if isinstance(size, float) and size.is_integer() else size
-
-
-_Column = Annotated[Column, AfterValidator(nfc)]  # data sets are read in the same form
-_DeclaredType = Annotated[
-    ColumnType,
-    BeforeValidator(_as_object, json_schema_input_type=ColumnKind | ColumnType),
-]
 _EstimatorName = Annotated[
     str,
     AfterValidator(canonical_name),
     WithJsonSchema({"type": "string", "enum": [*ESTIMATORS, *CLASS_NAMES]}),
 ]
 
-DatasetId = Annotated[Id, Field(description="The data set to learn from.", examples=[DATASET_ID])]
+DatasetId = Annotated[
+    QualifiedId, Field(description="The data set to learn from.", examples=[DATASET_ID])
+]
+
+
+def _list_or_object(sent: object) -> object:
+    """Return features of a type that may be read. Raises `ValueError`."""
+    if sent is None or isinstance(sent, list | dict | ExcludedColumns):
+        return sent
+    raise ValueError("must be a list of columns, or an object with exclude")
+
+
+def _as_folds(sent: object) -> object:
+    """Return a number of folds as an object. Raises `ValueError` for other values."""
+    if isinstance(sent, int | float) and not isinstance(sent, bool):
+        return {"folds": sent}
+    if sent is None or isinstance(sent, dict | CrossValidation):
+        return sent
+    raise ValueError("must be a whole number of folds, or an object with folds and repeats")
+
+
 Features = Annotated[
-    list[_Column],
+    Annotated[ExcludedColumns, Tag(OBJECT_TAG)]
+    | Annotated[list[ColumnName], Field(min_length=1, max_length=MAX_FEATURES), Tag(LIST_TAG)],
+    Discriminator(lambda value: LIST_TAG if isinstance(value, list) else OBJECT_TAG),
+]
+FeaturesField = Annotated[
+    Features | None,
+    BeforeValidator(_list_or_object),
     Field(
-        min_length=1,
-        max_length=10_000,
-        description="The columns to predict from.",
+        description="The columns to predict from, or `exclude` with those that are not. Without "
+        "it, all columns but the target, the weight, and the group or time of the split.",
         examples=[["age", "bmi"]],
     ),
 ]
-Target = Annotated[_Column, Field(description="The column to predict.", examples=["target"])]
+Target = Annotated[
+    ColumnName | None,
+    Field(
+        description="The column to predict. Only an estimator that finds anomalies has none.",
+        examples=["target"],
+    ),
+]
 Estimator = Annotated[
     _EstimatorName | None,
     Field(
@@ -121,22 +106,81 @@ Calibrate = Annotated[
     ),
 ]
 TestSize = Annotated[
-    Annotated[float, Field(gt=0, lt=1)] | Annotated[int, Field(ge=1)],
-    Explained(_SIZES),
-    BeforeValidator(_as_count),
+    Size | None,
     Field(
         description="The rows that test the model and are not learnt from: their share if below 1, "
-        "else their count.",
+        "else their count; 0 tests nothing. It is the `test_size` of the split by another name.",
         examples=[0.25, 100],
     ),
 ]
-Types = Annotated[
-    dict[_Column, _DeclaredType] | None,
+SplitField = Annotated[
+    Split | None,
     Field(
-        max_length=10_001,
+        description="Which rows test the model.",
+        examples=[{"test_size": 0.25, "random_state": 7}],
+    ),
+]
+Folds = Annotated[
+    CrossValidation | None,
+    BeforeValidator(_as_folds, json_schema_input_type=int | CrossValidation | None),
+    Field(
+        description="Measure by cross-validation: the number of folds, or an object. The metrics "
+        "are means over the folds.",
+        examples=[5],
+    ),
+]
+Refit = Annotated[
+    bool | None,
+    Field(
+        description="Whether the published model learns from all rows, also those that tested it. "
+        "True with `cv` if left out, otherwise false.",
+        examples=[True],
+    ),
+]
+SampleWeight = Annotated[
+    ColumnName | None,
+    Field(
+        description="A column with the weight of each row in the fit, a number from 0 on. The "
+        "metrics are not weighted.",
+        examples=["weight"],
+    ),
+]
+PreprocessingField = Annotated[
+    Preprocessing | None,
+    Field(
+        description="What is done to the columns; what it leaves out follows the estimator.",
+        examples=[{"scaling": "standard", "imputation": "mean"}],
+    ),
+]
+Transform = Annotated[
+    TargetTransform | None,
+    Field(
+        description="What a regressor learns instead of the target; `log1p` is log(1 + y). "
+        "Predictions and metrics are those of the target itself.",
+        examples=["log1p"],
+    ),
+]
+DatasetVersion = Annotated[
+    VersionName | None,
+    Field(
+        description="A version of the data set; the current one if left out.",
+        examples=[None],
+    ),
+]
+Types = Annotated[
+    dict[ColumnName, DeclaredType] | None,
+    Field(
+        max_length=10_004,
         description="The types of columns, and the texts that mean a missing value in them. The "
         "types of other columns are inferred from all their cells.",
         examples=[{"zip": "category", "size": {"type": "number", "missing": ["?", "-"]}}],
+    ),
+]
+Tags = Annotated[
+    Annotated[list[TagName], Field(max_length=MAX_TAGS)] | None,
+    Field(
+        description="Words to find the job and the model by: `GET /models?tag=baseline`.",
+        examples=[["baseline"]],
     ),
 ]
 MaxSeconds = Annotated[

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, GetCoreSchemaHandler, JsonValue, Tag
+from pydantic import BeforeValidator, Discriminator, Field, GetCoreSchemaHandler, JsonValue, Tag
 from pydantic_core import CoreSchema, core_schema
+
+from app.protocol.orients import to_rows
 
 
 class JobStatus(StrEnum):
@@ -20,10 +22,12 @@ class JobStatus(StrEnum):
 
 
 class JobKind(StrEnum):
-    """The work that a job does."""
+    """The work that a job does. A part is a row that only its batch job shows."""
 
     TRAIN = "train"
     PREDICT = "predict"
+    BATCH = "batch"
+    PART = "part"
 
 
 class ModelKind(StrEnum):
@@ -54,14 +58,35 @@ class Explained:
         return core_schema.custom_error_schema(schema, EXPLAINED, custom_error_message=self.message)
 
 
+MAX_ID = 128  # characters, with the owner in front
 # An id is safe in a path: it never begins with a dot and never has two in a row.
-Id = Annotated[
+ID = r"[A-Za-z0-9](?:\.?[A-Za-z0-9_-])*\.?"
+_ID_RULE = Explained(
+    "use a string of letters, digits, underscores, dashes and single dots, at most 128 "
+    "characters; begin with a letter or digit"
+)
+Id = Annotated[str, Field(max_length=MAX_ID, pattern=rf"^{ID}$"), _ID_RULE]
+MAX_OWNER = 32  # characters; keys, users of the broker and grants name owners alike
+OWNER = rf"[a-z0-9][a-z0-9_-]{{0,{MAX_OWNER - 1}}}"
+OWNER_RULE = (
+    f"use lower-case letters, digits, dashes and underscores, at most {MAX_OWNER} characters; "
+    "begin with a letter or digit"
+)
+OwnerName = Annotated[str, Field(pattern=rf"^{OWNER}$"), Explained(OWNER_RULE)]
+Grantee = Annotated[  # who may read
     str,
-    Field(max_length=128, pattern=r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_-])*\.?$"),
-    Explained(
-        "use a string of letters, digits, underscores, dashes and single dots, at most 128 "
-        "characters; begin with a letter or digit"
-    ),
+    Field(pattern=rf"^(?:{OWNER}|\*)$"),
+    Explained("use the name of an owner, or * for all"),
+]
+SEPARATOR = "~"  # between an owner and an id
+# An id, or `owner~id`: what another owner calls so, or anything inside of messages and rows.
+QualifiedId = Annotated[
+    str, Field(max_length=MAX_ID, pattern=rf"^(?:{OWNER}{SEPARATOR})?{ID}$"), _ID_RULE
+]
+VersionName = Annotated[
+    str,
+    Field(max_length=128, pattern=r"^[A-Za-z0-9-]+$"),
+    Explained("use a version as GET /datasets/{id} lists it: letters, digits and dashes"),
 ]
 Column = Annotated[str, Field(min_length=1, max_length=256)]
 JSON_MEDIA_TYPE = "application/json"
@@ -69,15 +94,33 @@ JSON_MEDIA_TYPE = "application/json"
 NDJSON_MEDIA_TYPE = "application/x-ndjson"
 SAGEMAKER_LINES_MEDIA_TYPE = "application/jsonlines"  # SageMaker's name of the same
 CSV_MEDIA_TYPE = "text/csv"
+GZIP_MEDIA_TYPE = "application/gzip"
+ZIP_MEDIA_TYPE = "application/zip"
+PARQUET_MEDIA_TYPE = "application/vnd.apache.parquet"
+ARROW_MEDIA_TYPE = "application/vnd.apache.arrow.file"
+ARROW_STREAM_MEDIA_TYPE = "application/vnd.apache.arrow.stream"
 MAX_ROWS = 10_000
 LATEST = "latest"  # the alias of the newest trained model
 Row = dict[str, JsonValue]  # only the model knows which type a value must have
-ROW_TAG, ROWS_TAG = "<row>", "<rows>"  # pydantic puts these tags into an error's location
+Values = list[JsonValue]  # those of a row, in the model's order of the features
+# Pydantic puts these tags into an error's location.
+ROW_TAG, ROWS_TAG, LISTS_TAG = "<row>", "<rows>", "<lists>"
+OBJECT_TAG, LIST_TAG = "<object>", "<list>"  # of what has no limit of rows
 _ONE_OR_MANY = Discriminator(lambda value: ROWS_TAG if isinstance(value, list) else ROW_TAG)
+
+
+def _form(value: object) -> str:
+    if not isinstance(value, list):
+        return ROW_TAG
+    return LISTS_TAG if value and isinstance(value[0], list) else ROWS_TAG
+
+
 Rows = Annotated[
     Annotated[Row, Tag(ROW_TAG)]
-    | Annotated[list[Row], Field(min_length=1, max_length=MAX_ROWS), Tag(ROWS_TAG)],
-    _ONE_OR_MANY,
+    | Annotated[list[Row], Field(min_length=1, max_length=MAX_ROWS), Tag(ROWS_TAG)]
+    | Annotated[list[Values], Field(min_length=1, max_length=MAX_ROWS), Tag(LISTS_TAG)],
+    Discriminator(_form),
+    BeforeValidator(to_rows),
 ]
 MAX_IMAGES = 64
 Image = Annotated[str, Field(min_length=1)]  # base64

@@ -9,7 +9,7 @@ from app import errors
 from app.protocol import strict_json
 from app.protocol.hints import describe_body, hint
 from app.protocol.sentences import explain, field_name
-from app.protocol.types import ROWS_TAG
+from app.protocol.types import LISTS_TAG, ROWS_TAG
 
 RequestT = TypeVar("RequestT", bound=BaseModel)
 
@@ -36,7 +36,7 @@ def refusal(
     `first` is pydantic's first error, and `location` its location inside of `value`.
     """
     name = field_name(location) or "body"
-    if first["type"] == "too_long" and location[-1] == ROWS_TAG:
+    if first["type"] == "too_long" and location[-1] in (ROWS_TAG, LISTS_TAG):
         return errors.TooLarge(name, explain(first), limit=first["ctx"]["max_length"])
     if said := describe_body(kind, value):
         return errors.Invalid("body", said)

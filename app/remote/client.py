@@ -109,7 +109,8 @@ class RemoteModelClient:
                 if not spec.idempotent:
                     raise
                 log.info("%s; trying again", error)
-                await asyncio.sleep(PAUSE_SECONDS * number * random.uniform(0.5, 1.0))  # noqa: S311
+                jitter = random.uniform(0.5, 1.0)  # noqa: S311 # nosec B311 # no secret
+                await asyncio.sleep(PAUSE_SECONDS * number * jitter)
         return await self._call(spec, target, body)
 
     async def _call(self, spec: EndpointSpec, target: Target, body: bytes) -> bytes:

@@ -1,66 +1,64 @@
 """Settings: the only reader of the environment. Mains build one `Settings` and pass it down."""
 
-import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated
+from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Unit
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from app.settings.limits import Bytes, LimitSettings, Seconds
-
-_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s*A-Z]+")
-# Segments of letters, digits and `._~-`. None begins with a dot, so that none is `..`.
-PATH_PREFIX = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$"
-
-Networks = tuple[IPv4Network | IPv6Network, ...]
-
-
-def networks(text: str) -> Networks:
-    """Parse addresses and networks that commas separate; `*` alone is every address.
-
-    Raises `ValueError`, which names the wrong one.
-    """
-    names = ["0.0.0.0/0", "::/0"] if text.strip() == "*" else text.split(",")
-    return tuple(ip_network(name.strip(), strict=False) for name in names if name.strip())
+from app.settings.broker import BrokerSettings
+from app.settings.broker import Process as Process
+from app.settings.checks import (
+    PATH_PREFIX,
+    check_hosts,
+    check_networks,
+    check_origins,
+    is_loopback,
+)
+from app.settings.limits import Bytes, Seconds
+from app.settings.observability import ObservabilitySettings
+from app.settings.openid import OpenIdSettings
+from app.settings.secret_files import read_secret_files, with_password
 
 
-def _check_networks(text: str) -> str:
-    networks(text)
-    return text
-
-
-def _check_origins(origins: str) -> str:
-    for each in filter(None, map(str.strip, origins.split(","))):
-        if not _ORIGIN.fullmatch(each):
-            raise ValueError(
-                f"{each} is no origin; write https://app.example.com, in lower case and "
-                "without a path or slash behind it, or * for all"
-            )
-    return origins
-
-
-class Settings(LimitSettings):
+class Settings(OpenIdSettings, ObservabilitySettings, BrokerSettings):
     """Read each field from the environment variable of its name, else from `.run/env`.
+
+    A secret may also be in the file that the variable NAME_FILE names. Raises `ValidationError`
+    or `SecretFileError`, neither of which shows a value.
 
     `make up` writes `.run/env`, so that a consumer started by hand finds the local stack.
     `make docs` renders the descriptions as docs/settings.md.
     """
 
     model_config = SettingsConfigDict(
-        env_file=".run/env", extra="ignore", frozen=True, env_nested_delimiter="__"
+        env_file=".run/env",
+        extra="ignore",
+        frozen=True,
+        env_nested_delimiter="__",
+        hide_input_in_errors=True,
     )
 
     host: str = Field("127.0.0.1", description="The address that the producer listens on.")
     port: int = Field(5000, description="The port that the producer listens on.")
-    log_level: str = Field(
-        "INFO", description="The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR`."
+    auth: Literal["on", "off", ""] = Field(
+        "",
+        description="Whether requests need a key: `on` or `off`. Without a value it is off while "
+        "`HOST` is a loopback address, and on otherwise. The producer does not start with `on` "
+        "before there is a key; `python -m app.cli keys create` makes one.",
     )
-    cors_origins: Annotated[str, AfterValidator(_check_origins)] = Field(
+    allowed_hosts: Annotated[str, AfterValidator(check_hosts)] = Field(
+        "",
+        description="The hosts that requests may name in `Host`, with any port: "
+        "`warren.example.com`, `*.example.com` for all below it, or `*` for all, separated by "
+        "commas. The loopback names, and the address `HOST`, always may; if that is `0.0.0.0` or "
+        "`::`, so may every IP address. Others get a 421, except at `/health` and `/ping`.",
+    )
+    cors_origins: Annotated[str, AfterValidator(check_origins)] = Field(
         "",
         description="The origins whose pages may call the producer from a browser (CORS), as "
-        "`https://app.example.com` or `*` for all, separated by commas.",
+        "`https://app.example.com` or `*` for all, separated by commas. Calls of other pages that "
+        "would change something get a 403.",
     )
 
     keep_alive_seconds: Annotated[int, Unit("seconds")] = Field(
@@ -75,23 +73,10 @@ class Settings(LimitSettings):
         description="The path below which a proxy serves Warren, such as `/warren`. The proxy may "
         "remove it from the paths that it forwards, or leave it there.",
     )
-    forwarded_allow_ips: Annotated[str, AfterValidator(_check_networks)] = Field(
+    forwarded_allow_ips: Annotated[str, AfterValidator(check_networks)] = Field(
         "127.0.0.1",
         description="The proxies whose `X-Forwarded-For`, `-Host`, `-Prefix` and `-Proto` count: "
         "addresses and networks, separated by commas; `*` means all.",
-    )
-
-    rabbitmq_host: str = Field("127.0.0.1", description="The broker's host.")
-    rabbitmq_port: int = Field(5672, description="The broker's AMQP port.")
-    rabbitmq_user: str = Field("guest", description="The broker's user.")
-    rabbitmq_password: SecretStr = Field(
-        SecretStr("guest"), description="The password of the broker's user."
-    )
-    rabbitmq_vhost: str = Field("/", description="The broker's virtual host.")
-    rabbitmq_heartbeat: Annotated[int, Unit("seconds")] = Field(
-        10,
-        ge=1,  # because 0 turns off the detection of dead peers
-        description="The heartbeat interval. A vanished peer is noticed after two intervals.",
     )
 
     database_url: SecretStr = Field(
@@ -100,9 +85,16 @@ class Settings(LimitSettings):
         "`postgresql+psycopg://user:password@host/name`.",
     )
 
+    database_password: SecretStr | None = Field(
+        None, description="The password of the user that `DATABASE_URL` names without one."
+    )
+
     s3_bucket_name: str = Field("warren", description="The bucket. It must exist.")
     s3_path_name: str = Field("data/", description="The key prefix of data sets.")
     s3_model_path_name: str = Field("models/", description="The key prefix of models.")
+    s3_batch_path_name: str = Field(
+        "batches/", description="The key prefix of the files of batch jobs."
+    )
     aws_endpoint_url: str | None = Field(
         None, description="The address of an S3 server other than that of AWS."
     )
@@ -139,3 +131,32 @@ class Settings(LimitSettings):
         default_factory=dict,
         description="A secret that an endpoint may name. Only consumers need it.",
     )
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
+        """Return where values come from, the first one first."""
+        files = ("env_settings", "dotenv_settings")
+        return (sources["init_settings"], *(read_secret_files(sources[each]) for each in files))
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether requests need a key."""
+        return self.auth == "on" or (not self.auth and not is_loopback(self.host))
+
+    @property
+    def authenticates_scrapes(self) -> bool:
+        """Whether the metrics of a consumer need a key."""
+        return self.auth == "on" or (not self.auth and not is_loopback(self.metrics_host))
+
+    @model_validator(mode="after")
+    def _check_database(self) -> Self:
+        if self.database_password is not None:
+            with_password(self.database_url, self.database_password)
+        return self
+
+    @property
+    def database_address(self) -> str:
+        """The URL of the database, with its password."""
+        if self.database_password is None:
+            return self.database_url.get_secret_value()
+        return with_password(self.database_url, self.database_password)

@@ -60,8 +60,9 @@ class LimitSettings(BaseSettings):
         None,
         gt=0,
         description="How many requests a caller may send to each producer. More get a 429, here "
-        "and at all limits of a caller. The caller is the client's address, of IPv6 its /64; of a "
-        "training that came over AMQP it is the message's `user_id`.",
+        "and at all limits of a caller. The caller is the owner, of all its keys and users of the "
+        "broker together; without a key it is the client's address, of IPv6 its /64, and over AMQP "
+        "a user without an owner.",
     )
     caller_max_rows: Annotated[float | None, Unit("rows a second")] = Field(
         None,
@@ -105,6 +106,12 @@ class LimitSettings(BaseSettings):
         "A slower one gets a 408.",
     )
     max_dataset: Bytes = Field(2_000_000_000, description="The largest data set.")
+    max_batch_rows: Annotated[int, Unit("rows")] = Field(
+        100_000_000,
+        ge=1,
+        le=2_000_000_000,
+        description="How many rows the table of a batch job may have. With more, the job fails.",
+    )
     max_model: Bytes = Field(
         500_000_000,
         ge=1,
@@ -133,6 +140,9 @@ class LimitSettings(BaseSettings):
     )
     keep_job_bytes: Bytes = Field(
         10_000_000_000, ge=1, description="The size of all jobs that are kept after their end."
+    )
+    keep_audit_days: Annotated[float, Unit("days")] = Field(
+        365.0, gt=0, le=36_500, description="How long the audit log keeps what was changed."
     )
     keep_file_seconds: Seconds = Field(
         86_400.0,

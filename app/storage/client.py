@@ -7,10 +7,12 @@ import boto3
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, SSLError
 
 from app import errors
+from app.observability import tracing
 from app.settings import Settings
+from app.tls import tls_fault
 
 DEFAULT_CONFIG = Config(
     connect_timeout=2,
@@ -23,6 +25,8 @@ DEFAULT_CONFIG = Config(
 LOW_LATENCY_CONFIG = DEFAULT_CONFIG.merge(
     Config(read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
 )
+# Over HTTPS, botocore would send checksums in trailer fields, which many servers but AWS's refuse.
+_WITHOUT_TRAILERS = Config(request_checksum_calculation="when_required")
 # What MinIO and Ceph say, beside the status 507, when a disk or a quota is full.
 _FULL = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded"}
 # The calling thread sends one part after another, so memory stays at two parts of 8 MiB.
@@ -35,10 +39,15 @@ class S3Client:
     def __init__(self, settings: Settings, config: Config = DEFAULT_CONFIG) -> None:
         """Create the client without connecting. `config` may be `LOW_LATENCY_CONFIG`."""
         secret = settings.aws_secret_access_key
+        if (settings.aws_endpoint_url or "").startswith("https:"):
+            config = config.merge(_WITHOUT_TRAILERS)
+        # boto3 itself reads the variable, and takes an empty one for the name of a file.
+        is_empty = "aws_ca_bundle" in settings.model_fields_set
         self.boto = boto3.client(
             "s3",
             config=config,
             endpoint_url=settings.aws_endpoint_url,
+            verify=settings.aws_ca_bundle or (True if is_empty else None),
             region_name=settings.aws_default_region,
             aws_access_key_id=settings.aws_access_key_id,
             aws_secret_access_key=secret.get_secret_value() if secret else None,
@@ -55,7 +64,8 @@ class S3Client:
 def map_s3_errors(what: str) -> Iterator[None]:
     """Turn boto's errors into `errors.NotFound`, `StorageFull` or `StorageUnavailable`."""
     try:
-        yield
+        with tracing.span("S3", tracing.SpanKind.CLIENT, {"warren.s3.object": what}):
+            yield
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         code = error.response["Error"]["Code"]
@@ -65,4 +75,8 @@ def map_s3_errors(what: str) -> Iterator[None]:
             raise errors.StorageFull(f"S3 has no room for {what}: {error}") from error
         raise errors.StorageUnavailable(f"S3 refused {what}: {error}") from error
     except (BotoCoreError, Boto3Error) as error:
-        raise errors.StorageUnavailable(f"S3 cannot be reached: {error}") from error
+        fault = tls_fault(error, "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")
+        if fault is None and isinstance(error, SSLError):
+            fault = f"{error}: look at AWS_CA_BUNDLE"  # such as of a file that is not there
+        why = f"TLS with it fails: {fault}" if fault else str(error)
+        raise errors.StorageUnavailable(f"S3 cannot be reached: {why}") from error

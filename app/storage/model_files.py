@@ -1,4 +1,4 @@
-"""Models in S3: a folder each, with the model's file and the manifest."""
+"""Models in S3: a folder each, with the model's file, the manifest and the evaluation."""
 
 import hashlib
 import threading
@@ -13,9 +13,11 @@ from cachetools import LRUCache, cachedmethod
 from pydantic import ValidationError
 
 from app import errors
+from app.models.evaluation import EVALUATION_FILE
 from app.models.manifest import OnnxManifest, Runtime, TrainedManifest
 from app.models.record import StoredFile
 from app.storage.client import SEQUENTIAL_TRANSFER, S3Client, map_s3_errors
+from app.storage.object_stream import ObjectStream
 
 CACHE_BYTES = 8_000_000  # of manifests, as JSON
 PIECE_BYTES = 1_000_000
@@ -35,7 +37,9 @@ class ModelStore:
         self._lock = threading.Lock()
 
     def put_trained(self, attempt: int, manifest: TrainedManifest, path: Path) -> StoredFile:
-        """Store a trained model, whose file lies at `path`, and its manifest.
+        """Store a trained model, whose file lies at `path`, its manifest, and its evaluation.
+
+        The evaluation lies beside the file; a model without one is stored without one.
 
         Each attempt has its own folder, so a late attempt overwrites nothing. Readers find the
         folder only once a row of the database names its key.
@@ -50,6 +54,8 @@ class ModelStore:
                 key + FILES[manifest.runtime],
                 Config=SEQUENTIAL_TRANSFER,
             )
+            if (evaluation := path.with_name(EVALUATION_FILE)).exists():
+                self._put(key + EVALUATION_FILE, evaluation.read_bytes())
             self._put(key + _MANIFEST, manifest.model_dump_json(indent=2).encode())
         return StoredFile(key, sha256)
 
@@ -76,14 +82,18 @@ class ModelStore:
         return StoredFile(key, sha256)
 
     def delete(self, key: str) -> None:
-        """Delete a model's file and manifest, if they exist."""
+        """Delete a model's file, manifest and evaluation, if they exist."""
         with map_s3_errors(f"model {key}"):
-            for name in (*FILES.values(), _MANIFEST):
+            for name in (*FILES.values(), EVALUATION_FILE, _MANIFEST):
                 self._client.boto.delete_object(Bucket=self._client.bucket, Key=key + name)
 
     def delete_attempt(self, model_id: str, attempt: int) -> None:
         """Delete the files that an attempt of a training has stored, if any."""
         self.delete(self._folder(model_id, attempt))
+
+    def open(self, file: StoredFile, runtime: Runtime = "onnx") -> ObjectStream:
+        """Open a model's file. Raises `errors.NotFound`."""
+        return ObjectStream(self._client, file.key + FILES[runtime])
 
     @contextmanager
     def fetched(self, file: StoredFile, runtime: Runtime = "onnx") -> Iterator[Path]:
@@ -115,6 +125,13 @@ class ModelStore:
             return TrainedManifest.model_validate_json(self._get(key, _MANIFEST))
         except ValidationError as error:
             raise errors.Corrupt(f"{key}{_MANIFEST} is not a manifest") from error
+
+    def get_evaluation(self, key: str) -> bytes:
+        """Return the JSON of a trained model's evaluation.
+
+        Raises `errors.NotFound` for a model of a version that kept none.
+        """
+        return self._get(key, EVALUATION_FILE)
 
     def _put(self, key: str, body: bytes) -> None:
         self._client.boto.put_object(Bucket=self._client.bucket, Key=key, Body=body)

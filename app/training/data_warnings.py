@@ -5,7 +5,7 @@ that a million rows of fifty columns take a second.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -14,29 +14,14 @@ import pandas as pd
 
 from app.models.manifest import Feature, FitWarning
 from app.protocol.label_keys import label_key
-from app.protocol.wording import listed, quoted
+from app.protocol.training_options import Preprocessing
+from app.protocol.training_request import TrainingSpec
+from app.protocol.wording import listed
+from app.tables.column_warnings import sampled_rows, single_column_warnings
 from app.training.target import Target
 
-_SAMPLE = 1000  # rows
-_MANY_ROWS = 100  # of which an identifier has as many values
-_MANY_CATEGORIES = 100
 _RARE = 5  # rows of a class
 _CORRELATED = 1 - 1e-10
-_OF_A_TYPE = 5  # warnings of one type
-
-
-def limit_warnings(warnings: Iterable[FitWarning]) -> list[FitWarning]:
-    """Return at most five warnings of each type; a sixth one lists the columns of the others."""
-    groups: dict[str, list[FitWarning]] = {}
-    for each in warnings:
-        groups.setdefault(each.type, []).append(each)
-    shown = []
-    for kind, group in groups.items():
-        shown += group[:_OF_A_TYPE]
-        if rest := group[_OF_A_TYPE:]:
-            said = f"the same is true of {len(rest):,} more: {listed([str(w.field) for w in rest])}"
-            shown.append(FitWarning(type=kind, detail=said))
-    return shown
 
 
 def dropped_row_warnings(target: str, dropped: int) -> list[FitWarning]:
@@ -48,29 +33,44 @@ def dropped_row_warnings(target: str, dropped: int) -> list[FitWarning]:
     return [FitWarning(type="rows_dropped", detail=said, field=target)]
 
 
-def leading_zero_warnings(cells: Mapping[str, str]) -> list[FitWarning]:
-    """Return the warnings about numbers with leading zeros; `cells` has one of each column."""
+def unused_option_warnings(asked: TrainingSpec, features: list[Feature]) -> list[FitWarning]:
+    """Return the warnings about options of the preprocessing for columns that there are not."""
+    options = asked.preprocessing or Preprocessing()
+    free = options.tfidf or []
+    numbers = any(f.is_number for f in features)
+    texts = any(not f.is_number and f.name not in free for f in features)
+    unused = {
+        "scaling": not numbers and options.scaling not in (None, "none"),
+        "imputation": not numbers and options.imputation not in (None, "none"),
+        "categories": not texts and options.categories is not None,
+        "min_frequency": not texts and options.min_frequency is not None,
+    }
+    kinds = {"scaling": "number", "imputation": "number"}
     return [
         FitWarning(
-            type="leading_zeros",
-            detail=f"column {name} is read as numbers, so that {quoted(cell)} lost its leading "
-            'zeros; declare its type "category" if it holds codes',
-            field=name,
+            type="no_effect",
+            detail=f"{option} has no effect, because no feature is a {kinds.get(option, 'text')}",
+            field=f"preprocessing.{option}",
         )
-        for name, cell in cells.items()
+        for option, given in unused.items()
+        if given
     ]
 
 
 def column_warnings(
-    frame: pd.DataFrame, features: list[Feature], target: Target
+    frame: pd.DataFrame, features: list[Feature], target: Target, free: Collection[str] = ()
 ) -> list[FitWarning]:
-    """Return the warnings about the classes, and about features and how they relate."""
+    """Return the warnings about the classes, and about features and how they relate.
+
+    Columns of `free` text may hold another text in each row.
+    """
     found = _class_warnings(target)
-    rows = np.unique(np.linspace(0, len(frame) - 1, _SAMPLE).astype(int))
+    rows = sampled_rows(len(frame))
     samples, heads = frame.iloc[rows], dict[bytes | tuple[Any, ...], str]()
     for feature in features:
         column, sample = frame[feature.name], samples[feature.name]
-        found += _single_column_warnings(column, sample, feature)
+        if feature.name not in free:
+            found += single_column_warnings(column, sample, feature)
         # Columns with the same sample are compared with the first of them.
         values = sample.to_numpy()
         shown = values.tobytes() if feature.is_number else tuple(sample.fillna("").tolist())
@@ -78,6 +78,8 @@ def column_warnings(
         if first != feature.name and column.equals(frame[first]):
             said = f"column {feature.name} holds the same values as column {first}"
             found.append(FitWarning(type="duplicate_column", detail=said, field=feature.name))
+        if not target.name:
+            continue
         if _determines(sample, target.y[rows], target) and _determines(column, target.y, target):
             said = (
                 f"column {feature.name} determines column {target.name} alone; leave it out if it "
@@ -87,9 +89,17 @@ def column_warnings(
     return found
 
 
+def _constant_target(target: Target) -> list[FitWarning]:
+    """Return the warning about numbers that are all the same; without a target there is none."""
+    if not target.name or (target.y != target.y[0]).any():
+        return []
+    said = f"column {target.name} holds the same value in each row, so there is nothing to learn"
+    return [FitWarning(type="constant_target", detail=said, field=target.name)]
+
+
 def _class_warnings(target: Target) -> list[FitWarning]:
     if target.labels is None:
-        return []
+        return _constant_target(target)
     counts, found = np.bincount(target.y), []
     classes, mean = len(counts), len(target.y) / len(counts)
     if classes > 2 and mean < _RARE:
@@ -102,27 +112,6 @@ def _class_warnings(target: Target) -> list[FitWarning]:
         said = f"classes of column {target.name} with few rows: {listed(names)}"
         found.append(FitWarning(type="rare_classes", detail=said, field=target.name))
     return found
-
-
-def _single_column_warnings(
-    column: "pd.Series[Any]", sample: "pd.Series[Any]", feature: Feature
-) -> list[FitWarning]:
-    """Return the warnings about a column alone."""
-    name, rows = feature.name, len(column)
-    distinct = len(pd.unique(sample)) - sample.hasnans
-    if distinct <= 1 and column.nunique() <= 1 and not feature.nullable:
-        said = f"column {name} holds the same value in each row"
-        return [FitWarning(type="constant_column", detail=said, field=name)]
-    whole = feature.type == "number" and bool((sample % 1 == 0).all() and (sample < 2**63).all())
-    identifies = rows >= _MANY_ROWS and distinct == len(sample) and (whole or not feature.is_number)
-    if identifies and column.nunique() == rows:
-        kind = "whole number" if whole else "text"
-        said = f"column {name} holds another {kind} in each row, as an identifier does"
-        return [FitWarning(type="identifier_like", detail=said, field=name)]
-    if not feature.is_number and distinct > _MANY_CATEGORIES:
-        said = f"column {name} has {column.nunique()} different texts; each became a column"
-        return [FitWarning(type="many_categories", detail=said, field=name)]
-    return []
 
 
 def _centred(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

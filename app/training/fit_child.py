@@ -1,28 +1,33 @@
 """Run the child's side of a fit: check the parameters, wait for the file, fit, write the model.
 
-The child sends `("checked", bound)`, waits for any message, then sends `("progress", share)` any
-number of times and `("done", (manifest, path))`, or `("error", error)` at any time.
+The child sends `("checked", bound)`, waits for the format of the file, or None, and ends with
+`("done", (manifest, path))`. Meanwhile it sends `("progress", share)` and
+`("phase", (name, begin, end))`, in seconds of the monotonic clock, any number of times. At any time
+it may end with `("error", error)`.
 """
 
-import os
 import shutil
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from app import errors
+from app.evaluation.phases import Phases
 from app.inference.child_process import follow_parent
 from app.inference.process_memory import limit_memory, memory_of, release_memory_limit
 from app.models.manifest import TrainedManifest
 from app.protocol.training_request import TrainRequest
-from app.training.estimators import build_estimator
+from app.runtime import lower_priority
+from app.tables.dialect import TableFormat
+from app.training.estimators import build_estimator, estimator_class
 from app.training.fit_messages import cannot_fit, out_of_memory
-from app.training.model_bounds import check_trees
+from app.training.model_bounds import check_layers, check_trees
 from app.training.pipeline import fit_pipeline
 from app.training.training_data import read_training_data
 
@@ -33,32 +38,43 @@ def main(
     pipe: Connection,
     body: dict[str, Any],
     model_id: str,
-    csv: str,
+    table: str,
     memory: int,
     *,
     fit: Callable[..., tuple[TrainedManifest, Path]] = fit_pipeline,
 ) -> None:
     """Fit the model that `body`, a `TrainRequest`, asks for; report over `pipe`.
 
-    `csv` is the path of the data; the model's file is written beside it. `memory` is the limit in
+    `table` is the path of the data; the model's file is written beside it. `memory` is the limit in
     bytes, on top of what the libraries have taken.
     """
-    folder = Path(csv).parent
+    folder = Path(table).parent
     follow_parent(lambda: shutil.rmtree(folder, ignore_errors=True))
-    os.nice(NICENESS)
+    lower_priority(NICENESS)
     np.random.seed()  # for a random_state of null: all forks have the state of their parent
     request = TrainRequest.model_validate(body)
 
     def progress(fraction: float) -> None:
         pipe.send(("progress", fraction))
 
-    bound = memory_of("self") + memory
-    limit_memory(bound)
+    def phase(name: str, begin: float, end: float) -> None:
+        pipe.send(("phase", (name, begin, end)))
+
     try:
-        check_trees(build_estimator(request.resolved_estimator), memory)
+        estimator_class(request.resolved_estimator.spec)  # before, because its library is not data
+        bound = memory_of("self") + memory
+        limit_memory(bound)
+        estimator = build_estimator(request.resolved_estimator)
+        check_trees(estimator, memory)
+        check_layers(estimator, memory)
         pipe.send(("checked", bound))
-        pipe.recv()
-        manifest, path = fit(read_training_data(csv, request), request, model_id, folder, progress)
+        told = pipe.recv()
+        table_format = TableFormat.model_validate(told) if told else None
+        data = read_training_data(table, request, table_format)
+        end = monotonic()
+        phase("read", end - data.seconds, end)
+        phases = Phases(on_end=phase)
+        manifest, path = fit(data, request, model_id, folder, progress, phases=phases)
         pipe.send(("done", (manifest.model_dump(), str(path))))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent gave up

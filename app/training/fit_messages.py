@@ -33,6 +33,9 @@ _SENTENCES = {
         r"Interaction constraints": (
             "interaction_cst takes lists of the places of columns, from 0, such as [[0, 1], [2]]"
         ),
+        r"loss='(\w+)' is only suitable for a binary": (
+            'the loss "{0}" takes two classes only; leave it out'
+        ),
         r"quantile must be": 'the loss "quantile" needs quantile, a number from 0 to 1',
         r"iteration over a 0-d array": "a param holds an object where a list is needed",
         r"Categorical feature .* is expected to have a cardinality <= (\d+)": (
@@ -75,6 +78,27 @@ _SENTENCES = {
         r"not supported for the liblinear solver": 'the solver "liblinear" needs a penalty',
         r"supports only dual=False": "dual has to be false for this solver",
         r"Out of bag estimation only available": "oob_score needs bootstrap to be true",
+        r"Fewer non-zero entries in p than size": (
+            "a tree learns from more rows than have a weight above 0; lower max_samples, or set "
+            "bootstrap to true"
+        ),
+        r"Floating-point under-/overflow occurred": (
+            "numbers became too large in the fit; scale the columns, or lower eta0"
+        ),
+        r"Solver produced non-finite parameter weights": (
+            "numbers became too large in the fit; scale the columns"
+        ),
+        r"validation set is too small|into a train set and a validation set": (
+            "the rows are too few for early stopping; add rows, or raise validation_fraction"
+        ),
+        r"Unsupported set of arguments.*penalty='(\w+)', loss='(\w+)', dual=(?:True|False)": (
+            'the penalty "{0}" and the loss "{1}" do not go together with this dual; set dual to '
+            '"auto", or leave them out'
+        ),
+        r"learning_rate is 'optimal'": 'alpha has to be above 0 if learning_rate is "optimal"',
+        r"Learning rate '(\w+)' only works with loss": (
+            'the learning_rate "{0}" does not go with this loss; choose "adaptive"'
+        ),
         r"`max_samples?` cannot be set": "max_samples needs bootstrap to be true",
         r"Must provide either V or VI": (
             'the metric "mahalanobis" needs metric_params with the covariances of the features, V'
@@ -93,6 +117,13 @@ _SENTENCES = {
         r"(?:[Nn]egative|non-negative|positive).*(?:Poisson|poisson|gamma|loss)"
         r"|requires (?:strictly )?(?:positive|non-negative) y": (
             "this loss or criterion needs a target of numbers above 0"
+        ),
+        r"\[\w+\]: at least one target label is negative|[Ll]abel must be (?:non|positive)"
+        r"|Label must be|label must be|`base_score` must be": (
+            "this loss or criterion needs a target of numbers above 0"
+        ),
+        r"bagging_freq > 0|Random forest mode": (
+            'the boosting_type "rf" needs a subsample_freq of at least 1, and a subsample below 1'
         ),
         r"sum of y is not strictly positive": (
             "this loss or criterion needs a target of numbers above 0"
@@ -134,6 +165,11 @@ def explain_fit(error: Exception) -> str | None:
         if found := pattern.search(text):
             return sentence.format(*found.groups())
     return text if is_plain(text) else None
+
+
+def without_test_rows(why: str) -> str:
+    """Return an explanation without its advice to lower `test_size`, where no row tests."""
+    return re.sub(r"(?:, or|;) lower test_size$", "", why)
 
 
 def field_of(why: str, params: Collection[str]) -> str | None:

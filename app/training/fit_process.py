@@ -3,7 +3,7 @@
 The parent keeps its heartbeats, and can end a child at any time: it kills a child that takes too
 long or too much memory, or whose result is no longer wanted. A server process that has imported
 the libraries forks the children, so that a child starts in milliseconds and inherits neither
-threads nor connections. A child reads a CSV file and writes the model's file beside it; all
+threads nor connections. A child reads a table and writes the model's file beside it; all
 else goes over a pipe.
 """
 
@@ -21,8 +21,10 @@ from app import errors
 from app.inference.child_process import join_child, start_child
 from app.inference.process_memory import memory_of
 from app.models.manifest import TrainedManifest
+from app.observability import tracing
 from app.protocol.training_request import TrainRequest
 from app.protocol.wire_errors import error_from_wire
+from app.tables.dialect import TableFormat
 from app.training.child_death import child_death, resident_memory
 from app.training.fit_messages import out_of_memory, out_of_time
 
@@ -70,6 +72,8 @@ class FitRunner:
         """
         # Otherwise the threads of two boosters would spin, each waiting for the other's core.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        # pyarrow's other allocator reserves a gigabyte, which would count for the limit of a fit.
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([CHILD_MODULE, *preload])
         self._child = child
@@ -90,11 +94,13 @@ class FitRunner:
         model_id: str,
         folder: Path,
         limits: FitLimits,
-        fetch: Callable[[Path], None],
+        fetch: Callable[[Path], TableFormat | None],
         on_checked: Callable[[], None],
         on_beat: Callable[[float | None], None],
     ) -> tuple[TrainedManifest, Path]:
-        """Check the request, `fetch` the CSV into a file of `folder`, fit.
+        """Check the request, `fetch` the table into a file of `folder`, fit.
+
+        `fetch` returns the format of the file, or None if it has to be found out.
 
         Return the manifest, and the path of the model's file in `folder`.
 
@@ -104,8 +110,8 @@ class FitRunner:
         a wrong request, `FitTimeout`, `FitOutOfMemory`, `FitFailed`, `ChildKilled` or `ChildLost`,
         and `ShuttingDown` after `stop`.
         """
-        csv = folder / "data.csv"
-        arguments = (request.model_dump(), model_id, str(csv), limits.memory)
+        table = folder / "table"
+        arguments = (request.model_dump(), model_id, str(table), limits.memory)
         try:
             child, ours = start_child("fit", self._child, *arguments)
         except errors.ChildKilled as error:
@@ -114,9 +120,9 @@ class FitRunner:
             check_limits = FitLimits(self._check_seconds, limits.memory)
             bound = self._receive(ours, child, check_limits, on_beat)
             on_checked()
-            fetch(csv)
+            table_format = fetch(table)
             with _pipe_errors(child):
-                ours.send(None)
+                ours.send(table_format and table_format.model_dump())
             manifest, path = self._receive(ours, child, limits, on_beat, bound)
             return TrainedManifest.model_validate(manifest), Path(path)
         finally:
@@ -151,9 +157,12 @@ class FitRunner:
                     kind, value = pipe.recv()
                 if kind == "error":
                     raise error_from_wire(value)
-                if kind != "progress":
+                if kind == "phase":
+                    tracing.add_span(*value)
+                elif kind == "progress":
+                    progress = value
+                else:
                     return value
-                progress = value
             if self._stop_reader in ready:
                 raise errors.ShuttingDown
             on_beat(progress)

@@ -24,6 +24,11 @@ _UNCONVERGED = (
 _SENTENCES: dict[re.Pattern[str], tuple[str, str | None]] = {
     re.compile(pattern): told
     for pattern, told in {
+        r"With alpha=0, this algorithm": (
+            "with an alpha of 0 the solver does not converge well; choose linear_regression, or "
+            "raise alpha",
+            "params.alpha",
+        ),
         r"failed to converge after (\d+) iteration": (
             f"the solver stopped after {{0}} iterations, {_UNCONVERGED}",
             "params.max_iter",
@@ -51,6 +56,11 @@ _SENTENCES: dict[re.Pattern[str], tuple[str, str | None]] = {
             'to "sigmoid"',
             "params.probability",
         ),
+        r"parameter `criterion` is deprecated": (
+            "criterion has no effect, and scikit-learn 1.11 will not have it any more; leave it "
+            "out",
+            "params.criterion",
+        ),
         r"`\"friedman_mse\"` for": (
             'scikit-learn 1.11 will not have "friedman_mse" any more; use "squared_error", which '
             "is the same",
@@ -76,6 +86,29 @@ _SENTENCES: dict[re.Pattern[str], tuple[str, str | None]] = {
         r"'n_jobs' has no effect": (
             "n_jobs has no effect, and scikit-learn 1.10 will not have it any more; leave it out",
             "params.n_jobs",
+        ),
+        r"no more leaves that meet the split requirements|no meaningful features": (
+            "boosting ended early, because no leaf could be split into two of enough rows; add "
+            "rows, or lower min_child_samples",
+            "params.min_child_samples",
+        ),
+        r"`booster=dart` is deprecated": (
+            'a later XGBoost will not have the booster "dart" any more; leave booster out, which '
+            "gives the same trees",
+            "params.booster",
+        ),
+        r"`booster=gblinear` is deprecated": (
+            'a later XGBoost will not have the booster "gblinear" any more; choose a linear '
+            "estimator, such as ridge or logistic_regression",
+            "params.booster",
+        ),
+        r"Parameters: \{ (.+) \} are not used": (
+            "the booster does not use {0}; leave out what it does not use",
+            "params",
+        ),
+        r"max_samples \((\d+)\) is greater than the total number of samples \((\d+)\)": (
+            "max_samples is {0}, but there are {1} rows to learn from, so each tree takes them all",
+            "params.max_samples",
         ),
         r"do not have OOB scores": (
             "there are too few trees for the score of rows out of the bag; raise n_estimators",
@@ -112,6 +145,7 @@ _SENTENCES: dict[re.Pattern[str], tuple[str, str | None]] = {
 _INTERNAL = re.compile(
     r"recommended for warm_start|feature names|utils\.parallel|column-vector"
     r"|greater than 50% of the number of samples|do not sum to one"
+    r"|No further splits with positive gain"
 )
 
 

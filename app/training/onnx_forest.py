@@ -1,4 +1,4 @@
-"""Write random forests as ONNX.
+"""Write forests and single trees as ONNX.
 
 Their trees compare float32 inputs with float64 thresholds; all sums are of float64.
 """
@@ -44,19 +44,19 @@ def add_float32_inputs(graph: GraphBuilder, x: str) -> str:
 
 
 def add_forest_regressor(graph: GraphBuilder, forest: Any, x: str) -> tuple[str, ...]:
-    """Add `RandomForestRegressor`; return the predictions [rows]."""
-    trees = [tree_nodes(each.tree_, each.tree_.value[:, 0, 0]) for each in forest.estimators_]
+    """Add a regressing forest or tree; return the predictions [rows]."""
+    trees = [tree_nodes(each, each.value[:, 0, 0]) for each in _trees(forest)]
     mean = add_ensemble(graph, trees, add_float32_inputs(graph, x), average=True)
     return (graph.add("Squeeze", mean, graph.constant([1], np.int64)),)
 
 
 def add_forest_classifier(graph: GraphBuilder, forest: Any, x: str) -> tuple[str, ...]:
-    """Add `RandomForestClassifier`; return the labels [rows] and probabilities [rows, classes].
+    """Add a classifying forest or tree; return labels [rows], probabilities [rows, classes].
 
     A tree answers the place of its leaf's probabilities in a matrix, because a leaf of the operator
     holds one number. Equal probabilities stay equal, because they are summed as scikit-learn does.
     """
-    trees = [each.tree_ for each in forest.estimators_]
+    trees = _trees(forest)
     places, probabilities = _leaf_probabilities(trees)
     nodes = [
         tree_nodes(*each, target) for target, each in enumerate(zip(trees, places, strict=True))
@@ -67,6 +67,11 @@ def add_forest_classifier(graph: GraphBuilder, forest: Any, x: str) -> tuple[str
     by_tree = graph.add("Gather", leaves, found, axis=0)
     mean = graph.add("ReduceMean", by_tree, graph.constant([1], np.int64), keepdims=0)
     return graph.add("ArgMax", mean, axis=1, keepdims=0), mean
+
+
+def _trees(forest: Any) -> list[Any]:
+    """Return scikit-learn's `Tree` of each tree."""
+    return [each.tree_ for each in getattr(forest, "estimators_", [forest])]
 
 
 def _leaf_probabilities(trees: list[Any]) -> tuple[list[Array], Array]:

@@ -119,6 +119,8 @@ def _rounding_error(model: Any) -> float:
 def _pair_weights(model: Any) -> npt.NDArray[np.float64]:
     """Return the weight of each support vector in each pair of classes, [vectors, pairs]."""
     coefficients = model._dual_coef_
+    if len(coefficients) < len(model.classes_) - 1:
+        raise NotExportable("a class has no row with a weight, so its pairs have no vectors")
     ends = np.cumsum(model._n_support)
     of = [slice(end - count, end) for end, count in zip(ends, model._n_support, strict=True)]
     columns = []

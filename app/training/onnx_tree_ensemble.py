@@ -79,10 +79,12 @@ def add_ensemble(
     targets: int = 1,
     average: bool = False,
     max_nodes: int = MAX_NODES,
+    kind: type = np.float64,
 ) -> str:
     """Add operators for trees; return the name of the sums of their answers [rows, targets].
 
-    `x` is the name of the inputs [rows, features], float64. The trees are summed in their order;
+    `x` is the name of the inputs [rows, features] of the type `kind`, in which all is computed. The
+    trees are summed in their order;
     with `average` the sums are means.
     """
     groups = list(_groups(trees, max_nodes))
@@ -94,7 +96,7 @@ def add_ensemble(
             domain="ai.onnx.ml",
             n_targets=targets,
             aggregate_function=aggregate,
-            arrays=_attributes(group),
+            arrays=_attributes(group, kind),
         )
         for group in groups
     ]
@@ -117,17 +119,17 @@ def _groups(trees: Sequence[TreeNodes], max_nodes: int) -> Iterator[list[TreeNod
     yield group
 
 
-def _attributes(trees: list[TreeNodes]) -> Iterator[tuple[str, Array]]:
+def _attributes(trees: list[TreeNodes], kind: type) -> Iterator[tuple[str, Array]]:
     """Yield the attributes of an operator; it holds nodes with children, and leaves, apart."""
     sizes = np.array([len(tree) for tree in trees])
     starts = np.cumsum(sizes, dtype=np.int32) - sizes.astype(np.int32)
 
-    def joined(name: str, kind: type) -> Array:
-        return np.concatenate([getattr(tree, name) for tree in trees], dtype=kind, casting="unsafe")
+    def joined(name: str, of: type) -> Array:
+        return np.concatenate([getattr(tree, name) for tree in trees], dtype=of, casting="unsafe")
 
     left = joined("left", np.int32)
     inner = left != LEAF
-    values = joined("value", np.float64)[~inner]
+    values = joined("value", kind)[~inner]
     targets = np.repeat(np.array([tree.target for tree in trees], np.int32), sizes)[~inner]
     kept, leaf = _distinct(values, targets)
     yield "leaf_weights", values[kept]
@@ -142,7 +144,7 @@ def _attributes(trees: list[TreeNodes]) -> Iterator[tuple[str, Array]]:
         yield f"nodes_{branch}leafs", (~inner[reached]).astype(np.int8)
     yield "tree_roots", place[starts]
     yield "nodes_featureids", joined("feature", np.int32)[inner]
-    yield "nodes_splits", joined("threshold", np.float64)[inner]
+    yield "nodes_splits", joined("threshold", kind)[inner]
     missing = joined("missing_left", np.int8)[inner]
     if missing.any():
         yield "nodes_missing_value_tracks_true", missing
@@ -154,7 +156,7 @@ def _attributes(trees: list[TreeNodes]) -> Iterator[tuple[str, Array]]:
             members += [tree.members[node], np.array([np.nan])]
     yield "nodes_modes", modes
     if members:
-        yield "membership_values", np.concatenate(members)
+        yield "membership_values", np.concatenate(members).astype(kind)
 
 
 def _distinct(values: Array, targets: Array) -> tuple[Array, Array]:

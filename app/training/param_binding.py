@@ -18,10 +18,14 @@ from app.protocol.wording import cut, describe_value, did_you_mean, listed, quot
 CLASS_WEIGHT = "class_weight"
 MONOTONIC = "monotonic_cst"
 CATEGORICAL = "categorical_features"
+LAYERS = "hidden_layer_sizes"
 
 
 def check_bound_params(params: Mapping[str, Any]) -> None:
-    """Raise `errors.Invalid` for a weight below 0, or a direction that is not -1, 0 or 1."""
+    """Raise `errors.Invalid` for a member that a param cannot have.
+
+    That is a weight below 0, a direction that is not -1, 0 or 1, or a layer without a size.
+    """
     if isinstance(weights := params.get(CLASS_WEIGHT), dict):
         for key, weight in weights.items():
             if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
@@ -30,6 +34,10 @@ def check_bound_params(params: Mapping[str, Any]) -> None:
         for name, direction in directions.items():
             if isinstance(direction, bool) or direction not in (-1, 0, 1):
                 _refuse(MONOTONIC, name, "must be -1, 0 or 1", direction)
+    if isinstance(sizes := params.get(LAYERS), list):
+        for place, size in enumerate(sizes):
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                _refuse(LAYERS, str(place), "must be a whole number of at least 1", size)
 
 
 def inner_estimator(estimator: BaseEstimator) -> Any:

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, Options
 
 from app.protocol.wording import quoted
+from app.training.booster_params import param_constraints
 
 # By scikit-learn's names of constraints and by types; JSON has no values for the others.
 _PHRASES: dict[Any, tuple[str, ...]] = {
@@ -38,7 +39,7 @@ UNUSABLE = frozenset(("precomputed", "pyfunc"))
 
 def describe_rule(estimator: BaseEstimator, name: str) -> str:
     """Return the rule of a parameter: `must be a number above 0 or null`."""
-    phrases = list(dict.fromkeys(_phrases(name, estimator._parameter_constraints[name])))
+    phrases = list(dict.fromkeys(_phrases(name, param_constraints(estimator)[name])))
     if len(phrases) > 1:
         phrases = [f"{', '.join(phrases[:-1])} or {phrases[-1]}"]
     return f"must be {phrases[0]}" if phrases else "cannot be set"

@@ -1,15 +1,16 @@
 """Fit an estimator and report its progress; the model equals that of a plain `fit`, bit for bit.
 
 scikit-learn's callbacks (`sklearn.callback`, new in 1.9) support neither forests nor boosters. So a
-forest grows in steps by `warm_start`, and the verbose output of a booster is parsed for its
-iterations. Of other estimators the progress is not known, so they report none.
+forest grows in steps by `warm_start`, the verbose output of histogram boosting is parsed for its
+iterations, and gradient boosting calls a function at the end of each. Of other estimators the
+progress is not known, so they report none.
 """
 
 import contextlib
 import io
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -17,17 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
 
-_FORESTS = RandomForestClassifier | RandomForestRegressor
-_BOOSTERS = HistGradientBoostingClassifier | HistGradientBoostingRegressor
+from app.protocol.estimators import CLASS_NAMES, Progress
+from app.training.estimators import spec_of
 
 Report = Callable[[float], None]
+Weights = npt.NDArray[np.float64] | None
 Clock = Callable[[], float]  # seconds, as `time.monotonic` returns them
 
 
@@ -56,27 +52,33 @@ def fit_with_progress(
     y: npt.NDArray[Any],
     report: Report,
     *,
+    sample_weight: Weights = None,
     intervals: ReportIntervals = DEFAULT_INTERVALS,
     clock: Clock = monotonic,
 ) -> None:
     """Fit `estimator` to `x` [rows, columns] and `y` [rows]; report the share done, up to 1.
+
+    `sample_weight` [rows] is not given to the estimator if it is None.
 
     The first report is about work that is done, not the beginning. The shares rise, and by default
     come at most ten times a second. For a booster that may stop early they are shares of the
     iterations allowed. An estimator without steps reports none. Raises what the estimator's `fit`
     raises.
     """
+    weights = {} if sample_weight is None else {"sample_weight": sample_weight}
     if not reports_steps(estimator):
-        estimator.fit(x, y)
+        estimator.fit(x, y, **weights)
         return
-    fit = _fit_forest if isinstance(estimator, _FORESTS) else _fit_booster
-    fit(estimator, x, y, report, intervals, clock)
+    kind = spec_of(estimator).progress
+    assert kind is not None
+    _FITS[kind](estimator, x, y, weights, report, intervals, clock)
     report(1.0)
 
 
 def reports_steps(estimator: BaseEstimator) -> bool:
     """Tell whether the progress of an estimator's fit is known."""
-    return isinstance(estimator, _FORESTS | _BOOSTERS)
+    known = type(estimator).__name__ in CLASS_NAMES  # a calibrated one is not
+    return known and spec_of(estimator).progress is not None
 
 
 def between(report: Report, start: float, end: float) -> Report:
@@ -84,10 +86,16 @@ def between(report: Report, start: float, end: float) -> Report:
     return lambda share: report(start + share * (end - start))
 
 
+def in_turn(report: Report, count: int) -> list[Report]:
+    """Return a `Report` for each of so many parts, which are equal shares of the whole."""
+    return [between(report, part / count, (part + 1) / count) for part in range(count)]
+
+
 def _fit_forest(
     forest: Any,
     x: npt.NDArray[Any],
     y: npt.NDArray[Any],
+    weights: dict[str, Any],
     report: Report,
     intervals: ReportIntervals,
     clock: Clock,
@@ -114,7 +122,7 @@ def _fit_forest(
             score = params["oob_score"] and (target == total or not params["bootstrap"])
             forest.set_params(n_estimators=target, oob_score=score)
             np.random.set_state(drawn)
-            forest.fit(x, y)
+            forest.fit(x, y, **weights)
             before, now = now, clock()
             speed = (target - grown) / max(now - before, 1e-6)
             seconds = max(intervals.step_seconds, intervals.step_share * (now - begin))
@@ -130,6 +138,7 @@ def _fit_booster(
     booster: Any,
     x: npt.NDArray[Any],
     y: npt.NDArray[Any],
+    weights: dict[str, Any],
     report: Report,
     intervals: ReportIntervals,
     clock: Clock,
@@ -142,9 +151,53 @@ def _fit_booster(
     verbose = booster.verbose
     try:
         with contextlib.redirect_stdout(IterationParser(report, intervals.pause_seconds, clock)):
-            booster.set_params(verbose=2).fit(x, y)
+            booster.set_params(verbose=2).fit(x, y, **weights)
     finally:
         booster.set_params(verbose=verbose)
+
+
+def _fit_monitored(
+    booster: Any,
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    weights: dict[str, Any],
+    report: Report,
+    intervals: ReportIntervals,
+    clock: Clock,
+) -> None:
+    """Fit a booster that calls `monitor` at the end of each iteration."""
+    total, paced = booster.n_estimators, _Paced(report, intervals.pause_seconds, clock)
+
+    def monitor(iteration: int, *_: object) -> bool:
+        if iteration + 1 < total:
+            paced((iteration + 1) / total)
+        return False  # True would end the fit
+
+    booster.fit(x, y, monitor=monitor, **weights)
+
+
+_FITS: Mapping[Progress, Callable[..., None]] = {
+    "trees": _fit_forest,
+    "printed": _fit_booster,
+    "monitor": _fit_monitored,
+}
+
+
+class _Paced:
+    """A `Report` that passes on at most one share in `pause_seconds`."""
+
+    def __init__(self, report: Report, pause_seconds: float, clock: Clock) -> None:
+        """Begin to wait for the first one."""
+        self._report = report
+        self._pause_seconds = pause_seconds
+        self._clock = clock
+        self._next = clock() + pause_seconds
+
+    def __call__(self, share: float) -> None:
+        """Report a share, or leave it out."""
+        if (now := self._clock()) >= self._next:
+            self._next = now + self._pause_seconds
+            self._report(share)
 
 
 class IterationParser(io.TextIOBase):
@@ -157,16 +210,11 @@ class IterationParser(io.TextIOBase):
         clock: Clock = monotonic,
     ) -> None:
         """Report at most once in `pause_seconds`."""
-        self._report = report
-        self._pause_seconds = pause_seconds
-        self._clock = clock
-        self._next = clock() + pause_seconds
+        self._paced = _Paced(report, pause_seconds, clock)
 
     def write(self, text: str) -> int:
         """Take text; return the number of its characters."""
-        if found := _ITERATION.match(text):
-            done, now = int(found[1]) - 1, self._clock()
-            if done and now >= self._next:
-                self._next = now + self._pause_seconds
-                self._report(done / int(found[2]))
+        found = _ITERATION.match(text)
+        if found and (done := int(found[1]) - 1):
+            self._paced(done / int(found[2]))
         return len(text)

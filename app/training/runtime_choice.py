@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from app.training.onnx_export import to_onnx
 from app.training.onnx_file import write_manifest, write_onnx
 from app.training.onnx_graph import NotExportable
 from app.training.onnx_svm import check_rounding
+from app.training.target_transform import learnt_estimator
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +35,9 @@ Export = Callable[[Pipeline, int, int], list[bytes]]  # the parts of an ONNX fil
 
 @dataclass(frozen=True)
 class FittedPipeline:
-    """A fitted pipeline and scikit-learn's answers to the test rows.
+    """A fitted pipeline and scikit-learn's answers to the rows that runtimes are compared with.
 
-    `inputs` are the test rows as a runtime takes them; `scale` is the unit of the parity.
+    `inputs` are these rows as a runtime takes them; `scale` is the unit of the parity.
     """
 
     pipeline: Pipeline
@@ -46,14 +48,15 @@ class FittedPipeline:
 
 @dataclass(frozen=True)
 class RuntimeChoice:
-    """The chosen runtime and its answers to the test rows.
+    """The chosen runtime and its answers to the rows that runtimes are compared with.
 
-    `reason` says why it is not ONNX. `size` are the bytes of the ONNX file without a manifest,
-    and `memory` those that it holds once loaded, None of a pipeline.
+    `run` answers further rows. `reason` says why it is not ONNX. `size` are the bytes of the ONNX
+    file without a manifest, and `memory` those that it holds once loaded, None of a pipeline.
     """
 
     runtime: Runtime
     answers: Answers
+    run: Callable[[Tensors], Answers]
     parity: float = 0.0
     reason: str | None = None
     size: int = 0
@@ -63,14 +66,14 @@ class RuntimeChoice:
 def choose_runtime(
     fitted: FittedPipeline, draft: TrainedManifest, folder: Path, export: Export = to_onnx
 ) -> RuntimeChoice:
-    """Choose ONNX if the file that it loads answers the test rows as scikit-learn does.
+    """Choose ONNX if the file that it loads answers the rows as scikit-learn does.
 
     The file is written to `folder`, with `draft` as its manifest. Any failure of the export
     chooses scikit-learn. Raises `errors.FitFailed` if the file takes too long to be loaded.
     """
     path = folder / ONNX_FILE
     try:
-        check_rounding(fitted.pipeline[-1], fitted.scale)
+        check_rounding(learnt_estimator(fitted.pipeline[-1]), _learnt_scale(fitted))
         size = _export(fitted, path, export)
         write_manifest(path, size, draft)
         with timed_load():
@@ -78,9 +81,10 @@ def choose_runtime(
         answers = runtime.run(fitted.inputs)
         measured = parity.measure_parity(fitted.expected, answers, fitted.scale)
         if measured <= parity.BOUND:
-            memory = held_bytes(size, node_count(fitted.pipeline[-1]))
-            return RuntimeChoice("onnx", answers, measured, size=size, memory=memory)
-        reason = _difference(fitted.expected, answers, measured)
+            memory = held_bytes(size, node_count(learnt_estimator(fitted.pipeline[-1])))
+            return RuntimeChoice("onnx", answers, runtime.run, measured, size=size, memory=memory)
+        rows = "test rows" if draft.rows["test"] else "rows compared"
+        reason = _difference(fitted.expected, answers, measured, rows)
     except errors.FitFailed:
         raise
     except NotExportable as error:
@@ -92,7 +96,8 @@ def choose_runtime(
         reason = "the export to ONNX failed"
     path.unlink(missing_ok=True)
     log.info("scikit-learn answers for model %s: %s", draft.model_id, reason)
-    return RuntimeChoice("scikit-learn", fitted.expected, reason=reason)
+    run = partial(answer, fitted.pipeline, draft)
+    return RuntimeChoice("scikit-learn", fitted.expected, run, reason=reason)
 
 
 def write_file(
@@ -117,6 +122,13 @@ def write_file(
     return path
 
 
+def _learnt_scale(fitted: FittedPipeline) -> float:
+    """Return the scale in the units of what the estimator learnt, such as log(1 + y)."""
+    if learnt_estimator(fitted.pipeline[-1]) is fitted.pipeline[-1]:
+        return fitted.scale
+    return fitted.scale / (1 + float(np.abs(fitted.expected.predicted).max(initial=0)))
+
+
 def _export(fitted: FittedPipeline, path: Path, export: Export) -> int:
     """Write the ONNX file without a manifest; return its size. The graph is freed on return."""
     counts = [
@@ -125,13 +137,11 @@ def _export(fitted: FittedPipeline, path: Path, export: Export) -> int:
     return write_onnx(path, export(fitted.pipeline, *counts))
 
 
-def _difference(expected: Answers, answered: Answers, measured: float) -> str:
-    """Say how ONNX differs from scikit-learn on the test rows."""
+def _difference(expected: Answers, answered: Answers, measured: float, rows: str) -> str:
+    """Say how ONNX differs from scikit-learn on some rows, such as the test rows."""
     if expected.predicted.dtype.kind in "iu":
         others = int(np.sum(expected.predicted != answered.predicted))
         if others:
-            return f"ONNX gives {others} of {len(expected.predicted)} test rows another label"
-        return f"on the test rows, ONNX's probabilities differ by up to {measured:.2g}"
-    return (
-        f"on the test rows, ONNX differs by up to {measured:.2g} of the target's standard deviation"
-    )
+            return f"ONNX gives {others} of {len(expected.predicted)} {rows} another label"
+        return f"on the {rows}, ONNX's probabilities differ by up to {measured:.2g}"
+    return f"on the {rows}, ONNX differs by up to {measured:.2g} of the target's standard deviation"

@@ -11,13 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from app import errors
-from app.models.manifest import FitWarning
+from app.models.manifest import Feature, FitWarning
 from app.protocol.cells import category, declared_boolean, means_missing, plain_boolean
+from app.protocol.column_types import ColumnKind, ColumnType
 from app.protocol.label_keys import Label
-from app.protocol.training_fields import ColumnKind, ColumnType
 from app.protocol.wording import quoted
-from app.training.column_cells import ColumnCells
-from app.training.column_types import (
+from app.tables.column_cells import ColumnCells
+from app.tables.column_types import (
+    TypedColumn,
     declared_missing,
     describe_cells,
     missing_marker_warnings,
@@ -34,8 +35,9 @@ _EXACT = 2**53  # a float of that size may stand for several whole numbers
 class Target:
     """The target of the rows that have one.
 
-    `name` is its column. `rows` are the places of these rows in the data set. `y` are numbers, or
-    of a classifier the places of the classes in `labels`, which ascend.
+    `name` is its column, empty of an estimator without a target. `rows` are the places of these
+    rows in the data set. `y` are numbers, or of a classifier the places of the classes in `labels`,
+    which ascend.
     """
 
     name: str
@@ -43,6 +45,22 @@ class Target:
     y: npt.NDArray[Any]
     labels: list[Label] | None = None
     warnings: list[FitWarning] = field(default_factory=list)
+
+    @property
+    def column(self) -> TypedColumn:
+        """Return the target as a typed column; whole numbers that are labels are numbers."""
+        if self.labels is None:
+            return TypedColumn(Feature(name=self.name, type="number"), self.y)
+        kind: ColumnKind = "text" if isinstance(self.labels[0], str) else "number"
+        if isinstance(self.labels[0], bool):
+            kind = "boolean"
+        read = str if kind == "text" else np.float64
+        return TypedColumn(Feature(name=self.name, type=kind), np.array(self.labels, read)[self.y])
+
+
+def no_target(rows: int) -> Target:
+    """Return what an estimator without a target gets: zeros, which it does not look at."""
+    return Target("", np.arange(rows), np.zeros(rows))
 
 
 def read_numbers(name: str, cells: ColumnCells, declared: ColumnType | None) -> Target:

@@ -1,20 +1,31 @@
-"""Read the data set of a training, a CSV file: its features, its target, and what is odd."""
+"""Read the data set of a training, a table in a file: its features, its target, and what is odd."""
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
 
 import pandas as pd
 
 from app import errors
 from app.models.manifest import Feature, FitWarning
-from app.protocol.training_fields import ColumnType
+from app.protocol.column_types import ColumnType
+from app.protocol.training_options import MAX_FEATURES, ExcludedColumns
 from app.protocol.training_request import TrainingSpec
-from app.protocol.wording import cut, listed, nearest, nfc, quoted
-from app.training.column_cells import ColumnCells
-from app.training.column_types import TypedColumn, declared_type, infer_type
-from app.training.csv_reader import leading_zeros, read_cells, read_header, readable
-from app.training.data_warnings import column_warnings, dropped_row_warnings, leading_zero_warnings
-from app.training.target import Target, read_classes, read_numbers
+from app.protocol.wording import cut, did_you_mean, listed, nearest, nfc, quoted
+from app.tables.column_cells import ColumnCells
+from app.tables.column_types import MAX_CATEGORIES, TypedColumn, declared_type, infer_type
+from app.tables.column_warnings import leading_zero_warnings
+from app.tables.dialect import TableFormat
+from app.tables.table import open_table
+from app.training.data_warnings import (
+    column_warnings,
+    dropped_row_warnings,
+    unused_option_warnings,
+)
+from app.training.row_columns import READ_AS_TEXT, RowColumns, read_row_columns
+from app.training.target import Target, no_target, read_classes, read_numbers
 
 
 @dataclass(frozen=True)
@@ -22,62 +33,128 @@ class TrainingData:
     """The features and the target of a data set, of the rows that have a target.
 
     `frame` holds the features [rows, features] in the order of the request: float64 of numbers,
-    dates and booleans, NaN where they are missing, and texts. `dropped` counts the rows without a
-    target.
+    dates and booleans, NaN where they are missing, and texts. `of_rows` has their weights, groups
+    and times. `dropped` counts the rows without a target. `sha256` is that of the file, and
+    `seconds` is how long it took to be read.
     """
 
     frame: pd.DataFrame
     features: list[Feature]
     target: Target
+    of_rows: RowColumns
     dropped: int
     warnings: list[FitWarning]
+    sha256: str = ""
+    seconds: float = 0.0
+
+    @property
+    def columns(self) -> list[TypedColumn]:
+        """Return the features, and the target if there is one."""
+        typed = [TypedColumn(f, self.frame[f.name]) for f in self.features]
+        return [*typed, self.target.column] if self.target.name else typed
 
 
-def read_training_data(path: str, request: TrainingSpec) -> TrainingData:
-    """Read the columns that `request` names from a CSV file.
+def read_training_data(
+    path: str, request: TrainingSpec, table_format: TableFormat | None = None
+) -> TrainingData:
+    """Read the columns that `request` names from a table; its format is found out if it is None.
 
     The names of the header become Unicode's form NFC, as those of `request` are. Raises
-    `errors.BadData` for a missing column, for a file that is not readable CSV, and for cells that
+    `errors.BadData` for a missing column, for a file that is not readable, and for cells that
     are not of the type that their column has to have.
     """
-    types = request.types or {}
-    classifies = request.resolved_estimator.spec.task == "classification"
-    with readable(request.dataset_id):
-        written = read_header(path)
-        header = [nfc(name) for name in written]
-        _check_header(header, request)
-        places = {name: header.index(name) for name in [*request.features, request.target]}
-        as_text = {*types, *([request.target] if classifies else [])}
-        cells = read_cells(path, written, places, as_text)
-        numbers = [n for n in places if n not in as_text and cells[n].kind == "number"]
-        zeros = leading_zeros(path, written, {name: places[name] for name in numbers})
-    read_target = read_classes if classifies else read_numbers
-    target = read_target(request.target, cells.pop(request.target), types.get(request.target))
+    begin = monotonic()
+    free = request.resolved_preprocessing.tfidf  # columns of free text
+    types = {**dict.fromkeys(free, ColumnType(type="text")), **(request.types or {})}
+    task = request.resolved_estimator.spec.task
+    with open_table(path, table_format, request.dataset_id) as table:
+        header = [nfc(name) for name in table.names]
+        names = feature_names(header, request)
+        _check_header(header, names, request)
+        places = {name: header.index(name) for name in [*names, *request.reserved.values()]}
+        fields = {*READ_AS_TEXT, *(["target"] if task == "classification" else [])}
+        as_text = {*types, *(name for field, name in request.reserved.items() if field in fields)}
+        cells = table.cells(places, as_text)
+        # Read once more, because a time or a group forgets its cells when it is read.
+        twice = {name: places[name] for name in names if name in request.reserved.values()}
+        learnt_cells = cells | (table.cells(twice, types) if twice else {})
+        numbers = [n for n in names if n not in types and learnt_cells[n].kind == "number"]
+        aim = request.target
+        if aim is not None and aim not in as_text and cells[aim].kind == "number":
+            numbers.append(aim)
+        zeros = table.leading_zeros({name: places[name] for name in numbers})
+    target = _read_target(request, cells, len(cells[names[0]].gaps()))
+    of_rows = read_row_columns(request, cells, target.rows)
+    cells.clear()
     # One by one, because a column whose type is known forgets its cells.
-    columns = [_typed(name, cells.pop(name), types.get(name)) for name in request.features]
+    columns = [
+        _typed(
+            name,
+            learnt_cells.pop(name),
+            types.get(name),
+            MAX_CATEGORIES if name not in free else None,
+        )
+        for name in names
+    ]
     frame = pd.DataFrame({each.feature.name: each.values for each in columns}, copy=False)
     if dropped := len(frame) - len(target.rows):
         frame = frame.take(target.rows)
     features = [each.feature for each in columns]
     found = [
         *target.warnings,
-        *dropped_row_warnings(request.target, dropped),
+        *dropped_row_warnings(target.name, dropped),
         *(warning for each in columns for warning in each.warnings),
         *leading_zero_warnings(zeros),
-        *column_warnings(frame, features, target),
+        *unused_option_warnings(request, features),
+        *column_warnings(frame, features, target, free),
     ]
-    return TrainingData(frame, features, target, dropped, found)
+    with Path(path).open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    seconds = monotonic() - begin
+    return TrainingData(frame, features, target, of_rows, dropped, found, sha256, seconds)
 
 
-def _typed(name: str, cells: ColumnCells, declared: ColumnType | None) -> TypedColumn:
-    return declared_type(name, cells, declared) if declared else infer_type(name, cells)
+def _read_target(request: TrainingSpec, cells: dict[str, ColumnCells], rows: int) -> Target:
+    """Return the target of the `rows`, and take its cells away."""
+    task, name = request.resolved_estimator.spec.task, request.target
+    if name is None:
+        return no_target(rows)
+    read = read_classes if task == "classification" else read_numbers
+    return read(name, cells.pop(name), (request.types or {}).get(name))
 
 
-def _check_header(header: list[str], request: TrainingSpec) -> None:
+def _typed(
+    name: str, cells: ColumnCells, declared: ColumnType | None, most: int | None
+) -> TypedColumn:
+    return declared_type(name, cells, declared, most) if declared else infer_type(name, cells)
+
+
+def feature_names(header: list[str], request: TrainingSpec) -> list[str]:
+    """Return the columns that are features, in the order of the request or of the file."""
+    if isinstance(request.features, list):
+        return request.features
+    out = set(request.reserved.values())
+    if request.features is not None:
+        out.update(request.features.exclude)
+    return [name for name in header if name not in out]
+
+
+def _check_header(header: list[str], names: list[str], request: TrainingSpec) -> None:
     """Raise `errors.BadData` unless the header has each column of the request, and once."""
+    wanted = {"features": names, **{field: [name] for field, name in request.reserved.items()}}
+    if isinstance(request.features, ExcludedColumns):
+        wanted["features.exclude"] = request.features.exclude
+    if out := [name for name in request.resolved_preprocessing.tfidf if name not in names]:
+        raise errors.BadData(
+            "preprocessing.tfidf",
+            f"{quoted(out[0])} is not a feature{did_you_mean(out[0], names)}",
+        )
+    if not isinstance(request.features, list):
+        wanted["types"] = list(request.types or ())
+        _check_count(names, request)
     counts = Counter(header)
-    for field, wanted in [("features", request.features), ("target", [request.target])]:
-        if missing := [column for column in wanted if column not in counts]:
+    for field, columns in wanted.items():
+        if missing := [column for column in columns if column not in counts]:
             found = nearest(missing[0], header)
             meant = f" (did you mean {quoted(found)}?)" if found is not None else ""
             raise errors.BadData(
@@ -86,9 +163,23 @@ def _check_header(header: list[str], request: TrainingSpec) -> None:
                 f"it has {listed(header)}",
                 columns=header,
             )
-        if twice := [column for column in wanted if counts[column] > 1]:
+        if twice := [column for column in columns if counts[column] > 1]:
             raise errors.BadData(
                 field,
                 f"data set {request.dataset_id} has two columns {cut(twice[0])}, written in two "
                 "forms of Unicode; rename one",
             )
+
+
+def _check_count(names: list[str], request: TrainingSpec) -> None:
+    """Raise `errors.BadData` if no column is left to predict from, or too many are."""
+    if not names:
+        raise errors.BadData(
+            "features", f"data set {request.dataset_id} has no column that is left to predict from"
+        )
+    if len(names) > MAX_FEATURES:
+        raise errors.BadData(
+            "features",
+            f"data set {request.dataset_id} has {len(names):,} columns to predict from, and a "
+            f"model takes {MAX_FEATURES:,}; name them, or exclude some",
+        )

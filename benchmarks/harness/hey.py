@@ -4,6 +4,7 @@ import json
 import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -43,22 +44,29 @@ def load(
     seconds: float = 4,
     requests: int | None = None,
     timeout: int = TIMEOUT_SECONDS,
+    headers: Mapping[str, str] | None = None,
+    rate: float | None = None,
 ) -> Load:
     """Post a JSON body again and again for so many seconds, or `requests` times in all.
 
     hey sends `requests` in equal shares, so they are rounded up to a multiple of `concurrency`.
+    At most `rate` requests a second are sent.
     Raises `ProgramError` if hey is missing or fails.
     """
     if requests is None:
         amount = ["-z", f"{seconds}s"]
     else:
         amount = ["-n", str(concurrency * ceil(requests / concurrency))]
+    if rate is not None:
+        amount += ["-q", f"{rate / concurrency:.3f}"]
+    fields = [part for each in (headers or {}).items() for part in ("-H", ": ".join(each))]
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         Path(file.name).write_bytes(body)
         ended = subprocess.run(
             [
                 find("hey"), *amount, *("-c", str(concurrency)), *("-t", str(timeout)),
-                *("-m", "POST", "-T", "application/json", "-D", file.name), *("-o", REPORT), url,
+                *("-m", "POST", "-T", "application/json", "-D", file.name), *("-o", REPORT),
+                *fields, url,
             ],
             env=inherited(),
             capture_output=True,
@@ -69,9 +77,9 @@ def load(
     return read(ended.stdout)
 
 
-def warm(url: str, body: bytes, concurrency: int) -> None:
+def warm(url: str, body: bytes, concurrency: int, headers: Mapping[str, str] | None = None) -> None:
     """Send a second of load that nobody measures."""
-    load(url, body, min(concurrency, WARM_CONCURRENCY), WARM_SECONDS)
+    load(url, body, min(concurrency, WARM_CONCURRENCY), WARM_SECONDS, headers=headers)
 
 
 def read(report: bytes) -> Load:

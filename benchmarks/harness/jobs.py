@@ -11,26 +11,32 @@ from typing import Any
 from benchmarks.harness.servers import Stack
 from devstack.demo import TRAIN
 from devstack.layout import api_address
-from warren_client.client import IN_WORK, Api
+from warren_client import Warren
+from warren_client.records import ENDED
 
 POLL_SECONDS = 0.05
 JOB_SECONDS = 120
 
 
-def api_of(stack: Stack) -> Api:
+def api_of(stack: Stack) -> Warren:
     """Return a client of a stack."""
-    return Api(api_address(stack.settings))
+    return Warren(api_address(stack.settings))
 
 
-def train(api: Api, **params: Any) -> dict[str, Any]:
+def accepted(api: Warren, body: dict[str, Any]) -> str:
+    """Ask for a training; return the id of its job and of its model."""
+    return str(api.request("POST", "/train", body)["message"]["model_id"])
+
+
+def train(api: Warren, **params: Any) -> dict[str, Any]:
     """Train a forest on the diabetes data and return the job once it is completed."""
-    model_id = api.post("/train", {**TRAIN, "params": params})["message"]["model_id"]
+    model_id = accepted(api, {**TRAIN, "params": params})
     deadline = time.monotonic() + JOB_SECONDS
     while True:
-        job: dict[str, Any] = api.get(f"/jobs/{model_id}")
+        job: dict[str, Any] = api.request("GET", f"/jobs/{model_id}")
         if job["state"] == "TASK_COMPLETED":
             return job
-        if job["state"] not in IN_WORK or time.monotonic() > deadline:
+        if job["state"] in ENDED or time.monotonic() > deadline:
             raise RuntimeError(f"a training ended as {job['state']}: {job['error']}")
         time.sleep(POLL_SECONDS)
 
@@ -54,7 +60,7 @@ class Fits:
 
 
 @contextmanager
-def fitting(api: Api, **params: Any) -> Iterator[Fits]:
+def fitting(api: Warren, **params: Any) -> Iterator[Fits]:
     """Keep one fit running without a pause inside the block; what failed is raised at its end."""
     fits, stopping = Fits(), threading.Event()
 

@@ -8,7 +8,7 @@ import itertools
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,15 +18,17 @@ import httpx2
 from sklearn.datasets import load_diabetes
 
 from devstack import buckets, ports
-from devstack.demo import ROW, TRAIN, follow
+from devstack.demo import ROW, TRAIN, TRAIN_SECONDS, follow
 from devstack.layout import ROOT, application
 from devstack.program import Program
 from devstack.rabbitmq import Broker
+from devstack.run_module import run_module
 from devstack.s3 import S3Server
 from devstack.stack import migrate
 from devstack.subprocesses import Children
-from warren_client.client import Api
+from warren_client import Warren
 
+PRODUCER = ("app.producer.main",)
 START_SECONDS = 60.0
 STATISTICS_MS = 5000  # RabbitMQ's own default; the tests look more often, which takes a core's time
 
@@ -81,11 +83,17 @@ class Bench:
     def model_id(self) -> str:
         """The forest of the README, trained when it is first asked for; S3 keeps it for all."""
         with self._processes(1, 2, {}) as stack:
-            api = Api(f"http://127.0.0.1:{stack.settings['PORT']}")
-            api.put_csv("/datasets/diabetes", diabetes())
-            model_id = str(api.post("/train", TRAIN)["message"]["model_id"])
-            follow(api, model_id)
+            warren = Warren(f"http://127.0.0.1:{stack.settings['PORT']}")
+            warren.datasets.upload(diabetes().encode(), "diabetes")
+            model_id = str(warren.request("POST", "/train", TRAIN)["message"]["model_id"])
+            follow(warren, model_id, TRAIN_SECONDS)
         return model_id
+
+    @functools.cached_property
+    def key(self) -> str:
+        """An API key for the producers that need one."""
+        command = ("app.cli", "keys", "create", "--name", "bench", "--scope", "predict")
+        return run_module({"DATABASE_URL": self._database}, *command).strip()
 
     @functools.cached_property
     def onnx(self) -> Path:
@@ -103,18 +111,31 @@ class Bench:
         return json.dumps({"model_id": self.model_id, "input_data": ROW}).encode()
 
     @contextmanager
-    def stack(self, consumers: int = 1, threads: int = 2, **settings: str) -> Iterator[Stack]:
+    def stack(
+        self,
+        consumers: int = 1,
+        threads: int = 2,
+        producer: Sequence[str] = PRODUCER,
+        **settings: str,
+    ) -> Iterator[Stack]:
         """Run a producer and consumers on a virtual host of their own.
 
-        `settings` are environment variables that go before the bench's. The model is trained and
-        in S3, and no consumer has loaded it yet.
+        `producer` is its module and the arguments of this. `settings` are environment variables
+        that go before the bench's. The model is trained and in S3, and no consumer has loaded it
+        yet.
         """
         model_id = self.model_id
-        with self._processes(consumers, threads, settings) as stack:
+        with self._processes(consumers, threads, settings, producer) as stack:
             yield replace(stack, model_id=model_id, body=self.body)
 
     @contextmanager
-    def _processes(self, consumers: int, threads: int, changes: dict[str, str]) -> Iterator[Stack]:
+    def _processes(
+        self,
+        consumers: int,
+        threads: int,
+        changes: dict[str, str],
+        producer: Sequence[str] = PRODUCER,
+    ) -> Iterator[Stack]:
         (port,) = ports.unused(1)
         with self.vhost() as vhost, self.children("warren") as children:
             settings = {
@@ -131,7 +152,8 @@ class Bench:
                 return replace(made, folder=self.folder)
 
             def consume(number: int) -> bool:
-                wanted = 2 * threads * number  # it has threads that train, and as many that predict
+                # It has threads that train, score parts and predict, and one of batch jobs.
+                wanted = (3 * threads + 1) * number
                 return children.log.read_text().count(" consuming queue.model.") >= wanted
 
             consumer = ("app.consumer.consumer", "--num_threads", str(threads))
@@ -145,7 +167,7 @@ class Bench:
             )
             url = f"http://127.0.0.1:{port}"
             producer_pid = children.start(
-                program("producer", "app.producer.main"),
+                program("producer", *producer),
                 lambda: answers(f"{url}/health"),
                 START_SECONDS,
             )

@@ -6,7 +6,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from app.protocol.training_request import TrainingSpec
+from app.protocol.training_request import TrainRequest
 from app.training import pipeline
 from app.training.training_data import read_training_data
 from benchmarks.harness import hey, jobs
@@ -56,7 +56,7 @@ def beside(bench: Bench, stack: Stack) -> list[dict[str, Any]]:
 
 def overhead(stack: Stack) -> dict[str, Any]:
     """Compare trainings through the API with the same fit in this process, in turn."""
-    api, request = jobs.api_of(stack), TrainingSpec.model_validate(TRAIN)
+    api, request = jobs.api_of(stack), TrainRequest.model_validate(TRAIN)
     through, alone = [], []
     with TemporaryDirectory() as name:
         folder = Path(name)

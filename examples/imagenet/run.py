@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from devstack.console import say
+from devstack.demo import follow
 from devstack.layout import local_api_address
 from devstack.program import ProgramError
 from examples.imagenet.environment import prepare
-from warren_client.client import Api, ApiError
+from warren_client import Warren, WarrenError
 
 FAST, BETTER = "efficientnet-lite0", "efficientnet-lite2"
 SECONDS = 60
@@ -26,19 +27,19 @@ SECONDS = 60
 def main(url: str | None, image: Path | None) -> None:
     """Run the example."""
     try:
-        api = Api(url or local_api_address())
+        warren = Warren(url or local_api_address())
         folder = prepare()
-        run(api, folder, image or folder / "chelsea.png")
-    except (ApiError, ProgramError) as error:
+        run(warren, folder, image or folder / "chelsea.png")
+    except (WarrenError, ProgramError) as error:
         raise click.ClickException(str(error)) from error
 
 
-def run(api: Api, folder: Path, image: Path) -> None:
-    """Register both, ask both about the image, and print what they say. Raises `ApiError`."""
+def run(warren: Warren, folder: Path, image: Path) -> None:
+    """Register both, ask both about the image, and print what they say. Raises `WarrenError`."""
     for model_id in (FAST, BETTER):
         name = model_id.removeprefix("efficientnet-")
         manifest = json.loads((folder / f"{name}.json").read_text())
-        api.put_onnx(f"/models/{model_id}", manifest, folder / f"{name}.onnx")
+        warren.models.upload(folder / f"{name}.onnx", manifest, model_id=model_id)
         say(f"PUT /models/{model_id}")
 
     body = {
@@ -46,12 +47,11 @@ def run(api: Api, folder: Path, image: Path) -> None:
         "async_model_id": BETTER,
         "image_data": base64.b64encode(image.read_bytes()).decode(),
     }
-    message = api.post("/predict/sync_async", body)["message"]
+    message = warren.request("POST", "/predict/sync_async", body)["message"]
     say(f"POST /predict/sync_async: {image.name}, answered in {message['elapsed_ms']:.0f} ms")
     print(best(message))
 
-    job_id = message["job_id"]
-    job = api.follow(job_id, SECONDS, lambda state: say(f"GET /jobs/{job_id}: {state}"))
+    job = follow(warren, message["job_id"], SECONDS).record.model_dump()
     print(best({"model_id": BETTER, **job["result"]}))
     print(f"  They {'disagree' if job['disagree'] else 'agree'}.")
 

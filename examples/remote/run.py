@@ -19,7 +19,7 @@ from devstack.console import say
 from devstack.layout import application, local_api_address
 from devstack.program import ProgramError
 from devstack.subprocesses import Children
-from warren_client.client import Api, ApiError
+from warren_client import Warren, WarrenError
 
 NAME = "thinker"
 CALLS = 4
@@ -38,17 +38,17 @@ PERMISSION = """the stack has to be allowed to call 127.0.0.1:{port}:
 def main(url: str | None, instances: int, seconds: float, port: int) -> None:
     """Run the example."""
     try:
-        api = Api(url or local_api_address())
+        warren = Warren(url or local_api_address())
         if not ports.is_free(port):
             raise ProgramError(f"port {port} is taken: --port names another one")
         with tempfile.TemporaryDirectory() as folder:
             children = Children(Path(folder) / "log")
             try:
                 serve(children, port, instances, seconds)
-                run(api, port)
+                run(warren, port)
             finally:
                 children.stop()
-    except (ApiError, ProgramError) as error:
+    except (WarrenError, ProgramError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -67,8 +67,8 @@ def serve(children: Children, port: int, instances: int, seconds: float) -> None
     say(f"A remote model: {instances} instances, {seconds:g} s a call, http://127.0.0.1:{port}")
 
 
-def run(api: Api, port: int) -> None:
-    """Register the endpoint, ask, and print how long everything took. Raises `ApiError`."""
+def run(warren: Warren, port: int) -> None:
+    """Register the endpoint, ask, and print how long everything took. Raises `WarrenError`."""
     endpoint = {
         "kind": "endpoint",
         "sagemaker": {"endpoint_name": NAME, "endpoint_url": f"http://127.0.0.1:{port}"},
@@ -77,17 +77,17 @@ def run(api: Api, port: int) -> None:
     # A model never changes, so another port is another model.
     model_id = f"{NAME}-{hashlib.sha256(json.dumps(endpoint).encode()).hexdigest()[:8]}"
     try:
-        api.put(f"/models/{model_id}", endpoint)
-    except (ApiError, ProgramError) as error:
+        warren.request("PUT", f"/models/{model_id}", endpoint)
+    except (WarrenError, ProgramError) as error:
         if "INVOKE_HOSTS" in str(error):
-            raise ApiError(PERMISSION.format(port=port)) from error
+            raise WarrenError(PERMISSION.format(port=port)) from error
         raise
     say(f"PUT /models/{model_id}")
 
     def ask(number: int) -> tuple[float, Any]:
         began = monotonic()
         body = {"model_id": model_id, "input_data": {"number": number, "one": 1}}
-        prediction = api.post("/predict", body)["message"]["prediction"]
+        prediction = warren.request("POST", "/predict", body)["message"]["prediction"]
         return monotonic() - began, prediction
 
     say(f"POST /predict, {CALLS} at once")

@@ -8,7 +8,7 @@ from sklearn.datasets import load_wine
 from devstack.console import say
 from devstack.layout import local_api_address
 from devstack.program import ProgramError
-from warren_client.client import Api, ApiError
+from warren_client import Warren, WarrenError
 
 DATASET, TARGET = "wine", "cultivar"
 SECONDS = 120
@@ -26,18 +26,18 @@ FORESTS: dict[str, dict[str, int]] = {
 def main(url: str | None) -> None:
     """Run the example."""
     try:
-        run(Api(url or local_api_address()))
-    except (ApiError, ProgramError) as error:
+        run(Warren(url or local_api_address()))
+    except (WarrenError, ProgramError) as error:
         raise click.ClickException(str(error)) from error
 
 
-def run(api: Api) -> None:
-    """Upload, train, ask, and print a table. Raises `ApiError`."""
+def run(warren: Warren) -> None:
+    """Upload, train, ask, and print a table. Raises `WarrenError`."""
     frame = load_wine(as_frame=True).frame.rename(columns={"target": TARGET})
     say(f"PUT /datasets/{DATASET}: {len(frame)} wines of three cultivars")
-    api.put_csv(f"/datasets/{DATASET}", frame.to_csv(index=False))
+    warren.datasets.upload(frame, DATASET)
     features = [name for name in frame.columns if name != TARGET]
-    models = train(api, features)
+    models = train(warren, features)
 
     # Two wines that taste like one cultivar each, and what comes of mixing them.
     first, second = (frame[frame[TARGET] == cultivar][features].mean() for cultivar in (0, 1))
@@ -48,26 +48,22 @@ def run(api: Api) -> None:
             "input_data": {feature: round(float(wine[feature]), 3) for feature in features},
             "combine": "mean",
         }
-        print(f"\n  {name}\n{table(api.post('/predict/parallel', body)['message'], models)}")
+        answer = warren.request("POST", "/predict/parallel", body)
+        print(f"\n  {name}\n{table(answer['message'], models)}")
 
 
-def train(api: Api, features: list[str]) -> dict[str, str]:
+def train(warren: Warren, features: list[str]) -> dict[str, str]:
     """Train the forests side by side; return the name of each by its model's id."""
-    models = {}
-    for name, params in FORESTS.items():
-        body = {
-            "dataset_id": DATASET,
-            "features": features,
-            "target": TARGET,
-            "estimator": "random_forest_classifier",
-            "params": params,
-        }
-        models[api.post("/train", body)["message"]["model_id"]] = name
-    for model_id, name in models.items():
-        metrics = api.follow(model_id, SECONDS)["metrics"]
+    asked: dict[str, Any] = {"features": features, "estimator": "random_forest_classifier"}
+    jobs = {
+        name: warren.train(DATASET, TARGET, **asked, params=params)
+        for name, params in FORESTS.items()
+    }
+    for name, job in jobs.items():
+        metrics = job.wait(SECONDS).metrics or {}
         told = ", ".join(f"{metric} {value:.3f}" for metric, value in metrics.items())
-        say(f"Trained {name}, {model_id}: {told}")
-    return models
+        say(f"Trained {name}, {job.id}: {told}")
+    return {job.id: name for name, job in jobs.items()}
 
 
 def table(message: dict[str, Any], models: dict[str, str]) -> str:

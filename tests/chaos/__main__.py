@@ -36,7 +36,7 @@ def main() -> int:
     settings = {}
     if asked.max_attempts != MAX_ATTEMPTS:
         settings["MAX_ATTEMPTS"] = str(asked.max_attempts)
-    with World(folder, settings) as world:
+    with World(folder, settings, proxied=not asked.hostile) as world:
         page, holds = (hostile.run if asked.hostile else chaos)(world, asked)
     (folder / "report.md").write_text(page)
     sys.stdout.write(page)

@@ -27,9 +27,11 @@ def conclude(
     jobs = world.database.jobs()
     others = {row["id"] for row in jobs if not ours(row["request"])}
     jobs = [row for row in jobs if row["id"] not in others]
+    attempts = [row for row in world.database.attempts() if row["job_id"] not in others]
     audit = [line for line in world.database.audit() if line["id"] not in others]
     evidence.keep(world.folder, "audit", audit)
     evidence.keep(world.folder, "jobs", jobs)
+    evidence.keep(world.folder, "attempts", attempts)
     objects = {
         key: sha256
         for key, sha256 in evidence.objects(world).items()
@@ -57,6 +59,13 @@ def conclude(
         },
         dead_letters=evidence.dead_letters(world),
         verdict=judge(
-            calls, jobs, audit, objects, lost, asked.max_attempts, evidence.called(world)
+            calls,
+            jobs,
+            audit,
+            objects,
+            lost,
+            asked.max_attempts,
+            evidence.called(world),
+            attempts,
         ),
     )

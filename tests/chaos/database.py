@@ -7,7 +7,7 @@ from psycopg.rows import dict_row
 
 # Columns that the product may not have yet are null.
 AUDIT = """
-CREATE TABLE audit (
+CREATE TABLE chaos_audit (
     seq bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), op text,
     id text, worker text, old_state text, state text, old_attempt int, attempt int,
     old_key text, result_key text, old_sha256 text, result_sha256 text
@@ -21,7 +21,7 @@ BEGIN
         IS DISTINCT FROM
        (now->>'state', now->>'attempt', now->>'result_key', now->>'result_sha256', now->>'result')
     THEN
-        INSERT INTO audit (op, id, worker, old_state, state, old_attempt, attempt,
+        INSERT INTO chaos_audit (op, id, worker, old_state, state, old_attempt, attempt,
                            old_key, result_key, old_sha256, result_sha256)
         VALUES (TG_OP, coalesce(now->>'id', was->>'id'),
                 coalesce(now->>'worker', was->>'worker'), was->>'state', now->>'state',
@@ -57,9 +57,15 @@ class Database:
     def jobs(self) -> list[dict[str, Any]]:
         return self._read("SELECT * FROM jobs")
 
+    def attempts(self) -> list[dict[str, Any]]:
+        """Return the rows of all attempts in their order."""
+        return self._read("SELECT * FROM attempts ORDER BY job_id, attempt")
+
     def audit(self) -> list[dict[str, Any]]:
         """Return every change in its order; `at` in seconds since 1970."""
-        return self._read("SELECT *, extract(epoch FROM at)::float8 AS at FROM audit ORDER BY seq")
+        return self._read(
+            "SELECT *, extract(epoch FROM at)::float8 AS at FROM chaos_audit ORDER BY seq"
+        )
 
     def version(self) -> str:
         return str(self._read("SHOW server_version")[0]["server_version"])

@@ -9,17 +9,19 @@ from typing import Any
 
 from tests.chaos.world import World
 
-OF_JOBS = re.compile(r"^queue\.model\.(train|predict\.async|retry\.\d)$")
+OF_JOBS = re.compile(r"^queue\.model\.(train|predict\.async|batch|batch\.part|retry\.\d)$")
 
 
 def objects(world: World) -> dict[str, str]:
-    """Return the sha256 of every object under `models/`; of the small ones by their key alone."""
+    """Return the sha256 of every model and every result, by their keys; of other files none."""
     found = {}
     pages = world.s3.get_paginator("list_objects_v2")
-    for page in pages.paginate(Bucket=world.bucket, Prefix="models/"):
-        for entry in page.get("Contents", ()):
-            key = entry["Key"]
-            found[key] = sha256(world.s3, world.bucket, key) if key.endswith(".onnx") else ""
+    for prefix in ("models/", "batches/"):
+        for page in pages.paginate(Bucket=world.bucket, Prefix=prefix):
+            for entry in page.get("Contents", ()):
+                key = entry["Key"]
+                whole = key.endswith((".onnx", "result.csv"))
+                found[key] = sha256(world.s3, world.bucket, key) if whole else ""
     return found
 
 

@@ -16,12 +16,13 @@ from devstack.demo import TRAIN
 from devstack.subprocesses import end_group
 from tests.chaos import hostile_report, report
 from tests.chaos.conclusion import conclude
-from tests.chaos.hostile_oracle import judge_harm
+from tests.chaos.hostile_oracle import SETTLING, judge_harm
 from tests.chaos.journal import Journal
 from tests.chaos.load import Load
 from tests.chaos.memory import MemoryWatch
 from tests.chaos.neighbour import is_hostile
 from tests.chaos.oracle import COMPLETED, TERMINAL
+from tests.chaos.processor_time import processor_seconds
 from tests.chaos.service import ROOT
 from tests.chaos.world import World
 from tests.support.waiting import until
@@ -42,16 +43,23 @@ def run(world: World, asked: argparse.Namespace) -> tuple[str, bool]:
         ready(neighbours)
         before = {name: len(service.ends) for name, service in world.services.items()}
         watch.start()
-        with client(world.folder, "steady", world.address, model, str(ASKS)) as steady:
+        with (
+            client(world.folder, "steady", world.address, model, str(ASKS)) as steady,
+            client(world.folder, "idle") as idle,
+        ):
             first = time()
             load.start(JOBS)
             sleep(asked.seconds * QUIET)
             report.progress("chaos: the quiet phase is over, and the attacks begin")
-            begin = time()
+            leaders = {"neighbours": neighbours.pid} | {
+                name: service.pid for name, service in world.services.items()
+            }
+            begin, computed = time(), computed_by(leaders)
             attack(neighbours, asked.seconds * (1 - QUIET))
             sleep(asked.seconds * (1 - QUIET))
-            end = time()
+            end, after = time(), computed_by(leaders)
             steady.communicate()  # it waits for its answers
+            idle.communicate()
         load.stop()
         drained = drain(world)
     watch.stop()
@@ -62,10 +70,23 @@ def run(world: World, asked: argparse.Namespace) -> tuple[str, bool]:
     ]
     page = conclude(world, asked, calls.entries(), [], (first, end), drained, ours)
     asks = entries(world.folder / "steady.jsonl")
-    harm = judge_harm(asks, page.calls, page.jobs, ended, begin, end)
+    cores = {name: (after[name] - computed[name]) / (end - begin) for name in leaders}
+    harm = judge_harm(asks, page.calls, page.jobs, ended, begin, end, cores["neighbours"])
+    control = split(entries(world.folder / "idle.jsonl"), begin, end)
     attacks = entries(world.folder / "neighbours.jsonl")
-    text = hostile_report.render(page, harm, attacks, watch)
+    text = hostile_report.render(page, harm, attacks, watch, cores, control)
     return text, page.verdict.holds and harm.holds
+
+
+def split(waits: list[dict[str, Any]], begin: float, end: float) -> tuple[list[float], list[float]]:
+    """Return the seconds of the control, before the attacks and during them."""
+    quiet = [each["seconds"] for each in waits if each["at"] < begin]
+    return quiet, [each["seconds"] for each in waits if begin + SETTLING <= each["at"] < end]
+
+
+def computed_by(leaders: dict[str, int]) -> dict[str, float]:
+    """Return the seconds that each of some processes has computed, with its children."""
+    return {name: processor_seconds(pid) for name, pid in leaders.items()}
 
 
 def ready(neighbours: subprocess.Popen[str]) -> None:
@@ -107,13 +128,12 @@ def drain(world: World) -> float | None:
 
 
 @contextmanager
-def client(folder: Path, name: str, url: str, *more: str) -> Iterator[subprocess.Popen[str]]:
+def client(folder: Path, name: str, *more: str) -> Iterator[subprocess.Popen[str]]:
     """Start a program of clients that writes a journal; yield its process."""
     command = [
         sys.executable,
         "-m",
         f"tests.chaos.{name}",
-        url,
         str(folder / f"{name}.jsonl"),
         *more,
     ]

@@ -4,6 +4,7 @@ blamed    a job that failed, whoever counted it: nothing but a neighbour can hav
 refused   a request that got 429, a 5xx or no answer at all
 slowed    the 99th centile of /predict is more than `MOST_SLOWED` times that of the quiet phase
 ended     a process of ours ended
+weak      the neighbours had too little of the cores for the run to show anything
 """
 
 from collections.abc import Sequence
@@ -14,12 +15,16 @@ from tests.chaos.oracle import Entry
 
 MOST_SLOWED = 3.0
 MOST_REFUSED = 0.01  # of the requests
+LEAST_ATTACK = 0.1  # cores that the neighbours compute on
 SETTLING = 1.0  # seconds after the attacks begin, in which they open their connections
 
 
 @dataclass
 class Harm:
-    """The lists name what was harmed; the waits are of /predict, in seconds."""
+    """The lists name what was harmed; the waits are of /predict, in seconds.
+
+    `attacked` is how many cores the neighbours computed on.
+    """
 
     quiet: list[float] = field(default_factory=list)
     hostile: list[float] = field(default_factory=list)
@@ -27,6 +32,7 @@ class Harm:
     refused: list[str] = field(default_factory=list)
     blamed: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    attacked: float = 0.0
 
     @property
     def slowed(self) -> float | None:
@@ -44,6 +50,7 @@ class Harm:
             and len(self.refused) <= MOST_REFUSED * self.asked
             and not self.blamed
             and not self.ended
+            and self.attacked >= LEAST_ATTACK
         )
 
 
@@ -54,11 +61,12 @@ def judge_harm(
     ended: Sequence[str],
     begin: float,
     end: float,
+    attacked: float,
 ) -> Harm:
     """Judge by the answers to the client of /predict, and to the others; by the rows of their jobs.
 
     The attacks began at `begin` and ended at `end`, in seconds since 1970. `ended` are the
-    processes that did.
+    processes that did. `attacked` is that of `Harm`.
     """
     within = [ask for ask in asks if begin + SETTLING <= ask["at"] < end]
     both = [*within, *(call for call in calls if begin <= call["at"] < end)]
@@ -77,6 +85,7 @@ def judge_harm(
             if row["failures"]
         ],
         ended=list(ended),
+        attacked=attacked,
     )
 
 

@@ -5,15 +5,26 @@ from statistics import median
 from typing import Any
 
 from tests.chaos import report
-from tests.chaos.hostile_oracle import MOST_REFUSED, MOST_SLOWED, Harm
+from tests.chaos.hostile_oracle import LEAST_ATTACK, MOST_REFUSED, MOST_SLOWED, Harm
 from tests.chaos.memory import MemoryWatch
 from tests.chaos.report import Run, fixed, latencies, table
 
 MB = 1e-6
 
 
-def render(run: Run, harm: Harm, attacks: list[dict[str, Any]], watch: MemoryWatch) -> str:
-    """Return the page."""
+def render(
+    run: Run,
+    harm: Harm,
+    attacks: list[dict[str, Any]],
+    watch: MemoryWatch,
+    cores: dict[str, float],
+    control: tuple[list[float], list[float]],
+) -> str:
+    """Return the page.
+
+    `cores` tells on how many of them each computed during the attacks; `control` are the waits of
+    the idle echo, before the attacks and during them.
+    """
     kinds = len({each["attack"] for each in attacks})
     holds = run.verdict.holds and harm.holds
     broken = {"blamed": harm.blamed, "ended": harm.ended}
@@ -23,6 +34,7 @@ def render(run: Run, harm: Harm, attacks: list[dict[str, Any]], watch: MemoryWat
             report.machine(run),
             report.promises(run),
             _harm(harm),
+            _cores(cores, control),
             _memory(watch),
             _attacks(attacks),
             report.evidence(report.broken(run.verdict) | broken),
@@ -44,6 +56,16 @@ def _harm(harm: Harm) -> str:
         ("**processes that ended**", len(harm.ended)),
     ]
     return table(("The well-behaved clients", ""), rows)
+
+
+def _cores(cores: dict[str, float], control: tuple[list[float], list[float]]) -> str:
+    rows = [
+        ("an echo between two idle processes, quiet, p50 / p99, ms", latencies(control[0])),
+        ("the same under attack", latencies(control[1])),
+        *((f"cores on which computed: {name}", fixed(each, 2)) for name, each in cores.items()),
+        ("**the neighbours, at least**", fixed(LEAST_ATTACK, 2)),
+    ]
+    return table(("The machine under attack", ""), rows)
 
 
 def _memory(watch: MemoryWatch) -> str:

@@ -14,6 +14,7 @@ import pika
 from pika.exceptions import AMQPError
 
 from devstack.demo import ROW, TRAIN
+from tests.chaos import batches
 from tests.chaos.journal import Journal
 
 CLIENTS = 64
@@ -21,16 +22,16 @@ PATIENCE = 30.0  # seconds a client waits for an answer
 TRAIN_QUEUE = "queue.model.train"
 REMOTE = ("again", "once")  # models
 
-#: How often a job is a training, or a prediction, in a hundred.
-KINDS = {"train": 80, "async": 20}
+#: How often a job is a training, a prediction or a batch job, in a hundred.
+KINDS = {"train": 76, "async": 20, "batch": 4}
 #: How often a training is of which sort.
-TRAININGS = {"quick": 88, "medium": 4, "long": 1, "bad": 7}
+TRAININGS = {"quick": 82, "folds": 6, "medium": 4, "long": 1, "bad": 7}
 #: And a prediction: of a model that is run here, of a remote one that may be called again or only
 #: once, or of what the model does not know.
 PREDICTIONS = {"here": 30, "again": 30, "once": 30, "bad": 10}
-#: How often it comes in which way; predictions that are jobs never do by AMQP.
+#: How often it comes in which way; only trainings do by AMQP.
 WAYS = {"plain": 78, "key": 7, "delete": 6, "amqp": 9}
-PATHS = {"train": "/train", "async": "/predict/async"}
+PATHS = {"train": "/train", "async": "/predict/async", "batch": "/predict/batch"}
 
 
 def draw(chance: Random, of: dict[str, int]) -> str:
@@ -49,7 +50,12 @@ class Wish:
 
 def wish(chance: Random, model: str) -> Wish:
     """Draw a job; `model` answers the predictions of no remote one."""
-    return training(chance) if draw(chance, KINDS) == "train" else prediction(chance, model)
+    match draw(chance, KINDS):
+        case "train":
+            return training(chance)
+        case "batch":
+            return Wish("batch", "quick", batches.BODY)
+    return prediction(chance, model)
 
 
 def prediction(chance: Random, model: str) -> Wish:
@@ -68,6 +74,9 @@ def training(chance: Random) -> Wish:
         params["n_estimators"] = chance.randint(200, 400)
     elif sort == "long":  # some seconds on one core
         params |= {"n_estimators": chance.randint(3000, 8000), "max_depth": 1}
+    elif sort == "folds":  # a few that are asked for again and again, and have to end alike
+        params["n_estimators"] = chance.choice([20, 40])
+        body["cv"] = {"folds": 5, "repeats": chance.choice([1, 2])}
     elif sort == "bad":
         body["features"] = [*TRAIN["features"], "no_such_column"]
     return Wish("train", sort, body)
@@ -115,7 +124,7 @@ class Load:
             due += self._chance.expovariate(rate)
             wanted = wish(self._chance, self._model)
             way = draw(self._chance, WAYS)
-            if wanted.what == "async" and way == "amqp":
+            if wanted.what != "train" and way == "amqp":
                 way = "plain"
             name = UUID(int=self._chance.getrandbits(128)).hex
             pause = self._chance.uniform(0, 1.5)

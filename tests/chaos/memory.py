@@ -4,7 +4,6 @@ import os
 import resource
 import signal
 import threading
-from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from time import time
 from typing import Any
 
 from tests.chaos.service import Service
+from tests.support.family import family, statuses
 
 CONTAINER = 4_000_000_000  # bytes of a service with its children
 PERIOD = 0.05
@@ -42,39 +42,33 @@ class MemoryWatch(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping.wait(PERIOD):
-            groups = resident()
+            found = statuses()
             for name, service in self._services.items():
-                self._look(name, service.pid, groups.get(service.pid, {}))
+                members = family(service.pid, found)
+                self._look(name, service.pid, {pid: _resident(found[pid]) for pid in members})
 
     def stop(self) -> None:
         self._stopping.set()
         self.join()
 
-    def _look(self, name: str, leader: int, group: dict[int, int]) -> None:
-        peak, together = self.peaks[name], sum(group.values())
-        peak.own = max(peak.own, group.get(leader, 0))
-        children = [taken for pid, taken in group.items() if pid != leader]
+    def _look(self, name: str, leader: int, taken: dict[int, int]) -> None:
+        peak, together = self.peaks[name], sum(taken.values())
+        peak.own = max(peak.own, taken.get(leader, 0))
+        children = [each for pid, each in taken.items() if pid != leader]
         peak.child = max(peak.child, *children, 0)
         peak.together = max(peak.together, together)
         if together > self._container:
-            victim = max(group, key=_badness)
+            victim = max(taken, key=_badness)
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
             self.kills.append(
-                {"at": time(), "service": name, "own": victim == leader, "bytes": group[victim]}
+                {"at": time(), "service": name, "own": victim == leader, "bytes": taken[victim]}
             )
 
 
-def resident() -> dict[int, dict[int, int]]:
-    """Return the resident bytes of every living process, by its process group."""
-    found = defaultdict[int, dict[int, int]](dict)
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
-            # "pid (name) state parent group ...", and the name may hold anything
-            fields = status.read_text().rpartition(")")[2].split()
-            if fields[0] != "Z":
-                found[int(fields[2])][int(status.parent.name)] = int(fields[21]) * PAGE
-    return found
+def _resident(fields: list[str]) -> int:
+    """Return the resident bytes of a process by the fields of its status."""
+    return int(fields[21]) * PAGE
 
 
 def _badness(pid: int) -> int:

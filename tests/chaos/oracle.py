@@ -8,13 +8,18 @@ double     two transitions into TASK_COMPLETED, a result that changed, a termina
            remote model got twice though it may get it once only
 wrong      completed without the object the row names, or with another, or with the answer to
            another question; ended otherwise than the job must; cancelled though nobody asked, or
-           not cancelled though that was promised
+           not cancelled though that was promised; a training with other metrics than one that
+           asked for the same, or without the folds that it asked for; attempts with gaps between
+           them, or that are open though the job goes on or has ended
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.chaos import batches
 
 Entry = Mapping[str, Any]
 
@@ -69,11 +74,13 @@ def judge(
     data_lost: list[float],
     max_failures: int,
     called: Mapping[int, int],
+    attempts: Sequence[Entry] = (),
 ) -> Verdict:
     """Judge the answers that clients saw by the rows and files that are left.
 
     `objects` are the keys in the bucket with their sha256; `data_lost` when queues were emptied;
-    `called` how often the remote model that may be called once got each number.
+    `called` how often the remote model that may be called once got each number; `attempts` the
+    rows of all attempts, in order.
     """
     verdict = Verdict()
     rows = {row["id"]: row for row in jobs}
@@ -100,7 +107,7 @@ def judge(
         state = rows.get(call["job"], {}).get("state")
         if call["status"] == 200 and state != CANCELLED:
             verdict.wrong.append(f"{call['job']}: {state} though cancelled with a 200")
-    verdict.wrong += bad_objects(jobs, objects)
+    verdict.wrong += [*bad_objects(jobs, objects), *unequal(jobs), *bad_attempts(jobs, attempts)]
     verdict.orphans = orphans(jobs, objects)
     again = {row["id"] for row in jobs if (row["attempt"] or 0) > 1}
     verdict.retried = len(again)
@@ -112,7 +119,7 @@ def accepted(calls: Sequence[Entry]) -> dict[str, Entry]:
     """Return the first promise made of each job."""
     found: dict[str, Entry] = {}
     for call in calls:
-        if call["what"] in ("train", "amqp", "async") and call["status"] == 202:
+        if call["what"] in ("train", "amqp", "async", "batch") and call["status"] == 202:
             found.setdefault(call["id"], call)
     return found
 
@@ -154,6 +161,8 @@ def doubles(audit: Sequence[Entry]) -> list[str]:
     found, ends, attempts = [], Counter[str](), defaultdict[str, set[int]](set)
     for line in audit:
         job = line["id"]
+        if line["op"] == "DELETE" and ".part-" in job:
+            continue  # the parts of an ended batch job are deleted with their files
         if line["op"] == "DELETE":
             found.append(f"{job}: its row was deleted")
             continue
@@ -170,6 +179,30 @@ def doubles(audit: Sequence[Entry]) -> list[str]:
     return found + [f"{job}: completed {times} times" for job, times in ends.items() if times > 1]
 
 
+def bad_attempts(jobs: Sequence[Entry], attempts: Sequence[Entry]) -> list[str]:
+    """Find jobs whose rows of attempts have gaps, or are open when they must not be.
+
+    A job keeps its newest attempts only, so the first ones may be missing.
+    """
+    found, rows = [], defaultdict[str, list[Entry]](list)
+    for each in attempts:
+        rows[each["job_id"]].append(each)
+    known = {row["id"]: row for row in jobs}
+    for job, mine in rows.items():
+        numbers = [each["attempt"] for each in mine]
+        if numbers != list(range(numbers[0], numbers[-1] + 1)):
+            found.append(f"{job}: attempts {numbers}")
+        still = [each["attempt"] for each in mine if each["ended_at"] is None]
+        row = known.get(job)
+        if row is None:
+            found.append(f"{job}: attempts without a job")
+        elif numbers[-1] != row["attempt"]:
+            found.append(f"{job}: attempt {row['attempt']}, and {numbers[-1]} is the last row")
+        elif still and (row["state"] != RUNNING or still != [row["attempt"]]):
+            found.append(f"{job}: {row['state']}, and attempts {still} are open")
+    return found
+
+
 def split_keys(calls: Sequence[Entry]) -> list[str]:
     """Find keys of clients that were given more than one job."""
     jobs = defaultdict[str, set[str]](set)
@@ -183,6 +216,12 @@ def bad_objects(jobs: Sequence[Entry], objects: Mapping[str, str]) -> list[str]:
     """Find published results that are missing or have changed."""
     found = []
     for row in jobs:
+        if row["kind"] == "batch" and row["state"] == COMPLETED:
+            sha256 = objects.get(row["result_key"])
+            if sha256 != row["result_sha256"]:
+                found.append(f"{row['id']}: {row['result_key']} is not what was published")
+            elif sha256 != batches.wanted():
+                found.append(f"{row['id']}: {row['result_key']} is not the right result")
         if row["kind"] != "train":
             continue
         if row["state"] == COMPLETED:
@@ -196,7 +235,33 @@ def bad_objects(jobs: Sequence[Entry], objects: Mapping[str, str]) -> list[str]:
     return found
 
 
+def unequal(jobs: Sequence[Entry]) -> list[str]:
+    """Find trainings that measured otherwise than equal ones did, or not all their folds.
+
+    Most were not disturbed, so a retry that ends otherwise than an undisturbed one is found.
+    """
+    found, first = [], dict[str, tuple[str, Any]]()
+    for row in jobs:
+        request, summary = row.get("request"), row.get("fit_summary") or {}
+        if row["kind"] != "train" or row["state"] != COMPLETED or not request:
+            continue
+        measured = row.get("metrics"), summary.get("cross_validation")
+        if (cv := request.get("cv")) and not _has_folds(summary, cv["folds"] * cv["repeats"]):
+            found.append(f"{row['id']}: asked for {cv}, measured {measured[1]}")
+        asked = {name: value for name, value in request.items() if name != "model_id"}
+        other, theirs = first.setdefault(json.dumps(asked, sort_keys=True), (row["id"], measured))
+        if theirs != measured:
+            found.append(f"{row['id']}: measured otherwise than {other}, which asked for the same")
+    return found
+
+
+def _has_folds(summary: Entry, count: int) -> bool:
+    scores = summary.get("cross_validation") or {}
+    return bool(scores) and all(len(each["folds"]) == count for each in scores.values())
+
+
 def orphans(jobs: Sequence[Entry], objects: Mapping[str, str]) -> list[str]:
     """Return the folders of models that no row points at: late losers, and nobody's harm."""
-    folders = {key.rpartition("/")[0] + "/" for key in objects}
+    models = [key for key in objects if key.startswith("models/")]
+    folders = {key.rpartition("/")[0] + "/" for key in models}
     return sorted(folders - {row["result_key"] for row in jobs})

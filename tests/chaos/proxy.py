@@ -105,9 +105,9 @@ class Proxy:
         self._open.add(writer)
         far: asyncio.StreamWriter | None = None
         try:
-            if self._mode.answer:
+            if answer := self._mode.answer:
                 await reader.readuntil(b"\r\n\r\n")
-                writer.write(self._mode.answer)
+                writer.write(answer)
                 await writer.drain()
                 return
             back, far = await asyncio.open_connection(HOST, self._target)

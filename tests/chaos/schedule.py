@@ -79,6 +79,7 @@ FAULTS = [
     Fault("broker: disk alarm", servers.broker_out_of_disk, quick=False),
     Fault("queue: train deleted", servers.train_queue_deleted),
     Fault("queue: predict.async deleted", servers.predict_async_queue_deleted),
+    Fault("queue: batch or batch.part deleted", servers.batch_queue_deleted),
     Fault("queue: predict and invoke deleted", servers.predict_queue_deleted, quick=False),
     Fault("queue: all of jobs purged", servers.all_queues_purged),
     Fault("s3: restart", servers.s3_restarted),

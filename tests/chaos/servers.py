@@ -15,11 +15,13 @@ from tests.support.waiting import until
 
 TRAIN, PREDICT = "queue.model.train", "queue.model.predict"
 PREDICT_ASYNC, INVOKE = "queue.model.predict.async", "queue.model.invoke"
+BATCH, BATCH_PART = "queue.model.batch", "queue.model.batch.part"
 RETRY_QUEUES = [f"queue.model.retry.{number}" for number in (1, 2, 3)]
 # What RabbitMQ starts with.
 MEMORY, DISK = "0.4", "50MB"
 
 YOUNG_SECONDS, SETTLE_SECONDS = 30.0, 2.0
+ELECTION_SECONDS = 10.0
 
 
 def broker_restarted(world: World, chance: Random, seconds: float) -> None:
@@ -77,6 +79,10 @@ def predict_async_queue_deleted(world: World, chance: Random, seconds: float) ->
     return _queue_of_jobs_deleted(world, PREDICT_ASYNC)
 
 
+def batch_queue_deleted(world: World, chance: Random, seconds: float) -> Detail:
+    return _queue_of_jobs_deleted(world, chance.choice([BATCH, BATCH_PART]))
+
+
 def _queue_of_jobs_deleted(world: World, queue: str) -> Detail:
     world.declared = monotonic()  # soon, by a consumer or the relay
     return {"deleted": _deleted(world, f"queues/%2F/{queue}")}
@@ -92,10 +98,25 @@ def all_queues_purged(world: World, chance: Random, seconds: float) -> Detail:
     return {
         "purged": [
             queue
-            for queue in (TRAIN, PREDICT_ASYNC, *RETRY_QUEUES)
-            if _deleted(world, f"queues/%2F/{queue}/contents")
+            for queue in (TRAIN, PREDICT_ASYNC, BATCH, BATCH_PART, *RETRY_QUEUES)
+            if _purged(world, queue)
         ]
     }
+
+
+def _purged(world: World, queue: str) -> bool:
+    """Purge a queue; False when it was not there.
+
+    It has no leader, which is a 400, for a moment after it was declared or the broker started.
+    """
+    deadline = monotonic() + ELECTION_SECONDS
+    while True:
+        try:
+            return _deleted(world, f"queues/%2F/{queue}/contents")
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code != 400 or monotonic() > deadline:
+                raise
+        sleep(0.1)
 
 
 def _settle(world: World) -> None:
@@ -105,7 +126,7 @@ def _settle(world: World) -> None:
     later; after the start the queue exists and never finds a leader. The run does not test that.
     """
     if monotonic() - world.declared < YOUNG_SECONDS:
-        for queue in (TRAIN, PREDICT_ASYNC):
+        for queue in (TRAIN, PREDICT_ASYNC, BATCH, BATCH_PART):
             until(partial(_exists, world, queue), f"{queue} is declared again", YOUNG_SECONDS)
         sleep(SETTLE_SECONDS)
 

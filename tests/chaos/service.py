@@ -2,7 +2,6 @@
 
 import subprocess
 import threading
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
@@ -10,6 +9,7 @@ from time import time
 
 from devstack.program import inherited
 from devstack.subprocesses import end_group
+from tests.support.family import statuses
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,24 +67,12 @@ class Service:
 
     def fits(self) -> list[int]:
         """Return the ids of the processes that may be fitting: children of the fork server."""
-        parents = parents_of_all()
+        parents = {pid: int(fields[1]) for pid, fields in statuses().items()}
         ours = [child for child, parent in parents.items() if parent == self.pid]
         return [child for child, parent in parents.items() if parent in ours]
 
     def end(self) -> None:
         end_group(self._process)
-
-
-def parents_of_all() -> dict[int, int]:
-    """Return the parent of each living process."""
-    found = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
-            # "pid (name) state parent ...", and the name may hold anything
-            state, parent = status.read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                found[int(status.parent.name)] = int(parent)
-    return found
 
 
 class Supervisor(threading.Thread):

@@ -1,6 +1,6 @@
 """A well-behaved client of `POST /predict` that counts its waits from when it wanted to ask.
 
-`python -m tests.chaos.steady URL JOURNAL MODEL RATE` asks so often a second until stdin ends,
+`python -m tests.chaos.steady JOURNAL URL MODEL RATE` asks so often a second until stdin ends,
 and then waits for all answers. It is a process of its own, so that nothing else of the run makes
 its figures.
 """
@@ -74,4 +74,4 @@ def main(url: str, journal: Path, model: str, rate: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], float(sys.argv[4]))
+    main(sys.argv[2], Path(sys.argv[1]), sys.argv[3], float(sys.argv[4]))

@@ -1,4 +1,4 @@
-"""One private Warren: its servers, its processes, and a proxy between each of both."""
+"""One private Warren: its servers, its processes, and, for faults, a proxy between each of both."""
 
 import sys
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from devstack import buckets, ports
 from devstack.rabbitmq import Broker
 from devstack.s3 import S3Server
 from devstack.stack import migrate
+from tests.chaos import batches
 from tests.chaos.database import Database
 from tests.chaos.load import REMOTE
 from tests.chaos.loop import Loop
@@ -35,10 +36,14 @@ CONSUMER = ["app/consumer/consumer.py", "--num_threads", str(THREADS)]
 class World:
     """A context manager: everything runs on entering, nothing is left on leaving."""
 
-    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        """`settings` go to every process of ours."""
+    def __init__(self, folder: Path, settings: dict[str, str], *, proxied: bool = True) -> None:
+        """`settings` go to every process of ours.
+
+        Only a world that is `proxied` has proxies, which one thread of this process serves.
+        """
         self.folder = folder
         self.settings = settings
+        self._proxied = proxied
         for name in ("rabbitmq", "postgres", "home"):
             (folder / name).mkdir()
         database_port, self._http_port = ports.unused(2)
@@ -116,7 +121,7 @@ class World:
         self.database = Database(url.replace("+psycopg", ""))
         self.database.install_audit()
         for name in (PRODUCER, *CONSUMERS):
-            for part in PARTS:
+            for part in PARTS if self._proxied else ():
                 self.proxies[name, part] = Proxy(self._loop, self._targets[part])
             command = ["-m", "app.producer.main"] if name == PRODUCER else CONSUMER
             self.services[name] = Service(
@@ -128,6 +133,8 @@ class World:
         until(self.ready, "the API is ready", 60)
         until(self._all_consume, "all consumers are ready", 60)
         self._put("/datasets/diabetes", content=diabetes())
+        self._put(f"/datasets/{batches.DATASET}", content=batches.table())
+        self._put(f"/models/{batches.MODEL}", **batches.registration(), timeout=60)
         for model in REMOTE:
             url = f"{self.stranger.url}/think/{THINKS}"
             self._put(f"/models/{model}", json={"url": url, "idempotent": model == "again"})
@@ -141,7 +148,9 @@ class World:
         return bool(train.get("consumers", 0) >= len(CONSUMERS) * THREADS)
 
     def _environment(self, name: str) -> dict[str, str]:
-        at = {part: self.proxies[name, part].port for part in PARTS}
+        at = dict(self._targets)
+        if self._proxied:
+            at = {part: self.proxies[name, part].port for part in PARTS}
         return {
             **every_default(),
             **self.broker.node.settings(),

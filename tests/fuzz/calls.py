@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from urllib.parse import quote
 
-from tests.fuzz import bodies, encodings, invocations, params, serving, uploads
+from tests.fuzz import bodies, encodings, invocations, params, serving, tables, tensors, uploads
 from tests.fuzz.bodies import CANARY, IDS
 from tests.fuzz.oddities import (
     BROKEN,
@@ -64,7 +64,11 @@ def framed(
     *headers: tuple[bytes, bytes],
 ) -> Call:
     """Frame a request, whole or in chunks, with a header or two that nobody asked for."""
-    head = [(b"Host", b"a"), *headers, *rng.choices(HEADERS, k=rng.choice((0, 0, 0, 0, 1, 2)))]
+    head = [
+        (b"Host", b"localhost"),
+        *headers,
+        *rng.choices(HEADERS, k=rng.choice((0, 0, 0, 0, 1, 2))),
+    ]
     if rng.random() < 0.05:
         head += rng.choice(OFFERS)
     if rng.random() < 0.05:
@@ -128,7 +132,10 @@ def upload(rng: Random) -> Call:
     if chosen in ("diabetes", TINY, "latest", CANARY):
         chosen = "up-3"
     kind = b"text/csv" if rng.random() < 0.8 else rng.choice(CSV_TYPES)
-    return framed(rng, "PUT", f"/datasets/{chosen}", body, kind)
+    query = ""
+    if rng.random() < 0.4:
+        body, kind, query = tables.table(rng)
+    return framed(rng, "PUT", f"/datasets/{chosen}{query}", body, kind)
 
 
 def serve(rng: Random) -> Call:
@@ -157,6 +164,19 @@ def invoke(rng: Random) -> Call:
     return framed(rng, "POST", "/invocations", body, kind, *headers)
 
 
+def infer(rng: Random) -> Call:
+    """Return a call of the Open Inference Protocol."""
+    body, length = tensors.inferred(rng)
+    name = rng.choice(serving.NAMES) if rng.random() < 0.9 else odd_id(rng)
+    version = rng.choice((*[""] * 9, "/versions/1", "/versions/"))
+    headers = [] if length is None else [(b"Inference-Header-Content-Length", length)]
+    kind = rng.choice((b"", JSON, b"application/octet-stream"))
+    below = rng.choice((*["/infer"] * 9, "", "/ready"))
+    method = "POST" if below == "/infer" else "GET"
+    target = f"/v2/models/{quote(name, safe='')}{version}{below}"
+    return framed(rng, method, target, body if method == "POST" else b"", kind, *headers)
+
+
 def register(rng: Random) -> Call:
     """Return the registration of an endpoint that may not be called."""
     return framed(rng, "PUT", f"/models/{registered(rng)}", uploads.endpoint(rng), JSON)
@@ -179,7 +199,7 @@ def describe(rng: Random) -> Call:
 
 
 def one(rng: Random) -> Call:
-    target = rng.choice(("/jobs/{}", "/job/{}", "/models/{}", "/jobs/{}/events"))
+    target = rng.choice(("/jobs/{}", "/job/{}", "/models/{}", "/jobs/{}/events", "/jobs/{}/log"))
     return framed(rng, "GET", target.format(odd_id(rng)) + rng.choice((*[""] * 5, "?a=%ff")))
 
 
@@ -220,6 +240,7 @@ MAKERS: dict[str, tuple[float, Callable[[Random], Call]]] = {
     "parallel": (5, parallel),
     "sync_async": (3, sync_async),
     "invoke": (6, invoke),
+    "infer": (6, infer),
     "register": (2, register),
     "upload model": (0.5, upload_model),
     "describe": (2, describe),

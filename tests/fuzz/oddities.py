@@ -87,9 +87,11 @@ PATHS = [
         "/health",
         "/docs",
         "/openapi.json",
+        "/asyncapi.json",
+        "/asyncapi",
     ),
     *("/ping", "/invocations", "/metadata", "/predict/test", "/predict/parallel", "/predict/async"),
-    *("/predict/sync_async", "/predict/", "/models/canary", "/job/", "/job/canary/events"),
+    *("/predict/sync_async", "/predict/", "/models/nobody", "/job/", "/job/canary/events"),
     *("//", "/jobs/", "/jobs//", "/%00", "/..", "/../../etc/passwd", "/static", "/static/", "*"),
     *(
         "/static/../../../../etc/passwd",
@@ -103,6 +105,8 @@ PATHS = [
 ]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY"]
 
+TRAIN = b"POST /train HTTP/1.1\r\nHost: localhost\r\n"
+UPLOAD = b"PUT /datasets/up-1 HTTP/1.1\r\nHost: localhost\r\n"
 BROKEN = [
     *(b"\0" * 50, b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", b"AMQP\0\0\x09\x01", b"\r\n\r\n"),
     *(
@@ -126,20 +130,20 @@ BROKEN = [
     b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 3000 + b"\r\n",
     b"GET / HTTP/1.1\r\nA: " + b"a" * 200_000 + b"\r\n\r\n",
     b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
-    b"GET /jobs HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /jobs HTTP/1.1\r\nHost: [::1]\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: eA==\r\n\r\n",
-    b"POST /train HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-    b"POST /train HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
-    b"POST /train HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n{}",
-    b"POST /train HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-    b"POST /train HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"POST /train HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    b"POST /train HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}",
-    b"POST /train HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n{}\r\n0\r\n\r\n",
-    b"POST /train HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n{}",
-    b"POST /predict HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 50\r\n\r\n{",
-    b"PUT /datasets/up-1 HTTP/1.1\r\nContent-Length: 50\r\n\r\na,b\n1,",
-    b"PUT /datasets/up-1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\na,b\n\r\n",
+    TRAIN + b"Content-Length: -1\r\n\r\n",
+    TRAIN + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    TRAIN + b"Content-Length: \xb2\r\n\r\n{}",
+    TRAIN + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    TRAIN + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    TRAIN + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    TRAIN + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}",
+    TRAIN + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n{}\r\n0\r\n\r\n",
+    TRAIN + b"Transfer-Encoding: gzip\r\n\r\n{}",
+    b"POST /predict HTTP/1.1\r\nHost: [::1]\r\nExpect: 100-continue\r\nContent-Length: 50\r\n\r\n{",
+    UPLOAD + b"Content-Length: 50\r\n\r\na,b\n1,",
+    UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\na,b\n\r\n",
 ]
 
 CSVS = [

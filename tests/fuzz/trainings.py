@@ -101,14 +101,17 @@ def request(case: dict[str, Any]) -> TrainRequest:
     """Return the message that asks for a case."""
     features = [f"c{n}" for n in range(case["columns"])] + ["text"] * bool(case["categories"])
     named = {name: case[name] for name in ("estimator", "params", "calibrate")}
-    return TrainRequest(dataset_id="d", features=features, target="target", model_id="m", **named)
+    anomalies = ESTIMATORS[case["estimator"]].task == "anomalies"
+    target = None if anomalies else "target"
+    return TrainRequest(dataset_id="d", features=features, target=target, model_id="m", **named)
 
 
 class Bounds:
     """Runs cases, and tells what was not as it should be; `outcomes` counts how they ended."""
 
-    def __init__(self, libraries: int = LIBRARIES) -> None:
+    def __init__(self, limits: FitLimits = LIMITS, libraries: int = LIBRARIES) -> None:
         """Start the process that forks the fits; a child has `libraries` bytes in any case."""
+        self._limits = limits
         self._libraries = libraries
         self.outcomes: dict[str, int] = {}
         self._fits = FitRunner(PRELOAD)
@@ -141,15 +144,15 @@ class Bounds:
                 request(case),
                 "m",
                 folder,
-                LIMITS,
+                self._limits,
                 lambda path: data.to_csv(path, index=False),
                 lambda: began.append(monotonic()),
                 beat,
             )
         finally:
-            if began and (taken := monotonic() - began[0]) > LIMITS.seconds + LATE_SECONDS:
+            if began and (taken := monotonic() - began[0]) > self._limits.seconds + LATE_SECONDS:
                 wrong.append(f"the fit took {taken:.0f} s")
-            if most > LIMITS.memory + self._libraries:
+            if most > self._limits.memory + self._libraries:
                 wrong.append(f"the fit took {most >> 20} MB")
         begin = monotonic()
         runtime = OnnxRuntime(path) if manifest.runtime == "onnx" else SklearnRuntime(path)

@@ -95,7 +95,7 @@ class Warren:
         """Return the faults of the processes, and of what they logged since the last call."""
         wrong = []
         for name, process in (("producer", self.producer), ("consumer", self.consumer)):
-            if process.pid not in process.group():
+            if process.pid not in process.family():
                 wrong.append(f"the {name} has ended")
                 continue
             if process is self.producer and process.peak() > MEMORY:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +22,23 @@ def test_the_limit_of_open_files_is_raised_as_far_as_may_be(before, after):
     command = [sys.executable, "-c", CODE, *map(str, before)]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert tuple(map(int, said.stdout.split())) == after
+
+
+PRIORITY = """
+import os
+from app.runtime import lower_priority
+lower_priority(3)
+lower_priority(4)
+print(os.nice(0), os.getsid(0) == os.getpid(), open("/proc/self/autogroup").read())
+"""
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/autogroup").exists(), reason="Linux schedules no sessions as groups"
+)
+def test_a_lower_priority_counts_in_a_session_of_its_own():
+    command = ["nice", "-n", "1", sys.executable, "-c", PRIORITY]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    nice, leads, autogroup = said.stdout.split(maxsplit=2)
+    assert (nice, leads) == ("8", "True")
+    assert autogroup.endswith("nice 8\n\n")

@@ -89,7 +89,7 @@ Attack = Callable[[Connection], Awaitable[None]]
 
 def head(method: str, path: str, *fields: str) -> bytes:
     """Return the head of a request."""
-    return "\r\n".join((f"{method} {path} HTTP/1.1", "Host: warren", *fields, "", "")).encode()
+    return "\r\n".join((f"{method} {path} HTTP/1.1", "Host: localhost", *fields, "", "")).encode()
 
 
 def json_head(path: str, size: int, *fields: str) -> bytes:
@@ -114,14 +114,14 @@ async def _repeat(attacker: Connection, block: bytes, times: int) -> None:
 
 async def endless_headers(attacker: Connection) -> None:
     """Send header fields without an end, up to 400 MB."""
-    await attacker.send(b"GET /health HTTP/1.1\r\nHost: warren\r\n")
+    await attacker.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n")
     await _repeat(attacker, FIELDS, 400)
     await attacker.status()
 
 
 async def long_header(attacker: Connection) -> None:
     """Send one header field of 72 MB."""
-    await attacker.send(b"GET /health HTTP/1.1\r\nHost: warren\r\nX-Long: ")
+    await attacker.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: ")
     await _repeat(attacker, b"a" * MEGABYTE, 72)
     await attacker.send(b"\r\n\r\n")
     await attacker.status()
@@ -136,7 +136,7 @@ async def endless_trailers(attacker: Connection) -> None:
 
 async def half_open(attacker: Connection) -> None:
     """Send the beginning of a request and nothing more."""
-    await attacker.send(b"GET /health HTTP/1.1\r\nHost: war")
+    await attacker.send(b"GET /health HTTP/1.1\r\nHost: loc")
     await attacker.status()
 
 
@@ -237,7 +237,7 @@ async def slow_readers(attacker: Connection) -> None:
 
 async def pipelined(attacker: Connection) -> None:
     """Send 14,000 requests at once."""
-    await attacker.send(b"GET /health HTTP/1.1\r\n\r\n" * 14_000)
+    await attacker.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 14_000)
     await attacker.status()
 
 

@@ -60,7 +60,7 @@ def _vega(name: str) -> Callable[[], pd.DataFrame]:
     return load
 
 
-seattle_weather = _vega("seattle_weather")
+seattle_weather, cars = _vega("seattle_weather"), _vega("cars")
 
 # Some have columns of text, and airports, cars and la_riots lack values. The classes are texts or
 # numbers; some of seattle_weather are rare. Coordinates and years are numbers that float32 blurs.

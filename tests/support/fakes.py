@@ -4,12 +4,14 @@ import json
 import threading
 from collections import defaultdict
 from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
 
 from app import errors
-from app.amqp.message import Disposition, IncomingMessage, OutgoingMessage
+from app.amqp.message import Disposition, IncomingMessage
+from app.amqp.outgoing_message import OutgoingMessage
 from app.database.tables import jobs_table, metadata
 from app.jobs.store import JobStore
 from app.models.record import StoredFile
@@ -174,10 +176,17 @@ for _name in (*_STEPS, "trainings_of"):
 class FakeDatasets(Failing):
     """One data set."""
 
-    def download(self, dataset_id, path, on_bytes):
-        self.obey("download")
+    def pin(self, dataset_id, version=None):
+        self.obey("pin")
         if dataset_id != "data":
             raise errors.NotFound(None, f"data set {dataset_id} does not exist")
+        return SimpleNamespace(dataset_id=dataset_id, version=version or "current")
+
+    def get(self, dataset_id, version):
+        return SimpleNamespace(dataset_id=dataset_id, version=version)
+
+    def download(self, version, path, on_bytes):
+        self.obey("download")
         on_bytes(1)
 
 

@@ -22,8 +22,12 @@ from app.training import pipeline
 from app.training.training_data import TrainingData, read_training_data
 from devstack.demo import ROW, TRAIN
 
-ESTIMATORS = list(estimators.ESTIMATORS)
-CLASSIFIERS = [name for name in ESTIMATORS if "classifier" in name or name.startswith("logistic")]
+ESTIMATORS = [  # with a target
+    name for name, spec in estimators.ESTIMATORS.items() if spec.task != "anomalies"
+]
+CLASSIFIERS = [
+    name for name, spec in estimators.ESTIMATORS.items() if spec.task == "classification"
+]
 REGRESSORS = [name for name in ESTIMATORS if name not in CLASSIFIERS]
 KINDS = ("numeric", "missing", "text", "bool", "everything")
 

@@ -1,4 +1,4 @@
-"""Years of finished jobs and of models, written by two statements; for tests and the benchmark."""
+"""Years of finished jobs, of attempts and of models, for tests and the benchmark."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.database.engine import database_now
-from app.database.tables import jobs_table
+from app.database.tables import attempts_table, jobs_table
 from app.jobs.model_publication import insert_trained_models
 from app.protocol.types import JobKind, JobStatus
 
@@ -72,10 +72,20 @@ def fill(engine: sa.Engine, jobs: int, models: int, *, statistics: bool = True) 
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SET statement_timeout = 0")
         connection.execute(finished)
+        connection.execute(_insert_attempts())
         connection.execute(insert_trained_models())
         if statistics:
             connection.exec_driver_sql("ANALYZE")
         connection.invalidate()  # with its setting
+
+
+def _insert_attempts() -> sa.Insert:
+    """Return the INSERT of the only attempt of each job."""
+    column = jobs_table.c
+    told = (column.started_at, column.ended_at, sa.literal("completed", sa.String))
+    rows = sa.select(column.id, column.attempt, column.worker, *told)
+    names = ["job_id", "attempt", "consumer", "started_at", "ended_at", "outcome"]
+    return sa.insert(attempts_table).from_select(names, rows)
 
 
 def _json(column: str, value: Any) -> sa.ColumnElement[Any]:

@@ -6,19 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import numpy as np
 import pandas as pd
+import xgboost
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
 )
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import (
+    ElasticNet,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    SGDClassifier,
+    SGDRegressor,
+)
 from sklearn.metrics import (
     accuracy_score,
     f1_score,
@@ -28,24 +42,55 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 from sklearn.model_selection import train_test_split
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder
-from sklearn.svm import SVC, SVR
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 ESTIMATORS: dict[str, Callable[..., BaseEstimator]] = {
     "random_forest_regressor": RandomForestRegressor,
     "random_forest_classifier": RandomForestClassifier,
+    "extra_trees_regressor": ExtraTreesRegressor,
+    "extra_trees_classifier": ExtraTreesClassifier,
+    "decision_tree_regressor": DecisionTreeRegressor,
+    "decision_tree_classifier": DecisionTreeClassifier,
+    "gradient_boosting_regressor": GradientBoostingRegressor,
+    "gradient_boosting_classifier": GradientBoostingClassifier,
     "hist_gradient_boosting_regressor": HistGradientBoostingRegressor,
     "hist_gradient_boosting_classifier": HistGradientBoostingClassifier,
     "linear_regression": LinearRegression,
     "ridge": Ridge,
+    "lasso": Lasso,
+    "elastic_net": ElasticNet,
+    "sgd_regressor": SGDRegressor,
+    "sgd_classifier": SGDClassifier,
     "logistic_regression": LogisticRegression,
+    "linear_svm_regressor": LinearSVR,
+    "linear_svm_classifier": LinearSVC,
     "svm_regressor": SVR,
     "svm_classifier": SVC,
     "knn_regressor": KNeighborsRegressor,
     "knn_classifier": KNeighborsClassifier,
+    "gaussian_nb": GaussianNB,
+    "xgboost_regressor": xgboost.XGBRegressor,
+    "xgboost_classifier": xgboost.XGBClassifier,
+    "lightgbm_regressor": lightgbm.LGBMRegressor,
+    "lightgbm_classifier": lightgbm.LGBMClassifier,
+    "mlp_regressor": MLPRegressor,
+    "mlp_classifier": MLPClassifier,
 }
+# What docs/training.md says of the preprocessing of each. All others get medians for missing
+# numbers, and a column for each text.
+SCALED = {
+    *(Ridge, Lasso, ElasticNet, SGDRegressor, SGDClassifier, LogisticRegression),
+    *(LinearSVR, LinearSVC, SVR, SVC, KNeighborsRegressor, KNeighborsClassifier),
+    *(MLPRegressor, MLPClassifier),
+}
+NATIVE = {HistGradientBoostingRegressor, HistGradientBoostingClassifier}
+MOST_CATEGORIES = 255
 
 
 @dataclass(frozen=True)
@@ -87,7 +132,11 @@ def train(
     estimator: BaseEstimator,
     test_size: float = 0.2,
 ) -> Trained:
-    """Read the CSV file, split it, fit on one part, and answer and measure on the other."""
+    """Read the CSV file, split it, fit on one part, and answer and measure on the other.
+
+    The columns are prepared as is usual for the estimator. Of one that takes categories, the
+    parameter that names their columns is set.
+    """
     classify = is_classifier(estimator)
     every = _read(path, features, target, classify=classify)
     frame = every.dropna(subset=[target])
@@ -105,18 +154,18 @@ def train(
         random_state=42,
         stratify=y if classify and _can_be_stratified(y, test_size) else None,
     )
-    steps = ColumnTransformer(
-        [
-            ("number", SimpleImputer(strategy="median", keep_empty_features=True), numbers),
-            ("text", OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
-        ]
-    )
+    steps = _columns(estimator, numbers, texts)
     pipeline = Pipeline([("columns", steps), ("estimator", estimator)])
     with warnings.catch_warnings(record=True, action="always") as caught:
-        pipeline.fit(x_train, y_train)
+        # XGBoost takes the places of labels only.
+        places = isinstance(_inner(estimator), xgboost.XGBClassifier)
+        learnt, codes = np.unique(y_train, return_inverse=True) if places else (None, y_train)
+        pipeline.fit(x_train, codes)
     predicted = pipeline.predict(x_test)
+    if places:
+        predicted = learnt[predicted]
     probabilities = pipeline.predict_proba(x_test) if hasattr(pipeline, "predict_proba") else None
-    classes = pipeline.classes_.tolist() if classify else []
+    classes = (learnt if places else pipeline.classes_).tolist() if classify else []
     return Trained(
         estimator,
         frame.loc[x_test.index, features],
@@ -131,6 +180,38 @@ def train(
         {"train": len(x_train), "test": len(x_test), "dropped": len(every) - len(frame)},
         {warning.category.__name__ for warning in caught},
     )
+
+
+def _columns(estimator: BaseEstimator, numbers: list[str], texts: list[str]) -> ColumnTransformer:
+    """The step before an estimator, which it tells where its categories are."""
+    inner = _inner(estimator)
+    number: Any = SimpleImputer(strategy="median", keep_empty_features=True)
+    text: Any = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    if type(inner) in SCALED:
+        number = make_pipeline(number, StandardScaler())
+    elif type(inner).__name__.startswith(("XGB", "LGBM")):  # which learn from missing numbers
+        number = "passthrough"
+    elif type(inner) in NATIVE:
+        number = "passthrough"
+        text = make_pipeline(
+            SimpleImputer(
+                missing_values="", strategy="constant", fill_value=np.nan, keep_empty_features=True
+            ),
+            OrdinalEncoder(
+                handle_unknown="use_encoded_value",
+                unknown_value=np.nan,
+                max_categories=MOST_CATEGORIES,
+            ),
+        )
+        inner.set_params(
+            categorical_features=list(range(len(numbers), len(numbers) + len(texts))) or None
+        )
+    return ColumnTransformer([("number", number, numbers), ("text", text, texts)])
+
+
+def _inner(estimator: BaseEstimator) -> BaseEstimator:
+    """The estimator that is calibrated, or itself."""
+    return estimator.estimator if isinstance(estimator, CalibratedClassifierCV) else estimator
 
 
 def _read(path: Path, features: list[str], target: str, *, classify: bool) -> pd.DataFrame:

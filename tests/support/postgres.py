@@ -11,6 +11,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -107,13 +108,19 @@ class Postgres:
             end_group(self._process)
             self._process = None
 
-    def new_database(self) -> str:
-        """Make an empty database and return its address."""
+    def new_database(self, like: str = "template1") -> str:
+        """Make a database with the tables of the one of this name, and return its address."""
         name = f"test_{secrets.token_hex(6)}"
         with self._connect() as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
         port = f"&port={self._port}" if self._port else ""
         return f"postgresql+psycopg://{OWNER}@/{name}?host={self._home}{port}"
+
+    def drop(self, url: str) -> None:
+        """Delete a database, whoever is still connected: a server of many is slow to delete."""
+        name = name_of(url)
+        with self._connect() as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _connect(self) -> psycopg.Connection[Any]:
         address: dict[str, Any] = {
@@ -148,3 +155,8 @@ class Postgres:
 
     def _options(self) -> dict[str, Any]:
         return {"cwd": self._home, "env": inherited() | {"HOME": str(self._home)}, **self._as}
+
+
+def name_of(url: str) -> str:
+    """Return the name of the database of an address."""
+    return urlsplit(url).path.removeprefix("/")

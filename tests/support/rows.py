@@ -135,7 +135,7 @@ CALLS = {
     "claim": lambda store: store.claim("m", "worker"),
     "renew": lambda store: store.renew({("m", 1): None}),
     "inputs": lambda store: store.inputs("m"),
-    "version": lambda store: store.version("m"),
+    "versions": lambda store: store.versions(["m"]),
     "models": lambda store: CachedModelRegistry(store).newest(10),
     "latest": lambda store: CachedModelRegistry(store).get("latest"),
     "register": lambda store: CachedModelRegistry(store).register("n", ENDPOINT),

@@ -18,7 +18,10 @@ from tests.support import frames, plain
 
 EXACT, CLOSE = 1e-9, 1e-6  # of the target's standard deviation, and of probabilities
 Predictions = Sequence[dict[str, Any] | None]
-TREES = ("random_forest", "hist_gradient_boosting")
+TREES = (
+    *("random_forest", "extra_trees", "decision_tree"),
+    *("gradient_boosting", "hist_gradient_boosting", "lightgbm"),
+)
 
 
 def train(path: Path, asked: TrainRequest) -> TrainedModel:

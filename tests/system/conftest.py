@@ -10,13 +10,14 @@ from typing import Any
 import httpx2
 import pika
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
+from devstack.authority import Authority
 from devstack.rabbitmq import Broker
 from devstack.s3 import S3Server
 from devstack.stack import migrate
 from tests.system.support.client import trained, upload
-from tests.system.support.processes import CONSUMER, Process, Stack
+from tests.system.support.processes import CONSUMER, SECONDS, Process, Stack
 from tests.system.support.programs import program
 
 
@@ -52,12 +53,14 @@ def world(
     s3: Any,
     tables: Path,
     tmp_path_factory: pytest.TempPathFactory,
+    producer_certificate: dict[str, str],
 ) -> Iterator[Stack]:
     """A Warren for all tests of a module, of which nothing runs yet."""
     folder = tmp_path_factory.mktemp("stack")
     vhost, bucket = broker.new_vhost(), f"test-{secrets.token_hex(6)}"
     s3.create_bucket(Bucket=bucket)
     environment = {
+        **producer_certificate,
         **broker.node.settings(),
         **s3_server.s3.settings(),
         "RABBITMQ_VHOST": vhost,
@@ -102,10 +105,15 @@ def model_id(running: Running) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(encrypting: Authority | None) -> Iterator[Browser]:
     """A Chromium, the one of the system."""
     path = program("chromium", "chromium-browser", "google-chrome")
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    # A name of somebody else, bound to the address of a Warren.
+    arguments.append("--host-resolver-rules=MAP rebound.example 127.0.0.1")
+    if encrypting:
+        arguments.append("--ignore-certificate-errors")  # it trusts the system's authorities only
+    expect.set_options(timeout=SECONDS * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser

@@ -137,7 +137,7 @@ def test_no_reply_goes_into_a_queue_of_work_or_of_the_dead(
     asked = pika.BasicProperties(reply_to=target, correlation_id="a")
     channel.basic_publish("", PREDICT_QUEUE, b"no JSON", asked)
     assert dead_letter(channel)[1] == b"no JSON"
-    running.consumer.says(f"no reply is sent into {target}")
+    running.consumer.says(f"no reply is sent into '{target}'")
     assert running.stack.waiting(DEAD_LETTER_QUEUE) == 0
 
 
@@ -153,14 +153,14 @@ def test_a_reply_queue_that_is_gone_does_no_harm(
     )
 
 
-def test_after_all_that_both_threads_of_both_kinds_are_at_work(
+def test_after_all_that_all_threads_of_all_kinds_are_at_work(
     running: Running, model_id: str
 ) -> None:
     with running.stack.amqp() as connection:
         for queue in (TRAIN_QUEUE, PREDICT_QUEUE):
             state = connection.channel().queue_declare(queue, passive=True).method
             assert state.consumer_count == 2
-    assert running.consumer.output().count(CONSUMING) == 4, "none was made anew"
+    assert running.consumer.output().count(CONSUMING) == 7, "none was made anew"
     assert predict(running.http, trained(running.http))["status"] == "TASK_COMPLETED"
     assert running.stack.waiting(DEAD_LETTER_QUEUE) == 0
 
@@ -178,11 +178,11 @@ def test_whoever_loses_a_connection_makes_a_new_one(
         return {each.get("user_provided_name") for each in connections()}
 
     until(
-        lambda: len(named()) == 8 and None not in named(),
+        lambda: len(named()) == 11 and None not in named(),
         "the management API knows of ours and of no other",
     )
     for name in [each["name"] for each in connections()]:
         broker.api("DELETE", f"connections/{quote(name, safe='')}")
     running.producer.says("connected to RabbitMQ", times=2)
-    running.consumer.says(CONSUMING, times=before + 4)
+    running.consumer.says(CONSUMING, times=before + 7)
     assert predict(running.http, trained(running.http))["status"] == "TASK_COMPLETED"

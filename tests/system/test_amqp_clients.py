@@ -4,6 +4,7 @@ import codecs
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import uuid
@@ -11,22 +12,26 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import quote
 
 import kombu
 import pika
 import pytest
 
+from app.amqp.permissions import Role
 from app.amqp.topology import DEAD_LETTER_QUEUE, INVOKE_QUEUE, PREDICT_QUEUE, TRAIN_QUEUE
+from app.amqp.users import User, user_definitions
 from devstack.demo import ROW, TRAIN
 from devstack.layout import ROOT
+from devstack.rabbitmq import Broker
 from tests.support.packing import gzip_compress
 from tests.support.taking import take
 from tests.system.conftest import Running
-from tests.system.support.amqp import RpcClient
-from tests.system.support.client import PREDICTION, RMSE, diabetes, trained, upload
+from tests.system.support.amqp import RpcClient, address_of_broker
+from tests.system.support.client import PREDICTION, RMSE, diabetes, predict, trained, upload
 from tests.system.support.processes import until
 from tests.system.support.programs import program
+
+pytestmark = pytest.mark.plain  # its clients have addresses of their own
 
 
 @pytest.fixture
@@ -228,14 +233,15 @@ def test_an_error_is_not_told_again_when_its_cause_is_gone(
 
 
 PAGE = (ROOT / "docs/amqp.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-NODE = ROOT / "tests/system/node"
-
-
-def url_of(running: Running) -> str:
-    of = running.stack.environment
-    login = f"amqp://{of['RABBITMQ_USER']}:{of['RABBITMQ_PASSWORD']}@{of['RABBITMQ_HOST']}"
-    return f"{login}:{of['RABBITMQ_PORT']}/{quote(of['RABBITMQ_VHOST'], safe='')}"
+OF_A_CLIENT, *EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+CLIENTS = ROOT / "examples/clients"
+COMMANDS = re.findall(
+    r"^(?:java|node|php|\.venv).* \$URL diabetes$",
+    (CLIENTS / "README.md").read_text(),
+    re.MULTILINE,
+)
+LANGUAGES = ("python", "node", "java", "php")
+NODE = CLIENTS / "node"
 
 
 @pytest.mark.parametrize(
@@ -244,7 +250,9 @@ def url_of(running: Running) -> str:
 def test_the_examples_of_the_documentation_run_and_several_at_a_time(
     example: str, completed: int, running: Running, model_id: str
 ) -> None:
-    script = example.replace("amqp://user:password@127.0.0.1:5672/vhost", url_of(running))
+    script = example.replace(
+        "amqp://user:password@127.0.0.1:5672/vhost", address_of_broker(running.stack.environment)
+    )
 
     def run(_: int) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", script]
@@ -256,18 +264,64 @@ def test_the_examples_of_the_documentation_run_and_several_at_a_time(
             assert ended.stdout.count("TASK_COMPLETED") == completed
 
 
+def test_the_example_of_a_client_with_least_privilege_asks_a_model(
+    running: Running, model_id: str, broker: Broker
+) -> None:
+    client = User(Role.CLIENT, "wrn-client-team", "password")
+    vhost = running.stack.environment["RABBITMQ_VHOST"]
+    broker.api("POST", "definitions", user_definitions([client], vhost))
+    small = trained(running.http, features=["bmi", "bp"], estimator="ridge")
+    running.http.put(f"/models/{small}/grants/team").raise_for_status()
+    script = OF_A_CLIENT.replace("127.0.0.1:5672/vhost", f"127.0.0.1:{broker.node.amqp}/{vhost}")
+    command = [sys.executable, "-c", script.replace("MODEL_ID", f"default~{small}")]
+
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f'"model_id":"default~{small}"' in ended.stdout  # as others call it
+    assert "TASK_COMPLETED" in ended.stdout
+
+
 def test_the_example_for_node_asks_a_model(running: Running, model_id: str) -> None:
     if not (NODE / "node_modules").exists() and not os.environ.get("CI"):
         pytest.skip("amqplib is not installed")
     (example,) = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
     small = trained(running.http, features=["bmi", "bp"], estimator="ridge")
-    script = example.replace("amqp://user:password@127.0.0.1:5672/vhost", url_of(running))
+    script = example.replace(
+        "amqp://user:password@127.0.0.1:5672/vhost", address_of_broker(running.stack.environment)
+    )
     command = [program("node"), "--input-type=module", "-e", script.replace("MODEL_ID", small)]
 
     ended = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=60)
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert f"model_id: '{small}'" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("language", "command"), list(zip(LANGUAGES, COMMANDS, strict=True)), ids=LANGUAGES
+)
+def test_an_example_of_a_language_gets_the_answers_of_http(
+    language: str, command: str, running: Running, model_id: str
+) -> None:
+    assert f"/{language}/" in command
+    if language == "node" and not (NODE / "node_modules").exists() and not os.environ.get("CI"):
+        pytest.skip("amqplib is not installed")
+    first, *others = shlex.split(
+        command.replace("$URL", shlex.quote(address_of_broker(running.stack.environment)))
+    )
+    of = sys.executable if first.startswith(".venv") else program(first)
+    ended = subprocess.run([of, *others], cwd=ROOT, capture_output=True, text=True, timeout=110)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    (made, *predicted, refused) = ended.stdout.splitlines()
+    trained = made.removeprefix("trained ")
+    rows = {"bmi": 0.06, "bp": 0.02}, {"bmi": -0.04, "bp": -0.02}
+    expected = [predict(running.http, trained, row)["prediction"] for row in rows]
+    assert [float(line.removeprefix("predicted ")) for line in predicted] == expected
+    wrong = {"model_id": trained, "input_data": {"bmi": "high", "bp": 0.02}}
+    problem = running.http.post("/predict", json=wrong).json()
+    assert refused == f"refused {problem['type']}: {problem['detail']}"
 
 
 def test_nothing_is_left(running: Running) -> None:

@@ -22,6 +22,8 @@ from tests.system.support.client import is_problem, train, trained, upload
 from tests.system.support.gated import HELD
 from tests.system.support.processes import SECONDS, Stack, until
 
+PLAIN_HTTP = True  # it speaks HTTP by itself
+
 COMMAND = gated.ALONE
 
 
@@ -31,7 +33,7 @@ def streams(http: httpx2.Client, job_id: str, count: int, opened: ExitStack) -> 
     sockets = [opened.enter_context(socket.create_connection(address)) for _ in range(count)]
     for each in sockets:
         each.settimeout(SECONDS)
-        each.sendall(f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        each.sendall(f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     files = [opened.enter_context(each.makefile("rb")) for each in sockets]
     for each in files:
         assert each.readline() == b"HTTP/1.1 200 OK\r\n"
@@ -41,7 +43,7 @@ def streams(http: httpx2.Client, job_id: str, count: int, opened: ExitStack) -> 
 
 async def ask_at_once(http: httpx2.Client, body: bytes, count: int) -> Counter[bytes]:
     """Send predictions, each over a connection of its own; return how often each status came."""
-    head = "POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    head = "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
     port = http.base_url.port
     connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]

@@ -32,7 +32,7 @@ def http(running: Running) -> httpx2.Client:
 @pytest.fixture
 def quiet(running: Running, http: httpx2.Client) -> Iterator[set[int]]:
     """The processes of a consumer that has no job; it has none afterwards either, but works."""
-    yield running.consumer.group()
+    yield running.consumer.family()
     assert trained(http)
     assert running.stack.waiting(TRAIN_QUEUE) == 0
     assert running.stack.waiting(DEAD_LETTER_QUEUE) == 0
@@ -86,10 +86,10 @@ def test_a_fit_that_is_cancelled_ends_with_its_process(
     running: Running, http: httpx2.Client, quiet: set[int], changes: dict[str, object]
 ) -> None:
     job_id = train(http, **changes)
-    (child,) = until(lambda: running.consumer.group() - quiet, "the fit has a process")
+    (child,) = until(lambda: running.consumer.family() - quiet, "the fit has a process")
     reached(http, job_id, "TASK_RUNNING")
     cancel(http, job_id)
-    until(lambda: child not in running.consumer.group(), "the process has ended")
+    until(lambda: child not in running.consumer.family(), "the process has ended")
     running.consumer.says(f"[{job_id}] attempt 1: TASK_CANCELLED")
     ended = job(http, job_id)
     assert (ended["state"], ended["attempt"]) == ("TASK_CANCELLED", 1)

@@ -131,7 +131,7 @@ def test_a_consumer_that_does_not_invoke_leaves_them_to_others(
     world: Stack, http: httpx2.Client, model: str, request: pytest.FixtureRequest
 ) -> None:
     other = world.start((*CONSUMER, "--invoke", "0"))
-    other.says(" consuming queue.model.", times=4)
+    other.says(" consuming queue.model.", times=7)
     jobs = accepted(http, model)
     queued(world, jobs)
     request.getfixturevalue("consumer")

@@ -81,3 +81,15 @@ def test_an_endpoint_that_nobody_allowed_is_not_called(running: Running) -> None
     url = ("--url", str(http.base_url), "--port", str(port))
     with pytest.raises(AssertionError, match=r"echo INVOKE_HOSTS=127\.0\.0\.1 >> \.run/env"):
         run(running, "remote", *url)
+
+
+def test_a_server_of_the_inference_protocol_passes_all_checks(
+    running: Running, model_id: str
+) -> None:
+    said = run(running, "oip_conformance", "--model", model_id)
+
+    passed = re.search(r"^(\d+) of (\d+) passed$", said, re.MULTILINE)
+    assert passed
+    assert passed[1] == passed[2]
+    page = (ROOT / "docs" / "oip.md").read_text()
+    assert said.strip() in page, "docs/oip.md has another result"

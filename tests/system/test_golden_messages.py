@@ -19,6 +19,8 @@ from tests.system.support.client import upload
 from tests.system.support.golden import Message, taken
 from tests.system.support.processes import SECONDS, Process, Stack
 
+PLAIN_HTTP = True  # it speaks HTTP by itself
+
 JSON = "application/json"
 SETTINGS = {"PREDICT_TIMEOUT": "30", "TRAIN_WAIT": "30", "INVOKE_HOSTS": "127.0.0.1"}
 CALL = {
@@ -27,6 +29,7 @@ CALL = {
     "reply_to": "<callback queue>",
     "expiration": "30000",
     "timestamp": "<now>",
+    "user_id": "warren",
 }
 JOB = {
     "content_type": JSON,
@@ -34,9 +37,15 @@ JOB = {
     "message_id": "<job>",
     "delivery_mode": 2,
     "timestamp": "<now>",
+    "user_id": "warren",
 }
 # The relay publishes a job whose message was lost. No HTTP client waits for its reply any more.
-JOB_FROM_THE_RELAY = {"content_type": JSON, "message_id": "<job>", "delivery_mode": 2}
+JOB_FROM_THE_RELAY = {
+    "content_type": JSON,
+    "message_id": "<job>",
+    "delivery_mode": 2,
+    "user_id": "warren",
+}
 
 ASKED = {"model_id": "m", "input_data": ROW}
 PREDICTED = {"status": "TASK_COMPLETED", "model_id": "m", "prediction": 1.5, "pred_proba": 1.5}
@@ -109,10 +118,9 @@ def test_a_training(http: httpx2.Client, call: HTTPConnection, channel: Blocking
     body = {
         **TRAIN,
         "params": {"n_estimators": 5},
-        "test_size": 0.2,
         "max_seconds": 60.0,
         "model_id": job_id,
-        "defaults": "scikit-learn",
+        "defaults": "by-estimator",
     }
     assert message.json == body
     assert message.properties(job=job_id) == {**JOB, "reply_to": "<callback queue>"}

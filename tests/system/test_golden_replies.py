@@ -90,7 +90,7 @@ def test_a_training_that_fails(caller: Caller, model_id: str) -> None:
 
     assert received.json == {"status": "TASK_RECEIVED", "model_id": "fails"}
     assert received.properties(mine=caller.corr_id) == RECEIVED
-    assert failed.json == error("fails", "not_found")
+    assert failed.json == error("fails", "not_found", field="dataset_id")
     assert failed.properties(mine=caller.corr_id) == ERROR
 
 

@@ -12,6 +12,8 @@ from tests.support.containers import health_check
 from tests.system.conftest import Running
 from tests.system.support.processes import ALONE, Stack, until
 
+PLAIN_HTTP = True  # it speaks HTTP by itself
+
 WRONG = {"RABBITMQ_PASSWORD": "wrong"}
 
 

@@ -2,7 +2,6 @@
 
 import sys
 
-import pika
 import pytest
 
 from app.amqp.topology import INVOKE_QUEUE, PREDICT_QUEUE, TRAIN_QUEUE
@@ -31,16 +30,9 @@ def test_every_connection_answers_the_heartbeats_while_it_is_idle(
         client = RpcClient(connection, DIRECT)
         for queue in (TRAIN_QUEUE, PREDICT_QUEUE, INVOKE_QUEUE):
             client.call(queue, {})
-        until(lambda: len(connections()) == 9, "six, and one for the direct replies of each kind")
+        until(lambda: len(connections()) == 11, "eight, and one for each kind of reply")
         before = connections()
-        of = stack.environment
-        idle = pika.ConnectionParameters(
-            of["RABBITMQ_HOST"],
-            int(of["RABBITMQ_PORT"]),
-            vhost,
-            pika.PlainCredentials(of["RABBITMQ_USER"], of["RABBITMQ_PASSWORD"]),
-            heartbeat=1,
-        )
+        idle = stack.parameters(heartbeat=1)
         until_an_idle_connection_is_dropped(idle, connection)
         assert connections() == before
 

@@ -131,7 +131,7 @@ def test_loads_that_take_long_delay_no_other_load(
 
     slow: list[Future[httpx2.Response]]
     slow = [threads.submit(ask, http, name, 1, 2) for name in names]
-    until(lambda: len(running.consumer.group()) > 1, "a process loads")
+    until(lambda: len(running.consumer.family()) > 1, "a process loads")
 
     assert predict(http, "cold", {"a": 1, "b": 2})["prediction"] == 9.0
     assert not any(each.done() for each in slow)
@@ -179,7 +179,7 @@ def test_a_message_that_was_delivered_to_a_lost_consumer_is_answered_by_a_proces
     second = stack.consumer()
 
     assert asked.result()["prediction"] == pytest.approx(PREDICTION, abs=0.01)
-    processes = second.group()
+    processes = second.family()
     predict(http, model_id)
-    assert second.group() == processes
+    assert second.family() == processes
     assert len(processes) > 2  # itself, the server that forks, and the one that answered

@@ -8,7 +8,9 @@ import httpx2
 from app.runtime import raise_open_file_limit
 from tests.system.support.processes import SECONDS, Stack
 
-HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+PLAIN_HTTP = True  # it speaks HTTP by itself
+
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def connected(http: httpx2.Client, sent: bytes) -> socket.socket:

@@ -13,6 +13,8 @@ from tests.support import tiny
 from tests.system.conftest import Running
 from tests.system.support.client import PREDICTION, is_problem, trained, upload
 
+PLAIN_HTTP = True  # it speaks HTTP by itself
+
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
 VALUES = list(ROW.values())

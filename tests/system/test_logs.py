@@ -2,12 +2,22 @@
 
 import re
 
+import pika
+
+from app.amqp.topology import TRAIN_QUEUE
+from app.observability.child_output import MAX_BYTES
+from devstack.demo import TRAIN
 from tests.system.conftest import Running
+from tests.system.support.amqp import RpcClient
 from tests.system.support.client import is_problem, predict, reached, train
 from tests.system.support.processes import Process
 
 SETTINGS = {"LOG_LEVEL": "DEBUG"}
-OF_JOBS = {"app.consumer.handlers.train", "app.jobs.attempt"}
+OF_JOBS = {
+    "app.consumer.handlers.train",
+    "app.consumer.handlers.training_end",
+    "app.jobs.attempt",
+}
 
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?P<level>[A-Z]+) (?P<thread>\S+) (?P<logger>\S+) "
@@ -76,6 +86,44 @@ def test_one_id_finds_a_request_on_both_sides_of_the_broker(
         start, end = lines_of(side, "my-mistake")
         assert start == f"INFO START predict model={model_id}"
         assert re.fullmatch(rf"INFO END predict model={model_id} TASK_ERROR {ELAPSED} invalid", end)
+
+
+FORGED = "2026-01-01T00:00:00.000Z CRITICAL train-1 app.jobs [{}] END train TASK_COMPLETED"
+
+
+def test_what_strangers_send_over_amqp_forges_no_line(
+    running: Running, model_id: str, connection: pika.BlockingConnection
+) -> None:
+    forged = FORGED.format(model_id)
+    for broken in ("\n", "\r", "\x1b[2K\r", "\u2028", "\x85"):
+        body = {
+            **TRAIN,
+            "features": [f"a{broken}{forged}"],
+            "model_id": f"m{len(broken)}-{ord(broken[0])}",
+        }
+        RpcClient(connection).call(TRAIN_QUEUE, body)
+    running.consumer.says(r"a\u0085" + forged)  # the last one
+
+    for shown in (r"a\n", r"a\r", r"a\u001b[2K\r", r"a\u2028"):
+        assert f"{shown}{forged}" in running.consumer.output()
+    for line in running.consumer.output().split("\n"):
+        assert line.isprintable(), line
+        assert not line.startswith("2026-01-01"), line
+
+
+def test_a_talkative_fit_prints_under_its_id_and_not_for_ever(
+    running: Running, model_id: str
+) -> None:
+    params = {"verbose": 100, "n_estimators": 3000, "max_depth": 2}
+    job_id = train(running.http, params=params)
+    reached(running.http, job_id, "TASK_COMPLETED")
+    running.consumer.says("bytes more")
+
+    printed = [line for line in lines_of(running.consumer, job_id) if "a process to fit: " in line]
+    trees = [line for line in printed if re.search(r"building tree \d+ of \d+$", line)]
+    assert len(trees) > 100
+    assert sum(map(len, printed)) < 3 * MAX_BYTES
+    assert not re.search("^building tree", running.consumer.output(), re.MULTILINE)
 
 
 def test_a_prediction_that_nobody_has_named_is_not_logged(running: Running, model_id: str) -> None:

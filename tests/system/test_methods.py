@@ -13,6 +13,8 @@ from tests.system.conftest import Running
 from tests.system.support.client import ENDLESS, train
 from tests.system.support.programs import program
 
+PLAIN_HTTP = True  # it speaks HTTP by itself
+
 SETTINGS = {"CORS_ORIGINS": "*"}
 GET_METHODS = "GET, HEAD, OPTIONS"
 PREFLIGHT = (
@@ -41,7 +43,7 @@ def curl(running: Running, path: str, *arguments: str) -> tuple[int, dict[str, s
         ("/jobs/nobody", ["--head"], 404, {}),
         ("/predict", ["--head"], 405, {"allow": "OPTIONS, POST"}),
         ("/predict", ["-X", "OPTIONS"], 204, {"allow": "OPTIONS, POST"}),
-        ("/models/x", ["-X", "OPTIONS"], 204, {"allow": "GET, HEAD, OPTIONS, PUT"}),
+        ("/models/x", ["-X", "OPTIONS"], 204, {"allow": "DELETE, GET, HEAD, OPTIONS, PUT"}),
         ("/static/favicon.png", ["-X", "OPTIONS"], 204, {"allow": GET_METHODS}),
         ("/static/favicon.png", ["-X", "DELETE"], 405, {"allow": GET_METHODS}),
         ("/jobs", ["-X", "PATCH"], 405, {"allow": GET_METHODS}),
@@ -158,7 +160,7 @@ def test_a_page_of_another_origin_calls_and_reads_the_headers(
 ) -> None:
     base = str(running.http.base_url).rstrip("/")
     body = json.dumps({"model_id": model_id, "input_data": ROW})
-    page = browser.new_page()
+    page = browser.new_page(bypass_csp=True)  # in place of a server of the other origin
     page.goto(base.replace("127.0.0.1", "localhost") + "/health")
     queued, location, refused, tag = page.evaluate(PAGE, [base, body])
     page.close()

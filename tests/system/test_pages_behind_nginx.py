@@ -10,6 +10,8 @@ from tests.system.conftest import Running
 from tests.system.support import nginx
 from tests.system.support.processes import SECONDS
 
+PLAIN_HTTP = True  # it speaks HTTP by itself
+
 
 @pytest.fixture
 def page(browser: Browser, running: Running, tmp_path: Path) -> Iterator[Page]:

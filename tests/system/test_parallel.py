@@ -25,6 +25,8 @@ from tests.system.support.client import (
 from tests.system.support.gated import HELD
 from tests.system.support.processes import Stack, until
 
+PLAIN_HTTP = True  # it speaks HTTP by itself
+
 COMMAND = gated.COMMAND
 COLOURS = "size,colour\n" + "1,red\n2,blue\n3,blue\n4,green\n" * 20
 CLASSIFIER = {
@@ -314,7 +316,9 @@ def test_each_model_of_a_call_counts_among_those_in_flight(stack: Stack) -> None
 def test_who_hangs_up_leaves_nothing_behind(running: Running, model_id: str) -> None:
     producer, http = running.stack.producer(MAX_IN_FLIGHT="2")
     body = json.dumps({"model_ids": [model_id, "nobody"], "input_data": ROW}).encode()
-    head = b"POST /predict/parallel HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    head = (
+        b"POST /predict/parallel HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    )
     for count in range(1, 4):
         with socket.create_connection(("127.0.0.1", http.base_url.port)) as client:
             client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)

@@ -45,7 +45,7 @@ class Fleet:
 
     def be(self, count: int, settings: dict[str, str]) -> None:
         """Be so many consumers with these settings and no other."""
-        left = [each for each in self.consumers if settings == self._settings and each.group()]
+        left = [each for each in self.consumers if settings == self._settings and each.family()]
         for each in set(self.consumers) - set(left):
             each.end()
         self._settings = settings
@@ -100,7 +100,7 @@ def test_a_fit_that_lets_no_other_thread_run_costs_no_connection(
         names = {each["name"]: each.get("user_provided_name") or "" for each in found}
         return {each for each, name in names.items() if name.startswith("warren consumer")}
 
-    until(lambda: len(connections()) == 8, "the management API shows four for each of the two")
+    until(lambda: len(connections()) == 12, "the management API shows six for each of the two")
     before = connections()
     job_id = train(http, dataset_id=GRIPPED)
     assert reached(http, job_id, "TASK_COMPLETED")["attempt"] == 1

@@ -175,6 +175,6 @@ def test_the_root_and_the_health_pages_say_that_all_is_well(
     assert http.get("/").json() == {"Status": "OK"}
     assert http.get("/health").json() == {"status": "ok"}
     checks = http.get("/health/all").json()["checks"]
-    queues = ["train", "predict", "predict.async", "invoke"]
+    queues = ["train", "predict", "predict.async", "invoke", "batch", "batch.part"]
     parts = ["broker", "s3", "database", *(f"queue.model.{each}" for each in queues)]
     assert {name: check["status"] for name, check in checks.items()} == dict.fromkeys(parts, "ok")

@@ -1,6 +1,7 @@
 """Much work at once, and the consumer restarted in the middle of it."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,18 @@ from devstack.demo import ROW
 from tests.system.support.client import PREDICTION, is_problem, reached, train, trained, upload
 from tests.system.support.processes import SECONDS, Process, Stack, until
 
+PLAIN_HTTP = True  # it speaks HTTP by itself
+
 TRAININGS = 8  # at once
 CONNECTIONS = 64  # by which predictions are asked, one after the other
 ENOUGH = 200  # predictions, before the restart and after it
+
+# What CPython's fork server says if its consumer is killed in the middle of a request to it.
+FORK_SERVER_ENDED = re.compile(
+    r"^Traceback[^\n]*\n(?:  [^\n]*\n)*  [^\n]*forkserver\.py[^\n]*\n"
+    r"(?:  [^\n]*\n)*  [^\n]* in recvfds\n(?:  [^\n]*\n)*EOFError\n",
+    re.MULTILINE,
+)
 
 
 class Load(threading.Thread):
@@ -111,4 +121,4 @@ def test_no_training_and_no_prediction_is_lost_when_the_consumer_is_restarted(
         assert answer.json()["message"]["prediction"] == pytest.approx(PREDICTION, abs=0.00005)
     until(lambda: stack.waiting(TRAIN_QUEUE) == 0, "all messages are settled")
     assert stack.waiting(DEAD_LETTER_QUEUE) == 0
-    assert "Traceback" not in stack.output()
+    assert "Traceback" not in FORK_SERVER_ENDED.sub("", stack.output())

@@ -15,6 +15,8 @@ from tests.system.conftest import Running
 from tests.system.support.client import PREDICTION, is_problem, predict, trained
 from tests.system.support.processes import Stack
 
+PLAIN_HTTP = True  # it speaks HTTP by itself
+
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 JSON = {"Content-Type": "application/json"}
 

@@ -20,16 +20,16 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes
 
 def begin(consumer: Process, http: httpx2.Client, **changes: object) -> str:
     """Have a fit begun, in a process of its own; return the model's id."""
-    before = consumer.group()
+    before = consumer.family()
     model_id = train(http, **changes)
-    until(lambda: consumer.group() - before, "the fit has a process")
+    until(lambda: consumer.family() - before, "the fit has a process")
     assert job(http, model_id)["state"] == "TASK_RUNNING"
     return model_id
 
 
 def left_alone(consumer: Process) -> None:
     """Wait until nobody of its group is left: those it forked learn of its end by a pipe."""
-    until(lambda: not consumer.group(), "nobody is left")
+    until(lambda: not consumer.family(), "nobody is left")
 
 
 @pytest.mark.parametrize("end", [Process.terminate, Process.interrupt])

@@ -72,7 +72,7 @@ def test_a_disk_below_its_reserve_takes_nothing_and_answers_all_the_same(stack: 
 
 
 def test_what_has_ended_is_deleted_and_models_and_running_jobs_are_kept(stack: Stack) -> None:
-    _, http = stack.producer()
+    _, http = stack.producer(TRAIN_WAIT="1")
     upload(http)
     upload(http, HELD)
     stack.consumer(COMMAND)

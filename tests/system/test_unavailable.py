@@ -72,7 +72,7 @@ def test_without_its_queue_a_prediction_is_a_503_until_a_consumer_declares_it(st
     delete(
         TRAIN_QUEUE, PREDICT_QUEUE
     )  # under a running consumer, which is told and declares them again
-    consumes(consumer, threads=2 * 2)
+    consumer.says(" consuming queue.model.", times=3 * 2 + 1 + 2 * 2)
     assert predict(http, model_id)["status"] == "TASK_COMPLETED"
     trained(http)
 
@@ -115,8 +115,10 @@ def test_without_s3_or_database_a_request_is_a_503(stack: Stack) -> None:
     assert is_unavailable(http.get("/datasets")) == "storage_unavailable"
     assert is_unavailable(http.put("/datasets/a", content="a\n1\n")) == "storage_unavailable"
     assert is_unavailable(http.post("/train", json=TRAIN)) == "storage_unavailable"
+    _, http = stack.producer()
+    upload(http)
     _, http = stack.producer(DATABASE_URL="sqlite:////nowhere/warren.db")
     assert is_unavailable(http.get("/jobs")) == "database_unavailable"
-    upload(http)
+    assert is_unavailable(http.put("/datasets/a", content="a\n1\n")) == "database_unavailable"
     assert is_unavailable(http.post("/train", json=TRAIN)) == "database_unavailable"
     assert stack.waiting(TRAIN_QUEUE) == 0

@@ -13,10 +13,12 @@ from tests.system.support.client import PREDICTION
 from tests.system.support.processes import SECONDS
 from tests.system.support.programs import program
 
+PLAIN_HTTP = True  # it speaks HTTP by itself
+
 JAVA_CLIENT = Path(__file__).parent / "support" / "JavaClient.java"
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAA\r\n"
 WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.mark.parametrize("length", [100, 300_000])
@@ -35,7 +37,7 @@ def test_the_client_of_the_jdk_gets_its_predictions(
 @pytest.mark.parametrize("offer", [H2C, WEBSOCKET])
 @pytest.mark.parametrize("body", [b"{}", HEALTH])
 def test_a_body_is_read_as_a_body(running: Running, offer: bytes, body: bytes) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     framing = b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
 
     plain, offering = (said(running, [head + each + framing, body]) for each in (b"", offer))

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 
 import pytest
 
@@ -11,6 +12,16 @@ LINE = b"1234567.25,7654321.5\n"
 CHUNK = LINE * 50_000  # 1 MB
 CHUNKS = 100
 HEADER = b"a,b\n"
+DIALECT = {
+    "delimiter": ",",
+    "decimal": ".",
+    "thousands": None,
+    "encoding": "utf-8",
+    "compression": None,
+    "skipped_lines": 0,
+    "line_end": "lf",
+    "index": None,
+}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of the memory from /proc")
@@ -28,13 +39,17 @@ def test_a_chunked_upload_passes_through_the_producer(stack: Stack) -> None:
     put(10)  # whatever it takes once for all, it has now
     before = producer.peak()
     size = len(HEADER) + CHUNKS * len(CHUNK)
-    assert put(CHUNKS) == {
+    stored = put(CHUNKS)
+    assert stored == {
         "dataset_id": "large",
+        "version": sha256(HEADER + CHUNKS * CHUNK).hexdigest(),
         "columns": ["a", "b"],
         "rows": CHUNKS * 50_000,
         "size": size,
+        "format": "csv",
+        "dialect": DIALECT,
         "warnings": [],
     }
     assert producer.peak() - before < size / 4
-    (stored,) = http.get("/datasets").json()["datasets"]
-    assert stored["size"] == size
+    (listed,) = http.get("/datasets").json()["datasets"]
+    assert (listed["size"], listed["version"]) == (size, stored["version"])

@@ -9,6 +9,7 @@ import pytest
 from tests.chaos.hostile_oracle import Harm, judge_harm
 from tests.chaos.memory import MemoryWatch
 from tests.chaos.neighbour import is_hostile
+from tests.chaos.processor_time import processor_seconds
 from tests.chaos.service import Service
 from tests.support.waiting import until
 
@@ -25,7 +26,7 @@ QUIET, HOSTILE = asks(50, 0.01), asks(150, 0.02)
 
 def harm(**changes: Any) -> Harm:
     """Judge a run in which nobody was harmed, but for what is given."""
-    good = {"asks": [*QUIET, *HOSTILE], "calls": [], "jobs": [ROW], "ended": []}
+    good = {"asks": [*QUIET, *HOSTILE], "calls": [], "jobs": [ROW], "ended": [], "attacked": 0.5}
     return judge_harm(**{**good, **changes}, begin=BEGIN, end=END)
 
 
@@ -46,8 +47,9 @@ def test_a_run_without_harm_holds() -> None:
         {"ended": ["consumer-a: status -9"]},
         {"asks": QUIET},
         {"asks": HOSTILE},
+        {"attacked": 0.05},
     ],
-    ids=["slow", "504", "429", "silent", "blamed", "ended", "no attack", "no quiet phase"],
+    ids=["slow", "504", "429", "silent", "blamed", "ended", "no attack", "no quiet phase", "weak"],
 )
 def test_harm_is_found(changes: dict[str, Any]) -> None:
     assert not harm(**changes).holds
@@ -86,3 +88,17 @@ def test_the_largest_process_of_a_service_is_ended_at_the_limit(tmp_path: Path) 
         service.end()
     assert not watch.kills[0]["own"]
     assert watch.peaks["s"].child > watch.peaks["s"].own > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_processor_time_counts_with_that_of_children(tmp_path: Path) -> None:
+    busy = "import time\nwhile time.process_time() < 0.3: pass\nprint('done', flush=True)"
+    service = Service(
+        "s", [sys.executable, "-c", f"{busy}\nimport signal; signal.pause()"], {}, tmp_path / "log"
+    )
+    service.start()
+    try:
+        until(lambda: "done" in service.log.read_text(), "it has computed")
+        assert processor_seconds(service.pid) >= 0.25
+    finally:
+        service.end()

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.oracle import Verdict, judge
+from tests.chaos import batches
+from tests.chaos.oracle import Verdict, bad_attempts, judge, unequal
 
 KEY = "models/a/1/"
 FILES = {f"{KEY}model.onnx": "aa", f"{KEY}metadata.json": ""}
@@ -198,3 +199,102 @@ def test_a_call_that_a_model_got_twice_though_it_may_not_is_a_double_effect() ->
 def test_a_folder_without_a_row_is_counted() -> None:
     found = verdict(objects={**FILES, "models/a/2/model.onnx": "cc"})
     assert (found.orphans, found.holds) == (["models/a/2/"], True)
+
+
+FOLDED = {"estimator": "ridge", "cv": {"folds": 2, "repeats": 1}}
+
+
+def folded(job: str, *folds: float, **changes: Any) -> dict[str, Any]:
+    """A completed training with the score of each fold."""
+    mean = sum(folds) / len(folds)
+    scores = {"r2": {"mean": mean, "std": 0.1, "folds": list(folds)}}
+    summary = {"metrics": {"r2": mean}, "fit_summary": {"cross_validation": scores}}
+    return row(job, request={**FOLDED, "model_id": job}, **summary, **changes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "wrong"),
+    [
+        ([folded("a", 0.5, 0.6), folded("b", 0.5, 0.6)], []),
+        (
+            [folded("a", 0.5, 0.6), folded("b", 0.5, 0.7)],
+            ["b: measured otherwise than a, which asked for the same"],
+        ),
+        (
+            [folded("a", 0.5)],
+            [
+                "a: asked for {'folds': 2, 'repeats': 1}, "
+                "measured {'r2': {'mean': 0.5, 'std': 0.1, 'folds': [0.5]}}"
+            ],
+        ),
+        ([folded("a", 0.5, 0.6), folded("b", 0.5, 0.7, state="TASK_CANCELLED")], []),
+        ([row("a"), row("b")], []),
+    ],
+)
+def test_equal_trainings_end_alike_with_all_their_folds(
+    rows: list[dict[str, Any]], wrong: list[str]
+) -> None:
+    assert unequal(rows) == wrong
+
+
+def scored(**changes: Any) -> dict[str, Any]:
+    key = "batches/a/2/result.csv"
+    right = {"result_key": key, "result_sha256": batches.wanted(), "result": {"rows": 1}}
+    return row(kind="batch", **{**right, **changes})
+
+
+def test_a_batch_job_with_the_right_result_is_right():
+    found = verdict(
+        [call(what="batch")], [scored()], objects={"batches/a/2/result.csv": batches.wanted()}
+    )
+
+    assert found.holds
+    assert (found.completed, found.orphans) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("published", "stored"), [("aa", "aa"), (batches.wanted(), "aa"), ("aa", batches.wanted())]
+)
+def test_a_batch_job_with_another_result_is_wrong(published, stored):
+    found = verdict(
+        [call(what="batch")],
+        [scored(result_sha256=published)],
+        objects={"batches/a/2/result.csv": stored},
+    )
+
+    assert len(found.wrong) == 1
+
+
+def test_a_batch_job_without_its_file_is_wrong():
+    assert len(verdict([call(what="batch")], [scored()], objects={}).wrong) == 1
+
+
+def test_the_parts_of_an_ended_batch_job_may_be_deleted():
+    gone = line("TASK_COMPLETED", None, op="DELETE", id="a.part-0")
+
+    assert verdict(audit=[*HISTORY, gone]).holds
+
+
+def tried(number: int, *, is_open: bool = False, job: str = "a") -> dict[str, Any]:
+    return {"job_id": job, "attempt": number, "ended_at": None if is_open else 10.0}
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes", "complaints"),
+    [
+        ([tried(1), tried(2)], {"attempt": 2}, []),
+        ([tried(8), tried(9)], {"attempt": 9}, []),
+        ([tried(1, is_open=True)], {"state": "TASK_RUNNING"}, []),
+        ([tried(1), tried(3)], {"attempt": 3}, ["a: attempts [1, 3]"]),
+        ([tried(1)], {"attempt": 2}, ["a: attempt 2, and 1 is the last row"]),
+        ([tried(1, is_open=True)], {}, ["a: TASK_COMPLETED, and attempts [1] are open"]),
+        (
+            [tried(1, is_open=True), tried(2, is_open=True)],
+            {"attempt": 2, "state": "TASK_RUNNING"},
+            ["a: TASK_RUNNING, and attempts [1, 2] are open"],
+        ),
+        ([tried(1, job="b")], {}, ["b: attempts without a job"]),
+    ],
+)
+def test_attempts_have_no_gaps_and_only_the_running_one_is_open(rows, changes, complaints):
+    assert bad_attempts([row(**changes)], rows) == complaints

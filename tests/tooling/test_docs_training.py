@@ -15,6 +15,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from app.protocol.estimators import ESTIMATORS
 from app.protocol.examples import ROW
+from app.protocol.preprocessing import resolve_preprocessing
 from tests.support import datasets, frames, served
 from tests.system.support.client import PREDICTION, RMSE
 
@@ -71,11 +72,21 @@ def first_cells(heading: str) -> set[str]:
 
 
 def test_the_page_names_the_types_of_warnings_and_no_others():
-    files = (ROOT / "app/training").glob("*.py")
-    types = [kind for file in files for kind in re.findall(r'\btype="(\w+)"', file.read_text())]
+    files = [*(ROOT / "app/training").glob("*.py"), *(ROOT / "app/tables").glob("*.py")]
+    types = [kind for file in files for kind in re.findall(r'\btype="(\w+_\w+)"', file.read_text())]
 
     assert first_cells("Warnings") == set(types)
 
 
 def test_the_page_names_the_estimators():
     assert first_cells("Estimators") == set(ESTIMATORS)
+
+
+def test_the_page_has_the_defaults_of_each_estimator():
+    section = PAGE[PAGE.index("## Preprocessing") :].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `(.+)` \| `(.+)` \| `(.+)` \|$", section, re.MULTILINE)
+
+    resolved = {name: resolve_preprocessing(None, spec) for name, spec in ESTIMATORS.items()}
+    assert {name: tuple(defaults) for name, *defaults in rows} == {
+        name: (each.scaling, each.imputation, each.categories) for name, each in resolved.items()
+    }

@@ -1,6 +1,7 @@
 """The fuzzing is a test as well: it must repeat itself, and see what it looks for."""
 
 import asyncio
+import dataclasses
 import json
 from contextlib import suppress
 from random import Random
@@ -178,7 +179,10 @@ def test_an_answer_that_must_not_be_fails(answer):
         Answer(200, {"content-type": "application/json"}, b'{"a": 1}'),
         Answer(200, {"content-type": "application/jsonlines"}, b'{"a": 1}\n{"a": 1}\n'),
         Answer(404, PROBLEM, b'{"detail": "a", "status": 404}'),
-        *(Answer(400, {"content-type": "text/plain"}, said) for said in web.NO_HTTP),
+        *(
+            Answer(400, PROBLEM, b'{"detail": "%s", "status": 400}' % said.encode())
+            for said in web.NO_HTTP
+        ),
         Answer(202, {"location": "/jobs/a"}, b""),
         Answer(202, {"location": "/tools/warren/models/a"}, b""),
     ],
@@ -298,7 +302,7 @@ FOREST = {"estimator": "random_forest_classifier", "params": {"n_estimators": 30
     ids=["served", "labels", "trees"],
 )
 def test_a_training_that_keeps_its_bounds_is_counted(changes, outcome):
-    bounds = trainings.Bounds()
+    bounds = trainings.Bounds(dataclasses.replace(trainings.LIMITS, seconds=120.0))
 
     assert bounds.run({**SMALL, **changes}) == []
     assert bounds.outcomes == {outcome: 1}

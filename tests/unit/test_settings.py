@@ -2,7 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from app.amqp.connection import connection_parameters
-from app.settings import Settings, networks
+from app.settings import Settings
+from app.settings.checks import networks
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +61,7 @@ def test_the_file_of_the_local_stack_is_read_where_the_environment_says_nothing(
     ("name", "value"),
     [
         ("PORT", "http"),
+        ("AUTH", "yes"),
         ("ROOT_PATH", "warren"),
         ("ROOT_PATH", "//warren"),
         ("ROOT_PATH", "/a/../b"),
@@ -80,6 +82,9 @@ def test_the_file_of_the_local_stack_is_read_where_the_environment_says_nothing(
         ("FIT_SECONDS", "0"),
         ("FIT_SECONDS", "86400"),
         ("FIT_MEMORY", "1000000"),
+        ("ALLOWED_HOSTS", "warren.example.com:5000"),
+        ("ALLOWED_HOSTS", "localhost, https://warren.example.com"),
+        ("ALLOWED_HOSTS", "a.*.example.com"),
         ("CORS_ORIGINS", "https://app.example.com/"),
         ("CORS_ORIGINS", "https://app.example.com/page"),
         ("CORS_ORIGINS", "https://App.example.com"),
@@ -150,3 +155,72 @@ def test_origins_are_those_that_browsers_send(monkeypatch, origins):
     monkeypatch.setenv("CORS_ORIGINS", origins)
 
     assert Settings().cors_origins == origins
+
+
+@pytest.mark.parametrize(
+    "hosts", ["", "*", " warren.example.com , *.example.org,", "192.0.2.7, 2001:db8::1, my_host"]
+)
+def test_hosts_are_those_that_clients_name(monkeypatch, hosts):
+    monkeypatch.setenv("ALLOWED_HOSTS", hosts.upper())
+
+    assert Settings().allowed_hosts == hosts
+
+
+@pytest.mark.parametrize(
+    ("auth", "host", "needed"),
+    [
+        ("", "127.0.0.1", False),
+        ("", "127.8.8.8", False),
+        ("", "::1", False),
+        ("", "localhost", False),
+        ("", "0.0.0.0", True),
+        ("", "::", True),
+        ("", "192.168.1.5", True),
+        ("", "warren.example.com", True),
+        ("", "localhost.example.com", True),
+        ("", "", True),
+        ("on", "127.0.0.1", True),
+        ("off", "0.0.0.0", False),
+    ],
+)
+def test_keys_are_needed_unless_only_this_machine_is_served(auth, host, needed):
+    assert Settings(auth=auth, host=host).authenticates is needed
+
+
+@pytest.mark.parametrize("process", ["producer", "consumer", "tools"])
+def test_a_process_logs_in_as_its_own_user_if_it_has_one(process):
+    all_ = Settings(rabbitmq_user="all", rabbitmq_password="a")
+    own = {f"rabbitmq_{process}_user": "own", f"rabbitmq_{process}_password": "o"}
+
+    mine = Settings(rabbitmq_user="all", rabbitmq_password="a", **own).acting_as(process)
+
+    assert (mine.rabbitmq_user, mine.rabbitmq_password.get_secret_value()) == ("own", "o")
+    assert all_.acting_as(process) is all_
+
+
+def test_a_user_of_a_process_needs_a_password():
+    with pytest.raises(ValidationError, match="set RABBITMQ_PRODUCER_PASSWORD, too"):
+        Settings(rabbitmq_producer_user="own")
+    with pytest.raises(ValidationError, match="set RABBITMQ_TOOLS_PASSWORD, too"):
+        Settings(rabbitmq_tools_user="own", rabbitmq_tools_password="")
+    unset = Settings(rabbitmq_producer_user="", rabbitmq_user="all")  # as an empty variable is
+    assert unset.acting_as("producer") is unset
+
+
+@pytest.mark.parametrize(
+    ("issuer", "audience", "said"),
+    [
+        ("http://login.example.com", "warren", "an issuer begins with https://"),
+        ("login.example.com", "warren", "an issuer begins with https://"),
+        ("http://localhost.example.com", "warren", "an issuer begins with https://"),
+        ("https://login.example.com", "", "OIDC_ISSUER needs OIDC_AUDIENCE"),
+    ],
+)
+def test_an_identity_provider_is_named_completely(issuer, audience, said):
+    with pytest.raises(ValidationError, match=said):
+        Settings(oidc_issuer=issuer, oidc_audience=audience)
+
+
+@pytest.mark.parametrize("issuer", ["", "https://login.example.com/realms/a", "http://[::1]:80"])
+def test_an_issuer_is_https_or_of_this_machine(issuer):
+    assert Settings(oidc_issuer=issuer, oidc_audience="warren").oidc_issuer == issuer

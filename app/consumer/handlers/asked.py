@@ -8,12 +8,14 @@ from app import errors
 from app.amqp.message import IncomingMessage, Replyable
 from app.consumer.model_lines import JOINED_BYTES, JOINED_MESSAGES
 from app.consumer.request_log import LoggedRequest
+from app.observability.metrics import catalogue
 from app.protocol.replies import Failed
 from app.protocol.requests import PredictRequest
 from app.protocol.types import JobStatus
 
 log = logging.getLogger(__name__)
 
+NO_RUNTIME = "none"  # of requests that reach no model
 PARSED = 10  # bytes of memory that a byte of rows takes when it is parsed
 
 Asked = tuple[Replyable, PredictRequest]
@@ -50,6 +52,7 @@ def reply_error(requests: list[Asked], error: Exception) -> None:
     told = error if isinstance(error, errors.WarrenError) else errors.WarrenError()
     if told is not error:
         log.error("predictions failed; their requests are dead-lettered", exc_info=error)
+    catalogue.PREDICTIONS.add(NO_RUNTIME, told.type, by=len(requests))
     error.__traceback__ = None  # the cache keeps the error, but must not keep the requests
     for part, request in requests:
         part.reply(Failed.of(told, request.model_id))
@@ -58,6 +61,7 @@ def reply_error(requests: list[Asked], error: Exception) -> None:
 
 
 def drop(part: Replyable) -> None:
-    """Log the end of a request whose sender has stopped waiting."""
+    """Count a request whose sender has stopped waiting, and log its end."""
+    catalogue.PREDICTIONS.add(NO_RUNTIME, "dropped")
     if isinstance(part, LoggedRequest):
         part.end(JobStatus.ERROR, "dropped")

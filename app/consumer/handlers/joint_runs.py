@@ -1,11 +1,16 @@
 """Answer requests for one model together; what one of them does to the model harms no other."""
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from app import errors
-from app.consumer.handlers.asked import Asked
+from app.consumer.handlers.asked import NO_RUNTIME, Asked
 from app.inference.predictor import Prediction, Predictor
+from app.observability import tracing
+from app.observability.metrics import catalogue
+from app.protocol.oip.reply import infer_reply
+from app.protocol.oip.rows import InferPrediction
 from app.protocol.replies import Failed, Predicted, Reply
 from app.protocol.requests import PredictionInputs
 
@@ -40,6 +45,7 @@ def answer_together(
         try:
             prepared = model.prepare(request)
         except (errors.Invalid, errors.TooLarge) as error:
+            catalogue.PREDICTIONS.add(model.answered_by, error.type)
             tell(place, Failed.of(error, model.model_id))
             continue
         waiting.append(_Waiting(place, asked, prepared))
@@ -59,22 +65,40 @@ def _run(waiting: list[_Waiting], model: Predictor, find: Find, tell: Tell) -> N
         joined = waiting[0].prepared
     else:
         joined = [row for each in waiting for row in each.prepared]
+    begun = perf_counter()
     try:
-        predictions = model.predict(joined)
+        predictions = _predict(model, joined)
     except errors.WarrenError as error:
         error.__traceback__ = None  # it holds the requests
         if len(waiting) > 1 and _by_one(error, model):
             for each in waiting:
                 _run_alone(each, error, model.model_id, find, tell)
         else:
+            catalogue.PREDICTIONS.add(model.answered_by, error.type, by=len(waiting))
             for each in waiting:
                 tell(each.place, Failed.of(error, model.model_id))
         return
-    start = 0
+    catalogue.RUN.observe(perf_counter() - begun, model.answered_by)
+    catalogue.BATCH_ROWS.observe(len(joined), model.answered_by)
+    start = infinite = 0
     for place, (_, request), prepared in waiting:
         own = predictions[start : start + len(prepared)]
         start += len(prepared)
-        tell(place, prediction_reply(request, own, model.model_id))
+        reply: Reply = prediction_reply(request, own, model.model_id)
+        if isinstance(request, InferPrediction):
+            reply = infer_reply(request, reply, model.labels)
+        infinite += isinstance(reply, Failed)
+        tell(place, reply)
+    catalogue.PREDICTIONS.add(model.answered_by, "completed", by=len(waiting) - infinite)
+    if infinite:
+        catalogue.PREDICTIONS.add(model.answered_by, errors.Invalid.type, by=infinite)
+
+
+def _predict(model: Predictor, rows: list[Any]) -> list[Prediction | None]:
+    if not tracing.is_on():
+        return model.predict(rows)
+    with tracing.span("run model", attributes={"warren.rows": len(rows)}):
+        return model.predict(rows)
 
 
 def _run_alone(
@@ -86,6 +110,7 @@ def _run_alone(
             raise error
         _run([waiting], find(), find, tell)
     except errors.WarrenError as last:  # it cannot be loaded again
+        catalogue.PREDICTIONS.add(NO_RUNTIME, last.type)
         tell(waiting.place, Failed.of(last, model_id))
 
 

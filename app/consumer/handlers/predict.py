@@ -1,5 +1,6 @@
 """The handler of `queue.model.predict`: predictions of models that Warren runs."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -7,22 +8,38 @@ from functools import partial
 from typing import ClassVar
 
 from app import errors
-from app.amqp.message import IncomingMessage, parse_or_reject
+from app.amqp.message import IncomingMessage
 from app.amqp.topology import MAX_MESSAGE_BYTES, PREDICT_QUEUE
+from app.auth.grants import Grants
+from app.auth.names import is_latest
 from app.consumer.handlers import Deferred
-from app.consumer.handlers.asked import Asked, drop, memory_of, messages_of, reply_error
+from app.consumer.handlers.asked import (
+    NO_RUNTIME,
+    Asked,
+    drop,
+    memory_of,
+    messages_of,
+    reply_error,
+)
 from app.consumer.handlers.isolated_predictions import FindModel, IsolatedPredictions
 from app.consumer.handlers.joint_runs import answer_together
 from app.consumer.held_bytes import HeldBytes
+from app.consumer.message_owner import asked_model, owner_of_message
 from app.consumer.model_lines import Key
 from app.consumer.ndjson_batch import split_requests
+from app.consumer.read_prediction import read_or_reject
 from app.consumer.request_log import LoggedRequest
+from app.consumer.versioned_request import VersionedRequest
 from app.inference.predictor import Predictor
-from app.protocol.replies import Failed
+from app.models.exact import Exact
+from app.models.references import ModelReferences
+from app.observability.metrics import catalogue
 from app.protocol.requests import PredictRequest
 from app.protocol.types import LATEST
 
 SMALL_BYTES = 64_000
+_GENERATED = re.compile(rb'"model_id"\s*:\s*"[0-9a-f]{32}"')
+_MODEL = re.compile(rb'"model_id"\s*:\s*"([^"]*)"')
 RUN_BYTES = 64_000_000  # of decoded images and of answers in one run
 
 
@@ -38,23 +55,28 @@ class PredictHandler:
     def __init__(
         self,
         find: FindModel,
-        latest: Callable[[str | None], str],
+        latest: Callable[[str, str | None], str],
         prefetch: int = 128,
         *,
         run_bytes: int = RUN_BYTES,
         reply_bytes: int = MAX_MESSAGE_BYTES,
         held: HeldBytes | None = None,
+        grants: Grants | None = None,
+        references: ModelReferences | None = None,
     ) -> None:
         """Create the handler without any request.
 
         `find` returns the future of a model, which may have to be loaded; if its second argument
-        is true, the model runs isolated. `latest` returns the id of the model that was trained last
-        on a data set, or on any. Both may raise `errors.WarrenError`. `held` counts the requests
-        that wait.
+        is true, the model runs isolated. `latest` returns the id of the model that an
+        alias stands for, on a data set or on any. Both may raise `errors.WarrenError`. `held`
+        counts the requests that wait. `grants` tell which models of others a client may ask, and
+        `references` what names of models mean; without them there are none.
         """
         self.prefetch = prefetch
         self._find = find
         self._latest = latest
+        self._grants = grants
+        self._references = references
         self._run_bytes = run_bytes
         self._reply_bytes = reply_bytes
         self._held = held or HeldBytes()
@@ -80,6 +102,8 @@ class PredictHandler:
             or b'"image_data"' in message.body
             or message.replies_directly
             or message.encoding is not None
+            or not self._is_resolved(message.body)
+            or message.infer is not None  # its headers name the model
         )
 
     def _answer(self, messages: list[IncomingMessage], *, isolated: bool) -> list[Deferred]:
@@ -93,20 +117,42 @@ class PredictHandler:
         groups: dict[str, list[Asked]] = defaultdict(list)
         for message in messages:
             if message.expired:
+                catalogue.PREDICTIONS.add(NO_RUNTIME, "dropped")
                 continue
             for part in split_requests(message, self._reply_bytes):
-                if request := parse_or_reject(part, PredictRequest):
+                if request := read_or_reject(part):
+                    named = None
+                    if self._references and not self._references.is_id(request.model_id):
+                        part = named = VersionedRequest(part)
                     if request.job_id:
                         what = f"predict model={request.model_id}"
                         part = LoggedRequest(part, request.job_id, what)
                     try:
-                        groups[self._resolve(request)].append((part, request))
+                        exact = self._resolve(message, request)
+                        if named:
+                            named.model = exact.label(owner_of_message(message))
+                        groups[exact.model_id].append((part, request))
                     except errors.WarrenError as error:
-                        part.reply(Failed.of(error, request.model_id))
+                        reply_error([(part, request)], error)
+                else:
+                    catalogue.PREDICTIONS.add(NO_RUNTIME, "rejected")
         return groups
 
-    def _resolve(self, request: PredictRequest) -> str:
-        return self._latest(request.dataset_id) if request.model_id == LATEST else request.model_id
+    def _resolve(self, message: IncomingMessage, request: PredictRequest) -> Exact:
+        """Return the model that a request means. Raises the errors of a reference."""
+        model_id, dataset_id = asked_model(message, request, self._grants)
+        if is_latest(model_id):
+            return Exact(self._latest(model_id, dataset_id))
+        if self._references is None:
+            return Exact(model_id)
+        return self._references.resolve(model_id, request.split_key)
+
+    def _is_resolved(self, body: bytes) -> bool:
+        """Tell whether the database need not be asked what the first model of a body means."""
+        if self._references is None or _GENERATED.search(body):
+            return True
+        found = _MODEL.search(body)
+        return found is not None and self._references.is_known(found[1].decode(errors="replace"))
 
     def _handle(self, key: Key, requests: list[Asked], found: Future[Predictor]) -> list[Deferred]:
         """Reply to the requests for one model, or return what waits for it."""

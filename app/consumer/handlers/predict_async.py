@@ -17,30 +17,30 @@ from pydantic import TypeAdapter, ValidationError
 from app import errors
 from app.amqp.message import IncomingMessage, reject_with_error
 from app.amqp.topology import PREDICT_ASYNC_QUEUE
+from app.auth.names import shown
 from app.concurrency import run_in_pool
 from app.consumer.handlers.job_prediction import HeldJob, JobPrediction
-from app.jobs.attempt import (
+from app.jobs.attempt import Claimed, JobAttempts
+from app.jobs.lease import LeaseKeeper
+from app.jobs.outcomes import (
     AttemptFailed,
-    Claimed,
-    JobAttempts,
     Outcome,
     PredictionDone,
     Released,
     Retryable,
     outcome_of,
 )
-from app.jobs.lease import LeaseKeeper
 from app.jobs.record import Job
-from app.observability import logs
+from app.observability import logs, tracing
 from app.protocol import replies
 from app.protocol.replies import Reply
-from app.protocol.types import Id, JobKind, JobStatus
+from app.protocol.types import JobKind, JobStatus, QualifiedId
 
 log = logging.getLogger(__name__)
 
 DATABASE_THREADS = 8
 
-_ID: TypeAdapter[str] = TypeAdapter(Id)
+_ID: TypeAdapter[str] = TypeAdapter(QualifiedId)
 
 T = TypeVar("T")
 
@@ -100,6 +100,7 @@ class AsyncPredictHandler:
     async def _run(self, message: IncomingMessage, held: HeldJob, claimed: Claimed) -> None:
         model_id = str(claimed.job.request["model_id"])
         what = f"async model={model_id} attempt={claimed.attempt}"
+        tracing.annotate({"warren.job.id": claimed.job.id, "warren.job.attempt": claimed.attempt})
         with logs.log_task(log, claimed.job.id, what) as task:
             reply = await self._conclude(held, claimed, model_id)
             task.status = reply.status
@@ -122,7 +123,8 @@ class AsyncPredictHandler:
             try:
                 fields = await self._predict(held, claimed.job.id, model_id)
                 elapsed = round((perf_counter() - begun) * 1000, 1)
-                told = {"pred_proba": None, **fields, "model_id": model_id, "elapsed_ms": elapsed}
+                told = {"pred_proba": None, **fields, "elapsed_ms": elapsed}
+                told["model_id"] = shown(claimed.job.owner, model_id)  # only this owner sees it
                 outcome, reply = PredictionDone(told), replies.Predicted(model_id, **fields)
             except errors.ShuttingDown:
                 await self._uninterrupted(

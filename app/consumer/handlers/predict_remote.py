@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from time import monotonic
 from typing import ClassVar
 
@@ -9,18 +10,27 @@ from app import errors
 from app.amqp.message import (
     IncomingMessage,
     decode_or_reject,
-    encode_reply,
     reject_with_error,
 )
 from app.amqp.topology import INVOKE_QUEUE
+from app.auth.grants import Grants
+from app.auth.names import is_latest
 from app.concurrency import offload_if_large, run_in_pool
+from app.consumer.message_identity import is_of_service
+from app.consumer.message_owner import asked_model, owner_of_message
+from app.consumer.read_prediction import read_prediction
+from app.consumer.versioned_request import versioned
 from app.models.endpoint import EndpointSpec
+from app.models.exact import Exact
+from app.models.references import ModelReferences
 from app.models.registry import CachedModelRegistry
 from app.observability import logs
+from app.observability.metrics import catalogue
+from app.protocol.oip.reply import infer_reply
+from app.protocol.oip.rows import InferPrediction
 from app.protocol.replies import Failed, Predicted, Reply
 from app.protocol.requests import PredictRequest
-from app.protocol.types import JobStatus
-from app.protocol.validation import parse_request
+from app.protocol.types import JobStatus, ModelKind
 from app.remote.client import RemoteModelClient
 
 log = logging.getLogger(__name__)
@@ -42,14 +52,20 @@ class RemotePredictHandler:
         endpoints: RemoteModelClient,
         prefetch: int = 1000,
         max_bytes: int = IN_FLIGHT_BYTES,
+        grants: Grants | None = None,
+        references: ModelReferences | None = None,
     ) -> None:
         """Create the handler; the consumer opens `endpoints`.
 
         Calls that would put more than `max_bytes` in flight get an `Overloaded` error.
+        `grants` tell which models of others a client may ask, and `references` what names of models
+        mean.
         """
         self.prefetch = prefetch
         self._registry = registry
         self._endpoints = endpoints
+        self._grants = grants
+        self._references = references
         self._in_flight: set[IncomingMessage] = set()
         self._max_bytes = max_bytes
         self._bytes = 0
@@ -106,9 +122,7 @@ class RemotePredictHandler:
 
     async def _handle(self, message: IncomingMessage) -> None:
         try:
-            request = await offload_if_large(
-                len(message.body), lambda: parse_request(PredictRequest, message.body)
-            )
+            request = await offload_if_large(len(message.body), lambda: read_prediction(message))
         except errors.WarrenError as error:
             reject_with_error(message, error)
             return
@@ -119,18 +133,35 @@ class RemotePredictHandler:
             task.status = await self._reply(message, request)
 
     async def _reply(self, message: IncomingMessage, request: PredictRequest) -> JobStatus:
-        if (reply := await self._call(message, request)) is None:
+        if (answered := await self._call(message, request)) is None:
             return JobStatus.QUEUED
-        encoded = await offload_if_large(len(message.body), lambda: encode_reply(reply))
+        reply, model = answered
+        outcome = str(reply.error["type"]) if isinstance(reply, Failed) else "completed"
+        catalogue.PREDICTIONS.add(ModelKind.ENDPOINT.value, outcome)
+        encoded = await offload_if_large(
+            len(message.body), lambda: message.encode(versioned(_in_form(request, reply), model))
+        )
         message.send(*encoded)
         return reply.status
 
-    async def _call(self, message: IncomingMessage, request: PredictRequest) -> Reply | None:
-        """Return the reply, or None if the message returns to its queue."""
+    async def _call(
+        self, message: IncomingMessage, request: PredictRequest
+    ) -> tuple[Reply, str | None] | None:
+        """Return the reply, and the version that was asked by a name.
+
+        None means that the message returns to its queue.
+        """
         model_id = request.model_id
         spec: EndpointSpec | None = None
         try:
-            record = await self._registry.find(model_id, request.dataset_id)
+            asked = partial(asked_model, message, request, self._grants)
+            # A client's name may have to be looked up.
+            names = asked() if is_of_service(message) else await run_in_pool(None, asked)
+            exact = Exact(names[0])
+            if self._references and not is_latest(names[0]):
+                exact = await self._references.find(names[0], request.split_key)
+            model_id = exact.model_id if exact.name else model_id
+            record = await self._registry.find(exact.model_id, names[1])
             spec = record.require_endpoint()
             if message.redelivered and not spec.idempotent:
                 raise _lost_call()
@@ -138,20 +169,24 @@ class RemotePredictHandler:
             if message.deadline is not None:
                 seconds = min(seconds, message.deadline - monotonic())
             answer = await self._endpoints.predict(
-                model_id, spec, request, seconds, size=len(message.body)
+                record.model_id, spec, request, seconds, size=len(message.body)
             )
-            return Predicted(model_id, **answer)
+            return Predicted(model_id, **answer), exact.label(owner_of_message(message))
         except errors.ShuttingDown:
             message.republish()
             return None
         except errors.WarrenError as error:
-            return Failed.of(error, model_id)
+            return Failed.of(error, model_id), None
         except asyncio.CancelledError:  # the time to drain is over
             if spec is None or spec.idempotent:
                 message.requeue()
                 return None
             stopped = errors.EndpointFailed(f"the consumer of this call was stopped: {_BEGUN}")
-            return Failed.of(stopped, model_id)
+            return Failed.of(stopped, model_id), None
+
+
+def _in_form(request: PredictRequest, reply: Reply) -> Reply:
+    return infer_reply(request, reply) if isinstance(request, InferPrediction) else reply
 
 
 def _lost_call() -> errors.EndpointFailed:
@@ -159,4 +194,6 @@ def _lost_call() -> errors.EndpointFailed:
 
 
 def _asked(message: IncomingMessage) -> tuple[object, ...]:
-    return message.message_id, message.reply_to, message.correlation_id, message.body
+    sender = message.user_id, message.exchange
+    ids = message.message_id, message.reply_to, message.correlation_id
+    return *sender, *ids, message.infer, message.body

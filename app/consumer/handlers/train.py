@@ -2,31 +2,33 @@
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 from app import errors
-from app.amqp.message import (
-    IncomingMessage,
-    decode_or_reject,
-    parse_or_reject,
-    reject_with_error,
-)
+from app.amqp.message import IncomingMessage, decode_or_reject, reject_with_error
 from app.amqp.topology import TRAIN_QUEUE
+from app.auth.grants import Grants
+from app.auth.names import new_name, owner_of, qualified
 from app.backoff import RetryUntilAvailable
+from app.consumer.handlers.training_end import reply_with_end
+from app.consumer.message_identity import actor_of, show_names
+from app.consumer.message_owner import check_names, may_be_of, owner_of_message, read_training
 from app.consumer.training_identity import caller_of, difference, request_key, storable, training_id
-from app.jobs.attempt import Claimed, JobAttempts, Released, TrainingDone, outcome_of
+from app.consumer.work_folders import work_folder
+from app.datasets.pinning import pin_for_attempt, pin_if_possible
+from app.datasets.versions import DatasetVersions
+from app.jobs.attempt import Claimed, JobAttempts
 from app.jobs.lease import HeldLease, LeaseKeeper
+from app.jobs.outcomes import Released, TrainingDone, outcome_of
 from app.jobs.quotas import JobQuotas
 from app.jobs.record import Job
 from app.jobs.store import JobStore
 from app.observability import logs
-from app.protocol.replies import Cancelled, Failed, Reply, TrainCompleted
+from app.protocol.replies import Failed, Reply
+from app.protocol.tags import tags_column
 from app.protocol.training_request import TrainRequest
 from app.protocol.types import JobKind, JobStatus
 from app.protocol.validation import validate
-from app.storage.datasets import DatasetStore
 from app.storage.model_files import ModelStore
 from app.training.fit_process import FitLimits, FitRunner
 
@@ -40,7 +42,8 @@ class TrainHandler:
     """Trains models.
 
     `default_seconds` limits fits that name no `max_seconds`. The `quotas` are those of trainings
-    that clients published. A fitted model waits for S3 for `keep_seconds`.
+    that clients published; the `grants` tell which data sets of others these may use. A fitted
+    model waits for S3 for `keep_seconds`.
     """
 
     queue: ClassVar[str] = TRAIN_QUEUE
@@ -48,20 +51,20 @@ class TrainHandler:
     jobs: JobStore
     attempts: JobAttempts
     leases: LeaseKeeper
-    datasets: DatasetStore
+    datasets: DatasetVersions
     models: ModelStore
     fits: FitRunner
     limits: FitLimits
     retry: RetryUntilAvailable
     default_seconds: float = float("inf")
     quotas: JobQuotas | None = None
+    grants: Grants | None = None
     keep_seconds: float = KEEP_SECONDS
 
     def __call__(self, messages: list[IncomingMessage]) -> None:
         """Run the job of each message to its end, and reply."""
         for message in messages:
-            readable = decode_or_reject(message)
-            request = parse_or_reject(message, TrainRequest) if readable else None
+            request = read_training(message) if decode_or_reject(message) else None
             try:
                 job_id = self._job_id(message, request)
             except errors.ShuttingDown:
@@ -77,9 +80,10 @@ class TrainHandler:
 
     def _job_id(self, message: IncomingMessage, request: TrainRequest | None) -> str | None:
         """Return the id of a message's job; of a message that is no request, the one it names."""
-        if request is None:
-            return message.message_id
-        return self.retry(lambda: training_id(message, request, self.jobs))
+        if request is None:  # it must not end the job of another owner
+            return named if (named := message.message_id) and may_be_of(message, named) else None
+        found = self.retry(lambda: training_id(message, request, self.jobs))
+        return qualified(owner_of_message(message), found)
 
     def _handle(self, message: IncomingMessage, request: TrainRequest | None, job_id: str) -> None:
         try:
@@ -116,17 +120,18 @@ class TrainHandler:
                 if claim is None:
                     self.retry(lambda: self._create(message, request, job_id))
                     continue
+                if claim.job.reply_to:  # a client asked, though the relay may have sent this
+                    show_names(message, owner_of(job_id))
             except _Taken as error:
                 message.reply(Failed.of(error, job_id))
                 return None
-            match claim:
-                case Claimed():
-                    return claim
-                case _:
-                    _reply_with_end(message, claim.job)
-                    return None
+            if isinstance(claim, Claimed):
+                return claim
+            reply_with_end(message, claim.job)
+            return None
 
     def _create(self, message: IncomingMessage, request: TrainRequest, job_id: str) -> bool:
+        check_names(message, request, job_id, self.grants)
         encoded = request.encode()  # raises if no message could be published from the row
         try:
             return self.jobs.create(
@@ -135,26 +140,29 @@ class TrainHandler:
                 request.dataset_id,
                 request.row(),
                 named=True,
+                model_name=request.name and new_name(owner_of(job_id), request.name, "name"),
                 caller=caller_of(message),
                 size=len(encoded),
                 quotas=self.quotas,
+                by=actor_of(message),
                 idempotency_key=request_key(message, request),
-                reply_to=storable(message.reply_to),
+                dataset_version=pin_if_possible(self.datasets, request),
+                tags=tags_column(request.tags),
+                reply_to=storable(message.reply_queue),
                 correlation_id=storable(message.correlation_id),
             )
-        except errors.Conflict as error:  # a model has the id
-            raise _Taken("model_id", error.message) from None
+        except errors.Conflict as error:  # an id or a name is taken
+            raise _Taken(error.extra["field"], error.message) from None
 
     def _run(self, message: IncomingMessage, claimed: Claimed) -> None:
         job_id, attempt = claimed.job.id, claimed.attempt
         request = validate(TrainRequest, claimed.job.request)
-        with logs.log_task(log, job_id, f"train model={job_id} attempt={attempt}") as task:
-            log.info(
-                "attempt %d: %s on %s", attempt, request.resolved_estimator.name, request.dataset_id
-            )
+        with self.attempts.logged(log, claimed, f"train model={job_id}") as task:
+            name = request.resolved_estimator.name
+            log.info("attempt %d: %s on %s", attempt, name, request.dataset_id)
             applied = self._conclude(message, claimed, request)
             job = self.attempts.job(job_id)
-            _reply_with_end(message, job)
+            reply_with_end(message, job)
             task.status = job.state if job else JobStatus.ERROR
         self._delete_unpublished(job_id, attempt, job, applied=applied)
 
@@ -195,13 +203,22 @@ class TrainHandler:
             min(request.max_seconds or self.default_seconds, self.limits.seconds),
             min(request.max_memory or self.limits.memory, self.limits.memory),
         )
-        with TemporaryDirectory(prefix="warren-") as folder:
+        try:
+            pinned = self.retry(
+                lambda: pin_for_attempt(self.datasets, self.jobs, claimed.job, attempt, request),
+                self.keep_seconds,
+            )
+        except errors.NotFound:  # the training was received, and then fails
+            message.reply(Reply(JobStatus.RECEIVED, job_id))
+            raise
+        learnt = request.model_copy(update={"dataset_version": pinned.version})
+        with work_folder() as folder:
             manifest, path = self.fits.fit(
-                request,
+                learnt,
                 job_id,
-                Path(folder),
+                folder,
                 limits,
-                lambda path: self.datasets.download(request.dataset_id, str(path), on_bytes),
+                lambda path: self.datasets.download(pinned, str(path), on_bytes),
                 lambda: message.reply(Reply(JobStatus.RECEIVED, job_id)),
                 beat,
             )
@@ -229,18 +246,4 @@ class TrainHandler:
 
 
 class _Taken(errors.Invalid):
-    """The id belongs to another job or model. The message gets a reply and is not dead-lettered."""
-
-
-def _reply_with_end(message: IncomingMessage, job: Job | None) -> None:
-    """Reply with the outcome of a job; send nothing if it waits for its next attempt."""
-    if job is None or not job.ended:
-        return
-    log.info("attempt %d: %s %s", job.attempt, job.state, job.metrics or job.error or "")
-    match job.state:
-        case JobStatus.COMPLETED:
-            message.reply(TrainCompleted(job.id, metrics=job.metrics or {}))
-        case JobStatus.CANCELLED:
-            message.reply(Cancelled(job.id, error=job.error))
-        case _:
-            message.reply(Failed(job.id, error=job.error or {}))
+    """The id is that of another job or model. The message gets a reply, and is acked."""

@@ -10,11 +10,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from app.producer.http.problems import problem
-from app.producer.http.uvicorn_protocol import HttpProtocol
+from app.producer.http.security_fields import OF_ALL, OF_DATA
+from app.producer.http.turn_protocol import TurnProtocol, turns_of_a_server
 
 MAX_HEAD = 64_000  # bytes of a request's target and header fields, or of its trailer fields
-_SLICE = 2_000  # bytes parsed at a time, so that many small requests are not begun at once
-_MAX_LATER = 1_000_000  # bytes that wait to be parsed; uvloop reads at most 256 kB at a time
 _LINGER_SECONDS = 2.0  # a refused client may go on sending before it reads
 _LEAST_READ = 1_000  # bytes of an answer that a client has to take in a second
 _TOO_LARGE = f"the header fields of a request may have at most {MAX_HEAD} bytes"
@@ -36,10 +35,11 @@ def bounded(limits: ConnectionLimits) -> type["BoundedProtocol"]:
         pass
 
     Bounded.limits, Bounded.idle = limits, OrderedDict()
+    Bounded.reading, Bounded.beginning = turns_of_a_server()
     return Bounded
 
 
-class BoundedProtocol(HttpProtocol):
+class BoundedProtocol(TurnProtocol):
     """Refuses heads that are too large (431, RFC 6585) or too slow (408), and closes idle ones.
 
     At the limit of connections, a new one takes the place of the one that has been without a
@@ -61,8 +61,6 @@ class BoundedProtocol(HttpProtocol):
         """Start before the connection is made."""
         super().__init__(config, server_state, app_state, _loop)
         self._unparsed = 0  # bytes since the last head, piece of a body or end of a message
-        self._later = bytearray()  # bytes that wait until the requests before them are answered
-        self._refused = False  # what still arrives is discarded
         self._too_large = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
@@ -81,23 +79,9 @@ class BoundedProtocol(HttpProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self.idle.pop(self, None)
-        self._later.clear()
         self._end_head_timer()
         self._end_unread_timer()
         super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Parse the next bytes; while requests wait in the pipeline, keep them for later."""
-        if self._refused:
-            return
-        if self._later or len(data) > _SLICE:
-            self._later += data
-            if len(self._later) > _MAX_LATER:
-                self.transport.abort()
-            else:
-                self._parse_later()
-        else:
-            self._parse(data)
 
     def on_headers_complete(self) -> None:
         """Begin to serve a request. Raises `ValueError` if its head is too large."""
@@ -122,10 +106,7 @@ class BoundedProtocol(HttpProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request, or wait for one."""
         super().on_response_complete()
-        if self._later:
-            self.flow.pause_reading()
-            self.loop.call_soon(self._parse_later)
-        elif not self.pipeline and not self._refused and not self.transport.is_closing():
+        if not (self._later or self.pipeline or self._refused or self.transport.is_closing()):
             self.idle[self] = None
 
     def pause_writing(self) -> None:
@@ -147,24 +128,11 @@ class BoundedProtocol(HttpProtocol):
         longest.transport.abort()
         return True
 
-    def _parse(self, data: bytes | bytearray) -> None:
+    def _parse(self, data: bytes) -> None:
         self._unparsed += len(data)
-        super().data_received(bytes(data))
+        super()._parse(data)
         if self._unparsed or "path" not in self.scope:  # the last head is not complete
             self._check_head()
-
-    def _parse_later(self) -> None:
-        """Parse the bytes that wait, slice by slice, until a request has to wait for another."""
-        while self._later and not (self.pipeline or self._refused or self.transport.is_closing()):
-            piece = self._later[:_SLICE]
-            del self._later[:_SLICE]
-            self._parse(piece)
-        if self._refused:
-            self._later.clear()
-        elif self._later:
-            self.flow.pause_reading()
-        elif self.cycle is None or self.cycle.response_complete:
-            self.flow.resume_reading()  # else the request would do it
 
     def _check_head(self) -> None:
         """Refuse a head or a trailer that goes on for too many bytes; limit the time of a head."""
@@ -194,17 +162,18 @@ class BoundedProtocol(HttpProtocol):
         if self._refused or self.transport.is_closing():
             return  # it has its answer
         if status == 400:
-            super()._send_refusal(refusal, status)
-            return
+            self.logger.warning(refusal)
         self._refused = True
         if self.cycle is not None:  # the request whose body is not complete
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         response = problem(status, refusal)
         lines = [STATUS_LINE[status], b"connection: close\r\n"]
-        lines += [b"%b: %b\r\n" % field for field in response.raw_headers]
+        fields = (*response.raw_headers, *OF_ALL, OF_DATA)
+        lines += [b"%b: %b\r\n" % field for field in fields]
         self.transport.write(b"".join([*lines, b"\r\n", bytes(response.body)]))
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # TLS has no half-closed connections here
+            self.transport.write_eof()
         self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
 
     def _watch_unread(self, before: int | None = None) -> None:

@@ -22,7 +22,7 @@ class CallerShares:
         held = self._held.get(caller, 0) + amount
         if held > self._most:
             raise errors.QuotaExceeded(
-                f"a caller may have {self._most:,} {self._what}; end some, or ask again later",
+                f"{caller} may have {self._most:,} {self._what}; end some, or ask again later",
                 limit=self._most,
             )
         self._held[caller] = held

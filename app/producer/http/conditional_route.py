@@ -16,6 +16,9 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 }
 
 
+_POLICY = "Content-Security-Policy"
+
+
 class ConditionalRoute(StrictRoute):
     """A strict route that gives each answer to a GET an `ETag`, made of its bytes.
 
@@ -32,11 +35,17 @@ class ConditionalRoute(StrictRoute):
                 return response
             tag = hashlib.sha256(response.body).hexdigest()[:32]
             response.headers.update({"ETag": f'"{tag}"', "Cache-Control": "no-cache"})
-            return (
-                NotModifiedResponse(response.headers) if _is_known(request, response) else response
-            )
+            return _not_modified(response) if _is_known(request, response) else response
 
         return conditional
+
+
+def _not_modified(response: Response) -> Response:
+    """Return the 304 of an answer. A browser that gets one replaces the policy that it kept."""
+    found = NotModifiedResponse(response.headers)
+    if policy := response.headers.get(_POLICY):
+        found.headers[_POLICY] = policy
+    return found
 
 
 def _is_known(request: Request, response: Response) -> bool:

@@ -1,27 +1,36 @@
 """Check that a training can read a CSV, chunk by chunk while it arrives."""
 
 import codecs
-import re
 
 from app import errors
 from app.producer.http import csv_header
+from app.producer.http.csv_quotes import Quotes, is_plain
 from app.protocol import content_sniffing
+from app.tables.dialect import Dialect
+from app.tables.odd_names import suspect_names
 
 MAX_LINE = 1_000_000  # bytes
+PLAIN = Dialect()
 
-_CR_ONLY = "its lines end in CR alone, as on old Macs; save it with line ends of LF or CR LF"
+_LINE_ENDS = "the header has a CR; save the file with line ends of LF or CR LF"
+_ENCODINGS = "save it as UTF-8, or say encoding=windows-1252 if it is that"
 
 
 class CsvScan:
     """Reads a CSV chunk by chunk for its columns and the number of its rows.
 
     A row may have fewer fields than the header; the rest counts as missing. It may have one more
-    that is empty, if the first row has it, too. pandas reads such files alike.
+    that is empty, if the first row has it, too. pandas reads such files alike. `columns` leaves
+    out the names of the rows, if the dialect has an `index`.
     """
 
-    def __init__(self) -> None:
-        """Start before the first byte."""
-        self.columns: list[str] = []
+    def __init__(self, dialect: Dialect = PLAIN) -> None:
+        """Start before the first byte of a text in UTF-8, whose lines end in LF or CR LF."""
+        self._dialect = dialect
+        self._delimiter = dialect.delimiter.encode()
+        self._quotes = Quotes(dialect.delimiter)
+        self._blanks = b" \t".replace(self._delimiter, b"")
+        self._names: list[str] = []  # of the header
         self.rows = 0
         self._head = b""  # of the file
         self._rest = b""  # of the last chunk: a line that is not complete yet
@@ -30,7 +39,8 @@ class CsvScan:
         self._header: list[bytes] = []  # lines, because a quoted name may hold a line break
         self._header_size = 0
         self._quoted_since = 0  # the line where the open quoted field begins; 0 if none is open
-        self._commas = 0  # of the row so far
+        self._separators = 0  # of the row so far
+        self._row_names = int(dialect.index == "extra")  # fields without a name in the header
         self._width = 0  # fields that a row may have
         self._short_rows: tuple[int, int] | None = None  # the line of the first, and their number
 
@@ -52,9 +62,14 @@ class CsvScan:
             self._check_end()
 
     @property
+    def columns(self) -> list[str]:
+        """Return the names of the columns; none before the header has come."""
+        return self._names[1:] if self._dialect.index == "first" else self._names
+
+    @property
     def warnings(self) -> list[str]:
         """Return the probable mistakes that do not keep a training from using the CSV."""
-        found = csv_header.suspect_names(self.columns)
+        found = suspect_names(self.columns)
         if self._short_rows:
             line, count = self._short_rows
             found.append(
@@ -71,15 +86,14 @@ class CsvScan:
         """Return the error of a line that is too long, which may be many lines in one."""
         problem = f"a line is longer than {MAX_LINE} bytes"
         if not self._lines:
-            lone = b"\r" in self._rest
-            problem = _CR_ONLY if lone else f"{problem}; {csv_header.CURL_JOINED}"
+            problem = f"{problem}; {csv_header.CURL_JOINED}"
         return self._invalid(problem)
 
     def _check_text(self, block: bytes) -> None:
         try:
             block.decode()
         except UnicodeDecodeError as error:
-            problem = content_sniffing.describe_undecodable(error, self._lines)
+            problem = content_sniffing.describe_undecodable(error, self._lines, _ENCODINGS)
             raise self._invalid(problem) from None
         if b"\0" in block:
             line = self._lines + block.count(b"\n", 0, block.index(b"\0")) + 1
@@ -94,9 +108,9 @@ class CsvScan:
         if self._quoted_since and b'"' not in block and max(map(len, lines)) <= MAX_LINE:
             self._check_quoted(block, len(lines))
             return
-        commas = len(self.columns) - 1
-        plain = self.rows and commas and not self._quoted_since and _is_plain(block)
-        if plain and {line.count(b",") for line in lines} == {commas}:
+        separators = len(self._names) + self._row_names - 1
+        plain = self.rows and separators > 0 and not self._quoted_since and is_plain(block)
+        if plain and {line.count(self._delimiter) for line in lines} == {separators}:
             self.rows += len(lines)
             self._lines += len(lines)
         else:
@@ -106,23 +120,26 @@ class CsvScan:
     def _check_quoted(self, block: bytes, lines: int) -> None:
         """Check lines that lie inside of a quoted field."""
         self._lines += lines
-        if not self.columns:
+        if not self._names:
             self._add_to_header(block.removesuffix(b"\n"))
 
     def _check_line(self, line: bytes) -> None:
         if len(line) > MAX_LINE:  # it came in one chunk
             raise self._too_long()
         self._lines += 1
-        outside, is_open = _outside_quotes(line.removesuffix(b"\r"), bool(self._quoted_since))
+        if self._lines <= self._dialect.skipped_lines:
+            return
+        bare = line.removesuffix(b"\r")
+        outside, is_open = self._quotes.outside(bare, inside=bool(self._quoted_since))
         self._quoted_since = (self._quoted_since or self._lines) if is_open else 0
-        if not self.columns:
+        if not self._names:
             self._check_header(line, outside)
             return
         *rows, outside = outside.split(b"\r")  # pandas ends a row at a lone CR, too
         for row in rows:
             self._check_row(row)
         if is_open:
-            self._commas += outside.count(b",")
+            self._separators += outside.count(self._delimiter)
         else:
             self._check_row(outside)
 
@@ -130,10 +147,11 @@ class CsvScan:
         if not self._header and not line.removeprefix(codecs.BOM_UTF8).strip():
             return
         if b"\r" in outside.strip(b"\r"):
-            raise self._invalid(_CR_ONLY)
+            raise self._invalid(_LINE_ENDS)
         self._add_to_header(line)
         if not self._quoted_since:
-            self.columns = csv_header.read_header(b"\n".join(self._header), self._alone)
+            header = b"\n".join(self._header)
+            self._names = csv_header.read_header(header, self._alone, self._dialect)
 
     def _add_to_header(self, text: bytes) -> None:
         self._header.append(text)
@@ -144,68 +162,44 @@ class CsvScan:
 
     def _check_row(self, outside: bytes) -> None:
         """Check the last line of a row; `outside` is its text outside of quotes."""
-        if not self._commas and not outside.strip(b" \t"):
+        if not self._separators and not outside.strip(self._blanks):
             return
-        fields = self._commas + outside.count(b",") + 1
-        self._commas = 0
-        count = len(self.columns)
+        fields = self._separators + outside.count(self._delimiter) + 1
+        self._separators = 0
         self.rows += 1
-        blank_end = fields == count + 1 and outside.endswith(_EMPTY_ENDS)
+        ends_empty = outside.endswith(self._quotes.empty_ends)
         if self.rows == 1:
-            self._check_first_row(outside, fields, blank_end)
-        if fields > self._width or (fields > count and not blank_end):
+            self._check_first_row(outside, fields, ends_empty)
+        count = len(self._names) + self._row_names
+        if fields > self._width or (fields > count and not ends_empty):
             raise errors.Invalid(
                 "body",
-                f"line {self._lines} has {fields} fields, but the header has {count} names; "
-                f"{csv_header.QUOTES}",
+                f"line {self._lines} has {fields} fields, but the header has {len(self._names)} "
+                f"names; {csv_header.quotes_remedy(self._dialect)}",
             )
         if fields < count:
             first, number = self._short_rows or (self._lines, 0)
             self._short_rows = (first, number + 1)
 
-    def _check_first_row(self, outside: bytes, fields: int, blank_end: bool) -> None:
-        self._width = fields if blank_end else len(self.columns)
-        if not blank_end:
-            row = outside.decode()
-            if problem := csv_header.first_row_problem(self.columns, row, self._lines, fields):
+    def _check_first_row(self, outside: bytes, fields: int, ends_empty: bool) -> None:
+        count = len(self._names) + self._row_names
+        ends_empty = ends_empty and fields == count + 1
+        self._width = fields if ends_empty else count
+        if not ends_empty and not self._row_names:
+            problem = csv_header.first_row_problem(
+                self._names, outside.decode(), self._lines, fields, self._dialect
+            )
+            if problem:
                 raise errors.Invalid("body", problem)
 
     def _check_end(self) -> None:
         if line := self._quoted_since:
             problem = f"the quoted field that begins in line {line} is never closed"
             raise errors.Invalid("body", problem)
-        if not self.columns:
+        if not self._names:
             raise errors.Invalid("body", "empty; expected a CSV with a header")
         if not self.rows:
             raise errors.Invalid("body", "no row below the header")
-        like = csv_header.is_count_line(self.columns, len(self.columns))
-        if like and self.rows == int(self.columns[0]):
-            raise errors.Invalid("body", csv_header.count_line(self.columns))
-
-
-# A quote begins a quoted field only where the field begins, so 5" (five inches) begins none. A lone
-# CR begins one, too, because it ends a row.
-_QUOTED = re.compile(rb'([,\r])"(?:[^"]++|"")++"')
-_EMPTY = re.compile(rb'([,\r])""(?!")')
-_OPEN = re.compile(rb'[,\r]"')
-_EMPTY_ENDS = (b",", b",\x01")
-
-
-def _outside_quotes(line: bytes, inside: bool) -> tuple[bytes, bool]:
-    """Return a line without the text of its quoted fields, and whether one of them stays open.
-
-    `inside` tells that the line begins in one. In its place there is a minus, or a byte 1 if the
-    field is empty.
-    """
-    if b'"' not in line:
-        return (b"", True) if inside else (line, False)
-    line = (b',"' if inside else b",") + line.removeprefix(codecs.BOM_UTF8)
-    outside = _EMPTY.sub(b"\\1\x01", _QUOTED.sub(rb"\1-", line))
-    begin = _OPEN.search(outside)
-    return (outside[1 : begin.start() + 1], True) if begin else (outside[1:], False)
-
-
-def _is_plain(block: bytes) -> bool:
-    """Tell whether each line is a row, and each comma separates two fields."""
-    lone = b"\r" in block and block.count(b"\r") != block.count(b"\r\n")
-    return b'"' not in block and not lone
+        like = csv_header.is_count_line(self._names, len(self._names))
+        if like and self.rows == int(self._names[0]):
+            raise errors.Invalid("body", csv_header.count_line(self._names))

@@ -3,6 +3,6 @@
 from fastapi.openapi.models import Example
 
 
-def example(value: str) -> dict[str, Example]:
+def example(value: str | int) -> dict[str, Example]:
     """Return `openapi_examples` of one value: Swagger UI ignores the examples of the schema."""
-    return {value: {"value": value}}
+    return {str(value): {"value": value}}

@@ -1,5 +1,6 @@
 """The `Idempotency-Key` header: one key, one job."""
 
+import hashlib
 import re
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ from fastapi import Header, Request
 from pydantic import Field
 
 from app import errors
+from app.auth.identity import DEFAULT_OWNER
 from app.jobs.record import Job
 from app.protocol.types import Explained
 
@@ -36,6 +38,16 @@ def idempotency_key(request: Request) -> str | None:
     if key is not None and not re.fullmatch(_PATTERN, key):
         raise errors.Invalid(_NAME, _ALLOWED)
     return key
+
+
+def qualified_key(owner: str, key: str | None) -> str | None:
+    """Return the key as the job table has it, where the same key of two owners differs.
+
+    It has a blank, which a client's key never has, and is short whatever the key's length is.
+    """
+    if key is None or owner == DEFAULT_OWNER:
+        return key
+    return f"{owner} {hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def key_conflict(job: Job) -> errors.Invalid:

@@ -9,8 +9,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from app import errors
-from app.models.manifest import OnnxManifest
 from app.producer.http.body import content_type_parameter
+from app.producer.schemas.models import NamedManifest
 from app.protocol.validation import parse_request
 from app.protocol.wording import quoted
 
@@ -62,7 +62,7 @@ def check_charset(content_type: str) -> None:
         )
 
 
-async def form_parts(form: FormData, limit: int) -> tuple[OnnxManifest, IO[bytes]]:
+async def form_parts(form: FormData, limit: int) -> tuple[NamedManifest, IO[bytes]]:
     """Return the manifest and the file of a form. Raises `errors.Invalid` or `TooLarge`."""
     names = [name for name, _ in form.multi_items()]
     for name in [*names, *_PARTS]:
@@ -82,6 +82,6 @@ async def form_parts(form: FormData, limit: int) -> tuple[OnnxManifest, IO[bytes
     else:
         written = manifest.encode()
     try:
-        return parse_request(OnnxManifest, written), model.file
+        return parse_request(NamedManifest, written), model.file
     except errors.Invalid as error:
         raise error.within("manifest") from None

@@ -3,14 +3,15 @@
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import iter_route_contexts
 from starlette.types import Receive, Scope, Send
 
 from app.producer.http.query_parameters import check_query
+from app.producer.http.route_scopes import ScopedRoute, check_scopes
 from app.protocol.requests import RequestBody
 
 
-class RawRoute(APIRoute):
+class RawRoute(ScopedRoute):
     """A route whose endpoint takes the request and nothing else, and no query parameters.
 
     For other endpoints FastAPI solves dependencies and opens exit stacks. That takes longer than
@@ -18,8 +19,9 @@ class RawRoute(APIRoute):
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. Raises `errors.Invalid` for its query parameters."""
+        """Serve one request. Raises `errors.Forbidden`, and `errors.Invalid` for its query."""
         if scope["method"] in (self.methods or ()):
+            check_scopes(self, scope)
             check_query(self, scope)
             response = await self.endpoint(Request(scope, receive))
             await response(scope, receive, send)

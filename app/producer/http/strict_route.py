@@ -5,13 +5,13 @@ from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from app import errors
 from app.producer.http.body import call_with_body
 from app.producer.http.query_parameters import check_query
+from app.producer.http.route_scopes import ScopedRoute, check_scopes
 from app.producer.schemas.responses import Problem
 from app.protocol import strict_json
 
@@ -32,11 +32,12 @@ class _StrictRequest(Request):
             raise HTTPException(422, error.detail) from None
 
 
-class StrictRoute(APIRoute):
+class StrictRoute(ScopedRoute):
     """A route of FastAPI that parses its JSON body strictly, and refuses unknown parameters."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. Raises `errors.Invalid` for its query parameters."""
+        """Serve one request. Raises `errors.Forbidden`, and `errors.Invalid` for its query."""
+        check_scopes(self, scope)
         check_query(self, scope)
         await super().handle(scope, receive, send)
 

@@ -1,12 +1,17 @@
 """HTTP/1.1 on a connection: uvicorn's protocol, corrected where it loses what a client sent."""
 
+import asyncio
+from typing import Any
+
 from httptools import (
     HttpParserCallbackError,
     HttpParserError,
     HttpParserUpgrade,
     HttpRequestParser,
 )
+from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -16,8 +21,32 @@ class HttpProtocol(HttpToolsProtocol):
     would drop the part of the body that has arrived, and parse the rest as another request.
     """
 
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        """Start before the connection is made."""
+        super().__init__(config, server_state, app_state, _loop)
+        self._body_of: list[tuple[bytes, bytes]] | None = None  # the header fields of a body
+        self._body_size = 0  # bytes of the body that have come
+
+    @property
+    def body_left(self) -> int:
+        """Return how many bytes of a body are to come; 0 if none, or if that is not known."""
+        if self._body_of is None or self._body_of is not self.headers:
+            return 0  # the header fields of the next request come
+        announced = next((value for name, value in self.headers if name == b"content-length"), b"0")
+        return max(0, int(announced) - self._body_size)
+
     def data_received(self, data: bytes) -> None:
-        """Parse the next bytes of the connection, and begin to serve the requests in them."""
+        """Take the next bytes of the connection."""
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Parse bytes, and begin to serve the requests in them."""
         rest: bytes | memoryview = data
         refusal = None
         try:
@@ -42,9 +71,12 @@ class HttpProtocol(HttpToolsProtocol):
         """Let a client that sends no more have its answers, and close then.
 
         An answer that has begun ends at once, because it may be a stream of events without an end.
+        So does any answer over TLS, of which asyncio keeps no half-closed connection.
         """
         latest = self.cycle
         if latest is None or latest.more_body or latest.response_started:
+            return False
+        if not self.transport.can_write_eof():
             return False
         latest.keep_alive = False
         return True
@@ -52,7 +84,13 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin to serve a request. Only that ends the time of an idle connection."""
         self._unset_keepalive_if_required()
+        self._body_of, self._body_size = self.headers, 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        self._body_size += len(body)
+        super().on_body(body)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field, without the blanks at its end (RFC 9112, 5.1)."""

@@ -7,10 +7,9 @@ from app import errors
 from app.concurrency import run_in_thread
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
-from app.producer.schemas.requests import InvocationTarget
 from app.producer.services import Services
+from app.protocol.column_types import ColumnKind
 from app.protocol.prediction_fields import Extra
-from app.protocol.training_fields import ColumnKind
 
 ColumnType = ColumnKind | Literal["any"]
 
@@ -45,9 +44,11 @@ class ModelInputs:
         return list(self.columns)
 
 
-async def inputs_of(services: Services, target: InvocationTarget) -> ModelInputs:
+async def inputs_of(
+    services: Services, model_id: str, dataset_id: str | None, *, extra: Extra | None
+) -> ModelInputs:
     """Return the inputs of a model, whose id may be `latest`. Raises the errors of the registry."""
-    record = await run_in_thread(services.models.get, target.model_id, target.dataset_id)
+    record = await run_in_thread(services.models.get, model_id, dataset_id)
     columns: dict[str, ColumnType] | None
     images = False
     match record.spec:
@@ -61,4 +62,4 @@ async def inputs_of(services: Services, target: InvocationTarget) -> ModelInputs
             key = record.require_file().key
             manifest = await run_in_thread(services.model_files.get_manifest, key)
             columns = {each.name: each.type for each in manifest.features}
-    return ModelInputs(record.model_id, columns, images, target.extra)
+    return ModelInputs(record.model_id, columns, images, extra)

@@ -21,7 +21,8 @@ class BodyLimit:
 
     It is a 413 for too many bytes, announced or read; a 408 for a body that comes too slowly; a
     503 if the bodies of all requests leave no room for this one; and a 429 if those of its caller
-    do not. The bytes of a body count in `memory` and `shares` until its request ends.
+    do not. The bytes of a body count in `memory` when they have come, in `shares` when they are
+    announced, and in both until its request ends.
     """
 
     def __init__(
@@ -82,8 +83,8 @@ class _Body:
         rule = self._rule
         if self._announced > rule.size:
             raise _too_large(rule)
-        if rule.held and not self._memory.fits(self._announced - self._size):
-            raise HTTPException(503, errors.Overloaded().detail)
+        if rule.held and self._announced > _SMALL:
+            self._reserve()
         try:
             async with asyncio.timeout(self._seconds) as waited:
                 message = await self._receive()
@@ -111,23 +112,32 @@ class _Body:
         if self._shared:
             self._shares.give_back(caller_of(self._scope), self._shared)
 
+    def _reserve(self) -> None:
+        """Refuse a larger body of known length for which there is no room, before it is read."""
+        if not self._memory.fits(self._announced - self._size):
+            raise HTTPException(503, errors.Overloaded().detail)
+        self._share(self._announced)
+
     def _count(self, size: int, more: bool) -> None:
+        if self._size + size > _SMALL:
+            self._share(self._size + size)
         try:
-            if self._size + size > _SMALL:
-                self._share(self._size + size)
             if more:
                 self._memory.take_arriving(size)
             else:
                 self._memory.take(size)
                 self._memory.complete(self._size)
-        except errors.QuotaExceeded as error:
-            raise HTTPException(429, error.detail) from None
         except errors.Overloaded as error:
             raise HTTPException(503, error.detail) from None
 
     def _share(self, size: int) -> None:
-        """Count the bytes that have come for the caller."""
-        self._shares.take(caller_of(self._scope), size - self._shared)
+        """Count the bytes of the body for the caller, as they are announced or as they come."""
+        if size <= self._shared:
+            return
+        try:
+            self._shares.take(caller_of(self._scope), size - self._shared)
+        except errors.QuotaExceeded as error:
+            raise HTTPException(429, error.detail) from None
         self._shared = size
 
 

@@ -1,6 +1,7 @@
 """How large a request's body may be, and how slowly it may come, by its path."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -28,9 +29,15 @@ class BodyRules:
     usual: BodyRule
     uploads: tuple[tuple[str, str, BodyRule], ...] = ()
 
+    @cached_property
+    def _prefixes(self) -> tuple[str, ...]:
+        return tuple(prefix for prefix, _, _ in self.uploads)
+
     def of(self, scope: Scope) -> BodyRule:
         """Return the rule of a request; a proxy's prefix does not belong to the path."""
         path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if not path.startswith(self._prefixes):
+            return self.usual
         for prefix, media_type, rule in self.uploads:
             if path.startswith(prefix):
                 sent = Headers(scope=scope).get("content-type", "").lower()

@@ -1,7 +1,7 @@
 """Decode request bodies that are compressed (RFC 9110 section 8.4)."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,24 +29,26 @@ class ContentDecoding:
         self._rules = rules
         self._memory = memory
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one request. This is no coroutine, because each one costs a prediction time."""
+        if scope["type"] == "http":
+            for name, _ in scope["headers"]:
+                if name == b"content-encoding" and scope["method"] in _METHODS:
+                    return self._serve(scope, receive, send)
+        return self._app(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request whose body is compressed."""
         codings = [value for name, value in scope["headers"] if name == b"content-encoding"]
-        if codings and scope["method"] in _METHODS:
-            encoding = b",".join(codings).decode("latin-1")
-            rule = self._rules.of(scope)
-            memory = self._memory if rule.held else None
-            decoded = _Decoded(receive, Decoder(encoding, rule.size), memory)
-            scope = {**scope, "headers": [each for each in scope["headers"] if _remains(*each)]}
-            try:
-                await self._app(scope, decoded, send)
-            finally:
-                decoded.forget()
-        else:
-            await self._app(scope, receive, send)
+        encoding = b",".join(codings).decode("latin-1")
+        rule = self._rules.of(scope)
+        memory = self._memory if rule.held else None
+        decoded = _Decoded(receive, Decoder(encoding, rule.size), memory)
+        scope = {**scope, "headers": [each for each in scope["headers"] if _remains(*each)]}
+        try:
+            await self._app(scope, decoded, send)
+        finally:
+            decoded.forget()
 
 
 def _remains(name: bytes, _: bytes) -> bool:

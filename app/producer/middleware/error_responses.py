@@ -1,16 +1,16 @@
-"""Answer the errors of the middleware chain with problem documents."""
+"""Answer the errors of routes and middlewares with problem documents."""
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.producer.http.problems import EXPECTED_ERRORS, respond
+from app.producer.http.problems import respond
 
 
 class ErrorResponses:
-    """ASGI middleware that answers the errors of the middlewares inside it.
+    """ASGI middleware that answers the errors of the middlewares inside it, and bugs.
 
-    The application answers the errors of routes before they come here, by the same function. Bugs
-    pass through: the application answers them with a 500, outside of all middlewares.
+    The application answers the other errors of routes before they come here, by the same function.
+    A bug outside of this middleware gets its 500 from the application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -31,7 +31,7 @@ class ErrorResponses:
 
         try:
             await self._app(scope, receive, watched)
-        except EXPECTED_ERRORS as error:
+        except Exception as error:
             if started:
                 raise
             response = await respond(Request(scope), error)

@@ -2,28 +2,27 @@
 
 import re
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.settings import PATH_PREFIX, Networks
+from app.producer.http.authority import PORT, PROXY_HOST, address_of, host_of
+from app.settings.checks import PATH_PREFIX, Networks
 
 _FOR, _HOST = b"x-forwarded-for", b"x-forwarded-host"
 _PREFIX, _PROTO = b"x-forwarded-prefix", b"x-forwarded-proto"
 _NAMES = {_FOR, _HOST, _PREFIX, _PROTO}
 _MAX_HOPS = 20  # of X-Forwarded-For; more would only cost time
-_PORT = r"(?::([0-9]{1,5}))?"
-_AUTHORITY = re.compile(rf"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\]){_PORT}")
-_ADDRESS = re.compile(rf"([0-9.]+){_PORT}|\[([0-9A-Fa-f:.]+)\]{_PORT}|([0-9A-Fa-f:.]+)")
+_ADDRESS = re.compile(rf"([0-9.]+){PORT}|\[([0-9A-Fa-f:.]+)\]{PORT}|([0-9A-Fa-f:.]+)")
 
 
 class Forwarded:
     """ASGI middleware: applies the X-Forwarded headers of a trusted proxy to the scope.
 
     `X-Forwarded-For` changes `client`, `-Proto` changes `scheme`, `-Host` changes the header field
-    `host`, and `-Prefix` changes `root_path`, which is the setting otherwise. Of a list the last
-    element counts, because the nearest proxy wrote it. A value of another form is ignored.
-    `path` begins with `root_path`, as ASGI wants it, whether or not the proxy removed the prefix.
+    `host`, whose value becomes `PROXY_HOST`, and `-Prefix` changes `root_path`, which is the
+    setting otherwise. Of a list the last element counts, because the nearest proxy wrote it. A
+    value of another form is ignored. `path` begins with `root_path`, as ASGI wants it, whether or
+    not the proxy removed the prefix.
     """
 
     def __init__(self, app: ASGIApp, trusted: Networks, root_path: str) -> None:
@@ -48,14 +47,14 @@ class Forwarded:
         await self._app(scope, receive, send)
 
     def _is_trusted(self, host: str) -> bool:
-        address = _address(host)
+        address = address_of(host)
         return address is not None and any(address in each for each in self._trusted)
 
     def _replace_client(self, scope: Scope, said: dict[bytes, str]) -> None:
         """Set `client` to the last address that is not a trusted proxy's."""
         for hop in reversed(said.get(_FOR, "").split(",")[-_MAX_HOPS:]):
             match = _ADDRESS.fullmatch(hop.strip())
-            if not match or not _address(host := match[1] or match[3] or match[5]):
+            if not match or not address_of(host := match[1] or match[3] or match[5]):
                 return
             scope["client"] = (host, int(match[2] or match[4] or 0))
             if not self._trusts(host):
@@ -89,9 +88,14 @@ def _replace_scheme(scope: Scope, said: dict[bytes, str]) -> None:
 
 def _replace_host(scope: Scope, said: dict[bytes, str]) -> None:
     host = _last(said, _HOST)
-    if _AUTHORITY.fullmatch(host):
+    if host_of(host) is None:
+        return
+    sent = [value for name, value in scope["headers"] if name == b"host"]
+    if len(sent) <= 1:  # two are refused later
         others = [field for field in scope["headers"] if field[0] != b"host"]
         scope["headers"] = [(b"host", host.encode()), *others]
+        if sent:
+            scope[PROXY_HOST] = sent[0]
 
 
 def _move_below(scope: Scope, prefix: str) -> None:
@@ -101,12 +105,3 @@ def _move_below(scope: Scope, prefix: str) -> None:
     if path.startswith("/") and not f"{path}/".startswith(f"{prefix}/"):
         scope["path"] = prefix + path
         scope["raw_path"] = prefix.encode() + scope["raw_path"]
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the address, as IPv4 if an IPv6 socket wrote it; None if it is none."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address

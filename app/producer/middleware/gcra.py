@@ -39,7 +39,7 @@ class Gcra:
         if (wait := arrival - self._tolerance - now) > _ROUNDING:
             seconds = math.ceil(wait - _ROUNDING)
             raise errors.RateLimited(
-                f"at most {self._rate:g} {self.what} a second; ask again in {seconds} s",
+                f"{key} may have {self._rate:g} {self.what} a second; ask again in {seconds} s",
                 retry_after=seconds,
             )
         self._arrivals[key] = arrival + units / self._rate

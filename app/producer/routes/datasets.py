@@ -1,25 +1,34 @@
 """Data sets: `PUT /datasets/{id}` and `GET /datasets`."""
 
+from functools import partial
 from io import BufferedReader
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio
-import anyio.from_thread
 import anyio.to_thread
 from fastapi import APIRouter, Path, Request
 from pydantic import BeforeValidator
-from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Scope as AsgiScope
 
+from app.auth.identity import Scope
+from app.auth.names import new_name
 from app.concurrency import run_in_thread
-from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
-from app.producer.http.csv_stream import CsvBody
-from app.producer.http.csv_type import check_csv_type
+from app.datasets.version import DatasetVersion
+from app.producer.http.access import OwnerDep
+from app.producer.http.caller import ActorDep
+from app.producer.http.conditional_route import ConditionalRoute
+from app.producer.http.dataset_conditions import CONDITIONS, DatasetConditions
 from app.producer.http.examples import example
+from app.producer.http.route_scopes import allow
 from app.producer.http.strict_route import problem_responses
-from app.producer.schemas.requests import CSV_EXAMPLE
-from app.producer.schemas.responses import Datasets, Stored
-from app.producer.services import Services, ServicesDep
-from app.protocol.types import CSV_MEDIA_TYPE, Id
+from app.producer.http.table_body import TableBody
+from app.producer.http.table_options import TableOptions
+from app.producer.http.table_type import RequestTable
+from app.producer.schemas.responses import Stored
+from app.producer.schemas.tables import TABLE_BODY
+from app.producer.services import ServicesDep
+from app.protocol.types import Id
 
 _READ_BYTES = 1_000_000
 # The path has the rest of the URL, so that an id with a slash in it is named as the error.
@@ -28,96 +37,75 @@ _DatasetId = Annotated[
     BeforeValidator(lambda path: path.rstrip("/")),
     Path(description="The data set to store.", openapi_examples=example("colours")),
 ]
-_CONDITIONS = [
-    {
-        "name": name,
-        "in": "header",
-        "description": f"`*` {effect}.",
-        "schema": {"type": "string", "examples": ["*"]},
-    }
-    for name, effect in {
-        "If-Match": "only replaces a data set",
-        "If-None-Match": "only stores a new one",
-    }.items()
-]
 
-router = APIRouter(route_class=ConditionalRoute, tags=["catalogue"])
+
+class UploadRoute(ConditionalRoute):
+    """A route for the rest of the path, but for that of a grant with a slash at the end."""
+
+    def matches(self, scope: AsgiScope) -> tuple[Match, AsgiScope]:
+        """Leave a grant to `Fallback`, which removes the slash."""
+        path = scope.get("path", "")
+        grant = path.endswith("/") and "/grants/" in path
+        return (Match.NONE, {}) if grant else super().matches(scope)
+
+
+router = APIRouter(route_class=UploadRoute, tags=["catalogue"])
 
 
 @router.put(
     "/datasets/{dataset_id:path}",
     response_model=Stored,
-    responses=problem_responses(408, 412, 413, 415, 422, 503, 507),
+    responses=problem_responses(408, 409, 412, 413, 415, 422, 503, 507),
     openapi_extra={
-        "parameters": _CONDITIONS,
-        "requestBody": {
-            "required": True,
-            "content": {CSV_MEDIA_TYPE: {"schema": {"type": "string"}, "example": CSV_EXAMPLE}},
-        },
+        "parameters": CONDITIONS,
+        "requestBody": TABLE_BODY,
     },
 )
-async def put_dataset(dataset_id: _DatasetId, request: Request, services: ServicesDep) -> Stored:
-    """Store a data set: a CSV with a header, in UTF-8. It replaces one of the same id.
+@allow(Scope.DATA)
+async def put_dataset(
+    dataset_id: _DatasetId,
+    request: Request,
+    services: ServicesDep,
+    owner: OwnerDep,
+    options: TableOptions,
+    by: ActorDep,
+) -> Stored:
+    """Store a data set: a CSV with a header, Parquet or Arrow. It replaces one of the same id.
 
-    Its fields are separated by commas. A CSV that a training could not read is refused, and the
-    data set stays as it was. With `If-None-Match: *` it replaces none: the answer is 412 if there
-    is one. With `If-Match: *` it stores no new one: the answer is 412 if there is none.
+    How a CSV is written is found out from its first bytes, and answered as `dialect`; the query
+    may say it. gzip, UTF-16 and UTF-8 are recognised. The body is the file, or a form with one part
+    that is the file. A file that a training could not read is refused, and the data set stays as
+    it was. With `If-None-Match: *` it replaces none: the answer is 412 if there is one. With
+    `If-Match: *` it stores no new one: the answer is 412 if there is none. With
+    `If-Match: "<version>"` it only replaces that version, which nobody replaced meanwhile.
     """
-    check_csv_type(request)
+    name = new_name(owner, dataset_id, "dataset_id")
+    table = RequestTable.of(request)
     await run_in_thread(services.disks.check)
-    await _check_conditions(services, dataset_id, request)
-    chunks = request.stream()
+    conditions = DatasetConditions.of(request)
 
-    async def following() -> bytes:
-        async for chunk in chunks:
-            if chunk:
-                return chunk
-        return b""
+    def check() -> DatasetVersion | None:
+        return conditions.check(name, services.datasets.current)
 
-    body = CsvBody(lambda: anyio.from_thread.run(following))
+    await run_in_thread(check)
+    body = TableBody(table, options, services.settings.max_dataset, services.inspect_table)
+
     async with services.upload_place():
-        await anyio.to_thread.run_sync(
-            services.datasets.put,
-            dataset_id,
-            BufferedReader(body, _READ_BYTES),
-            limiter=anyio.CapacityLimiter(1),  # of its own: the place limits the threads
-        )
-    scan = body.scan
+        with body:
+            stored = await anyio.to_thread.run_sync(
+                partial(services.datasets.put, check=check, by=by),
+                name,
+                BufferedReader(body, _READ_BYTES),
+                body.facts,
+                limiter=anyio.CapacityLimiter(1),  # of its own: the place limits the threads
+            )
     return Stored(
         dataset_id=dataset_id,
-        columns=scan.columns,
-        rows=scan.rows,
+        version=stored.version,
+        columns=body.columns,
+        rows=body.rows,
         size=body.size,
-        warnings=scan.warnings,
+        format=body.format.kind,
+        dialect=body.format.dialect,
+        warnings=body.warnings,
     )
-
-
-async def _check_conditions(services: Services, dataset_id: str, request: Request) -> None:
-    """Raise HTTP's 412 if If-Match or If-None-Match forbids the upload (RFC 9110 section 13.2.2).
-
-    No tag of `If-Match` is that of a data set, because Warren gives a data set none.
-    """
-    wanted, unwanted = request.headers.get("if-match"), request.headers.get("if-none-match")
-    if wanted not in (None, "*"):
-        raise HTTPException(
-            412, "dataset_id: a data set has no ETag of its own; the only If-Match that works is *"
-        )
-    if wanted is None and unwanted != "*":
-        return
-    exists = await run_in_thread(services.datasets.exists, dataset_id)
-    if wanted and not exists:
-        raise HTTPException(
-            412, f"dataset_id: there is no data set {dataset_id}, and If-Match wants one"
-        )
-    if unwanted == "*" and exists:
-        raise HTTPException(
-            412, f"dataset_id: there is a data set {dataset_id}, and If-None-Match forbids it"
-        )
-
-
-@router.get(
-    "/datasets", response_model=Datasets, responses=NOT_MODIFIED | problem_responses(422, 503)
-)
-async def datasets(services: ServicesDep) -> dict[str, Any]:
-    """List the data sets."""
-    return {"datasets": await run_in_thread(services.datasets.list)}

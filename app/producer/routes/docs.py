@@ -1,28 +1,39 @@
-"""The page `/redoc`, its static files and those of `/docs`, and the document that both show."""
+"""The pages `/docs` and `/redoc`, their static files, and the document that both show."""
 
 from collections.abc import Awaitable, Callable
 
 from cachetools import LRUCache
 from fastapi import FastAPI, Request
-from fastapi.openapi.docs import get_redoc_html
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 
+from app.producer.http.security_fields import page_fields
 from app.producer.http.static_files import OwnStaticFiles
-
-# ReDoc would load a logo from a foreign server.
-_OWN_IMAGES = {"Content-Security-Policy": "img-src 'self' data:"}
 
 
 def install(app: FastAPI, static_url: str) -> None:
-    """Add `/redoc`, with its script from below `static_url`, and keep the document rendered."""
+    """Add the pages, whose files are below `static_url`, and keep the document rendered."""
     for place, each in enumerate(app.routes):
         if isinstance(each, Route) and each.path == app.openapi_url:
             endpoint = _rendered_once(each.endpoint)
             app.router.routes[place] = Route(each.path, endpoint, include_in_schema=False)
         if isinstance(each, Mount) and isinstance(each.app, StaticFiles):
             each.app = OwnStaticFiles(directory=each.app.directory)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        root = request.scope.get("root_path", "")
+        page = get_swagger_ui_html(
+            openapi_url=f"{root}{app.openapi_url}",
+            title=f"{app.title} - Swagger UI",
+            swagger_js_url=f"{root}{static_url}/swagger-ui-bundle.js",
+            swagger_css_url=f"{root}{static_url}/swagger-ui.css",
+            swagger_favicon_url=f"{root}{static_url}/favicon.png",
+            swagger_ui_parameters=app.swagger_ui_parameters,
+        )
+        return _confined(page)
 
     @app.get("/redoc", include_in_schema=False)
     async def redoc(request: Request) -> HTMLResponse:
@@ -34,8 +45,13 @@ def install(app: FastAPI, static_url: str) -> None:
             redoc_favicon_url=f"{root}{static_url}/favicon.png",
             with_google_fonts=False,
         )
-        page.headers.update(_OWN_IMAGES)
-        return page
+        return _confined(page)
+
+
+def _confined(page: HTMLResponse) -> HTMLResponse:
+    """Let a page load and run nothing but what is its own."""
+    page.headers.update(page_fields(bytes(page.body).decode()))
+    return page
 
 
 def _rendered_once(

@@ -5,55 +5,76 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from app import errors
+from app.auth.identity import Scope
+from app.auth.names import shown
+from app.auth.shown_names import shown_reply
 from app.concurrency import run_in_thread
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import ZEROS, OnnxManifest, TrainedManifest
 from app.models.record import ModelRecord
+from app.producer.http.access import OwnerDep
 from app.producer.http.body import encode_message
 from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
 from app.producer.http.examples import example
-from app.producer.http.parameters import DatasetOfLatest, check_latest
+from app.producer.http.parameters import MODEL, DatasetOfLatest, check_latest
+from app.producer.http.route_scopes import allow
 from app.producer.http.strict_route import problem_responses
+from app.producer.http.version_members import version_members, version_seen
 from app.producer.schemas.models import Metadata, TakenFeature, TakenImage
 from app.producer.schemas.responses import PredictionAnswer
 from app.producer.services import Services, ServicesDep
 from app.protocol import strict_json
 from app.protocol.examples import GREY_IMAGE
-from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id
+from app.protocol.references import ModelReference
+from app.protocol.replies import with_model
+from app.protocol.types import JSON_MEDIA_TYPE, LATEST
 
 router = APIRouter(route_class=ConditionalRoute, tags=["predictions"])
 
-_ModelId = Annotated[
-    Id, Query(description="A model, or `latest`.", openapi_examples=example(LATEST))
-]
+_ModelId = Annotated[ModelReference, Query(description=MODEL, openapi_examples=example(LATEST))]
 
 
 @router.get(
     "/metadata",
     response_model=Metadata,
-    responses=NOT_MODIFIED | problem_responses(404, 409, 422, 503),
+    responses=NOT_MODIFIED | problem_responses(404, 409, 410, 422, 503),
 )
+@allow(Scope.MODELS, Scope.TRAIN, Scope.PREDICT)
 async def metadata(
-    model_id: _ModelId, services: ServicesDep, dataset_id: DatasetOfLatest = None
+    model_id: _ModelId,
+    services: ServicesDep,
+    owner: OwnerDep,
+    dataset_id: DatasetOfLatest = None,
 ) -> Metadata:
     """Describe what a model takes and answers.
 
     `sample` can be sent to `POST /predict` together with the `model_id`. It is null if an endpoint
     was registered without one.
     """
-    return await _described(services, model_id, dataset_id)
+    check_latest(model_id, dataset_id)
+    asked = await services.access.model_of(owner, model_id, dataset_id)
+    found = await _described(services, *asked)
+    version = await version_seen(services.access, services.jobs.engine, owner, found.model_id)
+    of_name = version_members(owner, version)
+    return found.model_copy(update={"model_id": shown(owner, found.model_id), **of_name})
 
 
 @router.get(
     "/predict/test",
     response_model=PredictionAnswer,
-    responses=NOT_MODIFIED | problem_responses(404, 409, 413, 422, 502, 503, 504),
+    responses=NOT_MODIFIED | problem_responses(404, 409, 410, 413, 422, 502, 503, 504),
 )
+@allow(Scope.MODELS, Scope.TRAIN, Scope.PREDICT)
 async def predict_sample(
-    model_id: _ModelId, services: ServicesDep, dataset_id: DatasetOfLatest = None
+    model_id: _ModelId,
+    services: ServicesDep,
+    owner: OwnerDep,
+    dataset_id: DatasetOfLatest = None,
 ) -> Response:
     """Predict the model's own sample, the one of `GET /metadata`, as `POST /predict` would."""
-    found = await _described(services, model_id, dataset_id)
+    check_latest(model_id, dataset_id)
+    exact, asked_dataset = await services.access.exact_of(owner, model_id, dataset_id)
+    found = await _described(services, exact.model_id, asked_dataset)
     if found.sample is None:
         raise errors.Conflict(
             "model_id",
@@ -64,11 +85,12 @@ async def predict_sample(
     with services.in_flight.admit() as take:
         take(len(body))
         answer = await services.predictions.predict((found.model_id, None), body)
+        answer = with_model(shown_reply(owner, answer), exact.label(owner))
     return Response(b'{"message":' + answer + b"}", media_type=JSON_MEDIA_TYPE)
 
 
 async def _described(services: Services, model_id: str, dataset_id: str | None) -> Metadata:
-    check_latest(model_id, dataset_id)
+    """Return what a model takes and answers; its `model_id` is the qualified name."""
     record = await run_in_thread(services.models.get, model_id, dataset_id)
     match record.spec:
         case OnnxManifest() as spec:

@@ -7,23 +7,31 @@ from typing import IO, Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Path, Request, Response
-from starlette.datastructures import FormData
 from starlette.responses import JSONResponse
 
 from app import errors
+from app.auth.actor import Actor
+from app.auth.identity import Scope
+from app.auth.names import new_name, owner_of
 from app.concurrency import run_in_thread
 from app.inference.inspection_process import inspect
+from app.mlflow.import_folder import extracted, read_folder
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
-from app.models.record import Spec
+from app.models.record import Spec, StoredFile
+from app.models.versions import version_of
+from app.producer.http.access import OwnerDep
 from app.producer.http.body import media_type, parse_body
+from app.producer.http.caller import ActorDep
 from app.producer.http.examples import example
 from app.producer.http.location import location
 from app.producer.http.model_form import FORM, HOW, form_parts, read_form
+from app.producer.http.route_scopes import allow
+from app.producer.http.spooled_body import spooled
 from app.producer.http.strict_route import StrictRoute, problem_responses
-from app.producer.schemas.models import REGISTRATION, Registered
+from app.producer.schemas.models import REGISTRATION, NamedEndpoint, Registered
 from app.producer.services import Services, ServicesDep
-from app.protocol.types import JSON_MEDIA_TYPE, LATEST, Id, JobKind, ModelKind
+from app.protocol.types import JSON_MEDIA_TYPE, LATEST, ZIP_MEDIA_TYPE, Id, JobKind, ModelKind
 
 router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
 
@@ -39,35 +47,48 @@ router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
     },
     openapi_extra={"requestBody": REGISTRATION},
 )
+@allow(Scope.MODELS)
 async def put_model(
     model_id: Annotated[
         Id, Path(description="The id of the new model.", openapi_examples=example("iris"))
     ],
     request: Request,
     services: ServicesDep,
+    owner: OwnerDep,
+    by: ActorDep,
 ) -> Response:
     """Register a model that was not trained here: an ONNX file, or an endpoint to be called.
 
-    An ONNX file comes as `multipart/form-data` with its `manifest`; it is loaded and tried before
-    it is accepted. An endpoint is described by JSON; its host has to be among `INVOKE_HOSTS`. A
-    model never changes. The same model again gets a 200, another one with the same id a 409.
+    An ONNX file comes as `multipart/form-data` with its `manifest`, or in the zip of an MLflow
+    model folder; it is loaded and tried before it is accepted. An endpoint is described by JSON;
+    its host has to be among `INVOKE_HOSTS`. A model never changes. The same model again gets a 200,
+    another one with the same id a 409. With a `name`, which a folder has none of, the model becomes
+    the next version of that name.
     """
     if model_id == LATEST:
         raise errors.Invalid("model_id", f"{LATEST} always means the newest model")
+    name = new_name(owner, model_id, "model_id")
     await run_in_thread(services.disks.check)
     sent = media_type(request)
     if sent == FORM:
         async with services.upload_place(), read_form(request, services.settings.max_body) as form:
-            known = await _put_onnx(services, model_id, form)
+            manifest, file = await form_parts(form, services.settings.max_body)
+            spec = OnnxManifest.model_validate(manifest.spec)
+            called = _name(name, manifest.name)
+            known = await _put_onnx(services, name, spec, file, by, called)
+        kind = ModelKind.ONNX
+    elif sent == ZIP_MEDIA_TYPE:
+        async with services.upload_place(), spooled(request) as archive:
+            known = await _put_folder(services, name, archive, by)
         kind = ModelKind.ONNX
     elif sent == JSON_MEDIA_TYPE:
-        known = await _put_endpoint(services, model_id, request)
+        known = await _put_endpoint(services, name, request, by)
         kind = ModelKind.ENDPOINT
     else:
         raise errors.Invalid(
             "body",
-            f"send an ONNX file with its manifest as {FORM} ({HOW}), or an endpoint as "
-            f"{JSON_MEDIA_TYPE}, and name it in Content-Type",
+            f"send an ONNX file with its manifest as {FORM} ({HOW}), an MLflow model folder as "
+            f"{ZIP_MEDIA_TYPE}, or an endpoint as {JSON_MEDIA_TYPE}, and name it in Content-Type",
         )
     return JSONResponse(
         {"model_id": model_id, "kind": kind},
@@ -76,41 +97,86 @@ async def put_model(
     )
 
 
-async def _put_endpoint(services: Services, model_id: str, request: Request) -> bool:
+async def _put_endpoint(services: Services, model_id: str, request: Request, by: Actor) -> bool:
     """Register a remote model; return whether it was known. Only consumers need its secrets."""
-    spec = await parse_body(EndpointSpec, await request.body())
-    spec.check_host(services.settings.invoke_hosts)
-    known = not await run_in_thread(services.models.register, model_id, spec)
+    body = await parse_body(NamedEndpoint, await request.body())
+    body.check_host(services.settings.invoke_hosts)
+    spec, name = EndpointSpec.model_validate(body.spec), _name(model_id, body.name)
+    known = not await run_in_thread(services.models.register, model_id, spec, None, by, name)
     if known:
-        await _is_registered(services, model_id, spec, None)
+        await _is_registered(services, model_id, spec, None, name)
+    services.access.references.forget()
     services.predictions.remember(model_id, spec.seconds)
     return known
 
 
-async def _put_onnx(services: Services, model_id: str, form: FormData) -> bool:
+async def _put_folder(services: Services, model_id: str, archive: IO[bytes], by: Actor) -> bool:
+    """Register the ONNX file of an MLflow model folder; return whether it was known."""
+    limit = services.settings.max_model
+    async with services.inspections:
+        found = await read_folder(archive, limit)
+    async with extracted(archive, found.member, limit) as file:
+        try:
+            return await _put_onnx(services, model_id, found.manifest, file, by)
+        except errors.Invalid as error:  # nobody sent this manifest
+            if str(error.extra["field"]).startswith("manifest"):
+                raise error.renamed("model", error.message) from None
+            raise
+
+
+async def _put_onnx(
+    services: Services,
+    model_id: str,
+    spec: OnnxManifest,
+    file: IO[bytes],
+    by: Actor,
+    name: str | None = None,
+) -> bool:
     """Check, store and register an ONNX file; return whether it was known."""
-    spec, file = await form_parts(form, services.settings.max_body)
     sha256 = await anyio.to_thread.run_sync(_sha256, file)
-    if await _is_registered(services, model_id, spec, sha256):
+    if await _is_registered(services, model_id, spec, sha256, name):
         return True
     async with services.inspections:
         await inspect(file, spec)
     file.seek(0)
     put = services.model_files.put_uploaded
     stored = await anyio.to_thread.run_sync(put, model_id, spec, file, sha256)
-    if await run_in_thread(services.models.register, model_id, spec, stored):
-        return False
+    try:
+        if await run_in_thread(services.models.register, model_id, spec, stored, by, name):
+            services.access.references.forget()
+            return False
+    except errors.Conflict:
+        await _delete(services, stored)
+        raise
+    await _delete(services, stored)
+    return await _is_registered(services, model_id, spec, sha256, name)
+
+
+async def _delete(services: Services, stored: StoredFile) -> None:
     with suppress(errors.Unavailable):  # the sweeper deletes them later
         await run_in_thread(services.model_files.delete, stored.key)
-    return await _is_registered(services, model_id, spec, sha256)
+
+
+def _name(model_id: str, name: str | None) -> str | None:
+    """Return the qualified form of the name of a new model. Raises `errors.Invalid`."""
+    return name and new_name(owner_of(model_id), name, "name")
 
 
 async def _is_registered(
-    services: Services, model_id: str, spec: OnnxManifest | EndpointSpec, sha256: str | None
+    services: Services,
+    model_id: str,
+    spec: OnnxManifest | EndpointSpec,
+    sha256: str | None,
+    name: str | None,
 ) -> bool:
-    """Return whether this model is registered. Raises `errors.Conflict` if the id is taken."""
+    """Return whether this model is registered, under this name.
+
+    Raises `errors.Conflict` if the id is taken.
+    """
     try:
         record = await run_in_thread(services.models.get, model_id)
+    except errors.Gone as error:
+        raise errors.Conflict("model_id", error.message) from None
     except (errors.NotFound, errors.NotReady):
         if job := await run_in_thread(services.jobs.get, model_id):
             raise _taken(model_id, job.kind) from None
@@ -118,6 +184,11 @@ async def _is_registered(
     same_file = (record.file and record.file.sha256) == sha256
     if not same_file or _canonical(record.spec) != _canonical(spec):
         raise _taken(model_id, record.kind)
+    version = await run_in_thread(version_of, services.jobs.engine, model_id)
+    if (version and version.name) != name:
+        said = f"as {version.text}" if version else "without a name"
+        detail = f"{model_id} was registered {said}; models never change"
+        raise errors.Conflict("name", detail)
     return True
 
 

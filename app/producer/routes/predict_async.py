@@ -13,9 +13,15 @@ from starlette.responses import JSONResponse
 
 from app import errors
 from app.amqp.topology import PREDICT_ASYNC_QUEUE
+from app.auth.identity import Scope
+from app.auth.names import qualified, shown
+from app.auth.shown_names import shown_error, shown_reply
 from app.concurrency import run_in_thread
 from app.jobs.record import Job
+from app.models.exact import Exact
 from app.observability import logs
+from app.producer.http.accepted_prediction import accepted_prediction, told_model
+from app.producer.http.access import owner_in
 from app.producer.http.body import (
     call_with_body,
     encode_message,
@@ -27,9 +33,11 @@ from app.producer.http.idempotency import (
     IDEMPOTENCY_PARAMETER,
     idempotency_key,
     key_conflict,
+    qualified_key,
 )
 from app.producer.http.location import location
 from app.producer.http.raw_route import RawRoute, body_schema, document_body
+from app.producer.http.route_scopes import allow
 from app.producer.http.row_count import count_inputs
 from app.producer.http.strict_route import problem_responses
 from app.producer.rpc.replies import read_prediction
@@ -59,9 +67,10 @@ def _documented(body: type[PredictionInputs]) -> dict[str, Any]:
     "/predict/async",
     status_code=202,
     response_model=QueuedAnswer,
-    responses=problem_responses(404, 408, 409, 413, 415, 422, 429, 503, 507),
+    responses=problem_responses(404, 408, 409, 410, 413, 415, 422, 429, 503, 507),
     openapi_extra=_documented(AsyncBody),
 )
+@allow(Scope.PREDICT)
 async def predict_async(request: Request) -> Response:
     """Predict in the background; the result will be at `Location`, `/jobs/{id}`.
 
@@ -69,30 +78,34 @@ async def predict_async(request: Request) -> Response:
     returns the same job.
     """
     services: Services = request.app.state.services
-    key = idempotency_key(request)
+    owner = owner_in(request)
+    key = qualified_key(owner, idempotency_key(request))
     with services.in_flight.admit():
         sent = await read_json_body(request)
         body, inputs, digest = await _checked(request, AsyncBody, sent)
         if known := await _known(services, key, digest):
-            return _queued(request, known.state, known.id, known.request["model_id"])
+            return accepted_prediction(request, known.state, known.id, known.request)
         await run_in_thread(services.disks.check)
-        model = await run_in_thread(services.models.get, body.model_id, body.dataset_id)
-        job_id = uuid.uuid4().hex
+        asked = (owner, body.model_id, body.dataset_id, body.split_key)
+        exact, dataset_id = await services.access.exact_of(*asked)
+        model = await run_in_thread(services.models.get, exact.model_id, dataset_id)
+        job_id = qualified(owner, uuid.uuid4().hex)
         with logs.log_task(log, job_id, f"async model={model.model_id}") as task:
-            row = {"model_id": model.model_id, "sha256": digest}
+            row = {"model_id": model.model_id, "sha256": digest, **exact.told()}
             if taken := await _accept(request, job_id, row, inputs, key):
-                return _queued(request, taken.state, taken.id, taken.request["model_id"])
+                return accepted_prediction(request, taken.state, taken.id, taken.request)
             task.status = await _submitted(services, job_id)
-    return _queued(request, task.status, job_id, model.model_id)
+    return accepted_prediction(request, task.status, job_id, row)
 
 
 @router.post(
     "/predict/sync_async",
     response_model=BothAnswer,
     response_model_exclude_unset=True,
-    responses=problem_responses(404, 408, 409, 413, 415, 422, 429, 503, 507),
+    responses=problem_responses(404, 408, 409, 410, 413, 415, 422, 429, 503, 507),
     openapi_extra=_documented(SyncAsyncBody),
 )
+@allow(Scope.PREDICT)
 async def predict_sync_async(request: Request) -> Response:
     """Predict with a fast model at once, and with another one in the background.
 
@@ -100,51 +113,60 @@ async def predict_sync_async(request: Request) -> Response:
     the fast model cannot answer now, `status` is TASK_ERROR, and the job runs all the same.
     """
     services: Services = request.app.state.services
-    key = idempotency_key(request)
+    owner = owner_in(request)
+    key = qualified_key(owner, idempotency_key(request))
     with services.in_flight.admit():
         sent = await read_json_body(request)
         body, inputs, digest = await _checked(request, SyncAsyncBody, sent, models=2)
         if known := await _known(services, key, digest):
-            return _both(request, known.id, known.request["model_id"], known.sync)
+            return _both(request, known.id, known.request, known.sync)
         await run_in_thread(services.disks.check)
         try:
-            model = await run_in_thread(services.models.get, body.async_model_id)
+            late = await services.access.exact(owner, body.async_model_id)
+            model = await run_in_thread(services.models.get, late.model_id)
         except _REFUSED as error:
             raise _about("async_model_id", error) from None
-        job_id = uuid.uuid4().hex
-        what = f"sync_async model={body.sync_model_id} async_model={model.model_id}"
+        fast = await services.access.exact(owner, body.sync_model_id, "sync_model_id")
+        job_id = qualified(owner, uuid.uuid4().hex)
+        what = f"sync_async model={fast.model_id} async_model={model.model_id}"
         with logs.log_task(log, job_id, what) as task:
-            sync = await _sync(services, body.sync_model_id, job_id, inputs)
+            sync = await _sync(services, owner, fast, job_id, inputs)
             row = {
                 "model_id": model.model_id,
-                "sync_model_id": body.sync_model_id,
+                **late.told(),
+                "sync_model_id": fast.model_id,
                 "tolerance": body.tolerance,
                 "sha256": digest,
             }
             task.status = sync["status"]
             if taken := await _accept(request, job_id, row, inputs, key, sync):
-                return _both(request, taken.id, taken.request["model_id"], taken.sync)
+                return _both(request, taken.id, taken.request, taken.sync)
             await _submitted(services, job_id)
-    return _both(request, job_id, model.model_id, sync)
+    return _both(request, job_id, row, sync)
 
 
-async def _sync(services: Services, model_id: str, job_id: str, inputs: str) -> dict[str, Any]:
-    """Return the answer of the fast model, or its error. Raises errors of the request.
+async def _sync(
+    services: Services, owner: str, model: Exact, job_id: str, inputs: str
+) -> dict[str, Any]:
+    """Return the answer of the fast model, or its error, with names as `owner` has them.
+
+    Raises errors of the request.
 
     The message carries the id of the job, so that the consumer logs it under this id.
     """
     begun = perf_counter()
     try:
-        message = encode_message(inputs.encode(), model_id=model_id, job_id=job_id)
-        reply: Reply = read_prediction(
-            await services.predictions.predict((model_id, None), message)
-        )
+        message = encode_message(inputs.encode(), model_id=model.model_id, job_id=job_id)
+        answer = await services.predictions.predict((model.model_id, None), message)
+        reply: Reply = read_prediction(shown_reply(owner, answer))
     except _REFUSED as error:
         raise _about("sync_model_id", error) from None
     except errors.WarrenError as error:
-        reply = Failed.of(error, model_id)
+        reply = Failed(shown(owner, model.model_id), error=shown_error(owner, error.to_wire()))
     elapsed = round((perf_counter() - begun) * 1000, 1)
-    return {"pred_proba": None, **reply.to_wire(), "elapsed_ms": elapsed}
+    label = model.label(owner)
+    told = {"model": label} if label else {}
+    return {"pred_proba": None, **reply.to_wire(), **told, "elapsed_ms": elapsed}
 
 
 async def _known(services: Services, key: str | None, digest: str) -> Job | None:
@@ -211,11 +233,11 @@ def _about(field: str, error: errors.FieldError) -> errors.FieldError:
     return error.renamed(field) if error.extra.get("field") == "model_id" else error
 
 
-def _queued(request: Request, status: str, job_id: str, model_id: str) -> Response:
-    message = {"status": status, "job_id": job_id, "model_id": model_id}
-    return JSONResponse({"message": message}, 202, headers=location(request, f"/jobs/{job_id}"))
-
-
-def _both(request: Request, job_id: str, model_id: str, sync: dict[str, Any] | None) -> Response:
-    message = {**(sync or {}), "job_id": job_id, "async_model_id": model_id}
+def _both(
+    request: Request, job_id: str, row: dict[str, Any], sync: dict[str, Any] | None
+) -> Response:
+    owner = owner_in(request)
+    job_id = shown(owner, job_id)
+    told = {f"async_{name}": value for name, value in told_model(owner, row).items()}
+    message = {**(sync or {}), "job_id": job_id, **told}
     return JSONResponse({"message": message}, headers=location(request, f"/jobs/{job_id}"))

@@ -8,10 +8,14 @@ from itertools import islice
 from fastapi import APIRouter, Request, Response
 
 from app import errors
+from app.auth.identity import Scope
+from app.auth.shown_names import shown_reply
 from app.concurrency import offload_if_large
 from app.observability import logs
+from app.producer.http.access import owner_in
 from app.producer.http.body import call_with_body, check_message_size
 from app.producer.http.raw_route import RawRoute
+from app.producer.http.route_scopes import allow, allow_everybody
 from app.producer.http.row_count import count_inputs, count_rows
 from app.producer.http.strict_route import problem_responses
 from app.producer.invocations import media
@@ -25,6 +29,7 @@ from app.producer.schemas.invocations import ANSWERS, ATTRIBUTES, describe_invoc
 from app.producer.schemas.requests import InvocationBody, InvocationTarget
 from app.producer.schemas.responses import ExecutionParameters, Invocation
 from app.producer.services import Services
+from app.protocol.replies import with_model
 from app.protocol.types import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE
 from app.protocol.validation import validate
 from app.protocol.wording import nearest, quoted
@@ -40,6 +45,7 @@ router = APIRouter(route_class=RawRoute, tags=["predictions"])
 
 
 @router.get("/ping", response_model=Alive, responses=problem_responses(422, 503))
+@allow_everybody
 async def ping(request: Request) -> Response:
     """Report whether predictions can be served: 503 while RabbitMQ is unreachable or blocked."""
     services: Services = request.app.state.services
@@ -50,6 +56,7 @@ async def ping(request: Request) -> Response:
 @router.get(
     "/execution-parameters", response_model=ExecutionParameters, responses=problem_responses(422)
 )
+@allow(Scope.PREDICT)
 async def execution_parameters(request: Request) -> Response:
     """Tell SageMaker's batch transform how many calls to make at a time, and how large."""
     services: Services = request.app.state.services
@@ -66,9 +73,11 @@ async def execution_parameters(request: Request) -> Response:
 @router.post(
     "/invocations",
     response_model=Invocation,
-    responses=ANSWERS | problem_responses(404, 406, 408, 409, 413, 415, 422, 429, 502, 503, 504),
+    responses=ANSWERS
+    | problem_responses(404, 406, 408, 409, 410, 413, 415, 422, 429, 502, 503, 504),
     openapi_extra=describe_invocation(media.IMAGES),
 )
+@allow(Scope.PREDICT)
 async def invocations(request: Request) -> Response:
     """Predict as a SageMaker container, and as MLflow's scoring server.
 
@@ -77,6 +86,7 @@ async def invocations(request: Request) -> Response:
     `Accept` names, else that of the body.
     """
     services: Services = request.app.state.services
+    owner = owner_in(request)
     with services.in_flight.admit() as take:
         kind = media.form_of_request(request)
         form = media.form_of_answer(request, kind)
@@ -88,25 +98,34 @@ async def invocations(request: Request) -> Response:
         if call.plain is not None:
             plain = validate(InvocationBody, call.plain | chosen)
             count_inputs(request.scope, plain)
+            asked = (owner, plain.model_id, plain.dataset_id, plain.split_key)
+            exact, dataset_id = await services.access.exact_of(*asked)
+            model = (exact.model_id, dataset_id)
+            names = {"model_id": model[0], "dataset_id": model[1]}
+            plain = plain.model_copy(update=names | {"split_key": None})
             whole, many = check_message_size(plain.encode()), plain.many
             take(max(0, len(whole) - size))
-            model, job_id = (plain.model_id, plain.dataset_id), plain.job_id
+            job_id = plain.job_id
             del plain, call, body
             with logs.log_prediction(log, job_id, model[0]):
-                reply = await services.predictions.predict(model, whole)
+                reply = shown_reply(owner, await services.predictions.predict(model, whole))
+                reply = with_model(reply, exact.label(owner))
             if form == JSON_MEDIA_TYPE:  # passed on unparsed, because it may be megabytes
                 return Response(reply, media_type=JSON_MEDIA_TYPE)
             answers = Answers.of([read_prediction(reply)], many=many)
         else:
             target = validate(InvocationTarget, call.beside | chosen)
-            inputs = await inputs_of(services, target)
+            asked = (owner, target.model_id, target.dataset_id, target.split_key)
+            exact, dataset_id = await services.access.exact_of(*asked)
+            model = (exact.model_id, dataset_id)
+            inputs = await inputs_of(services, *model, extra=target.extra)
             rows = await call_with_body(body, partial(call.read, inputs))
             count_rows(request.scope, len(rows.rows))
             many = rows.many
             take(max(0, rows.size - size))
             del call, body
-            with logs.log_prediction(log, target.job_id, target.model_id):
-                ask = partial(services.predictions.predict, (inputs.model_id, None))
+            with logs.log_prediction(log, target.job_id, model[0]):
+                ask = partial(_ask, services, owner, inputs.model_id)
                 head = {
                     "model_id": inputs.model_id,
                     "job_id": target.job_id,
@@ -116,8 +135,15 @@ async def invocations(request: Request) -> Response:
     content = await offload_if_large(
         size, partial(answers.encode, form, wrapped=wrapped, many=many)
     )
-    named = {ATTRIBUTES: f"model_id={answers.model_id}"}
+    label = exact.label(owner)
+    told = f",model={label}" if label else ""
+    named = {ATTRIBUTES: f"model_id={answers.model_id}{told}"}
     return Response(content, media_type=form, headers=named)
+
+
+async def _ask(services: Services, owner: str, model_id: str, message: bytes) -> bytes:
+    """Return the reply to a message, with the model's name as `owner` has it."""
+    return shown_reply(owner, await services.predictions.predict((model_id, None), message))
 
 
 def attributes(header: str) -> dict[str, str]:

@@ -7,16 +7,21 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
 from app.amqp.topology import TRAIN_QUEUE
+from app.auth.identity import Scope
+from app.auth.names import new_name, qualified, shown
 from app.concurrency import run_in_thread
 from app.jobs.record import Job
 from app.observability import logs
-from app.producer.http.caller import caller_of
-from app.producer.http.idempotency import IdempotencyKey, key_conflict
+from app.producer.http.access import OwnerDep, owner_in
+from app.producer.http.caller import actor_of, caller_of
+from app.producer.http.idempotency import IdempotencyKey, key_conflict, qualified_key
 from app.producer.http.location import location
+from app.producer.http.route_scopes import allow
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.requests import TrainBody
 from app.producer.schemas.responses import AcceptedAnswer
 from app.producer.services import ServicesDep
+from app.protocol.tags import tags_column
 from app.protocol.training_request import TrainRequest
 from app.protocol.types import JobKind
 
@@ -29,26 +34,33 @@ router = APIRouter(route_class=StrictRoute, tags=["jobs"])
     "/train",
     status_code=202,
     response_model=AcceptedAnswer,
-    responses=problem_responses(404, 413, 415, 422, 429, 503, 507),
+    responses=problem_responses(404, 409, 413, 415, 422, 429, 503, 507),
 )
+@allow(Scope.TRAIN)
 async def train(
     body: TrainBody,
     request: Request,
     services: ServicesDep,
+    owner: OwnerDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Train a model on a data set.
 
     `Location` is the job's path. TASK_QUEUED means that no consumer took the job within a second;
-    it runs when one is free. The same `Idempotency-Key` with the same body returns the same job.
+    it runs when one is free. The same `Idempotency-Key` with the same body returns the same job. A
+    model with a `name` becomes the next version of that name when it is published. A name that is
+    the id of a model is a 409.
     """
     jobs = services.jobs
-    if idempotency_key and (known := await run_in_thread(jobs.of_key, idempotency_key)):
+    key = qualified_key(owner, idempotency_key)
+    dataset_id = await services.access.dataset(owner, body.dataset_id)
+    body = body.model_copy(update={"dataset_id": dataset_id})
+    if key and (known := await run_in_thread(jobs.of_key, key)):
         return _again(known, body, request)
+    name = body.name and new_name(owner, body.name, "name")
     await run_in_thread(services.disks.check)
-    if not await run_in_thread(services.datasets.exists, body.dataset_id):
-        raise await run_in_thread(services.datasets.not_found, body.dataset_id)
-    job_id = uuid.uuid4().hex
+    pinned = await run_in_thread(services.datasets.pin, body.dataset_id, body.dataset_version)
+    job_id = qualified(owner, uuid.uuid4().hex)
     training = TrainRequest.of(body, job_id)
     message = training.encode()
     created = await run_in_thread(
@@ -56,11 +68,15 @@ async def train(
         *(job_id, JobKind.TRAIN, training.dataset_id, training.row()),
         caller=caller_of(request.scope),
         size=len(message),
+        model_name=name,
         quotas=services.quotas,
-        idempotency_key=idempotency_key,
+        by=actor_of(request.scope),
+        idempotency_key=key,
+        dataset_version=pinned.version,
+        tags=tags_column(training.tags),
     )
     if not created:
-        known = await run_in_thread(jobs.of_key, idempotency_key or "")
+        known = await run_in_thread(jobs.of_key, key or "")
         assert known is not None
         return _again(known, body, request)
     with logs.log_task(log, job_id, f"train model={job_id}") as task:
@@ -78,6 +94,7 @@ def _again(job: Job, body: TrainBody, request: Request) -> Response:
 
 
 def _accepted(status: str, job_id: str, request: Request) -> Response:
+    job_id = shown(owner_in(request), job_id)
     return JSONResponse(
         {"message": {"status": status, "model_id": job_id}},
         202,

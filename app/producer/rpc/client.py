@@ -8,14 +8,16 @@ a new queue.
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from app import errors
 from app.amqp.async_reconnect import run_with_reconnect
 from app.amqp.connection import UNREACHABLE_DETAIL, ConnectionParameters
-from app.amqp.rpc_connection import BLOCKED_DETAIL, RpcConnection, open_rpc_connection
+from app.amqp.rpc_connection import BLOCKED_DETAIL, QueueCount, RpcConnection, open_rpc_connection
 from app.concurrency import fail
+from app.observability import tracing
+from app.observability.messaging_spans import send_span
 from app.producer.rpc.replies import read_reply
 from app.protocol.replies import Reply
 from app.protocol.types import JSON_MEDIA_TYPE
@@ -64,15 +66,29 @@ class RpcClient:
         return self._connection
 
     async def call(
-        self, queue: str, body: bytes, deadline: float, content_type: str = JSON_MEDIA_TYPE
+        self,
+        queue: str,
+        body: bytes,
+        deadline: float,
+        content_type: str = JSON_MEDIA_TYPE,
+        traceparents: Sequence[str] | None = None,
     ) -> bytes:
         """Publish a request that expires after `deadline` seconds; return the unparsed reply.
 
-        Raises `errors.DeadlineExceeded`, `Unroutable` or `BrokerUnavailable`.
+        `traceparents` name the spans of the calls that it joins. Raises
+        `errors.DeadlineExceeded`, `Unroutable` or `BrokerUnavailable`.
         """
         connection = self.check()
         with self._expecting() as (correlation_id, reply):
-            connection.publish_call(queue, body, correlation_id, content_type, deadline)
+            if tracing.is_on():
+                with send_span(
+                    *(connection.exchange, queue),
+                    conversation_id=correlation_id,
+                    parents=traceparents,
+                ):
+                    connection.publish_call(queue, body, correlation_id, content_type, deadline)
+            else:
+                connection.publish_call(queue, body, correlation_id, content_type, deadline)
             try:
                 async with asyncio.timeout(deadline):
                     return await reply
@@ -91,7 +107,12 @@ class RpcClient:
         """
         connection = self.check()
         with self._expecting() as (correlation_id, reply):
-            confirm = connection.publish_job(queue, body, correlation_id, job_id, replied=replied)
+            with send_span(
+                *(connection.exchange, queue), conversation_id=correlation_id, message_id=job_id
+            ):
+                confirm = connection.publish_job(
+                    queue, body, correlation_id, job_id, replied=replied
+                )
             try:
                 async with asyncio.timeout(wait):
                     await confirm
@@ -109,9 +130,9 @@ class RpcClient:
                     raise
                 return None  # the broker has the job; only the reply is lost
 
-    async def consumers(self, queue: str) -> int:
-        """Return how many consumers a queue has. Raises `errors.Unroutable` without the queue."""
-        return await self.check().count_consumers(queue)
+    async def count(self, queue: str) -> QueueCount:
+        """Count what a queue has. Raises `errors.Unroutable` without the queue."""
+        return await self.check().count(queue)
 
     @contextmanager
     def _expecting(self) -> Iterator[tuple[str, _Reply]]:

@@ -12,6 +12,7 @@ from itertools import chain
 
 from app import errors
 from app.concurrency import fail, succeed
+from app.observability import tracing
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.replies import ensure_success, read_reply
 from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 MAX_CALLS = 64  # more of them in one message would leave the other consumers idle
 MAX_BYTES = 100_000
 
-_Call = tuple[bytes, asyncio.Future[bytes]]
+_Call = tuple[bytes, asyncio.Future[bytes], str | None]  # the last names the caller's span
 
 
 class Coalescer:
@@ -53,7 +54,7 @@ class Coalescer:
         reply: asyncio.Future[bytes] = loop.create_future()
         if not self._waiting:
             loop.call_soon(self._flush)
-        self._waiting.setdefault(model, []).append((body, reply))
+        self._waiting.setdefault(model, []).append((body, reply, tracing.traceparent()))
         return await reply
 
     def _flush(self) -> None:
@@ -66,35 +67,47 @@ class Coalescer:
     async def _send_together(self, calls: list[_Call]) -> None:
         """Send calls as one message, and give each caller its reply or the error."""
         try:
-            replies = await self._replies([body for body, _ in calls])
+            replies = await self._replies([body for body, _, _ in calls], _traceparents(calls))
         except Exception as error:  # a bug, too, must not leave callers waiting
             if not isinstance(error, errors.WarrenError):
                 log.exception("calls of %s failed", self._queue)
                 error = errors.WarrenError()
-            for _, reply in calls:
+            for _, reply, _ in calls:
                 fail(reply, error_from_wire(error.to_wire()))
         else:
-            for (_, reply), body in zip(calls, replies, strict=True):
+            for (_, reply, _), body in zip(calls, replies, strict=True):
                 succeed(reply, body)
 
-    async def _replies(self, bodies: list[bytes]) -> list[bytes]:
+    async def _replies(self, bodies: list[bytes], traceparents: list[str] | None) -> list[bytes]:
         if len(bodies) == 1:
-            return [await self._send(bodies[0])]
+            return [await self._send(bodies[0], traceparents=traceparents)]
         # JSON has line breaks only between its tokens, where a space means the same.
         message = b"\n".join(body.replace(b"\n", b" ") for body in bodies)
-        reply = await self._send(message, NDJSON_MEDIA_TYPE)
+        reply = await self._send(message, NDJSON_MEDIA_TYPE, traceparents)
         lines = reply.split(b"\n")
         if len(lines) != len(bodies):
             read_reply(reply)  # raises the error of the whole message, if it is one
             raise errors.WarrenError(f"{len(lines)} replies came to {len(bodies)} requests")
         return lines
 
-    async def _send(self, body: bytes, content_type: str = JSON_MEDIA_TYPE) -> bytes:
+    async def _send(
+        self,
+        body: bytes,
+        content_type: str = JSON_MEDIA_TYPE,
+        traceparents: list[str] | None = None,
+    ) -> bytes:
         self._in_flight += 1
         try:
-            return await self._rpc.call(self._queue, body, self._deadline, content_type)
+            return await self._rpc.call(
+                *(self._queue, body, self._deadline, content_type, traceparents)
+            )
         finally:
             self._in_flight -= 1
+
+
+def _traceparents(calls: list[_Call]) -> list[str] | None:
+    """Return what names the spans of callers. They wait for a task that none of them began."""
+    return [each for _, _, each in calls if each] if tracing.is_on() else None
 
 
 def _chunks(waiting: list[_Call]) -> Iterator[list[_Call]]:

@@ -13,11 +13,11 @@ from cachetools import LRUCache
 
 from app import errors
 from app.amqp.topology import INVOKE_QUEUE, PREDICT_QUEUE
+from app.auth.names import is_latest
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.coalescer import Coalescer
 from app.producer.rpc.replies import ensure_success
 from app.producer.rpc.usage import ModelUsageTracker
-from app.protocol.types import LATEST
 
 MAX_REMEMBERED = 10_000
 MAX_SECONDS = 3600.0  # longer than the deadline of any model
@@ -66,7 +66,7 @@ class PredictionRouter:
             hurried = seconds is not None and seconds < self._remote.get(name, self._deadline)
             self.usage.failed(name, began, error, hurried=hurried)
             raise
-        if name != LATEST:
+        if not is_latest(name):
             self.usage.answered(name, began)
         elif named := _NAMED.match(reply):
             self.usage.answered(named[1].decode(), began)

@@ -33,13 +33,26 @@ class ModelHealth(BaseModel):
     error: str | None = None
 
 
+class Versions(BaseModel):
+    """The version of this producer, and how many consumers run each version.
+
+    `skew` is true if one of them runs other code than this producer. GET /workers names them.
+    """
+
+    producer: str
+    consumers: dict[str, int]
+    skew: bool
+
+
 class Health(BaseModel):
     """`ok` if every service is.
 
     `models` are those that were called in the last 15 minutes. They do not change `status`,
     because a failing remote model must not take this process out of service for all others.
+    `versions` does not change it either, because an upgrade has both for a while.
     """
 
     status: str
     checks: dict[str, Check]
     models: dict[str, ModelHealth]
+    versions: Versions | None = None

@@ -9,9 +9,11 @@ from pydantic.config import JsonDict
 
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import FitWarning, OnnxManifest, TrainedManifest
+from app.producer.schemas.whole_schema import whole_schema
+from app.protocol.column_types import ColumnKind
 from app.protocol.label_keys import Label
-from app.protocol.training_fields import ColumnKind
-from app.protocol.types import JSON_MEDIA_TYPE
+from app.protocol.references import NameField
+from app.protocol.types import JSON_MEDIA_TYPE, ZIP_MEDIA_TYPE
 
 # Literals keep the enum inline in the OpenAPI document; the values are those of `ModelKind`.
 Kind = Literal["trained", "onnx", "endpoint"]
@@ -28,8 +30,12 @@ class ModelView(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     model_id: str
+    name: str | None = None
+    version: int | None = None
     kind: Kind
     dataset_id: str | None
+    dataset_version: str | None = None
+    tags: list[str] = []
     estimator: str | None
     runtime: str | None
     metrics: dict[str, float] | None
@@ -40,25 +46,34 @@ class ModelView(BaseModel):
 
 
 class Models(BaseModel):
-    """The newest models first."""
+    """A page of models; `next` is the cursor of the page that follows, null on the last one."""
 
     models: list[ModelView]
+    next: str | None
 
 
-class TrainedModel(TrainedManifest):
+class OfName(BaseModel):
+    """Of which name a model is which version, and the aliases that point to it; null without."""
+
+    name: str | None = None
+    version: int | None = None
+    aliases: list[str] = []
+
+
+class TrainedModel(TrainedManifest, OfName):
     """A model that was trained here."""
 
     kind: Literal["trained"]
 
 
-class OnnxModel(OnnxManifest):
+class OnnxModel(OnnxManifest, OfName):
     """An uploaded ONNX model: its manifest."""
 
     model_id: str
     registered_at: datetime
 
 
-class EndpointModel(EndpointSpec):
+class EndpointModel(EndpointSpec, OfName):
     """A remote model. Only the names of its secrets are shown."""
 
     model_id: str
@@ -73,6 +88,28 @@ class Registered(BaseModel):
 
     model_id: str
     kind: Kind
+
+
+class NamedManifest(OnnxManifest):
+    """The manifest of an upload: that of the model, and a name of which it is the next version."""
+
+    name: NameField = None
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Return what describes the model, which has no name itself."""
+        return self.model_dump(exclude={"name"}, exclude_unset=True)
+
+
+class NamedEndpoint(EndpointSpec):
+    """A remote model to register, and a name of which it is the next version."""
+
+    name: NameField = None
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Return what describes the model, which has no name itself."""
+        return self.model_dump(exclude={"name"}, exclude_unset=True)
 
 
 class TakenFeature(BaseModel):
@@ -98,29 +135,13 @@ class Metadata(BaseModel):
     """
 
     model_id: str
+    name: str | None = None
+    version: int | None = None
     kind: Kind
     inputs: list[TakenFeature | TakenImage] | None
     prediction: Literal["number", "label", "any"]
     labels: list[Label] | None = None
     sample: dict[str, Any] | None
-
-
-def _whole(kind: type[BaseModel]) -> JsonDict:
-    """Return the schema of a body that FastAPI does not read, with its references resolved."""
-    found = kind.model_json_schema()
-    definitions: dict[str, Any] = found.pop("$defs", {})
-
-    def resolved(value: Any) -> Any:
-        if isinstance(value, list):
-            return [resolved(each) for each in value]
-        if not isinstance(value, dict):
-            return value
-        beside = {key: resolved(each) for key, each in value.items() if key != "$ref"}
-        if "$ref" not in value:
-            return beside
-        return resolved(definitions[value["$ref"].rpartition("/")[2]]) | beside
-
-    return dict(resolved(found))
 
 
 _IRIS: JsonDict = {
@@ -134,7 +155,7 @@ _REMOTE: JsonDict = {
     "seconds": 10,
     "sample": {"bmi": 0.06, "bp": 0.02},
 }
-_MANIFEST = _whole(OnnxManifest)
+_MANIFEST = whole_schema(NamedManifest)
 # Swagger UI shows the example of a part only after *Try it out*, so the description has it, too.
 _SHOWN = f"{_MANIFEST['description']}\n\n```json\n{json.dumps(_IRIS, indent=2)}\n```"
 REGISTRATION: JsonDict = {
@@ -161,8 +182,15 @@ REGISTRATION: JsonDict = {
             },
             "encoding": {"manifest": {"contentType": JSON_MEDIA_TYPE}},
         },
+        ZIP_MEDIA_TYPE: {
+            "schema": {
+                "type": "string",
+                "format": "binary",
+                "description": "The folder of an MLflow model with an ONNX flavour.",
+            },
+        },
         JSON_MEDIA_TYPE: {
-            "schema": {**_whole(EndpointSpec), "title": "Endpoint"},
+            "schema": {**whole_schema(NamedEndpoint), "title": "Endpoint"},
             "example": _REMOTE,
         },
     },

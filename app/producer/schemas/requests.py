@@ -6,12 +6,20 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.inference.ensemble import CombineMethod
-from app.protocol.examples import DATASET_ID, ROW, SHORT_ROW, TRAIN_EXAMPLE
-from app.protocol.prediction_fields import AskedModel, DatasetOfLatest, ExtraFields, LoggedId
+from app.protocol.examples import DATASET_ID, ROW, SHORT_ROW, TRAIN_EXAMPLE, TRAINED_NAME
+from app.protocol.prediction_fields import (
+    AskedModel,
+    DatasetOfLatest,
+    ExtraFields,
+    LoggedId,
+    SplitKey,
+)
+from app.protocol.references import ModelReference
 from app.protocol.requests import PredictionInputs, PredictRequest, RequestBody
 from app.protocol.training_request import TrainingSpec
-from app.protocol.types import LATEST, Id
+from app.protocol.types import LATEST
 
+TRAIN_BODY_EXAMPLE: JsonDict = {**TRAIN_EXAMPLE, "name": TRAINED_NAME}
 PREDICT_EXAMPLE: JsonDict = {"model_id": LATEST, "dataset_id": DATASET_ID, "input_data": ROW}
 PARALLEL_EXAMPLE: JsonDict = {
     "model_ids": [LATEST],
@@ -30,7 +38,7 @@ CSV_EXAMPLE = "size,colour,price\n1.5,red,10\n2.5,blue,14\n3.0,red,18\n4.5,,23\n
 class TrainBody(TrainingSpec):
     """The body of `POST /train`. Unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [TRAIN_EXAMPLE]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [TRAIN_BODY_EXAMPLE]})
 
 
 class PredictBody(PredictRequest):
@@ -50,7 +58,7 @@ class ParallelBody(PredictionInputs):
     EXAMPLE = f'{{"model_ids": ["latest"], "input_data": {SHORT_ROW}}}'
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PARALLEL_EXAMPLE]})
 
-    model_ids: Annotated[list[Id], Field(min_length=1, max_length=32)] = Field(
+    model_ids: Annotated[list[ModelReference], Field(min_length=1, max_length=32)] = Field(
         description=f"The models; `{LATEST}` may be one of them.", examples=[[LATEST]]
     )
     dataset_id: DatasetOfLatest = None
@@ -74,6 +82,7 @@ class AsyncBody(PredictionInputs):
 
     model_id: AskedModel
     dataset_id: DatasetOfLatest = None
+    split_key: SplitKey = None
 
 
 class SyncAsyncBody(PredictionInputs):
@@ -87,10 +96,10 @@ class SyncAsyncBody(PredictionInputs):
     )
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [SYNC_ASYNC_EXAMPLE]})
 
-    sync_model_id: Id = Field(
+    sync_model_id: ModelReference = Field(
         description=f"The fast model, which answers at once, or `{LATEST}`.", examples=[LATEST]
     )
-    async_model_id: Id = Field(
+    async_model_id: ModelReference = Field(
         description=f"The model that answers in the background, or `{LATEST}`.", examples=[LATEST]
     )
     tolerance: Annotated[float, Field(ge=0, le=1)] = Field(
@@ -107,6 +116,7 @@ class InvocationTarget(RequestBody):
 
     model_id: AskedModel = LATEST
     dataset_id: DatasetOfLatest = None
+    split_key: SplitKey = None
     job_id: LoggedId = None
     extra: ExtraFields = None
 

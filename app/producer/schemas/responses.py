@@ -1,12 +1,12 @@
 """Bodies of HTTP responses, without those about jobs, models and health."""
 
-from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
 from app.inference.ensemble import CombineMethod
 from app.protocol.types import JobStatus
+from app.tables.dialect import Dialect, Kind
 
 
 class Problem(BaseModel):
@@ -128,30 +128,20 @@ class PredictionAnswer(BaseModel):
     message: Prediction
 
 
-class DatasetView(BaseModel):
-    """A data set; `size` in bytes."""
+class Stored(BaseModel):
+    """A stored data set: its columns, rows and size in bytes, and how its file is read.
+
+    `version` names this content: it is the sha256 of the file. `dialect` is null unless the format
+    is CSV. `warnings` name probable mistakes in the file that do not keep a training from using it.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
-    id: str
-    size: int
-    modified: datetime
-
-
-class Datasets(BaseModel):
-    """All data sets."""
-
-    datasets: list[DatasetView]
-
-
-class Stored(BaseModel):
-    """A stored data set: its columns, rows and size in bytes.
-
-    `warnings` name probable mistakes in the file that do not keep a training from using it.
-    """
-
     dataset_id: str
+    version: str
     columns: list[str]
     rows: int
     size: int
+    format: Kind
+    dialect: Dialect | None
     warnings: list[str]

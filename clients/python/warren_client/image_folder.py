@@ -2,6 +2,7 @@
 
 `python -m warren_client.image_folder FOLDER --model ID` writes the answer about cat.jpg to
 cat.jpg.json. It skips an image that has an answer, so an interrupted run goes on where it stopped.
+Where Warren needs an API key, it is that of the environment variable WARREN_API_KEY.
 """
 
 import asyncio
@@ -18,8 +19,10 @@ import httpx2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from warren_client.client import DEFAULT_URL
+from warren_client.errors import Misconfigured
 from warren_client.image_requests import Call, Combine, Failed, ImageClient, Question
+from warren_client.profiles import DEFAULT_URL, find_server
+from warren_client.trust import trusted
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 CONNECT_SECONDS = 10
@@ -76,6 +79,8 @@ def main(
     status = 0
     try:
         asyncio.run(ask_all(url, question, asked, at_once, seconds, outcome))
+    except Misconfigured as error:
+        raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         status = INTERRUPTED
     print(f"{outcome.answered} answered, {len(outcome.failed)} failed", end="")
@@ -113,9 +118,15 @@ async def ask_all(
     failures = TextColumn("{task.fields[failed]} failed")
     limits = httpx2.Limits(max_connections=at_once)
     timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
+    server = find_server(address)
     # The machine's proxy settings do not apply to 127.0.0.1.
     async with httpx2.AsyncClient(
-        base_url=address, limits=limits, timeout=timeout, trust_env=False
+        base_url=server.url,
+        limits=limits,
+        timeout=timeout,
+        trust_env=False,
+        headers={"X-API-Key": server.api_key} if server.api_key else {},
+        verify=trusted(server.ca_file),
     ) as http:
         warren = client(http)
         console = Console(stderr=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import httpx2
 
-from warren_client.client import IN_WORK, reason
+from warren_client.records import ENDED
 
 Call = Literal["predict", "parallel", "sync_async", "async"]
 Combine = Literal["mean", "vote", "max_proba"]
@@ -91,7 +91,7 @@ class ImageClient:
             job: dict[str, Any] = await self._request("GET", f"/jobs/{job_id}")
             if job["state"] == "TASK_COMPLETED":
                 return job
-            if job["state"] not in IN_WORK:
+            if job["state"] in ENDED:
                 raise Failed(f"the job {job_id} ended as {job['state']}: {told(job['error'])}")
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
@@ -129,3 +129,12 @@ def parsed(answer: httpx2.Response) -> Any:
 def told(error: dict[str, Any] | None) -> str:
     """Return the detail of a job's error."""
     return str((error or {}).get("detail") or "no reason given")
+
+
+def reason(answer: httpx2.Response) -> str:
+    """Read what a problem document says."""
+    try:
+        problem = answer.json()
+        return f"{problem['title']}: {problem['detail']}"
+    except (ValueError, KeyError, TypeError):
+        return answer.text

@@ -1,7 +1,7 @@
 import pytest
 
 from app.amqp.connection import connect, connection_parameters
-from app.amqp.message import OutgoingMessage
+from app.amqp.outgoing_message import OutgoingMessage
 from app.amqp.reply_publisher import DirectReplyPublisher
 from tests.support.heartbeats import until_an_idle_connection_is_dropped
 from tests.support.waiting import until

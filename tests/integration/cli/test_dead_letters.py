@@ -14,9 +14,22 @@ from app import errors
 from app.amqp.connection import connection_parameters
 from app.amqp.dead_letters import open_dead_letters
 from app.amqp.message import parse_or_reject
-from app.amqp.topology import DEAD_LETTER_QUEUE, PREDICT_QUEUE, RETRY_QUEUES, TRAIN_QUEUE
+from app.amqp.permissions import Role
+from app.amqp.topology import (
+    DEAD_LETTER_QUEUE,
+    PREDICT_QUEUE,
+    REQUEST_EXCHANGE,
+    RETRY_QUEUES,
+    TRAIN_QUEUE,
+    WORK_EXCHANGE,
+)
+from app.amqp.users import User, user_definitions
+from app.auth.audit import Thing
+from app.auth.audit_listing import AuditFilter, list_audit
 from app.cli import dead_letters
 from app.consumer.threaded_consumer import ThreadedConsumer
+from app.database.engine import create_engine
+from app.database.paging import Page
 from app.protocol.training_request import TrainRequest
 from devstack.layout import ROOT
 from devstack.program import inherited
@@ -41,7 +54,9 @@ def run(environment):
     root, pika_logger = logging.getLogger(), logging.getLogger("pika")
     before = root.handlers[:], root.level, pika_logger.level
 
-    def invoke(*arguments, expect=0, answer=None, **changed):
+    def invoke(*arguments, expect=0, answer=None, as_default=True, **changed):
+        if arguments[0] == "replay" and as_default:  # most messages here have no user
+            arguments = (*arguments, "--as-default")
         result = CliRunner().invoke(
             dead_letters.main, arguments, input=answer, env=environment | changed
         )
@@ -192,7 +207,7 @@ def test_a_second_run_is_told_to_wait(run, channel, settings):
     with open_dead_letters(settings) as queue:
         next(queue.messages)
         result = run("list", expect=1)
-        assert "another run" in result.stderr
+        assert "another reader" in result.stderr
 
     assert [each["body"] for each in listed(run)] == ["0", "1", "2"]
 
@@ -349,7 +364,8 @@ def test_a_replayed_message_is_what_it_was(run, channel, settings):
         "headers": {"kept": "yes", "deep": {"list": [1, None, True]}},
     }
     routing = {"CC": [PREDICT_QUEUE]}
-    die(channel, b"7", **said, expiration="86400000", user_id=settings.rabbitmq_user)
+    said["user_id"] = settings.rabbitmq_user
+    die(channel, b"7", **said, expiration="86400000")
     publish(channel, DEAD_LETTER_QUEUE, b"8", headers=routing)  # and to PREDICT, by the CC
     took(channel, PREDICT_QUEUE)
 
@@ -435,6 +451,63 @@ def test_a_message_that_the_broker_forbids_stays_and_those_behind_it_go(run, cha
     assert "user_id" in result.stderr
     assert bodies(channel, PREDICT_QUEUE) == [b"2"]
     assert bodies(channel) == [b"1"]
+
+
+@pytest.fixture
+def tools(broker):
+    """The settings of the tools' user."""
+    return broker.node.logins()
+
+
+def test_a_request_of_a_client_stays_one_of_this_client(run, channel, broker, vhost, tools):
+    client = User(Role.CLIENT, "wrn-client-team", "hush")
+    broker.api("POST", "definitions", user_definitions([client], vhost))
+    login = pika.PlainCredentials(client.name, client.password)
+    address = "127.0.0.1", broker.node.amqp, vhost, login
+    with pika.BlockingConnection(pika.ConnectionParameters(*address)) as connection:
+        sent = pika.BasicProperties(user_id=client.name)
+        connection.channel().basic_publish(REQUEST_EXCHANGE, TRAIN_QUEUE, b"1", sent)
+        connection.channel().basic_publish(REQUEST_EXCHANGE, TRAIN_QUEUE, b"2")
+        for _ in range(2):
+            rejected(channel, TRAIN_QUEUE)
+        until(lambda: depth(channel, DEAD_LETTER_QUEUE) == 2, "both are among the dead")
+
+    assert run("replay", "--all", **tools).stdout == "2 replayed\n"
+
+    for user in (client.name, None):
+        method, properties, _ = channel.basic_get(TRAIN_QUEUE, auto_ack=True)
+        assert (properties.user_id, method.exchange) == (user, REQUEST_EXCHANGE)
+
+
+def test_a_message_without_a_user_stays_unless_it_may_act_for_the_owner_default(run, channel):
+    death = {"queue": TRAIN_QUEUE, "reason": "rejected", "exchange": WORK_EXCHANGE, "count": 0}
+    publish(channel, TRAIN_QUEUE, b"forged", headers={"x-death": [death]})
+    rejected(channel, TRAIN_QUEUE)
+    until(lambda: depth(channel, DEAD_LETTER_QUEUE) == 1, "the message is among the dead")
+
+    result = run("replay", "--all", expect=1, as_default=False)
+
+    assert result.stdout == "0 replayed\n"
+    assert "it names no user" in result.stderr
+    assert run("replay", "--all").stdout == "1 replayed\n"
+    assert took(channel, TRAIN_QUEUE)[1] == b"forged"
+
+
+def test_a_message_of_a_service_stays_one_of_this_service(run, channel, broker, vhost, tools):
+    user = broker.node.users()[1]
+    login = pika.PlainCredentials(user.name, user.password)
+    address = "127.0.0.1", broker.node.amqp, vhost, login
+    with pika.BlockingConnection(pika.ConnectionParameters(*address)) as connection:
+        sent = pika.BasicProperties(user_id=user.name)
+        connection.channel().basic_publish(WORK_EXCHANGE, TRAIN_QUEUE, b"1", sent)
+        rejected(channel, TRAIN_QUEUE)
+        until(lambda: depth(channel, DEAD_LETTER_QUEUE) == 1, "it is among the dead")
+
+    refused = run("replay", "--all", expect=1)  # by a user who may be nobody else
+    assert "impersonator" in refused.stderr
+    run("replay", "--all", **tools)
+
+    assert took(channel, TRAIN_QUEUE)[0].user_id == user.name
 
 
 def test_a_message_from_nowhere_goes_where_it_is_sent(run, channel):
@@ -684,3 +757,34 @@ def test_the_program_runs_as_a_process(channel, environment):
     assert away.stderr.startswith("Error: RabbitMQ at 127.0.0.1:1 cannot be reached")
     assert away.stderr.count("\n") == 1
     assert bodies(channel) == ["café".encode()]
+
+
+# the audit log
+
+
+def test_what_is_done_to_a_message_is_in_the_audit_log_before(run, channel, sqlite_url):
+    for body in (b"1", b"2"):
+        die(channel, body)
+    first, second = names(run)
+
+    run("replay", first, "--to", PREDICT_QUEUE)
+    run("purge", second, "--yes")
+
+    engine = create_engine(sqlite_url)
+    rows = list_audit(engine, AuditFilter(kind=Thing.DEAD_LETTER), Page(9, "created_at"))[0]
+    engine.dispose()
+    assert [(each.action, each.name, each.detail, each.outcome) for each in rows] == [
+        ("replay", first, f"queue {PREDICT_QUEUE}", "begun"),
+        ("purge", second, f"queue {TRAIN_QUEUE}", "begun"),
+    ]
+
+
+def test_without_the_audit_log_a_message_stays(run, channel, tmp_path):
+    die(channel, b"1")
+    away = f"sqlite:///{tmp_path}/none/warren.db"
+
+    replayed = run("replay", "--all", expect=1, DATABASE_URL=away)
+    run("purge", "--all", "--yes", expect=1, DATABASE_URL=away)
+
+    assert "the database cannot be used" in replayed.stderr
+    assert bodies(channel) == [b"1"]

@@ -637,7 +637,7 @@ def predicting(start, shelf, request):
 
     def run(**changes):
         cache = ModelCache(lambda model_id, isolated: shelf(model_id), max_bytes=10_000_000)
-        predict = PredictHandler(cache.get, lambda _: "warm")
+        predict = PredictHandler(cache.get, lambda *_: "warm")
         handler = Deferring(predict)
         is_fast = predict.is_fast if request.param else None
         return start(handler, PREDICT_QUEUE, prefetch=32, is_fast=is_fast, **changes), handler

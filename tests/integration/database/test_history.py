@@ -1,5 +1,6 @@
 """No query reads more of the tables when there are more finished jobs and models in them."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from app import errors
 from app.database.tables import jobs_table, models_table
 from app.jobs import outbox
+from app.jobs.attempt_list import attempts_of
 from app.jobs.store import JobStore
 from app.models.queries import read_newest_ids
 from app.models.registry import CachedModelRegistry
@@ -23,6 +25,7 @@ JOBS, MODELS = 20_000, 4_000
 WAITING = [f"waiting-{n}" for n in range(3)]
 MOST_STEPS = 5_000  # of SQLite's virtual machine: a read of all models takes more than 20,000
 MOST_ROWS = 500  # that PostgreSQL visits
+KINDS = ("SELECT", "UPDATE", "INSERT", "WITH")  # of statements
 
 QUERIES: dict[str, Callable[[JobStore], Any]] = {
     **CALLS,
@@ -34,6 +37,10 @@ QUERIES: dict[str, Callable[[JobStore], Any]] = {
     "reconcile": lambda store: outbox.reconcile(store, dict.fromkeys(JobKind, 0)),
     "claim a waiting job": lambda store: store.claim(WAITING[0], "worker"),
     "renew it": lambda store: store.renew({(WAITING[0], 1): 0.5, (WAITING[1], 1): None}),
+    "attempts": lambda store: attempts_of(store.engine, WAITING[0]),
+    "release it": lambda store: store.release(WAITING[0], 1),
+    "claim it again": lambda store: store.claim(WAITING[0], "worker"),
+    "cancel it": lambda store: store.cancel(WAITING[0]),
     "refuse": lambda store: store.refuse(WAITING[1], {"type": "invalid"}, 1.0),
     "models of one": lambda store: CachedModelRegistry(store).newest(10, history.DATASET_ID),
     "models of no data set": lambda store: CachedModelRegistry(store).newest(10, "none"),
@@ -41,7 +48,7 @@ QUERIES: dict[str, Callable[[JobStore], Any]] = {
         "latest", history.DATASET_ID
     ),
     "latest of no data set": lambda store: CachedModelRegistry(store).get("latest", "none"),
-    "ids": lambda store: read_newest_ids(store.engine, 10),
+    "ids": lambda store: read_newest_ids(store.engine, "default", 10),
 }  # fmt: skip
 
 
@@ -96,15 +103,21 @@ def test_postgresql_visits_few_rows(postgresql: tuple[JobStore, list[Any]], name
     asked.clear()
     with suppress(errors.WarrenError):
         QUERIES[name](store)
-    statements = [each for each in asked if each[0].startswith(("SELECT", "UPDATE", "INSERT"))]
+    statements = [each for each in asked if each[0].startswith(KINDS)]
     assert statements
     with store.engine.connect() as connection:  # so that they can be executed again
         connection.execute(sa.delete(jobs_table).where(jobs_table.c.id == "n"))
         connection.execute(sa.delete(models_table).where(models_table.c.model_id == "n"))
 
-    visited = [rows_visited(store.engine, *each) for each in statements]
+    visited = [rows_visited(store.engine, *again(*each)) for each in statements]
 
     assert sum(visited) < MOST_ROWS
+
+
+def again(statement: str, values: Any) -> tuple[str, Any]:
+    """Give a row of the audit log, which nobody deletes, another id."""
+    is_audit = statement.startswith("INSERT INTO audit")
+    return statement, {**values, "id": uuid.uuid4().hex} if is_audit else values
 
 
 def rows_visited(engine: sa.Engine, statement: str, values: Any) -> int:

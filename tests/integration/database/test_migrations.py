@@ -3,8 +3,10 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from app.database.auth_tables import audit_table
 from app.database.engine import create_engine, database_now
-from app.database.tables import jobs_table, models_table
+from app.database.name_tables import names_table
+from app.database.tables import dataset_versions_table, jobs_table, models_table
 from app.jobs import outbox
 from app.jobs.model_publication import publish_missing_models
 from app.jobs.store import JobStore
@@ -38,7 +40,12 @@ def tables(url):
 
 
 def test_the_migrations_go_down_and_up_again(database_url):
-    assert tables(database_url) == {"jobs", "models", "alembic_version"}
+    assert tables(database_url) == {
+        *("jobs", "models", "dataset_versions", "loose_files", "grants", "alembic_version"),
+        *("api_keys", "sessions", "auth_state", "audit", "audit_horizon", "workers"),
+        *("names", "versions", "aliases", "alias_history", "shadows", "shadow_counts", "attempts"),
+        "job_lines",
+    }
 
     command.downgrade(alembic(database_url), "base")
     assert tables(database_url) == {"alembic_version"}
@@ -53,7 +60,11 @@ def test_the_migrations_make_the_tables_that_the_code_knows(database_url):
     command.check(alembic(database_url))
 
 
-@pytest.mark.parametrize("table", [jobs_table, models_table], ids=lambda table: table.name)
+@pytest.mark.parametrize(
+    "table",
+    [jobs_table, models_table, dataset_versions_table, audit_table, names_table],
+    ids=lambda table: table.name,
+)
 def test_the_migrations_make_the_indexes_that_the_code_knows(database_url, table):
     indexes = inspected(database_url, lambda found: found.get_indexes(table.name))
 
@@ -304,3 +315,66 @@ def test_the_rows_of_before_the_fit_was_kept_stay_when_the_columns_come_and_go(d
         assert connection.scalar(sa.select(OLD.c.id)) == "m"
     engine.dispose()
     migrate(database_url)
+
+
+def test_jobs_and_models_of_before_there_were_versions_stay(database_url):
+    command.downgrade(alembic(database_url), "0007")
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        for table, key in (
+            ("jobs", "id, attempt, failures, version, state, request"),
+            ("models", "model_id, spec"),
+        ):
+            values = {"jobs": "'m', 1, 0, 1, 'TASK_COMPLETED', '{}'", "models": "'m', '{}'"}[table]
+            connection.execute(
+                sa.text(
+                    f"INSERT INTO {table} ({key}, kind, dataset_id, created_at)"
+                    f" VALUES ({values}, '{'train' if table == 'jobs' else 'trained'}', 'd',"
+                    " '2026-01-01 00:00:00+00:00')"
+                )
+            )
+    engine.dispose()
+
+    migrate(database_url)
+
+    store = JobStore(database_url)
+    registry = CachedModelRegistry(store)
+    assert (store.get("m").dataset_version, store.get("m").tags) == (None, None)
+    assert [(each.model_id, each.tags) for each in registry.newest(10)] == [("m", [])]
+    registry.delete("m")
+    command.downgrade(alembic(database_url), "0007")
+    migrate(database_url)
+    assert not registry.register("m", ENDPOINT)  # the id of a deleted model outlives a way back
+    store.close()
+
+
+def test_what_there_was_before_there_were_owners_belongs_to_the_default_one(database_url):
+    command.downgrade(alembic(database_url), "0009")
+    engine = create_engine(database_url)
+    row = {"id": "m", "kind": JobKind.TRAIN, "dataset_id": "d", "request": REQUEST, "attempt": 1}
+    with engine.connect() as connection:
+        connection.execute(
+            sa.insert(OLD).values(**row, state=JobStatus.QUEUED, created_at=database_now())
+        )
+    engine.dispose()
+
+    migrate(database_url)
+
+    store = JobStore(database_url)
+    accept(store, "red~m")
+    registry = CachedModelRegistry(store)
+    assert registry.register("red~n", ENDPOINT)
+    assert {each: store.get(each).owner for each in ("m", "red~m")} == {
+        "m": "default", "red~m": "red",
+    }  # fmt: skip
+    assert [each.id for each in store.newest(10)] == ["m"]
+    assert registry.newest(10) == []
+    store.close()
+
+    command.downgrade(alembic(database_url), "0009")  # which would show them to all
+
+    migrate(database_url)
+    store = JobStore(database_url)
+    assert store.get("red~m") is None
+    assert store.get("m").owner == "default"
+    store.close()

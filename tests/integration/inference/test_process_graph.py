@@ -1,8 +1,8 @@
+import os
 import resource
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from app import errors
@@ -16,6 +16,7 @@ from app.models.manifest import OnnxManifest
 from app.protocol.requests import PredictionInputs
 from app.training.fit_process import FitRunner
 from tests.support import graphs, harmful_graphs, hostile_graphs, pictures
+from tests.support.forked import child_processes
 from tests.support.waiting import until
 from tests.system.support.memory import peak
 
@@ -30,10 +31,6 @@ def _fork_server():
     FitRunner(["app.inference.loader"]).warm()
 
 
-def children():
-    return {each.pid for each in psutil.Process().children(recursive=True)}
-
-
 @pytest.fixture
 def made(tmp_path):
     """A function that loads a file into a process; it returns the model and the process's id."""
@@ -42,10 +39,10 @@ def made(tmp_path):
         path = tmp_path / "model.onnx"
         path.write_bytes(file)
         spec = OnnxManifest.model_validate(described)
-        before = children()
+        before = child_processes()
         graph = ProcessGraph(path, spec, **limits)
         path.unlink()
-        (pid,) = children() - before
+        (pid,) = child_processes() - before
         return UploadedModel("m", spec, graph, 1_000_000), pid
 
     return make
@@ -92,13 +89,13 @@ def test_a_process_answers_as_a_session_does(made, file, spec, inputs):
 def test_gigabytes_at_a_request_are_an_error_of_bounded_memory(made):
     """A file of 400 bytes that allocates 12 GB took a consumer with it."""
     model, pid = made(hostile_graphs.greedy(), graphs.LINEAR)
-    parent = peak(psutil.Process().pid)
+    parent = peak(os.getpid())
 
     with pytest.raises(errors.ModelOutOfMemory, match="more than 1,000 MB of memory to answer"):
         asked(model, input_data={"a": SIDE, "b": 0})
 
     assert peak(pid) < LIBRARIES + RUN_MEMORY
-    assert peak(psutil.Process().pid) < parent + 10_000_000
+    assert peak(os.getpid()) < parent + 10_000_000
     assert model.alive
     assert asked(model, input_data={"a": 3, "b": 0})[0]["prediction"] == 3
 
@@ -137,7 +134,7 @@ def test_a_run_without_end_is_killed_and_counted(made, file, value):
 
     assert stops == [caught.value]
     assert not model.alive
-    until(lambda: pid not in children(), "the process ends")
+    until(lambda: pid not in child_processes(), "the process ends")
 
 
 def test_a_load_without_end_is_killed_and_counted(made):

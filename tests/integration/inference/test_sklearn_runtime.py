@@ -22,6 +22,7 @@ from app.protocol.requests import PredictionInputs
 from app.training.fit_process import FitRunner
 from devstack.layout import ROOT
 from tests.support import frames, pipelines
+from tests.support.forked import child_processes
 from tests.support.waiting import until
 
 BOUND = 200_000_000
@@ -105,10 +106,6 @@ def test_a_harmful_file_is_refused(tmp_path):
 
     with pytest.raises(errors.Corrupt, match="foreign file"):
         SklearnRuntime(path)
-
-
-def child_processes():
-    return {each.pid for each in psutil.Process().children(recursive=True)}
 
 
 def test_the_cache_starts_another_child_for_one_that_died_and_ends_those_it_forgets(tmp_path):

@@ -94,18 +94,19 @@ def test_the_newest_are_read_in_their_order_and_not_sorted(sqlite_url):
     ((statement, values),) = asked
     with store.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-        assert [step[3] for step in plan] == ["SCAN jobs USING INDEX ix_jobs_created_at"]
+        assert [step[3] for step in plan] == [
+            "SEARCH jobs USING INDEX ix_jobs_owner_created_at (owner=?)"
+        ]
     store.close()
 
 
-def test_a_version_tells_of_a_change_and_of_the_end(store):
-    assert store.version("m") is None
+def test_a_version_tells_of_a_change(store):
+    assert store.versions(["m", "n"]) == {}
     attempt = run(store)
-    before, ended = store.version("m")
-    assert (before, ended) == (store.get("m").version, False)
+    before = store.versions(["m", "n"])
+    assert before == {"m": store.get("m").version}
     store.complete_training("m", attempt, *RESULT)
-    after, ended = store.version("m")
-    assert (after, ended) == (before + 1, True)
+    assert store.versions(["m", "n"]) == {"m": before["m"] + 1}
 
 
 def test_a_job_is_found_by_its_key(store):

@@ -9,11 +9,12 @@ import pytest
 
 from app import errors
 from app.amqp.connection import connection_parameters
-from app.amqp.topology import PREDICT_ASYNC_QUEUE, TRAIN_QUEUE
+from app.amqp.topology import PREDICT_ASYNC_QUEUE, TRAIN_QUEUE, WORK_EXCHANGE
 from app.jobs import outbox, relay, retry_policy
 from app.jobs.relay import OutboxRelay
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
+from app.observability.metrics import catalogue
 from app.protocol.training_request import TrainRequest
 from app.protocol.types import JobKind, JobStatus
 from app.protocol.validation import parse_request
@@ -21,6 +22,7 @@ from app.settings import Settings
 from devstack import ports
 from devstack.program import find
 from devstack.rabbitmq_node import SERVER_FOLDERS
+from tests.support.counted import counted
 from tests.support.rows import (
     ASKED,
     ERROR,
@@ -170,6 +172,25 @@ def pass_a_round(store, seen):
 # What is published, and how.
 
 
+def test_a_queue_that_has_lost_its_binding_gets_it_back(store, start, seen):
+    """As when a process of an older version has declared it again."""
+    seen.channel.queue_unbind(TRAIN_QUEUE, WORK_EXCHANGE, TRAIN_QUEUE)
+    outboxed(store, "m")
+
+    start()
+
+    seen.find("m")
+
+
+def test_the_relay_says_who_publishes(settings, store, start, seen):
+    outboxed(store, "m")
+
+    start()
+
+    ((_, properties, _),) = seen.take()
+    assert properties.user_id == settings.rabbitmq_user
+
+
 def test_what_is_in_the_outbox_is_published(store, start, seen):
     outboxed(store, "m", reply_to="amq.gen-1", correlation_id="c1")
 
@@ -274,9 +295,11 @@ def published_long_ago(store, *job_ids, kind=JobKind.TRAIN):
 def test_jobs_whose_messages_have_vanished_are_published_again(store, start, seen):
     published_long_ago(store, "one", "two", "three")
 
-    start()
+    with counted(catalogue.RECOVERIES) as recoveries:
+        start()
+        assert sorted(seen.ids(3)) == ["one", "three", "two"]
 
-    assert sorted(seen.ids(3)) == ["one", "three", "two"]
+    assert recoveries == {("republish",): 3}
 
 
 def test_predictions_whose_messages_have_vanished_are_published_though_trainings_wait(
@@ -522,10 +545,11 @@ def test_a_job_whose_consumer_is_dead_is_published_again(store, start, seen, clo
     expire(store)
     start(timer=clock)
     pass_a_round(store, seen)
-    clock.go_on()
+    with counted(catalogue.RECOVERIES) as recoveries:
+        clock.go_on()
+        seen.find("m")
 
-    seen.find("m")
-
+    assert recoveries == {("takeover",): 1}
     job = store.get("m")
     assert job.state is JobStatus.QUEUED
     assert (job.losses, job.failures) == (1, 0)

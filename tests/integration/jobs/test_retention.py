@@ -5,6 +5,7 @@ import sqlalchemy as sa
 
 from app import errors
 from app.database.tables import jobs_table
+from app.jobs.parts import forget_parts
 from app.jobs.retention import Retention, delete_old_jobs
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
@@ -150,3 +151,22 @@ def test_the_jobs_to_delete_are_found_by_an_index(sqlite_url):
         "SEARCH jobs USING COVERING INDEX ix_jobs_ended_at (ended_at>?)",
         "SEARCH jobs USING INDEX ix_jobs_ended_at (ended_at>?)",
     ]
+
+
+def test_the_files_of_a_batch_job_are_deleted_before_its_row(store):
+    assert store.create("b", JobKind.BATCH, "d", {}, folder="batch/b/")
+    assert store.cancel("b")
+    put(store, "b", ended_at=-2 * DAY)
+    keep, asked = Retention(days=1, jobs=9, size=10**9), []
+    assert delete_old_jobs(store.engine, keep, delete_results=asked.extend) == 0  # not cleaned up
+
+    forget_parts(store.engine, "b")
+
+    def away(_):
+        raise errors.StorageUnavailable
+
+    with pytest.raises(errors.StorageUnavailable):
+        delete_old_jobs(store.engine, keep, delete_results=away)
+    assert left(store) == {"b"}
+    assert delete_old_jobs(store.engine, keep, delete_results=asked.extend) == 1
+    assert asked == ["b"]

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from app.database.engine import database_now
-from app.database.tables import jobs_table, models_table
+from app.database.tables import attempts_table, jobs_table, models_table
 from app.jobs import outbox, shares
 from app.jobs.record import JOB_COLUMNS, Job, read_jobs
 from app.jobs.requeue import MAX_LOSSES
@@ -171,6 +171,7 @@ class Machine(RuleBasedStateMachine):
         self.before: dict[str, Job] = {}
         with store.engine.connect() as connection:
             connection.execute(sa.delete(jobs_table))
+            connection.execute(sa.delete(attempts_table))
             connection.execute(sa.delete(models_table))
 
     def some(self, state):
@@ -478,6 +479,7 @@ class Machine(RuleBasedStateMachine):
         rows = {job.id: job for job in read_jobs(self.store.engine, sa.select(*JOB_COLUMNS))}
         self.agrees(rows)
         audit(self.before, rows)
+        self.attempts_agree(rows)
         assert self.published() == {
             job: row.result_key for job, row in rows.items() if row.result_key
         }
@@ -500,6 +502,23 @@ class Machine(RuleBasedStateMachine):
             if known.state in (QUEUED, RUNNING):
                 assert (row.published_at is not None) == known.published
                 assert row.worker == known.worker
+
+    def attempts_agree(self, rows):
+        """Each attempt has a row, and only that of a running job is open."""
+        found = {job: [] for job in rows}
+        with self.store.engine.connect() as connection:
+            for each in connection.execute(sa.select(attempts_table)):
+                found[each.job_id].append(each)
+        for job, row in rows.items():
+            mine = sorted(found[job], key=lambda each: each.attempt)
+            assert [each.attempt for each in mine] == list(range(1, row.attempt + 1))
+            still = [each.attempt for each in mine if each.ended_at is None]
+            assert still == ([row.attempt] if row.state is RUNNING else [])
+            assert [each.attempt for each in mine if each.outcome is None] == still
+            if row.state is RUNNING:
+                assert mine[-1].consumer == row.worker
+            failed = [each for each in mine if each.outcome == "failed"]
+            assert row.failures <= len(failed) <= row.failures + 1
 
     def teardown(self):
         """Heal everything; then nothing is stuck, and nothing that was accepted has no end."""

@@ -233,9 +233,9 @@ def test_there_may_be_no_latest(store, registry):
 @pytest.mark.parametrize(
     ("read", "index"),
     [
-        (lambda registry: registry.newest(10), "ix_models_created_at"),
-        (lambda registry: registry.get(LATEST), "ix_models_trained_at"),
-        (lambda registry: registry.get(LATEST, "d"), "ix_models_dataset_trained_at"),
+        (lambda registry: registry.newest(10), "ix_models_owner_created_at"),
+        (lambda registry: registry.get(LATEST), "ix_models_owner_trained_at"),
+        (lambda registry: registry.get(LATEST, "d"), "ix_models_owner_dataset_trained_at"),
     ],
 )
 def test_a_read_of_many_models_uses_an_index(sqlite_url, read, index):

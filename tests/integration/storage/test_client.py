@@ -110,3 +110,9 @@ def test_what_a_server_says_becomes_an_error_of_our_own(status, code, error):
 
     with pytest.raises(error), map_s3_errors("model m"):
         raise ClientError(said, "PutObject")
+
+
+def test_an_empty_bundle_of_authorities_is_none(settings, monkeypatch):
+    monkeypatch.setenv("AWS_CA_BUNDLE", "")
+
+    S3Client(settings.model_copy(update={"aws_ca_bundle": ""})).check()

@@ -119,6 +119,29 @@ def test_the_data_sets_are_listed_by_name_with_their_size(datasets, s3, bucket, 
     assert all(each.modified.tzinfo for each in found)
 
 
+def test_each_owner_s_data_sets_are_listed_alone(datasets):
+    for name in ("houses", "red~houses", "red~cars", "redder~boats"):
+        datasets.put(name, io.BytesIO(CSV))
+
+    listed = {owner: datasets.list(owner) for owner in ("default", "red", "redder", "blue")}
+
+    assert {owner: [each.id for each in found] for owner, found in listed.items()} == {
+        "default": ["houses"],
+        "red": ["cars", "houses"],
+        "redder": ["boats"],
+        "blue": [],
+    }
+
+
+def test_the_nearest_name_is_the_owner_s_own(datasets):
+    for name in ("house", "red~horses"):
+        datasets.put(name, io.BytesIO(CSV))
+
+    assert datasets.not_found("houses").message.endswith('did you mean "house"?')
+    assert datasets.not_found("red~houses").message.endswith('did you mean "red~horses"?')
+    assert datasets.not_found("blue~houses").message == "there is no data set blue~houses"
+
+
 def test_more_data_sets_than_a_page_are_listed(datasets, s3, bucket, settings):
     names = [f"d{number:04}" for number in range(1005)]
     for name in names:

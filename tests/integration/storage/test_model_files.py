@@ -24,6 +24,23 @@ def test_a_model_lies_in_the_folder_of_its_attempt(models, s3, bucket, settings)
     assert keys(s3, bucket) == [f"{key}metadata.json", f"{key}model.onnx"]
 
 
+def test_an_evaluation_lies_beside_the_model_and_goes_with_it(models, s3, bucket, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"onnx")
+    (tmp_path / "evaluation.json").write_text('{"task": "regression"}')
+
+    key, _ = models.put_trained(1, frames.manifest(model_id="m"), path)
+
+    assert keys(s3, bucket) == [
+        f"{key}{name}" for name in ("evaluation.json", "metadata.json", "model.onnx")
+    ]
+    assert models.get_evaluation(key) == b'{"task": "regression"}'
+    models.delete_attempt("m", 1)
+    assert keys(s3, bucket) == []
+    with pytest.raises(errors.NotFound):
+        models.get_evaluation(key)
+
+
 def test_the_file_is_named_by_its_runtime(models, s3, bucket):
     file = put_trained(models, content=b"skops", runtime="scikit-learn")
 

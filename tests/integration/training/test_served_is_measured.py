@@ -24,6 +24,7 @@ LABELS = [
     [3, 1, 2, 7],
 ]
 WORDS = ["NA", "None", "red", "Red", "ä,\n", "1", ""]
+# Estimators of each preprocessing and runtime.
 PARAMS: dict[str, list[dict[str, Any]]] = {
     "random_forest_regressor": [{"n_estimators": 5}, {"n_estimators": 5, "max_depth": 3}],
     "random_forest_classifier": [{"n_estimators": 5}, {"n_estimators": 5, "max_depth": 3}],
@@ -92,7 +93,7 @@ def tables(draw: st.DrawFn, *, classes: bool, sums: bool) -> pd.DataFrame:
 @pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-@pytest.mark.parametrize("estimator", frames.ESTIMATORS)
+@pytest.mark.parametrize("estimator", PARAMS)
 def test_the_metrics_are_those_of_the_answers_and_both_are_scikit_learns(
     estimator, data, tmp_path_factory
 ):
@@ -112,7 +113,7 @@ def test_the_metrics_are_those_of_the_answers_and_both_are_scikit_learns(
         estimator=estimator,
         params=params,
         test_size=test_size,
-        defaults="scikit-learn",
+        defaults="by-estimator",
     )
 
     try:

@@ -3,12 +3,20 @@
 import json
 import uuid
 from typing import Any
+from urllib.parse import quote
 
 import pika
 
 from tests.system.support.processes import until
 
 DIRECT = "amq.rabbitmq.reply-to"
+
+
+def address_of_broker(environment: dict[str, str]) -> str:
+    """Return the URL by which clients connect to a stack's broker."""
+    login = f"{environment['RABBITMQ_USER']}:{environment['RABBITMQ_PASSWORD']}"
+    host = f"{environment['RABBITMQ_HOST']}:{environment['RABBITMQ_PORT']}"
+    return f"amqp://{login}@{host}/{quote(environment['RABBITMQ_VHOST'], safe='')}"
 
 
 class RpcClient:
@@ -36,11 +44,11 @@ class RpcClient:
         self.ask(queue, body, **properties)
         return self.replies(count)
 
-    def ask(self, queue: str, body: Any, **properties: Any) -> None:
+    def ask(self, queue: str, body: Any, exchange: str = "", **properties: Any) -> None:
         self.responses = []
         self.corr_id = str(uuid.uuid4())
         self.channel.basic_publish(
-            exchange="",
+            exchange=exchange,
             routing_key=queue,
             properties=pika.BasicProperties(
                 reply_to=self.callback_queue, correlation_id=self.corr_id, **properties

@@ -35,7 +35,9 @@ def wait_for(job_id: str) -> None:
         sleep(0.01)
 
 
-def gated_fit(data: Any, request: Any, model_id: str, folder: Path, on_progress: Any) -> Any:
+def gated_fit(
+    data: Any, request: Any, model_id: str, folder: Path, on_progress: Any, **more: Any
+) -> Any:
     from app.training.pipeline import fit_pipeline
 
     if request.dataset_id == HELD:
@@ -44,7 +46,7 @@ def gated_fit(data: Any, request: Any, model_id: str, folder: Path, on_progress:
     if request.dataset_id == GRIPPED:
         ctypes.PyDLL(None).sleep(GRIP_SECONDS)
     greed = bytearray(GREED if request.dataset_id == GREEDY else 0)
-    fitted = fit_pipeline(data, request, model_id, folder, on_progress)
+    fitted = fit_pipeline(data, request, model_id, folder, on_progress, **more)
     del greed
     return fitted
 

@@ -32,7 +32,7 @@ class Peaks:
 
     def _watch(self) -> None:
         while not self._stopping.wait(PERIOD):
-            for pid in self._process.group():
+            for pid in self._process.family():
                 if pid == self._process.pid:
                     self.own = max(self.own, peak(pid))
                 else:

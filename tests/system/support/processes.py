@@ -3,6 +3,7 @@
 import functools
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
@@ -20,6 +21,7 @@ from devstack import buckets, ports
 from devstack.layout import ROOT
 from devstack.program import inherited, tail
 from tests.support import waiting
+from tests.support.family import family, statuses
 
 SECONDS = 60.0  # far more than anything here takes on a busy machine
 FINISH_SECONDS = 15.0
@@ -43,6 +45,7 @@ class Process:
 
     def __init__(self, command: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
         self.log = log
+        self.environment = environment
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, *command],
@@ -107,23 +110,16 @@ class Process:
         self._process.wait()
 
     def _finish(self) -> None:
-        """Let the whole group exit by itself, for some seconds."""
+        """Let all of them exit by itself, for some seconds."""
         os.killpg(self.pid, signal.SIGCONT)
         os.killpg(self.pid, signal.SIGTERM)
         deadline = monotonic() + FINISH_SECONDS
-        while self.group() and monotonic() < deadline:
+        while self.family() and monotonic() < deadline:
             sleep(0.05)
 
-    def group(self) -> set[int]:
-        """Return the ids of the living processes of its group: itself and what it started."""
-        found = set()
-        for status in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):  # it has ended meanwhile
-                # "pid (name) state parent group ...", and the name may hold anything
-                state, _, group = status.read_text().rpartition(")")[2].split()[:3]
-                if int(group) == self.pid and state != "Z":
-                    found.add(int(status.parent.name))
-        return found
+    def family(self) -> set[int]:
+        """Return the ids of the living processes: itself and what it started."""
+        return family(self.pid, statuses())
 
     def peak(self) -> int:
         """Return the most memory it ever had, in bytes."""
@@ -170,8 +166,13 @@ class Stack:
         """Start a producer, and a client for it."""
         (port,) = ports.unused(1)
         process = self.start(PRODUCER, PORT=str(port), **settings)
-        address = f"http://127.0.0.1:{port}"
-        http = httpx2.Client(base_url=address, timeout=SECONDS, trust_env=False)
+        scheme = "https" if process.environment["TLS_CERTIFICATE_FILE"] else "http"
+        http = httpx2.Client(
+            base_url=f"{scheme}://127.0.0.1:{port}",
+            timeout=SECONDS,
+            trust_env=False,
+            verify=trusting(self.environment),
+        )
         self._open.callback(http.close)
         process.says("Uvicorn running")
         process.says(ready)
@@ -198,10 +199,20 @@ class Stack:
 
     def amqp(self) -> pika.BlockingConnection:
         """Connect to the broker as any client would."""
+        return pika.BlockingConnection(self.parameters())
+
+    def parameters(
+        self, user: str = "", password: str = "", **options: Any
+    ) -> pika.ConnectionParameters:
+        """Return how any client connects to the broker, or one that is a user of its own."""
         of = self.environment
-        login = pika.PlainCredentials(of["RABBITMQ_USER"], of["RABBITMQ_PASSWORD"])
+        login = pika.PlainCredentials(
+            user or of["RABBITMQ_USER"], password or of["RABBITMQ_PASSWORD"]
+        )
         address = of["RABBITMQ_HOST"], int(of["RABBITMQ_PORT"]), of["RABBITMQ_VHOST"]
-        return pika.BlockingConnection(pika.ConnectionParameters(*address, login))
+        if of["RABBITMQ_TLS"] == "on":
+            options["ssl_options"] = pika.SSLOptions(trusting(of), of["RABBITMQ_HOST"])
+        return pika.ConnectionParameters(*address, login, **options)
 
     def waiting(self, queue: str) -> int:
         """Count the messages that a queue could deliver."""
@@ -225,9 +236,14 @@ class Stack:
         return "".join(process.output() for process in self._processes)
 
 
+def trusting(environment: dict[str, str]) -> ssl.SSLContext:
+    """Return the context of a client that trusts the authority of the stack's broker."""
+    return ssl.create_default_context(cafile=environment["RABBITMQ_CA_FILE"] or None)
+
+
 def consumes(consumer: Process, threads: int, invokes: bool = True) -> None:
     """Wait until a consumer's threads are at work: so many of each kind, and the one that calls."""
-    consumer.says(" consuming queue.model.", times=2 * threads)
+    consumer.says(" consuming queue.model.", times=3 * threads + 1)
     if invokes:
         consumer.says("waiting on queue.model.invoke")
 
@@ -243,7 +259,9 @@ def every_default() -> dict[str, str]:
     defaults = {}
     for name, field in Settings.model_fields.items():
         value = field.get_default(call_default_factory=True)
-        if value is not None:  # those that are None name a server, and tests have their own
+        if value is None and name.startswith("rabbitmq_"):
+            defaults[name.upper()] = ""  # no user of its own
+        elif value is not None:  # the others name a server, and tests have their own
             secret = isinstance(value, SecretStr)
             defaults[name.upper()] = value.get_secret_value() if secret else str(value)
     return defaults

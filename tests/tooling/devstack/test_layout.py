@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,45 @@ def test_the_own_servers_have_the_password_and_the_bucket_that_are_given(tmp_pat
     settings, _ = layout.make({"RABBITMQ_PASSWORD": "x", "S3_BUCKET_NAME": "mine"}, tmp_path)
     assert (settings["RABBITMQ_PASSWORD"], settings["S3_BUCKET_NAME"]) == ("x", "mine")
     assert (tmp_path / "s3" / "mine").is_dir()
+
+
+def test_an_encrypted_stack_stays_encrypted_until_that_is_taken_back(tmp_path):
+    plain, _ = layout.make({}, tmp_path)
+    settings, _ = layout.make({"TLS": "1", "ALLOWED_HOSTS": "warren.example"}, tmp_path)
+    assert (settings["RABBITMQ_TLS"], settings["AWS_ENDPOINT_URL"][:6]) == ("on", "https:")
+    assert layout.api_address(settings) == f"https://127.0.0.1:{settings['PORT']}"
+    trusted = layout.ca_file(settings, tmp_path)
+    assert str(trusted) == settings["RABBITMQ_CA_FILE"] == settings["AWS_CA_BUNDLE"]
+    assert "RABBITMQ_PRODUCER_PASSWORD" not in settings
+    for name in ("TLS", "RABBITMQ_PRODUCER", "RABBITMQ_CONSUMER"):
+        assert (tmp_path / "tls") in Path(settings[f"{name}_CERTIFICATE_FILE"]).parents
+    kept = trusted.read_text()
+
+    again, _ = layout.make({}, tmp_path)
+    assert again == settings
+    assert trusted.read_text() == kept
+
+    after, _ = layout.make({"TLS": "", "ALLOWED_HOSTS": ""}, tmp_path)
+    assert [name for name in after if "TLS" in name or "CERTIFICATE" in name] == []
+    assert after.keys() == plain.keys()
+
+
+def test_an_encrypted_stack_takes_a_password_that_is_given(tmp_path):
+    settings, _ = layout.make({"TLS": "1", "RABBITMQ_PRODUCER_PASSWORD": "mine"}, tmp_path)
+    assert settings["RABBITMQ_PRODUCER_PASSWORD"] == "mine"
+    assert "RABBITMQ_PRODUCER_CERTIFICATE_FILE" not in settings
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"TLS": "yes please"}, "TLS=yes please: say 1 or 0"),
+        ({"RABBITMQ_TLS": "on"}, "RABBITMQ_TLS without RABBITMQ_HOST"),
+    ],
+)
+def test_encryption_that_cannot_be_is_refused(tmp_path, given, said):
+    with pytest.raises(ProgramError, match=said):
+        layout.make(given, tmp_path)
 
 
 def test_a_stack_that_runs_does_not_change(tmp_path):

@@ -1,10 +1,14 @@
+import json
 from time import monotonic
 
 import pytest
 
 from app import errors
-from app.amqp.message import Disposition, OutgoingMessage, encode_reply, parse_or_reject
-from app.amqp.topology import QUEUE_TYPES
+from app.amqp.message import Disposition, encode_reply, parse_or_reject
+from app.amqp.outgoing_message import OutgoingMessage
+from app.amqp.topology import QUEUE_TYPES, REQUEST_EXCHANGE, WORK_EXCHANGE
+from app.protocol.oip.message import InferHead
+from app.protocol.oip.reply import Inferred
 from app.protocol.replies import Failed, Predicted, Reply
 from app.protocol.requests import PredictRequest
 from app.protocol.training_request import TrainRequest
@@ -60,15 +64,6 @@ def test_a_reply_leaves_by_the_newest_connection():
 @pytest.mark.parametrize("nobody", [None, ""])
 def test_nobody_gets_no_reply(nobody):
     message = delivery(PREDICTION, reply_to=nobody)
-
-    message.reply(Reply(JobStatus.RECEIVED))
-
-    assert message.channel.published == []
-
-
-@pytest.mark.parametrize("queue", QUEUE_TYPES)
-def test_no_reply_goes_into_a_queue_of_work(queue):
-    message = delivery(PREDICTION, reply_to=queue)
 
     message.reply(Reply(JobStatus.RECEIVED))
 
@@ -179,3 +174,97 @@ def test_a_message_is_settled_as_its_redelivery():
 
     assert lost.redelivered
     assert redelivery.channel.settled == [(2, Disposition.ACK)]
+
+
+@pytest.mark.parametrize("queue", [*QUEUE_TYPES, "queue.model.dead.lock", "queue.consumer.a:1:b"])
+@pytest.mark.parametrize("exchange", ["", REQUEST_EXCHANGE])
+def test_a_forged_reply_to_names_no_queue_of_warren(queue, exchange):
+    message = delivery(PREDICTION, reply_to=queue, exchange=exchange)
+
+    message.reply(Reply(JobStatus.RECEIVED))
+
+    assert message.channel.published == []
+    assert message.reply_queue is None
+
+
+@pytest.mark.parametrize(
+    ("queue", "allowed"),
+    [
+        ("billing", False),  # which the client could not write itself
+        ("amq.genuine", False),
+        ("amq.gen-x", True),
+        ("amq.rabbitmq.reply-to.x.y", True),
+    ],
+)
+def test_a_request_of_a_client_is_answered_in_queues_that_the_broker_has_named(queue, allowed):
+    asked = delivery(PREDICTION, reply_to=queue, exchange=REQUEST_EXCHANGE)
+    plain = delivery(PREDICTION, reply_to=queue)
+
+    for message in (asked, plain):
+        message.reply(Reply(JobStatus.RECEIVED))
+
+    assert [sent.queue for sent in asked.channel.published] == [queue] * allowed
+    assert [sent.queue for sent in plain.channel.published] == [queue]
+
+
+def test_a_reply_names_no_user():
+    """A client's queue may dead-letter it into the exchange of clients, as if it were a request."""
+    message = delivery(PREDICTION, user_id="producer", resend_as="consumer")
+
+    message.reply(Reply(JobStatus.RECEIVED))
+
+    (sent,) = message.channel.published
+    assert (sent.user_id, sent.exchange) == (None, "")
+
+
+def test_a_message_of_a_service_is_republished_as_ours():
+    message = delivery(PREDICTION, user_id="producer", exchange=WORK_EXCHANGE, resend_as="consumer")
+
+    message.republish()
+
+    (copy,) = message.channel.published
+    assert (copy.user_id, copy.exchange) == ("consumer", WORK_EXCHANGE)
+
+
+@pytest.mark.parametrize(
+    ("user", "exchange"), [("client", ""), ("client", REQUEST_EXCHANGE), (None, REQUEST_EXCHANGE)]
+)
+def test_a_message_of_another_user_is_requeued_because_a_copy_would_be_ours(user, exchange):
+    message = delivery(PREDICTION, user_id=user, exchange=exchange)
+
+    message.republish()
+
+    assert message.channel.published == []
+    assert message.disposition is Disposition.REQUEUE
+
+
+def of_protocol(**changes):
+    message = delivery(b"{}", **changes)
+    message.infer = InferHead("application/vnd.oip+json", "m", None)
+    return message
+
+
+def test_a_copy_of_an_inference_request_is_one():
+    message = of_protocol()
+
+    message.republish()
+
+    (copy,) = message.channel.published
+    assert (copy.content_type, copy.headers) == ("application/vnd.oip+json", {"model_id": "m"})
+
+
+def test_an_inference_request_is_replied_to_in_its_own_form():
+    message = of_protocol()
+
+    message.reply(Failed.of(errors.Invalid("input_data.0.a", "it is wrong"), "m"))
+    message.reply(Inferred("m", infer=b'{"outputs":[]}', raw=None))
+    message.reply(Inferred("m", infer=b'{"outputs":[]}', raw=b"1234"))
+
+    wrong, text, octets = message.channel.published
+    assert json.loads(wrong.body) == {"error": "inputs.a.0: it is wrong"}
+    assert (wrong.content_type, wrong.status) == ("application/vnd.oip+json", "TASK_ERROR")
+    assert json.loads(text.body) == {"model_name": "m", "outputs": []}
+    assert (text.content_type, text.headers) == ("application/vnd.oip+json", None)
+    length = octets.headers["Inference-Header-Content-Length"]
+    assert (octets.body[:length], octets.body[length:]) == (text.body, b"1234")
+    assert octets.content_type == "application/octet-stream"

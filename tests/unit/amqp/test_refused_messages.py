@@ -48,7 +48,8 @@ def test_what_is_no_json_is_told_why(kind, body, said):
     ("kind", "body", "field", "said"),
     [
         *((PredictRequest, *each) for each in PREDICTIONS),
-        *((TrainRequest, *each) for each in TRAININGS),
+        # Messages may have fields of later versions, so one that is not known is passed over.
+        *((TrainRequest, *each) for each in TRAININGS if each[1] != "feature"),
     ],
 )
 def test_a_request_is_refused_with_the_remedy(kind, body, field, said):

@@ -5,7 +5,7 @@ import pika
 import pytest
 from pika.exceptions import AMQPConnectionError, ConnectionClosedByBroker
 
-from app.amqp.message import OutgoingMessage
+from app.amqp.outgoing_message import OutgoingMessage
 from app.amqp.reply_publisher import DirectReplyPublisher
 from tests.support.waiting import until
 

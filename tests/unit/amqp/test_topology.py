@@ -1,6 +1,8 @@
 import pytest
 
 from app.amqp.topology import (
+    BATCH_PART_QUEUE,
+    BATCH_QUEUE,
     PREDICT_ASYNC_QUEUE,
     QUEUES_BY_JOB_KIND,
     RETRY_QUEUES,
@@ -61,6 +63,8 @@ def test_the_messages_of_jobs_wait_in_queues_that_outlive_a_broker():
     assert {
         "train": (TRAIN_QUEUE, *RETRIES),
         "predict": (PREDICT_ASYNC_QUEUE,),
+        "batch": (BATCH_QUEUE,),
+        "part": (BATCH_PART_QUEUE,),
     } == QUEUES_BY_JOB_KIND
     for queue in (name for names in QUEUES_BY_JOB_KIND.values() for name in names):
         assert queue_arguments(queue) == {"x-queue-type": "quorum"}

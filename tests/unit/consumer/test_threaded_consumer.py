@@ -6,11 +6,15 @@ import pika
 import pytest
 
 from app.amqp.channel_session import ChannelSession
-from app.amqp.message import DIRECT_REPLY_PREFIX, OutgoingMessage
+from app.amqp.outgoing_message import OutgoingMessage
+from app.amqp.reply_to import DIRECT_REPLY_PREFIX
 from app.consumer.threaded_consumer import SLOW_FOR_SECONDS, ThreadedConsumer
 from app.protocol.replies import Reply
 from app.protocol.types import JobStatus
 from tests.support.fakes import FakeChannel, FakeConnection, delivery
+
+# How many seconds a message takes, and how many of them the thread computes.
+TAKES = {b"computes": (0.3, 0.3), b"waits": (1.0, 0.1), b"waits long": (6.0, 0.1)}
 
 
 class Handler:
@@ -20,14 +24,15 @@ class Handler:
     prefetch = 32
 
     def __init__(self):
-        self.now = 1000.0
+        self.now, self.computed = 1000.0, 0.0
         self.seen = []
 
     def __call__(self, messages):
         for each in messages:
             self.seen.append((each.delivery_tag, threading.current_thread()))
-            if each.body == b"slow":
-                self.now += 1.0
+            waited, computed = TAKES.get(each.body, (0.0, 0.0))
+            self.now += waited
+            self.computed += computed
             each.reply(Reply(JobStatus.COMPLETED, "m"))
 
     def is_fast(self, message):
@@ -35,6 +40,9 @@ class Handler:
 
     def clock(self):
         return self.now
+
+    def work(self):
+        return self.computed
 
 
 @pytest.fixture
@@ -51,7 +59,9 @@ def handler():
 def consumer(handler):
     """A consumer that is not started, so that the worker thread's backlog stays."""
     parameters = pika.ConnectionParameters()
-    return ThreadedConsumer("w", parameters, handler, fast_bytes=10, clock=handler.clock)
+    return ThreadedConsumer(
+        "w", parameters, handler, fast_bytes=10, clock=handler.clock, computed=handler.work
+    )
 
 
 def arrive(consumer, session, *bodies, first=1):
@@ -93,12 +103,20 @@ def test_only_so_many_bytes_are_handled_at_once(consumer, handler, session):
     assert [tag for tag, _ in handler.seen] == [1, 2]
 
 
-def test_after_a_slow_batch_the_worker_thread_handles_all_for_a_while(consumer, handler, session):
-    assert arrive(consumer, session, b"slow") == 0
+@pytest.mark.parametrize("slow", [b"computes", b"waits long"])
+def test_after_a_slow_batch_the_worker_thread_handles_all_for_a_while(
+    consumer, handler, session, slow
+):
+    assert arrive(consumer, session, slow) == 0
     assert arrive(consumer, session, b"a", first=2) == 1
 
     handler.now += SLOW_FOR_SECONDS
     assert arrive(consumer, session, b"a", first=3) == 0
+
+
+def test_a_batch_that_waits_for_a_busy_machine_is_not_slow(consumer, session):
+    assert arrive(consumer, session, b"waits") == 0
+    assert arrive(consumer, session, b"a", first=2) == 0
 
 
 def test_replies_leave_by_the_newest_connection(consumer, session):

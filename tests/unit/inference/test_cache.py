@@ -6,6 +6,8 @@ import pytest
 
 from app import errors
 from app.inference.cache import AWAY_SECONDS, LOADS, SILENT_SECONDS, ModelCache
+from app.observability.metrics import catalogue
+from tests.support.counted import counted
 
 
 class FakeModel:
@@ -280,3 +282,20 @@ def test_a_process_that_died_while_it_loaded_is_no_silence_of_the_storage():
     assert isinstance(cache.get("a").exception(20), errors.ModelLost)
 
     assert got(cache, "b").name == "b"
+
+
+def test_the_cache_counts_what_it_loads_and_forgets():
+    def load(model_id, isolated):
+        if model_id == "none":
+            raise errors.NotFound("model_id", "none")
+        return FakeModel(model_id, size=4)
+
+    cache = ModelCache(load, max_bytes=10)
+    with counted(catalogue.LOADS) as loads, counted(catalogue.EVICTIONS) as evictions:
+        for name in ("a", "b", "c", "none"):
+            cache.get(name).exception(20)
+        cache.forget("c")
+
+    assert loads == {("completed",): 3, ("not_found",): 1}
+    assert evictions == {(): 1}
+    assert cache.held == (1, 4)

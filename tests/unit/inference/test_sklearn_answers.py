@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.pipeline import Pipeline
 
-from app.inference.runtime import CHUNK_BYTES
-from app.inference.sklearn_answers import CHUNK_ROWS, answer
+from app.inference.runtime import CHUNK_BYTES, PIPELINE_ROWS
+from app.inference.sklearn_answers import answer
 from app.inference.trained_model import TrainedModel
 from tests.support import frames, pipelines
 
@@ -43,7 +43,7 @@ def answered(estimator, rows=ROWS, **manifest):
 
 @pytest.mark.parametrize(
     ("row_bytes", "size"),
-    [(0, CHUNK_ROWS), (1, CHUNK_ROWS), (CHUNK_BYTES // 100, 100), (CHUNK_BYTES * 2, 1)],
+    [(0, PIPELINE_ROWS), (1, PIPELINE_ROWS), (CHUNK_BYTES // 100, 100), (CHUNK_BYTES * 2, 1)],
 )
 def test_rows_are_answered_by_as_many_as_memory_allows(row_bytes, size):
     estimator = Narrow()

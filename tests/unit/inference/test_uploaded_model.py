@@ -67,11 +67,6 @@ def test_features_may_come_by_inputs_of_their_own():
         ({"a": 1, "b": 10**400}, "input_data.b", "expected a number"),
         ({}, "input_data.a", "missing a, b"),
         ({"A": 1, "b": 1}, "input_data.a", r'missing a \(you sent "A"\); model m takes a, b'),
-        (
-            {"columns": ["a", "b"], "data": [[1, 2]]},
-            "input_data.a",
-            r"you sent \{columns, data\}, but a row holds a value for each feature",
-        ),
     ],
 )
 def test_a_row_that_does_not_fit_is_refused_by_its_field(row, field, says):

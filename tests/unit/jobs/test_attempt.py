@@ -1,26 +1,31 @@
+import logging
 import threading
 
 import pytest
 
 from app import errors
 from app.backoff import RetryUntilAvailable
-from app.jobs.attempt import (
-    AlreadyEnded,
+from app.jobs.attempt import AlreadyEnded, Claimed, JobAttempts, RunsElsewhere
+from app.jobs.job_log import read_log
+from app.jobs.log_writer import JobLogWriter
+from app.jobs.outcomes import (
     AttemptFailed,
-    Claimed,
     Interrupted,
-    JobAttempts,
     Lost,
     PredictionDone,
     Released,
     Retryable,
-    RunsElsewhere,
     TrainingDone,
     outcome_of,
 )
+from app.observability.job_lines import JobLineHandler
+from app.observability.metrics import catalogue
 from app.protocol.types import JobKind, JobStatus
+from tests.support.counted import counted
 from tests.support.fakes import FaultyJobs
+from tests.support.log_lines import kept_lines
 
+LOGGER = logging.getLogger("app")
 NO_SPACE = OSError(28, "No space left")
 
 
@@ -100,6 +105,17 @@ def test_a_job_is_claimed_once(jobs):
     assert isinstance(attempts(jobs, "worker 2").claim("m", lambda _: None), RunsElsewhere)
 
 
+def test_a_claim_returns_the_row_as_others_have_left_it(jobs):
+    def another_has_it(job):
+        another = jobs.claim("m", "worker 2")
+        assert jobs.pin_dataset("m", another, "v")
+        assert jobs.release("m", another)
+
+    claim = attempts(jobs).claim("m", another_has_it)
+
+    assert (claim.attempt, claim.job.dataset_version) == (2, "v")
+
+
 OUTCOMES = {
     "trained": (TrainingDone("models/m/1/", "a" * 64, {"rmse": 1.0}, {}), JobStatus.COMPLETED),
     "predicted": (PredictionDone({"prediction": 1.0}), JobStatus.COMPLETED),
@@ -149,3 +165,87 @@ def test_a_release_does_not_wait_for_the_database(jobs):
     assert not attempts(jobs).conclude(mine, Released())
 
     assert jobs.get("m").state is JobStatus.RUNNING
+
+
+def test_attempts_are_counted_by_why_they_begin_and_how_they_end(jobs):
+    with counted(catalogue.ATTEMPTS) as begun, counted(catalogue.ATTEMPT) as ended:
+        first = claimed(jobs)
+        attempts(jobs).conclude(first, Retryable(errors.ChildKilled("x")))
+        attempts(jobs).conclude(claimed(jobs), Released())
+        attempts(jobs).conclude(claimed(jobs), Interrupted(errors.ChildLost("x")))
+        attempts(jobs).conclude(first, PredictionDone({}))
+        attempts(jobs).conclude(claimed(jobs), TrainingDone("models/m/4/", "a" * 64, {}, {}))
+
+    assert begun == {("train", "first"): 1, ("train", "retry"): 2, ("train", "takeover"): 1}
+    ends = ("retry", "released", "interrupted", "lost", "completed")
+    assert ended == {("train", each): 1 for each in ends}
+
+
+def test_only_the_first_attempt_has_waited_in_the_queue(jobs):
+    with counted(catalogue.QUEUE_WAIT) as waited:
+        attempts(jobs).conclude(claimed(jobs), Released())
+        claimed(jobs)
+
+    assert waited == {("train",): 1}
+
+
+def test_recoveries_are_counted(jobs):
+    with counted(catalogue.RECOVERIES) as recoveries:
+        first = claimed(jobs)
+        attempts(jobs, "worker 2").claim("m", lambda _: None)
+        attempts(jobs).conclude(first, Retryable(errors.ChildKilled("x")))
+        attempts(jobs).conclude(first, PredictionDone({}))
+
+    assert recoveries == {("duplicate",): 1, ("retry",): 1, ("fenced",): 1}
+
+
+def test_a_cancelled_job_is_no_recovery(jobs):
+    first = claimed(jobs)
+    jobs.cancel("m")
+    with counted(catalogue.RECOVERIES) as recoveries:
+        assert not attempts(jobs).conclude(first, PredictionDone({}))
+
+    assert recoveries == {}
+
+
+def test_an_attempt_that_is_logged_writes_the_log_of_its_job(jobs):
+    writer = JobLogWriter(jobs.engine)
+    made = JobAttempts(
+        jobs, "host:1:train-0", RetryUntilAvailable(threading.Event()), log_writer=writer
+    )
+    found = made.claim("m", lambda _: None)
+    root, handler = logging.getLogger(), JobLineHandler()
+    root.addHandler(handler)
+    try:
+        with kept_lines(LOGGER.name), made.logged(LOGGER, found, "train model=m") as task:
+            LOGGER.info("fitted")
+            made.conclude(found, AttemptFailed(errors.BadData(None, "no rows")))
+            task.status = "TASK_ERROR"
+    finally:
+        root.removeHandler(handler)
+    writer.write()
+
+    log = read_log(jobs.engine, "m")
+    assert log.complete
+    assert {(each.attempt, each.consumer) for each in log.lines} == {(1, "host:1:train-0")}
+    texts = [each.text for each in log.lines]
+    assert texts[:2] == ["START train model=m attempt=1", "fitted"]
+    assert "attempt 1 failed: no rows" in texts
+    assert texts[-1].startswith("END train model=m attempt=1 TASK_ERROR")
+
+
+def test_a_part_writes_into_the_log_of_its_batch_job(jobs):
+    writer = JobLogWriter(jobs.engine)
+    jobs.create("m.part-3", JobKind.PART, None, {}, parent="m", part=3)
+    made = JobAttempts(jobs, "w", RetryUntilAvailable(threading.Event()), log_writer=writer)
+    found = made.claim("m.part-3", lambda _: None)
+    root, handler = logging.getLogger(), JobLineHandler()
+    root.addHandler(handler)
+    try:
+        with kept_lines(LOGGER.name), made.logged(LOGGER, found, "part"):
+            pass
+    finally:
+        root.removeHandler(handler)
+    writer.write()
+
+    assert [each.part for each in read_log(jobs.engine, "m").lines] == [3, 3]

@@ -1,13 +1,16 @@
 import io
+import json
 import logging
 import re
 import sys
 import threading
+import warnings
 
 import pytest
 
 from app import errors
-from app.observability import logs
+from app.observability import logs, tracing
+from tests.support.spans import SENT, ids, named, recorded
 
 
 @pytest.fixture
@@ -20,8 +23,12 @@ def output(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     # Its handlers are pytest's: `configure` would close them.
     monkeypatch.setattr(root, "handlers", [])
+    # It sets these for the whole process.
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     logs.configure("INFO")
     yield stream
+    logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.getLogger("pika").setLevel(pika)
@@ -63,7 +70,87 @@ def test_an_id_forges_no_line(output):
         logging.getLogger("app").info("on")
 
     (line,) = lines(output)
-    assert "[a?2026-01-01 CRITICAL ?[31m?b] on" in line
+    assert r"[a\n2026-01-01 CRITICAL \u001b[31m\u2028b] on" in line
+
+
+# A line of Warren's own, after each way to begin a line, or to write over one.
+FORGED = "2026-01-01T00:00:00.000Z INFO train-1 app.jobs [job-8] END train TASK_COMPLETED"
+BREAKS = [*"\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029\b\x00\x7f", "\r\n", "\x1b[2K\x1b[1A", "\x9b2K"]
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ \S+ \S+ \[")
+
+
+def seen(output):
+    """What is in the log, if all of it is visible; else the test fails."""
+    found = output.getvalue().split("\n")
+    assert all(line.isprintable() for line in found)
+    found[-1].encode()
+    return found[:-1]
+
+
+@pytest.mark.parametrize("breaking", BREAKS, ids=ascii)
+def test_what_is_logged_forges_no_line(output, breaking):
+    logging.getLogger("app").warning("no column %s", f"a{breaking}{FORGED}")
+
+    (line,) = seen(output)
+    assert LINE.match(line)
+
+
+@pytest.mark.parametrize("breaking", BREAKS, ids=ascii)
+def test_a_traceback_forges_no_line(output, breaking):
+    try:
+        raise KeyError("a") from ValueError(f"a{breaking}{FORGED}")
+    except KeyError:
+        logging.getLogger("app").exception("failed", stack_info=True)
+
+    first, *others = seen(output)
+    assert LINE.match(first)
+    assert any(FORGED in line for line in others)
+    assert all(line.startswith("    ") for line in others)
+    assert "    Traceback (most recent call last):" in others
+
+
+def test_text_that_is_no_unicode_and_text_that_turns_the_line_are_escaped(output):
+    said = logging.LogRecord("app", logging.INFO, "", 1, "%s", ("\ud800 \u202etxt.exe",), None)
+    logging.getLogger().handlers[0].handle(said)  # pytest's could not tell of it
+
+    (line,) = seen(output)
+    assert line.endswith(r"[-] \ud800 \u202etxt.exe")
+
+
+def test_letters_of_all_languages_and_backslashes_stay_as_they_are(output):
+    logging.getLogger("app").info("%s", r"größe 身長 C:\new 😀")
+
+    assert lines(output)[0].endswith(r"[-] größe 身長 C:\new 😀")
+
+
+def test_what_ends_a_thread_forges_no_line(output):
+    def fail():
+        raise ValueError(f"a\n{FORGED}")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+
+    first, *others = seen(output)
+    assert first.endswith(" app.observability.logs [-] an error ends this thread")
+    assert all(line.startswith("    ") for line in others)
+
+
+def test_what_ends_the_process_forges_no_line(output):
+    error = ValueError(f"a\n{FORGED}")
+    sys.excepthook(type(error), error, None)
+
+    first, *others = seen(output)
+    assert first.endswith("[-] an error ends this process")
+    assert others == ["    ValueError: a", f"    {FORGED}"]
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_warning_of_python_is_one_line(output):
+    warnings.warn(f"no column a\n{FORGED}", UserWarning, stacklevel=1)
+
+    (line,) = seen(output)
+    assert " WARNING MainThread py.warnings [-] " in line
 
 
 def test_a_job_that_raises_gives_back_the_name(output):
@@ -156,3 +243,43 @@ def test_a_task_that_fails_says_of_what(output, error, kind):
         raise error
 
     assert TASK.search(lines(output)[1]).groups() == ("predict model=m TASK_ERROR", f" {kind}")
+
+
+@pytest.fixture
+def objects(output):
+    """What a process that logs JSON writes, as objects."""
+    logs.configure("INFO", "json")
+    return lambda: [json.loads(line) for line in lines(output)]
+
+
+def test_json_is_an_object_a_line_with_the_job_and_the_trace(objects):
+    log = logging.getLogger("app.x")
+    with recorded() as spans:
+        with tracing.span("s", parents=[SENT]), logs.job_context("job-7"):
+            log.warning("two\nlines %s", "é")
+        log.info("after")
+        trace, span, _ = ids(named(spans)["s"])
+
+    first, second = objects()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first.pop("time"))
+    assert first == {
+        "level": "WARNING",
+        "thread": "MainThread",
+        "logger": "app.x",
+        "message": "two\nlines é",
+        "job": "job-7",
+        "trace_id": trace,
+        "span_id": span,
+    }
+    assert second.keys() == {"time", "level", "thread", "logger", "message"}
+
+
+def test_json_has_the_traceback(objects):
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        logging.getLogger("app.x").exception("it failed")
+
+    (found,) = objects()
+    assert found["exception"].startswith("Traceback")
+    assert found["exception"].endswith("ValueError: broken")

@@ -50,3 +50,13 @@ def test_bodies_that_arrive_leave_a_quarter_to_those_that_are_complete():
     memory.give_back(75)
     assert memory.fits(75)
     assert not memory.fits(76)
+
+
+def test_more_than_half_of_the_requests_is_half_full():
+    in_flight = AdmissionControl(requests=4, size=100)
+
+    with in_flight.admit(), in_flight.admit():
+        assert not in_flight.is_half_full
+        with in_flight.admit():
+            assert in_flight.is_half_full
+    assert not in_flight.is_half_full

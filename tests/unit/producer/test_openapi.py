@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.routing import iter_route_contexts
 
 from app import errors
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.producer.app import create_app
+from app.producer.http.route_scopes import ScopedRoute, scopes_of
 from app.settings import Settings
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
@@ -59,6 +61,28 @@ def test_every_field_of_a_request_has_a_description_and_an_example() -> None:
                     bare.append(f"{method.upper()} {path}: {name}")
     assert bare == []
     assert seen > 90
+
+
+def test_each_operation_with_scopes_takes_a_key_and_says_which() -> None:
+    app = create_app(Settings(_env_file=None))
+    document = app.openapi()
+    schemes = document["components"]["securitySchemes"]
+    assert [each["type"] for each in schemes.values()] == ["http", "apiKey"]
+    seen = 0
+    for each in iter_route_contexts(app.routes):
+        route = each.original_route
+        if not isinstance(route, ScopedRoute) or not route.include_in_schema:
+            continue
+        for method in route.methods:
+            operation = document["paths"][route.path_format][method.lower()]
+            scopes = scopes_of(route.endpoint)
+            assert ("security" in operation) is bool(scopes)
+            assert ({"401", "403"} <= operation["responses"].keys()) is bool(scopes)
+            for scope in scopes or ():
+                assert f"`{scope}`" in operation["responses"]["403"]["description"]
+                seen += 1
+    assert seen > 30
+    assert app.openapi() is document
 
 
 def fields_of(

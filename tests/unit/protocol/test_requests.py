@@ -9,6 +9,7 @@ from app import errors
 from app.protocol.estimators import ESTIMATORS
 from app.protocol.requests import PredictRequest
 from app.protocol.strict_json import loads
+from app.protocol.training_options import CrossValidation, Split
 from app.protocol.training_request import TrainingSpec, TrainRequest
 from app.protocol.types import LATEST, MAX_ROWS
 from app.protocol.validation import parse_request, validate
@@ -127,11 +128,13 @@ def test_any_bytes_are_read_or_malformed(body):
         dataset_id=ids,
         features=st.lists(text.filter(bool), min_size=1, max_size=5, unique=True),
         target=st.just("the target, longer than all features"),
-        estimator=st.none() | st.sampled_from(list(ESTIMATORS)),
+        estimator=st.none() | st.sampled_from(sorted(ESTIMATORS.keys() - {"isolation_forest"})),
         params=st.none() | st.dictionaries(text, json_values, max_size=3),
-        test_size=st.floats(0, 1, exclude_min=True, exclude_max=True) | st.integers(1),
+        test_size=st.none() | st.floats(0, 1, exclude_min=True, exclude_max=True) | st.integers(1),
+        cv=st.none() | st.builds(CrossValidation, folds=st.integers(2, 50), repeats=st.just(2)),
+        split=st.none() | st.builds(Split, random_state=st.none() | st.integers(0, 2**32 - 1)),
         types=st.none() | st.just({"the target, longer than all features": "number"}),
-        defaults=st.sampled_from(["scikit-learn", "older"]),
+        defaults=st.sampled_from(["by-estimator", "scikit-learn", "older"]),
         max_seconds=st.none() | st.floats(0, 1e9, exclude_min=True),
         max_memory=st.none() | st.integers(MIN_FIT_MEMORY, 10**15),
         model_id=st.none() | ids.filter(lambda name: name != LATEST),
@@ -236,8 +239,10 @@ BAD_TRAININGS = [
     ("features", {"features": []}),
     ("features", {"features": ["a", "a"]}),
     ("features", {"features": "a"}),
-    ("features", {"features": None}),
-    ("features", {"features": {"a": 1}}),
+    ("features", {"features": 3}),
+    ("features.exclude", {"features": {"a": 1}}),
+    ("features.exclude", {"features": {"exclude": "a"}}),
+    ("features.exclude.0", {"features": {"exclude": [""]}}),
     ("features", {"features": [f"c{i}" for i in range(10_001)]}),
     ("features.1", {"features": ["a", ""]}),
     ("features.0", {"features": ["x" * 257]}),
@@ -252,13 +257,37 @@ BAD_TRAININGS = [
     ("params", {"params": []}),
     ("params", {"params": "max_depth=3"}),
     ("params", {"params": {str(i): i for i in range(101)}}),
-    ("test_size", {"test_size": 0}),
     ("test_size", {"test_size": -0.1}),
     ("test_size", {"test_size": 1.5}),
     ("test_size", {"test_size": "0.2"}),
     ("test_size", {"test_size": True}),
-    ("test_size", {"test_size": None}),
+    ("test_size", {"test_size": 0.2, "split": {"test_size": 0.2}}),
+    ("split", {"split": "group"}),
+    ("split.test_size", {"split": {"test_size": 1.5}}),
+    ("split.random_state", {"split": {"random_state": -1}}),
+    ("split.stratify", {"split": {"stratify": "yes"}}),
+    ("split.time", {"split": {"time": "t"}}),
+    ("split.time", {"split": {"time": "d", "group": "g"}}),
+    ("cv", {"cv": "5"}),
+    ("cv", {"cv": True}),
+    ("cv.folds", {"cv": 1}),
+    ("cv.folds", {"cv": 51}),
+    ("cv.folds", {"cv": 2.5}),
+    ("cv.repeats", {"cv": {"repeats": 0}}),
+    ("cv.repeats", {"cv": {"folds": 50, "repeats": 3}}),
+    ("cv.repeats", {"cv": {"repeats": 2}, "split": {"time": "d"}}),
+    ("refit", {"refit": "yes"}),
+    ("refit", {"refit": True, "test_size": 0}),
+    ("refit", {"refit": False, "cv": 5}),
+    ("sample_weight", {"sample_weight": "a"}),
+    ("sample_weight", {"sample_weight": "t"}),
+    ("split.group", {"sample_weight": "g", "split": {"group": "g"}}),
+    ("sample_weight", {"sample_weight": "w", "estimator": "knn_regressor"}),
+    ("sample_weight", {"sample_weight": 1}),
     ("model_id", {"model_id": "latest"}),
+    ("model_id", {"model_id": "red~latest"}),
+    ("model_id", {"model_id": "RED~m"}),
+    ("model_id", {"model_id": f"{'x' * 33}~m"}),
     ("max_seconds", {"max_seconds": 0}),
     ("max_seconds", {"max_seconds": -1.5}),
     ("max_seconds", {"max_seconds": "60"}),
@@ -279,7 +308,7 @@ def test_a_training_against_the_rules_is_refused_by_the_name_of_its_field(field,
     assert caught.value.detail.startswith(f"{field}: ")
 
 
-@pytest.mark.parametrize("key", TRAINING)
+@pytest.mark.parametrize("key", ["dataset_id", "target"])
 def test_a_training_without_a_field_is_refused_by_its_name(key):
     body = {name: value for name, value in TRAINING.items() if name != key}
 
@@ -383,18 +412,48 @@ def test_a_request_that_is_no_object_is_refused(kind, body):
 def test_unknown_keys_of_a_message_are_ignored(kind, body):
     request = parse_request(kind, encoded({**body, "of_tomorrow": {"a": 1}}))
 
-    assert request == parse_request(kind, encoded(body))
-    assert b"of_tomorrow" not in request.encode()
+    asked = request.model_copy(update={"unknown_keys": None} if kind is TrainRequest else {})
+    assert asked == parse_request(kind, encoded(body))
+    assert b"of_tomorrow" not in asked.encode()
 
 
 def test_a_training_has_the_defaults_of_the_design():
     request = parse_request(TrainRequest, encoded(TRAINING))
 
     assert request.estimator is request.params is request.calibrate is request.types is None
-    assert request.defaults == "scikit-learn"
-    assert request.test_size == 0.2
+    assert request.defaults == "by-estimator"
+    assert request.test_size is request.split is request.cv is request.refit is None
+    assert request.resolved_split == Split(test_size=0.2)
+    assert not request.refits
+    assert request.sample_weight is request.preprocessing is request.target_transform is None
     assert request.max_seconds is request.max_memory is None
     assert request.model_id is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "size", "refits"),
+    [
+        ({"test_size": 0}, 0, False),
+        ({"split": {"test_size": 0.0}}, 0, False),
+        ({"split": {"test_size": 30.0}}, 30, False),
+        ({"cv": 5}, 0, True),
+        ({"cv": 5, "test_size": 0.1}, 0.1, True),
+        ({"cv": 5, "split": {"test_size": 0.1}, "refit": False}, 0.1, False),
+        ({"refit": True}, 0.2, True),
+    ],
+)
+def test_which_rows_test_and_whether_the_model_learns_from_them(changes, size, refits):
+    request = parse_request(TrainRequest, encoded({**TRAINING, **changes}))
+
+    assert request.resolved_split.test_size == size
+    assert request.refits is refits
+
+
+@pytest.mark.parametrize("features", [None, {"exclude": []}, {"exclude": ["t", "c"]}])
+def test_features_may_be_left_out_or_be_all_but_some(features):
+    request = parse_request(TrainRequest, encoded({**TRAINING, "features": features}))
+
+    assert parse_request(TrainRequest, request.encode()) == request
 
 
 def test_more_rows_than_may_be_are_too_large_and_the_limit_is_named():

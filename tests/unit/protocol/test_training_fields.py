@@ -4,14 +4,14 @@ import pytest
 
 from app import errors
 from app.producer.schemas.requests import TrainBody
-from app.protocol.training_fields import ColumnType
+from app.protocol.column_types import ColumnType
 from app.protocol.training_request import TrainingSpec, TrainRequest
 from app.protocol.validation import validate
 
 BODY = {"dataset_id": "d", "features": ["a", "b"], "target": "t"}
 SIZES = (
-    "test_size: must be a number above 0 and below 1, the share of the rows that test the model, "
-    "or a whole number of at least 1, the count of these rows"
+    "test_size: must be 0, a number above 0 and below 1, the share of the rows that test the "
+    "model, or a whole number of at least 1, the count of these rows"
 )
 KINDS = (
     'must be one of "number", "category", "text", "date", "boolean", or an object with "type" and '
@@ -25,7 +25,7 @@ def asked(**changes):
 
 @pytest.mark.parametrize(
     ("sent", "read"),
-    [(0.2, 0.2), (0.999, 0.999), (1, 1), (50, 50), (50.0, 50), (10**12, 10**12)],
+    [(0, 0), (0.0, 0), (0.2, 0.2), (0.999, 0.999), (1, 1), (50, 50), (50.0, 50), (10**12, 10**12)],
 )
 def test_a_test_size_is_a_share_or_a_count(sent, read):
     size = asked(test_size=sent).test_size
@@ -38,12 +38,9 @@ def test_a_test_size_is_a_share_or_a_count(sent, read):
     ("sent", "told"),
     [
         (1.5, "; you sent the number 1.5"),
-        (0, "; you sent the number 0"),
-        (0.0, "; you sent the number 0.0"),
         (-1, "; you sent the number -1"),
         (True, "; you sent true"),
         ("0.2", '; you sent the string "0.2"'),
-        (None, ""),
         ([1], "; you sent a list"),
     ],
 )
@@ -53,6 +50,157 @@ def test_another_test_size_is_told_both_forms(sent, told):
 
     assert caught.value.detail == SIZES + told
     assert caught.value.extra["field"] == "test_size"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"features": "a"}, "features: must be a list of columns, or an object with exclude"),
+        ({"features": True}, "features: must be a list of columns, or an object with exclude"),
+        ({"features": {"a": 1}}, "features.exclude: is missing"),
+        ({"cv": "5"}, "cv: must be a whole number of folds, or an object with folds and repeats"),
+        ({"cv": True}, "cv: must be a whole number of folds, or an object with folds and repeats"),
+        ({"cv": [5]}, "cv: must be a whole number of folds, or an object with folds and repeats"),
+        ({"cv": 2.5}, "cv.folds: must be a whole number, written in digits only"),
+        ({"cv": 1}, "cv.folds: must be at least 2"),
+        ({"cv": {"k": 5}}, "cv.k: this key is not known; known are folds, repeats"),
+        (
+            {"cv": {"folds": 30, "repeats": 4}},
+            "cv.repeats: folds times repeats are at most 100 fits",
+        ),
+        (
+            {"split": {"stratify": 3}},
+            'split.stratify: must be true, false or "auto"; you sent the number 3',
+        ),
+        (
+            {"split": {"stratify": True}},
+            "split.stratify: only the classes of a classifier can be stratified",
+        ),
+        (
+            {"split": {"stratify": True, "time": "day"}, "estimator": "SVC"},
+            "split.stratify: a split in time cannot be stratified",
+        ),
+        (
+            {"split": {"stratify": True, "group": "who"}, "estimator": "SVC"},
+            "split.stratify: test rows by group cannot be stratified, but folds can; give cv "
+            "without test_size",
+        ),
+        (
+            {"split": {"group": "who", "time": "day"}},
+            "split.time: a split is by group or by time, not both",
+        ),
+        *(
+            (
+                {"split": {"random_state": seed, "time": "day"}},
+                "split.random_state: a split in time has nothing to draw; leave this out",
+            )
+            for seed in (None, 7)
+        ),
+        (
+            {"split": {"random_state": 7, "group": "who"}, "cv": 5},
+            "split.random_state: folds by group are drawn only if they are repeated or stratified; "
+            "leave this out",
+        ),
+        ({"split": {"group": "t"}}, 'split.group: "t" is also the target'),
+        ({"sample_weight": "a"}, "sample_weight: a is also among the features"),
+        (
+            {"split": {"test_size": 0.2}, "test_size": 0.2},
+            "test_size: given here and in split; give it once",
+        ),
+        (
+            {"refit": False, "cv": 5},
+            "refit: false needs test rows beside the folds; give test_size",
+        ),
+        (
+            {"refit": True, "test_size": 0},
+            "refit: with a test_size of 0 the model learns from all rows anyway",
+        ),
+        (
+            {"sample_weight": "w", "estimator": "knn_classifier"},
+            "sample_weight: knn_classifier takes no weights; choose another estimator",
+        ),
+        (
+            {"random_state": 3},
+            "random_state: this key is not known; split has it; parameters of the estimator belong "
+            "in params",
+        ),
+        (
+            {"scaling": "standard"},
+            "scaling: this key is not known; preprocessing has it; parameters of the estimator "
+            "belong in params",
+        ),
+        ({"target": None}, "target: name the column to predict"),
+        (
+            {"estimator": "isolation_forest"},
+            "target: isolation_forest learns without a target; leave it out",
+        ),
+        *(
+            (
+                {"estimator": "isolation_forest", "target": None, **given},
+                f"{field}: without a target nothing is measured, and isolation_forest learns from "
+                "all rows",
+            )
+            for given, field in (
+                ({"cv": 3}, "cv"),
+                ({"refit": True}, "refit"),
+                ({"test_size": 0.2}, "test_size"),
+                ({"split": {"test_size": 10}}, "split.test_size"),
+                ({"split": {"stratify": True}}, "split.stratify"),
+                ({"split": {"group": "who"}}, "split.group"),
+                ({"split": {"time": "day"}}, "split.time"),
+                ({"split": {"random_state": 7}}, "split.random_state"),
+                ({"split": {"random_state": None}}, "split.random_state"),
+                ({"target_transform": "log1p"}, "target_transform"),
+            )
+        ),
+        *(
+            (
+                {"estimator": "SVC", **given},
+                f"{field}: with a test_size of 0 no row is split off; leave it out, or give cv",
+            )
+            for given, field in (
+                ({"split": {"group": "who"}, "test_size": 0}, "split.group"),
+                ({"split": {"time": "day", "test_size": 0}}, "split.time"),
+                ({"split": {"stratify": True, "test_size": 0}}, "split.stratify"),
+                ({"split": {"random_state": 7, "test_size": 0}}, "split.random_state"),
+            )
+        ),
+        (
+            {"estimator": "IsolationForest", "target": None, "calibrate": "sigmoid"},
+            "calibrate: only a classifier can be calibrated, and isolation_forest predicts numbers",
+        ),
+    ],
+)
+def test_options_that_cannot_be_are_told_what_is_allowed(changes, told):
+    with pytest.raises(errors.Invalid) as caught:
+        asked(**changes)
+
+    assert caught.value.detail == told
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"split": {"stratify": True, "group": "who"}, "cv": 5, "estimator": "SVC"},
+        {"split": {"stratify": False}},
+        {"split": {"stratify": False, "random_state": 42, "test_size": 0}},
+        {"split": {"random_state": 7, "test_size": 0}, "cv": 3},
+        {"estimator": "isolation_forest", "target": None, "sample_weight": "w", "test_size": 0},
+        {"split": {"random_state": 42, "time": "day"}, "cv": {"folds": 3}},
+        {"split": {"random_state": None, "group": "who"}, "cv": {"folds": 3, "repeats": 2}},
+        {"split": {"random_state": 1, "group": "who"}, "cv": 3, "test_size": 0.2},
+        {
+            "split": {"random_state": 1, "group": "who", "stratify": True},
+            "cv": 3,
+            "estimator": "SVC",
+        },
+        {"cv": {"folds": 50, "repeats": 2}},
+        {"features": {"exclude": ["t", "who"]}, "split": {"group": "who"}},
+        {"sample_weight": "w", "estimator": "ridge", "test_size": 0},
+    ],
+)
+def test_options_that_fit_together_are_accepted(changes):
+    assert asked(**changes)
 
 
 @pytest.mark.parametrize(
@@ -134,5 +282,7 @@ def test_the_examples_of_a_field_are_accepted(name):
     whole = {**BODY, "features": ["size", "zip"], "estimator": "SVC"}
     if name == "features":
         whole["target"] = "other"
+    if name == "target_transform":
+        whole["estimator"] = "ridge"
     for example in TrainBody.model_json_schema()["properties"][name]["examples"]:
         validate(TrainBody, {**whole, name: example})

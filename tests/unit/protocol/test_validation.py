@@ -136,9 +136,10 @@ def test_a_key_that_is_not_known_is_named(
         (
             TrainBody,
             {"": 1},
-            '"": this key is not known; known are dataset_id, features, target, estimator, params, '
-            "calibrate, test_size, types, max_seconds, max_memory; parameters of "
-            "the estimator belong in params",
+            '"": this key is not known; known are dataset_id, dataset_version, features, target, '
+            "estimator, params, calibrate, test_size, split, cv, refit, sample_weight, "
+            "preprocessing, target_transform, types, name, tags, max_seconds, max_memory; "
+            "parameters of the estimator belong in params",
         ),
         (
             TrainBody,
@@ -192,7 +193,8 @@ def test_an_id_that_is_refused_is_answered_with_the_rule(model_id: Any, sent: st
     assert caught.value.extra == {"field": "model_id"}
     assert caught.value.detail == (
         "model_id: use a string of letters, digits, underscores, dashes and single dots, at most "
-        f"128 characters; begin with a letter or digit{sent}"
+        "128 characters; begin with a letter or digit; behind a name, @alias or :version may "
+        f"follow{sent}"
     )
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.models.manifest import FitWarning
-from app.training.data_warnings import leading_zero_warnings, limit_warnings
+from app.tables.column_warnings import leading_zero_warnings, limit_warnings
 from tests.support import frames
 
 ROWS = 200
@@ -11,11 +11,11 @@ NOISE = [f"{value:.6f}" for value in RANDOM.normal(size=ROWS)]
 FEW = [str(n % 7) for n in range(ROWS)]
 
 
-def told(target, estimator="ridge", **columns):
+def told(target, estimator="ridge", preprocessing=None, **columns):
     """The warnings about a data set with these columns, as pairs of type and column."""
     header = ",".join([*columns, "target"])
     rows = "\n".join(map(",".join, zip(*columns.values(), target, strict=True)))
-    asked = frames.request(list(columns), estimator=estimator)
+    asked = frames.request(list(columns), estimator=estimator, preprocessing=preprocessing)
     data = frames.read(f"{header}\n{rows}\n", asked)
     return [(warning.type, warning.field) for warning in data.warnings]
 
@@ -147,3 +147,31 @@ def test_few_warnings_stay_as_they_are():
     five = [FitWarning(type="x", detail=f"column {n}") for n in range(5)]
 
     assert limit_warnings(five) == five
+
+
+@pytest.mark.parametrize(
+    ("columns", "preprocessing", "unused"),
+    [
+        ({"a": FEW}, {"categories": "ordinal"}, ["categories"]),
+        ({"a": FEW}, {"min_frequency": 3}, ["min_frequency"]),
+        ({"a": FEW}, {"scaling": "robust", "imputation": "mean"}, []),
+        ({"a": ["x", "y"] * 100}, {"scaling": "robust"}, ["scaling"]),
+        ({"a": ["x", "y"] * 100}, {"scaling": "none", "imputation": "none"}, []),
+        ({"a": ["x", "y"] * 100}, {"imputation": "mean"}, ["imputation"]),
+        ({"a": ["x", "y"] * 100}, {"categories": "one-hot", "min_frequency": 3}, []),
+        ({"a": ["xx", "yy"] * 100}, {"tfidf": ["a"], "categories": "ordinal"}, ["categories"]),
+    ],
+)
+def test_an_option_for_columns_that_there_are_not_is_told(columns, preprocessing, unused):
+    found = told(NOISE, preprocessing=preprocessing, **columns)
+
+    expected = [("no_effect", f"preprocessing.{option}") for option in unused]
+    assert [each for each in found if each[0] == "no_effect"] == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "warning"),
+    [(["3"] * ROWS, ["constant_target"]), (["3"] * (ROWS - 1) + ["3.5"], [])],
+)
+def test_a_target_that_is_the_same_in_each_row_is_told(target, warning):
+    assert told(target, a=NOISE) == [(each, "target") for each in warning]

@@ -6,7 +6,7 @@ import pytest
 
 from app import errors
 from app.protocol.training_request import TrainRequest
-from app.training.fit_messages import cannot_fit, explain_fit, field_of
+from app.training.fit_messages import cannot_fit, explain_fit, field_of, without_test_rows
 from tests.support import frames
 from tests.support.words import foreign_words
 
@@ -179,6 +179,30 @@ FEW = "a class has too few rows to learn from: this estimator needs 5 of each cl
             },
             "interaction_cst takes lists of the places of columns",
         ),
+        (
+            30,
+            {
+                "estimator": "gradient_boosting_classifier",
+                "target": "three",
+                "params": {"loss": "exponential"},
+            },
+            'the loss "exponential" takes two classes only; leave it out',
+        ),
+        (
+            30,
+            {"estimator": "lightgbm_regressor", "params": {"objective": "poisson"}},
+            "this loss or criterion needs a target of numbers above 0",
+        ),
+        (
+            30,
+            {"estimator": "lightgbm_regressor", "params": {"boosting_type": "rf"}},
+            'the boosting_type "rf" needs a subsample_freq of at least 1, and a subsample below 1',
+        ),
+        (
+            30,
+            {"estimator": "xgboost_regressor", "params": {"objective": "reg:gamma"}},
+            "this loss or criterion needs a target of numbers above 0",
+        ),
         (30, {"target": "enormous"}, "has no finite answer to 6 of 6 test rows: scale the columns"),
     ],
 )
@@ -249,3 +273,15 @@ def test_a_message_for_programmers_is_not_told(error, said):
 )
 def test_an_explanation_is_about_the_field_that_it_names(why, params, field):
     assert field_of(why, params) == field
+
+
+@pytest.mark.parametrize(
+    ("why", "left"),
+    [
+        ("too few rows; add rows, or lower test_size", "too few rows; add rows"),
+        ("too few rows; add rows", "too few rows; add rows"),
+        ("lower test_size, or add rows", "lower test_size, or add rows"),
+    ],
+)
+def test_without_test_rows_nobody_is_told_to_lower_their_number(why, left):
+    assert without_test_rows(why) == left

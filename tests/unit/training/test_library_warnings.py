@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 
+from app.evaluation.metrics import regression_metrics
 from app.models.manifest import FitWarning
-from app.protocol.estimators import resolve_estimator
+from app.protocol.estimator_choice import resolve_estimator
 from app.training.estimators import build_estimator
-from app.training.evaluation import regression_metrics
 from app.training.library_warnings import library_warnings
 from app.training.progress import fit_with_progress
 from tests.support.words import foreign_words
@@ -86,6 +86,14 @@ def fitted(name, params, *, sums=False):
             "too few trees",
             "params.n_estimators",
         ),
+        (
+            "gradient_boosting_regressor",
+            {"criterion": "squared_error", "n_estimators": 2},
+            "FutureWarning",
+            "criterion has no effect",
+            "params.criterion",
+        ),
+        ("lasso", {"alpha": 0}, "UserWarning", "choose linear_regression", "params.alpha"),
         ("knn_classifier", {"p": 0.5}, "UserWarning", "with p below 1", "params.p"),
         (
             "knn_classifier",
@@ -93,6 +101,13 @@ def fitted(name, params, *, sums=False):
             "SyntaxWarning",
             "the param p has no effect",
             "params.p",
+        ),
+        (
+            "xgboost_regressor",
+            {"booster": "gblinear", "max_depth": 3},
+            "UserWarning",
+            'the booster does not use "max_depth"',
+            "params",
         ),
     ],
 )
@@ -149,7 +164,22 @@ def test_a_class_that_a_part_of_the_calibration_lacks_is_told():
     ("category", "text", "told"),
     [
         (UserWarning, "The rows are few.", "The rows are few."),
+        (
+            UserWarning,
+            "max_samples (50) is greater than the total number of samples (9). max_samples will be",
+            "max_samples is 50, but there are 9 rows to learn from, so each tree takes them all",
+        ),
         (UserWarning, "`x_` is None", "scikit-learn warned; the consumer's log has its words"),
+        (
+            UserWarning,
+            "[02:34:43] WARNING: src/learner.cc:343: `booster=dart` is deprecated. Use the tree",
+            'a later XGBoost will not have the booster "dart" any more; leave booster out',
+        ),
+        (
+            UserWarning,
+            "[02:34:52] WARNING: src/learner.cc:825: `booster=gblinear` is deprecated and support",
+            'a later XGBoost will not have the booster "gblinear" any more; choose a linear',
+        ),
         (RuntimeWarning, "overflow encountered in exp", "numbers became too large or too small"),
         (ConvergenceWarning, "did not converge\n  at all", STOPPED),
         (FutureWarning, "'alpha' will be removed", "'alpha' will be removed"),

@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
+    GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
     RandomForestRegressor,
 )
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeClassifier
 
 from app.inference.runtime import rows_at_a_time
 from app.training.model_memory import LABEL_BYTES, row_bytes
@@ -32,9 +36,13 @@ SMALL = 300_000  # of a run, whatever its rows
         (LogisticRegression(), 2 * LABEL_BYTES),
         (RandomForestClassifier(7), 7 * (2 * 8 + 8 + 4) + 2 * LABEL_BYTES),
         (RandomForestRegressor(7), 0),
+        (DecisionTreeClassifier(), (2 * 8 + 8 + 4) + 2 * LABEL_BYTES),
+        (MLPRegressor(hidden_layer_sizes=(50, 20), max_iter=1), 4 * 8 * 50),
+        (GaussianNB(), 3 * 8 * 2 + 2 * LABEL_BYTES),
     ],
     ids=str,
 )
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_memory_of_a_row_is_that_of_its_columns_its_labels_and_of_what_lies_between(
     estimator, size
 ):
@@ -56,6 +64,11 @@ def test_the_memory_of_a_row_is_that_of_its_columns_its_labels_and_of_what_lies_
         ),
         LogisticRegression(max_iter=3),
         RandomForestClassifier(20, max_depth=4),
+        DecisionTreeClassifier(),
+        MLPClassifier(max_iter=2),
+        MLPClassifier((3, 500, 400), max_iter=2),
+        GaussianNB(),
+        GradientBoostingClassifier(n_estimators=2),
         HistGradientBoostingClassifier(max_iter=2),
         SVC(break_ties=True),
         CalibratedClassifierCV(SVC(), ensemble=False),

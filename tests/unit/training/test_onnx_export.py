@@ -8,10 +8,20 @@ import onnx
 import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import (
+    ElasticNet,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    SGDClassifier,
+    SGDRegressor,
+)
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.svm import SVC, SVR
+from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR
 
 from app.inference.onnx_session import load_session
 from app.models.manifest import Feature
@@ -69,17 +79,34 @@ REGRESSORS = [
     LinearRegression(positive=True),
     Ridge(),
     Ridge(fit_intercept=False, solver="lsqr"),
+    Lasso(alpha=0.1),
+    ElasticNet(l1_ratio=0.2, fit_intercept=False),
     SVR(),
     SVR(kernel="sigmoid"),
+]
+SCALED = ["numeric", "missing", "text", "mixed"]  # of those that do not converge far from 0
+SCALED_REGRESSORS = [
+    SGDRegressor(average=True),
+    LinearSVR(fit_intercept=False),
+    *(
+        MLPRegressor(hidden_layer_sizes=(7, 3), activation=each, max_iter=20)
+        for each in ("identity", "logistic", "tanh", "relu")
+    ),
+    MLPRegressor(hidden_layer_sizes=(), max_iter=20),
 ]
 
 
 @pytest.mark.parametrize(
     ("estimator", "kind"),
     # libsvm does not end with a linear kernel of such offsets.
-    [*product(REGRESSORS, KINDS), (SVR(kernel="linear", C=0.1), "mixed")],
+    [
+        *product(REGRESSORS, KINDS),
+        *product(SCALED_REGRESSORS, SCALED),
+        (SVR(kernel="linear", C=0.1), "mixed"),
+    ],
     ids=str,
 )
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_regressor_answers_in_float64(estimator, kind):
     y = np.sort(np.random.default_rng(4).normal(scale=5, size=90))
 
@@ -96,12 +123,25 @@ CLASSIFIERS = [
     SVC(kernel="poly", degree=2, decision_function_shape="ovo"),
     SVC(class_weight={0: 2.0}),
 ]
+SCALED_CLASSIFIERS = [
+    SGDClassifier(),
+    SGDClassifier("log_loss", penalty="l1"),
+    LinearSVC(),
+    LinearSVC(multi_class="crammer_singer"),
+    LinearSVC(fit_intercept=False),
+    MLPClassifier((7, 3), activation="tanh", max_iter=20),
+    MLPClassifier(max_iter=20, activation="logistic"),
+]
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
 @pytest.mark.parametrize(
     ("estimator", "kind"),
-    [*product(CLASSIFIERS, KINDS), (SVC(kernel="linear", C=0.1), "mixed")],
+    [
+        *product(CLASSIFIERS, KINDS),
+        *product(SCALED_CLASSIFIERS, SCALED),
+        (SVC(kernel="linear", C=0.1), "mixed"),
+    ],
     ids=str,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -116,6 +156,19 @@ def test_a_classifier_gives_the_same_labels_and_probabilities(estimator, classes
     for expected, share in zip(probabilities, shares, strict=True):
         assert share.dtype == np.float64
         assert np.abs(expected - share).max() <= 1e-12
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_scores_so_low_that_no_class_has_a_share_make_equal_shares(classes):
+    x, y = np.arange(30.0)[:, None], np.arange(30) % classes
+    estimator = SGDClassifier("log_loss", random_state=0).fit(x, y)
+    estimator.coef_[:], estimator.intercept_[:] = -1e4, -1e4
+    pipeline = Pipeline([("estimator", estimator)])
+
+    labels, shares = load_session(b"".join(to_onnx(pipeline, 1, 0))).run(None, {"number": x})
+
+    assert labels.tolist() == pipeline.predict(x).tolist()
+    assert shares.tolist() == pipeline.predict_proba(x).tolist()
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -183,17 +236,29 @@ def test_a_text_that_was_not_learnt_is_none_of_the_categories():
     [
         (KNeighborsRegressor(), "where distances tie"),
         (KNeighborsClassifier(weights="distance"), "where distances tie"),
+        (GaussianNB(), "equally near"),
+        (SGDClassifier("modified_huber"), "probabilities of the loss modified_huber"),
         (CalibratedClassifierCV(SVC(), ensemble=False), "calibrated classifiers"),
         (SVC(break_ties=True), "support vectors with break_ties"),
         (SVR(epsilon=1000.0), "no support vectors"),
     ],
-    ids=["regressor", "classifier", "calibrated", "break_ties", "no vectors"],
+    ids=str,
 )
 def test_what_no_graph_answers_alike_by_construction_is_not_exported(estimator, reason):
     x, y = np.random.default_rng(4).normal(size=(30, 2)), np.arange(30) % 3
     pipeline = Pipeline([("estimator", estimator)]).fit(x, y)
 
     with pytest.raises(NotExportable, match=reason):
+        to_onnx(pipeline, 2, 0)
+
+
+@pytest.mark.parametrize("estimator", [SVC(), LinearSVC()], ids=str)
+def test_a_class_without_a_weight_is_not_exported(estimator):
+    x, y = np.random.default_rng(4).normal(size=(30, 2)), np.arange(30) % 3
+    fitted = {"estimator__sample_weight": (y != 2).astype(float)}
+    pipeline = Pipeline([("estimator", estimator)]).fit(x, y, **fitted)
+
+    with pytest.raises(NotExportable, match="a class has no row with a weight"):
         to_onnx(pipeline, 2, 0)
 
 

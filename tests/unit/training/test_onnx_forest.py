@@ -1,8 +1,14 @@
 import numpy as np
 import onnx
 import pytest
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from app.training.onnx_export import to_onnx
 from app.training.onnx_graph import NotExportable
@@ -19,6 +25,27 @@ def test_a_forest_answers_as_scikit_learn_does(classes, depth, kind):
     forest = RandomForestClassifier if classes else RandomForestRegressor
 
     fitted = forest(max_depth=depth, **SIZE).fit(x, trees.target(x, classes))
+
+    trees.compare(fitted, trees.rows(kind, 2))
+
+
+@pytest.mark.parametrize("kind", trees.KINDS)
+@pytest.mark.parametrize(
+    ("estimator", "classes"),
+    [
+        (ExtraTreesRegressor(**SIZE), 0),
+        (ExtraTreesClassifier(**SIZE, max_depth=3), 3),
+        (DecisionTreeRegressor(min_samples_leaf=3), 0),
+        (DecisionTreeClassifier(), 2),
+        (DecisionTreeClassifier(max_depth=3, class_weight="balanced"), 7),
+        (DecisionTreeClassifier(min_samples_split=1000), 3),  # which is a leaf
+    ],
+    ids=str,
+)
+def test_random_splits_and_single_trees_answer_as_scikit_learn_does(estimator, classes, kind):
+    x = trees.rows(kind, 1)
+
+    fitted = estimator.fit(x, trees.target(x, classes))
 
     trees.compare(fitted, trees.rows(kind, 2))
 

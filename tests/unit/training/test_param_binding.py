@@ -3,7 +3,7 @@ import pytest
 from sklearn.svm import SVC
 
 from app import errors
-from app.protocol.estimators import resolve_estimator
+from app.protocol.estimator_choice import resolve_estimator
 from app.training.estimators import build_estimator, effective_params
 from app.training.param_binding import bind_params
 

@@ -2,6 +2,7 @@ import pytest
 
 from app.protocol.estimators import ESTIMATORS
 from app.protocol.wording import quoted
+from app.training.booster_params import param_constraints
 from app.training.estimators import estimator_class
 from app.training.param_rules import UNUSABLE, describe_rule
 from tests.support.words import foreign_words
@@ -30,7 +31,9 @@ def test_no_rule_offers_distances_instead_of_features(name, param):
 def test_every_rule_of_every_estimator_is_said_without_a_word_of_python(name):
     estimator = estimator_class(ESTIMATORS[name])()
 
-    rules = [describe_rule(estimator, parameter) for parameter in estimator.get_params()]
+    packaged = ESTIMATORS[name].package
+    offered = param_constraints(estimator) if packaged else estimator.get_params()
+    rules = [describe_rule(estimator, parameter) for parameter in offered]
 
     assert rules
     for rule in rules:

@@ -8,15 +8,21 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from app.protocol.estimators import resolve_estimator
+from app.protocol.estimator_choice import resolve_estimator
 from app.protocol.fit_progress import EXPORTED, FITTED, READ
 from app.training import progress
 from app.training.estimators import build_estimator
 from tests.support import frames
 
-FORESTS = ["random_forest_regressor", "random_forest_classifier"]
+FORESTS = [
+    "random_forest_regressor",
+    "random_forest_classifier",
+    "extra_trees_regressor",
+    "extra_trees_classifier",
+]
 BOOSTERS = ["hist_gradient_boosting_regressor", "hist_gradient_boosting_classifier"]
-OTHERS = [name for name in frames.ESTIMATORS if name not in FORESTS + BOOSTERS]
+MONITORED = ["gradient_boosting_regressor", "gradient_boosting_classifier"]
+OTHERS = [name for name in frames.ESTIMATORS if name not in FORESTS + BOOSTERS + MONITORED]
 TREES = 23
 
 FOREST_PARAMS = [
@@ -101,7 +107,8 @@ def assert_same(plain, told, x):
 def forests():
     for name in FORESTS:
         for params in FOREST_PARAMS + (CLASSES if name in frames.CLASSIFIERS else []):
-            yield name, params
+            drawn = params.keys() & {"max_samples", "oob_score"}  # from which extra trees draw none
+            yield name, {"bootstrap": True, **params} if drawn else params
 
 
 def boosters():
@@ -127,6 +134,20 @@ def test_a_forest_grown_in_steps_is_the_forest(name, params):
     assert vars(told).keys() == vars(plain).keys()
     if params.get("oob_score"):
         assert told.oob_score_ == plain.oob_score_
+
+
+@pytest.mark.parametrize("name", MONITORED)
+@pytest.mark.parametrize("params", [{}, {"subsample": 0.5}, {"n_iter_no_change": 2}], ids=str)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_booster_that_is_monitored_is_the_booster(name, params, classes):
+    x, y = data_for(name, classes)
+    x = np.nan_to_num(x)
+
+    plain, told, reports = both(name, {"n_estimators": TREES, **params}, x, y)
+
+    ended = [done / TREES for done in range(1, told.n_estimators_ + 1) if done < TREES]
+    assert reports == [*ended, 1.0]
+    assert_same(plain, told, x)
 
 
 @pytest.mark.parametrize(("name", "params"), list(boosters()))
@@ -229,6 +250,7 @@ def test_a_small_forest_takes_two_steps():
             fits.append(self.n_estimators)
             return super().fit(*args)
 
+    Counted.__name__ = type(forest).__name__  # by which the table knows it
     forest.__class__ = Counted
     progress.fit_with_progress(forest, x, y, reports.append, clock=clock([0.001] * 10))
 
@@ -305,5 +327,5 @@ def test_a_booster_is_not_asked_more_often_than_ten_times_a_second():
         print(f"[{iteration}/8] ", end="", file=told)
         print("1 tree, 31 leaves, max depth = 8, in 0.001s", file=told)
 
-    assert reports == [2 / 8, 5 / 8]
+    assert reports == [3 / 8, 6 / 8]
     assert isinstance(told, io.TextIOBase)

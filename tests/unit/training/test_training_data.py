@@ -21,7 +21,6 @@ from tests.support import frames
         ),
         (b'a,b,target\n1,"2,3\n4,5,6\n', "a quoted field is never closed"),
         ("a,b,target\nä,ö,1\n".encode("latin-1"), "it is not in UTF-8"),
-        ("a,b,target\n1,2,3\n".encode("utf-16"), "it is not in UTF-8"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "it is not in UTF-8"),
     ],
 )
@@ -248,3 +247,73 @@ def test_the_rows_without_a_target_are_left_out():
     assert [w.detail for w in data.warnings if w.type == "rows_dropped"] == [
         "column target has no value in 1 row, which was left out"
     ]
+
+
+WIDE = b"id,a,b,who,day,w,target\n" + b"".join(
+    b"%d,%d,%d,g%d,%d,1,%d\n" % (n, n * n % 7, n % 5, n % 3, n, n % 4) for n in range(12)
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "features"),
+    [
+        ({}, ["id", "a", "b", "who", "day", "w"]),
+        ({"features": {"exclude": ["id", "who"]}}, ["a", "b", "day", "w"]),
+        ({"features": {"exclude": ["id", "target"]}}, ["a", "b", "who", "day", "w"]),
+        ({"sample_weight": "w"}, ["id", "a", "b", "who", "day"]),
+        ({"split": {"group": "who"}}, ["id", "a", "b", "day", "w"]),
+        ({"split": {"time": "day"}, "sample_weight": "w"}, ["id", "a", "b", "who"]),
+        ({"features": ["b", "a"], "sample_weight": "w"}, ["b", "a"]),
+        ({"features": ["day", "a"], "split": {"time": "day"}}, ["day", "a"]),
+    ],
+)
+def test_features_are_all_columns_without_another_purpose_in_the_order_of_the_file(
+    asked, features, tmp_path
+):
+    request = frames.request(**{"features": None, "estimator": "ridge", **asked})
+
+    data = read_training_data(frames.write_csv(tmp_path, WIDE), request)
+
+    assert [each.name for each in data.features] == features
+    assert list(data.frame.columns) == features
+    assert (data.of_rows.weights is None) == ("sample_weight" not in asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "said"),
+    [
+        (
+            {"features": {"exclude": ["iD"]}},
+            "features.exclude",
+            'no column iD (did you mean "id"?)',
+        ),
+        ({"types": {"A": "number"}}, "types", 'no column A (did you mean "a"?)'),
+        ({"sample_weight": "weight"}, "sample_weight", "no column weight"),
+        ({"split": {"group": "whom"}}, "split.group", 'no column whom (did you mean "who"?)'),
+        ({"split": {"time": "date"}}, "split.time", "no column date"),
+        (
+            {"features": {"exclude": ["id", "a", "b", "who", "day", "w"]}},
+            "features",
+            "no column that is left to predict from",
+        ),
+    ],
+)
+def test_columns_that_are_not_there_are_told_with_their_field(asked, field, said, tmp_path):
+    path = frames.write_csv(tmp_path, WIDE)
+    request = frames.request(**{"features": None, "estimator": "ridge", **asked})
+
+    with pytest.raises(errors.BadData) as caught:
+        read_training_data(path, request)
+
+    assert caught.value.extra["field"] == field
+    assert said in caught.value.detail
+
+
+def test_more_columns_than_a_model_takes_are_told_to_be_named(tmp_path):
+    header = ",".join(["target", *(f"c{n}" for n in range(10_001))])
+    path = frames.write_csv(tmp_path, f"{header}\n".encode())
+
+    with pytest.raises(errors.BadData, match="has 10,001 columns to predict from") as caught:
+        read_training_data(path, frames.request(None, estimator="ridge"))
+
+    assert caught.value.extra["field"] == "features"

@@ -26,6 +26,8 @@ class Model:
 
     bytes = 1
     answer_bytes = 1
+    answered_by = "onnx"
+    labels = None
 
     def __init__(self, model_id, isolated):
         self.model_id = model_id

@@ -98,6 +98,8 @@ class Near:
 
     bytes = 1
     answer_bytes = 1
+    answered_by = "onnx"
+    labels = None
     alive = True
     isolated = False
 

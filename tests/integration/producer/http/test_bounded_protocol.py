@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 
 from app.producer.http.bounded_protocol import MAX_HEAD, ConnectionLimits, bounded
+from tests.support.uvicorn_server import serving
 
 SECONDS = 30.0
 FOREVER = 600.0
@@ -72,15 +73,11 @@ def served(
         timeout_keep_alive=int(FOREVER),
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield listener.getsockname(), application
-    finally:
-        application.go.set()
-        server.should_exit = True
-        thread.join()
+    with serving(config, listener):
+        try:
+            yield listener.getsockname(), application
+        finally:
+            application.go.set()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.producer.http.uvicorn_protocol import HttpProtocol
+from tests.support.uvicorn_server import serving
 
 SECONDS = 30.0
 
@@ -60,14 +60,8 @@ def served(protocol: Protocol) -> Iterator[tuple[str, int]]:
     config = uvicorn.Config(
         echo, http=protocol, ws="none", loop="uvloop", lifespan="off", log_config=None
     )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
+    with serving(config, listener):
         yield listener.getsockname()
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(scope="module", params=[HttpProtocol, Bytewise, InSevens, H11Protocol])

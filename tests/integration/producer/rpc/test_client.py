@@ -10,12 +10,21 @@ import pytest
 from app import errors
 from app.amqp.connection import connection_parameters
 from app.amqp.pika_callbacks import open_channel
-from app.amqp.topology import MAX_MESSAGE_BYTES, PREDICT_ASYNC_QUEUE, PREDICT_QUEUE, TRAIN_QUEUE
+from app.amqp.topology import (
+    MAX_MESSAGE_BYTES,
+    PREDICT_ASYNC_QUEUE,
+    PREDICT_QUEUE,
+    TRAIN_QUEUE,
+    WORK_EXCHANGE,
+    declare_topology,
+)
+from app.observability import tracing
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.replies import read_prediction
 from app.protocol.replies import Failed, Predicted, Reply
 from app.protocol.types import NDJSON_MEDIA_TYPE, JobStatus
 from devstack.rabbitmq_node import SERVER_FOLDERS
+from tests.support.spans import SENT, ids, named, recorded, trace_of
 from tests.support.taking import take
 from tests.support.wire import Wire, close_connection
 
@@ -124,6 +133,26 @@ async def test_a_call_travels_with_its_properties(settings, consumer):
     assert properties.correlation_id
     assert properties.reply_to.startswith("amq.gen-")
     assert properties.timestamp > 1_700_000_000
+    assert properties.user_id == settings.rabbitmq_user
+
+
+async def test_the_default_exchange_serves_while_that_of_work_is_missing(settings, consumer):
+    """A broker that has the definitions of an older version takes the messages of a newer one."""
+    consumer.channel.exchange_delete(WORK_EXCHANGE)
+    async with connected(settings) as client:
+        call = asyncio.create_task(client.call(PREDICT_QUEUE, b"{}", LONG))
+        (message,) = await asyncio.to_thread(consumer.take)
+        consumer.answer(message, completed())
+        await call
+    assert message[0].exchange == ""
+
+    declare_topology(consumer.channel)
+    async with connected(settings) as client:
+        call = asyncio.create_task(client.call(PREDICT_QUEUE, b"{}", LONG))
+        (message,) = await asyncio.to_thread(consumer.take)
+        consumer.answer(message, completed())
+        await call
+    assert message[0].exchange == WORK_EXCHANGE
 
 
 async def test_a_call_may_be_of_another_type(settings, consumer):
@@ -337,11 +366,12 @@ async def test_a_job_that_is_not_confirmed_within_the_wait_is_not_with_the_broke
         assert "confirm" in caught.detail
 
 
-async def test_a_job_that_the_queue_refuses_is_not_accepted(settings, broker):
+async def test_a_job_that_the_queue_refuses_is_not_accepted(settings, broker, consumer):
     policy = {"pattern": "^full$", "definition": {"max-length": 1, "overflow": "reject-publish"}}
     policy |= {"apply-to": "queues", "priority": 9}
     broker.api("PUT", f"policies/{settings.rabbitmq_vhost}/full", policy)
-    broker.api("PUT", f"queues/{settings.rabbitmq_vhost}/full", {"durable": True})
+    consumer.channel.queue_declare("full", durable=True)
+    consumer.channel.queue_bind("full", WORK_EXCHANGE, "full")
     async with connected(settings) as client:
         jobs = [client.submit("full", b"{}", "m", CONFIRMED) for _ in range(10)]
         first, *_, last = await asyncio.gather(*jobs, return_exceptions=True)
@@ -395,7 +425,7 @@ async def test_while_the_broker_is_away_calls_fail_at_once(settings):
     for call in (
         client.call(PREDICT_QUEUE, b"{}", LONG),
         client.submit(TRAIN_QUEUE, b"{}", "m", LONG),
-        client.consumers(PREDICT_QUEUE),
+        client.count(PREDICT_QUEUE),
     ):
         assert type(await raised(call)) is errors.BrokerUnavailable
 
@@ -501,11 +531,11 @@ async def test_nothing_is_kept_of_calls_that_have_ended(settings, consumer):
 
 async def test_the_consumers_of_a_queue_are_counted(settings, consumer):
     async with connected(settings) as client:
-        assert await client.consumers(PREDICT_QUEUE) == 0
+        assert (await client.count(PREDICT_QUEUE)).consumers == 0
 
         for number in range(1, 4):
             consumer.channel.basic_consume(PREDICT_QUEUE, lambda *_: None)
-            assert await client.consumers(PREDICT_QUEUE) == number
+            assert (await client.count(PREDICT_QUEUE)).consumers == number
 
 
 async def test_to_count_the_consumers_of_no_queue_harms_nobody(settings, consumer):
@@ -514,7 +544,7 @@ async def test_to_count_the_consumers_of_no_queue_harms_nobody(settings, consume
         call = asyncio.create_task(client.call(PREDICT_QUEUE, b"{}", LONG))
         (message,) = await asyncio.to_thread(consumer.take)
 
-        caught = await raised(client.consumers("queue.model.nowhere"))
+        caught = await raised(client.count("queue.model.nowhere"))
 
         assert type(caught) is errors.Unroutable
         consumer.answer(message, completed())
@@ -525,8 +555,8 @@ async def test_to_count_the_consumers_of_no_queue_harms_nobody(settings, consume
 async def test_channels_for_counting_are_given_back(settings):
     async with connected(settings) as client:
         for _ in range(20):
-            await client.consumers(PREDICT_QUEUE)
-            await raised(client.consumers("queue.model.nowhere"))
+            await client.count(PREDICT_QUEUE)
+            await raised(client.count("queue.model.nowhere"))
 
         # A connection gives a new channel the lowest number that is free.
         session = client.check()
@@ -571,7 +601,39 @@ async def test_while_the_broker_is_out_of_memory_calls_fail_at_once(settings, br
 
         await eventually(lambda: is_connected(client), "unblocked")
         call = asyncio.create_task(client.call(PREDICT_QUEUE, b"[]", LONG))
-        *_, message = await asyncio.to_thread(consumer.take, len(calls) + 1)
+        while True:  # behind those that were written before the client knew
+            (message,) = await asyncio.to_thread(consumer.take)
+            if message[2] == b"[]":
+                break
         assert message[2] == b"[]"
         consumer.answer(message, completed(prediction=1))
         assert await call == completed(prediction=1).encode()
+
+
+async def test_a_call_and_a_job_name_the_spans_that_send_them(settings, consumer):
+    with recorded() as spans:
+        async with connected(settings) as client:
+            with tracing.span("asked", parents=[SENT]):
+                call = asyncio.create_task(client.call(PREDICT_QUEUE, b"{}", LONG))
+                await client.submit(TRAIN_QUEUE, b"{}", "job", CONFIRMED, replied=False)
+            (message,) = await asyncio.to_thread(consumer.take)
+            (job,) = await asyncio.to_thread(consumer.take, queue=TRAIN_QUEUE)
+            consumer.answer(message, completed())
+            await call
+        found = named(spans)
+
+    for (_, properties, _), queue in ((message, PREDICT_QUEUE), (job, TRAIN_QUEUE)):
+        _, trace, span, _ = properties.headers["traceparent"].split("-")
+        sent = found[f"send {queue}"]
+        assert ids(sent) == (trace, span, ids(found["asked"])[1])
+        assert trace == trace_of(SENT)
+
+
+async def test_without_tracing_a_message_has_no_headers(settings, consumer):
+    async with connected(settings) as client:
+        call = asyncio.create_task(client.call(PREDICT_QUEUE, b"{}", LONG))
+        (message,) = await asyncio.to_thread(consumer.take)
+        consumer.answer(message, completed())
+        await call
+
+    assert message[1].headers is None

@@ -14,11 +14,13 @@ from app.amqp.topology import PREDICT_QUEUE
 from app.consumer.handlers.predict import PredictHandler
 from app.consumer.ndjson_batch import split_requests
 from app.consumer.threaded_consumer import ThreadedConsumer
+from app.observability import tracing
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.coalescer import MAX_CALLS, Coalescer
 from app.producer.rpc.replies import read_prediction
 from tests.support import frames
 from tests.support.fakes import HandlerOf, at_once, delivery
+from tests.support.spans import recorded
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +43,7 @@ class Keeping:
     """Predicts, and keeps the messages."""
 
     def __init__(self, **limits):
-        self.predict = PredictHandler(at_once(find), lambda dataset_id: "ridge", **limits)
+        self.predict = PredictHandler(at_once(find), lambda *_: "ridge", **limits)
         self.messages = []
 
     @property
@@ -93,7 +95,7 @@ async def coalescing(settings):
 
 async def consumed(client):
     try:
-        return await client.consumers(PREDICT_QUEUE)
+        return (await client.count(PREDICT_QUEUE)).consumers
     except errors.BrokerUnavailable:
         return False
 
@@ -166,3 +168,24 @@ async def test_one_who_asks_alone_sends_a_plain_message_that_expires(settings, h
     (message,) = handler.messages
     assert (message.is_ndjson, message.body) == (False, asks(1.0))
     assert message.deadline
+
+
+async def test_calls_that_are_sent_together_are_linked_from_one_span(settings, handler):
+    with recorded() as spans:
+        async with coalescing(settings) as coalescer:
+
+            async def ask(number):
+                with tracing.span(f"call {number}", parents=[]):
+                    return await coalescer.call("ridge", asks(float(number)))
+
+            await asyncio.gather(*map(ask, range(3)))  # the first one is sent at once
+            assert handler.lines == [1, 2]
+        found = spans.get_finished_spans()
+
+    calls = {each.name: each.context for each in found if each.name.startswith("call")}
+    sent = [each for each in found if each.name == f"send {PREDICT_QUEUE}"]
+    alone, joined = sorted(sent, key=lambda each: len(each.links))
+    assert (alone.parent, list(alone.links)) == (calls["call 0"], [])
+    ids = [joined.parent.span_id, *(each.context.span_id for each in joined.links)]
+    assert ids == [calls["call 1"].span_id, calls["call 2"].span_id]
+    assert joined.attributes["messaging.batch.message_count"] == 2

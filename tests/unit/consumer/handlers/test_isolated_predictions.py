@@ -23,6 +23,8 @@ class Isolated:
     isolated = True
     bytes = 1
     answer_bytes = 1
+    answered_by = "onnx"
+    labels = None
 
     def __init__(self, model_id, runs):
         self.model_id = model_id

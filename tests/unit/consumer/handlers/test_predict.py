@@ -6,13 +6,15 @@ from time import monotonic
 import pytest
 
 from app import errors
-from app.amqp.message import DIRECT_REPLY_PREFIX, Disposition
+from app.amqp.message import Disposition
+from app.amqp.reply_to import DIRECT_REPLY_PREFIX
 from app.consumer.handlers.predict import SMALL_BYTES, PredictHandler
 from app.inference.graph import SessionGraph
 from app.inference.onnx_runtime import OnnxRuntime
 from app.inference.trained_model import TrainedModel
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
+from app.protocol.oip.message import answer_of, wrap
 from tests.support import frames, graphs, pictures
 from tests.support.fakes import FakeSession, at_once, delivery
 
@@ -30,7 +32,7 @@ class Models:
             raise errors.NotFound("model_id", f"there is no model {name}")
         return self.models[name]
 
-    def latest(self, dataset_id):
+    def latest(self, _, dataset_id):
         if dataset_id == "empty":
             raise errors.NotFound(None, "model_id: there is no model latest on data set empty")
         return "a"
@@ -441,3 +443,25 @@ def test_a_request_with_a_job_that_waited_for_its_model_ends_once(models, caplog
 )
 def test_a_prediction_is_fast_if_it_is_small_and_needs_no_other_service(predict, changes, expected):
     assert predict.is_fast(delivery(**{"body": b'{"model_id": "m"}', **changes})) is expected
+
+
+def test_lines_of_both_forms_are_answered_in_one_run(predict, models):
+    tensors = [
+        {"name": name, "shape": [2], "datatype": "FP64", "data": [value, value]}
+        for name, value in NUMERIC.items()
+    ]
+    infer = json.dumps({"id": "7", "inputs": tensors}).encode()
+    plain = json.dumps({"model_id": "a", "input_data": NUMERIC}).encode()
+    wrong = wrap(json.dumps({"inputs": tensors[:1]}).encode(), None, "a")
+    message = delivery(b"\n".join((plain, wrap(infer, None, "a"), wrong)), is_ndjson=True)
+
+    predict([message])
+
+    (reply,) = message.channel.published
+    first, second, third = reply.body.split(b"\n")
+    prediction = json.loads(first)["prediction"]
+    assert models.models["a"].runs == [3]
+    said = json.loads(answer_of(second).body)
+    assert (said["model_name"], said["id"]) == ("a", "7")
+    assert said["outputs"][0]["data"] == [prediction] * 2
+    assert json.loads(third)["error"]["field"] == "input_data.0.b"

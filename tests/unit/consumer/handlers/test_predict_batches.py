@@ -27,7 +27,7 @@ def find(model_id):
     return frames.trained(*KINDS[NAMES.index(model_id)])
 
 
-def latest(dataset_id):
+def latest(_, dataset_id):
     if dataset_id == "empty":
         raise errors.NotFound("model_id", "there is no model on data set empty")
     return NAMES[0]

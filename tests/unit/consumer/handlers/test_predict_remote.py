@@ -170,6 +170,23 @@ async def test_a_call_of_another_message_is_not_its_redelivery():
     assert endpoint.calls == 2
 
 
+async def test_a_call_of_another_user_is_not_its_redelivery():
+    endpoint = Endpoint()
+    record = model_record("m", EndpointSpec(url="http://localhost/", idempotent=True))
+    handler = RemotePredictHandler(Registry(record), endpoint)
+    lost = FakeSession()
+    tasks = [asyncio.create_task(handler(call(channel=lost, user_id="red")))]
+    await endpoint.begun.acquire()
+    lost.alive = False
+
+    tasks.append(asyncio.create_task(handler(call(redelivered=True, user_id="blue"))))
+    await asyncio.wait_for(endpoint.begun.acquire(), 10)
+    endpoint.gate.set()
+    await asyncio.gather(*tasks)
+
+    assert endpoint.calls == 2
+
+
 async def test_calls_in_flight_have_so_many_bytes_and_the_next_one_is_told_to_ask_again():
     endpoint = Endpoint()
     record = model_record("m", EndpointSpec(url="http://localhost/"))

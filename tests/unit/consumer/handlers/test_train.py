@@ -7,11 +7,16 @@ import pytest
 
 from app import errors
 from app.amqp.message import Disposition
+from app.auth.audit_listing import AuditFilter, list_audit
+from app.auth.grants import EVERYONE, Grants, Kind
+from app.auth.identity import Identity, Scope
 from app.backoff import RetryUntilAvailable
 from app.consumer.handlers import train
 from app.database.engine import database_now
+from app.database.paging import Page
 from app.jobs.attempt import JobAttempts
 from app.jobs.lease import LeaseKeeper
+from app.jobs.listing import JobFilter
 from app.jobs.quotas import JobQuotas
 from app.jobs.requeue import MAX_LOSSES
 from app.models.registry import CachedModelRegistry
@@ -1032,3 +1037,93 @@ def test_a_training_beyond_the_quota_of_its_user_is_told_and_dead_lettered(bench
         None,
     ]
     assert bench.jobs.get("m1").size > 0
+
+
+# Two owners, whose clients have users of the broker.
+
+
+def sent(bench, owner, body, **changes):
+    """Handle a message of an owner's client; `green~data` is a data set that all may read."""
+    grants = Grants(bench.jobs.engine)
+    grants.give(Kind.DATASET, "green~data", EVERYONE)
+    identity = Identity(owner, frozenset((Scope.TRAIN,)))
+    message = delivery(body, identity=identity, **changes)
+    bench.consumer("worker 1", bench.stopping, grants=grants)([message])
+    return message
+
+
+@pytest.mark.parametrize("named", [{"message_id": "1"}, {"redelivered": True}])
+def test_two_owners_that_ask_the_same_of_a_shared_data_set_train_two_models(bench, named):
+    nobody = {"reply_to": None, "correlation_id": None, **named}
+    shared = {**NAMELESS, "dataset_id": "green~data"}
+
+    for owner in ("red", "blue", "red"):
+        sent(bench, owner, shared, **nobody)
+
+    for owner in ("red", "blue"):
+        found, _ = bench.jobs.list(JobFilter(owner=owner), Page(10, "-created_at"))
+        assert len(found) == 1
+
+
+@pytest.mark.parametrize("owner", ["red", "default"])
+@pytest.mark.parametrize("body", [{"estimator": "of the future"}, b"junk"])
+def test_junk_does_not_end_the_job_of_another_owner(bench, owner, body):
+    victim = {"red": "m", "default": "red~m"}[owner]
+    if owner == "default":
+        bench.jobs.create(victim, JobKind.TRAIN, "data", TRAINING)
+
+    message = sent(bench, owner, body, message_id=victim)
+
+    assert message.disposition is Disposition.REJECT
+    assert bench.jobs.get(victim).failures == 0
+
+
+def test_a_client_does_not_run_the_job_of_another_owner(bench):
+    bench.jobs.create("blue~m", JobKind.TRAIN, "data", {**TRAINING, "model_id": "blue~m"})
+
+    message = sent(bench, "red", {**TRAINING, "model_id": "blue~m"})
+
+    assert message.disposition is Disposition.REJECT
+    assert last(message)["error"]["detail"] == "model_id: blue~m is a name of another owner"
+    assert bench.jobs.get("blue~m").state is JobStatus.QUEUED
+    assert bench.jobs.get("blue~m").failures == 0
+
+
+def test_a_training_that_a_message_asks_for_is_in_the_audit_log_once(bench):
+    asked = {**NAMELESS, "dataset_id": "green~data"}
+    message = sent(bench, "red", asked, user_id="ann", message_id="1")
+    sent(bench, "red", asked, user_id="ann", message_id="1")
+
+    rows = list_audit(bench.jobs.engine, AuditFilter(owner="red"), Page(9, "created_at"))[0]
+    (row,) = rows
+    assert (row.action, row.kind, row.actor) == ("create", "job", "user ann")
+    assert row.request == message.correlation_id
+    assert row.name.startswith("red~")
+
+
+def test_a_quota_is_that_of_all_users_of_an_owner_and_of_its_keys(bench):
+    quotas = JobQuotas(stored=1)
+    handler = bench.consumer("worker 1", bench.stopping, quotas=quotas)
+    team = Identity("default", frozenset((Scope.TRAIN,)))
+    ended = []
+    for user in ("ann", "bob"):
+        message = delivery({**TRAINING, "model_id": user}, user_id=user, identity=team)
+        handler([message])
+        ended.append(message.channel.replies[-1])
+
+    assert [each["status"] for each in ended] == ["TASK_COMPLETED", "TASK_ERROR"]
+    assert "for owner default at the most" in ended[1]["error"]["detail"]
+    assert bench.jobs.get("ann").caller == team.caller
+
+
+def test_a_client_gets_its_own_names_though_the_relay_has_sent_the_message(bench):
+    asked = {**TRAINING, "dataset_id": "green~data", "model_id": "m1"}
+    first = sent(bench, "red", asked, user_id="ann")
+    relayed = delivery({**asked, "model_id": "red~m1"}, resend_as="warren")
+    bench.consumer("worker 1", bench.stopping)([relayed])
+    over_http = delivery({**TRAINING, "model_id": "blue~m2"}, resend_as="warren")
+    bench.jobs.create("blue~m2", JobKind.TRAIN, "data", {**TRAINING, "model_id": "blue~m2"})
+    bench.consumer("worker 1", bench.stopping)([over_http])
+
+    named = [each.channel.replies[-1]["model_id"] for each in (first, relayed, over_http)]
+    assert named == ["m1", "m1", "blue~m2"]

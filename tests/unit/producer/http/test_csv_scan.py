@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app import errors
 from app.producer.http.csv_scan import MAX_LINE, CsvScan
+from app.tables.dialect import Dialect
 from tests.support.packing import gzip_compress
 
 
@@ -169,9 +170,9 @@ REFUSED = [
     (b"0,0,1\n2,3,4\n", "named twice: 0; the first line has to be a header with the names"),
     (b"a,,b\n1,2,3\n", "column 2 of the header has no name"),
     (b",\n1,2\n", "no name"),
-    (b",a,b\n0,1,2\n", "the first column has no name; if it holds row names, write it with"),
-    (b'"","a","b"\n"1",1,2\n', "index=False in pandas, row.names=FALSE in R"),
-    (b"a,b,\n1,2,\n", "the last column has no name; remove the comma at the end of the header"),
+    (b",a,b\n0,1,2\n", "the first column has no name; if it holds row names, say index=true to"),
+    (b'"","a","b"\n"1",1,2\n', "say index=true to leave them out"),
+    (b"a,b,\n1,2,\n", "the last column has no name; remove the separator at the end of the header"),
     (b"a,b\n1,\xff\n", "line 2 has the byte FF, which is not UTF-8"),
     ("ä,b\n1,2\n".encode("latin-1"), "line 1 has the byte E4, which is not UTF-8"),
     (b"a,b\n" * 3000 + b"\xe4,b\n", "line 3001 has the byte E4, which is not UTF-8 there"),
@@ -197,18 +198,15 @@ REFUSED = [
     (b'"a,b\n1,2\n', "the quoted field that begins in line 1 is never closed"),
     (b'a,b\n"x\ny",2\n\n5,"6\n', "the quoted field that begins in line 5 is never closed"),
     (b"a" * 200_000 + b",b\n1,2\n", "a name in the header is too long"),
-    (b"a,b\r1,2\r3,4\r", "its lines end in CR alone, as on old Macs; save it with line ends of"),
-    (b"a,b\r1,2\r" + b"3,4\r" * 300_000, "its lines end in CR alone"),
-    (b"sep=,\na,b\n1,2\n", "the first line, sep=,, is for Excel only; remove it"),
-    (b"\xef\xbb\xbfsep=;\r\na;b\r\n1;2\r\n", "the first line, sep=;, is for Excel only; remove it"),
-    (b"a;b\n1,5;2\n", "the fields are separated by semicolons; separate them by commas"),
-    (b"a\tb\n1\t2\n", "the fields are separated by tabs; separate them by commas"),
-    (b"a|b\n1|2\n", "the fields are separated by vertical bars"),
+    (b"a,b\r1,2\r3,4\n", "the header has a CR; save the file with line ends of LF or CR LF"),
+    (b"a;b\n1,5;2\n", "the fields are separated by semicolons; say delimiter=;"),
+    (b"a\tb\n1\t2\n", "the fields are separated by tabs; say delimiter=tab"),
+    (b"a|b\n1|2\n", "the fields are separated by vertical bars; say delimiter=pipe"),
     (b'"a" "b"\n"1" 5 6\n', "the fields are separated by blanks"),
     (b"Chins Situps Jumps\n5 162 60\n", "the fields are separated by blanks"),
     (b"a,b\n1,2,3\n", "the header has 2 names, but line 2 has 3 fields; if the first f"),
-    (b'"a","b"\n"1",5,6\n', "write it without row names: index=False in pandas, row.names=FALSE"),
-    (b"a,b\n1,000,2\n", "row.names=FALSE in R; put quotes round a field that holds a comma"),
+    (b'"a","b"\n"1",5,6\n', "if the first fields are row names, say index=true to leave them out"),
+    (b"a,b\n1,000,2\n", "to leave them out; put quotes round a field that holds a comma"),
     (b"a,b\n1,2,3,4\n", "the header has 2 names, but line 2 has 4 fields; put quotes round a f"),
     (b"# made in 2024\na,b\n1,2\n", "has 1 name, but line 2 has 2 fields; if the header is a t"),
     (b'a,b\n1,2\r"3,4\n', "the quoted field that begins in line 2 is never closed"),
@@ -234,6 +232,57 @@ def test_what_is_no_csv_is_refused_with_its_remedy(content, said, size):
     assert said in caught.value.detail
     assert caught.value.extra["field"] == "body"
     assert len(caught.value.detail) < 220
+
+
+OTHERS = [
+    (b"a;b\n1,5;2\n3;\n", {"delimiter": ";"}, ["a", "b"], 2),
+    (b"a\tb\n\t\n \t1\n", {"delimiter": "\t"}, ["a", "b"], 2),
+    (b"a\tb\n\n1\t2\n", {"delimiter": "\t"}, ["a", "b"], 1),
+    (b'a|b\n"x|y"|2\n"p\nq"|4\n', {"delimiter": "|"}, ["a", "b"], 2),
+    (b"a;b\n1;2;\n3;4;\n", {"delimiter": ";"}, ["a", "b"], 2),
+    (b"sep=;\na;b\n1;2\n", {"delimiter": ";", "skipped_lines": 1}, ["a", "b"], 1),
+    (b"\xef\xbb\xbfsep=,\r\na,b\r\n1,2\r\n", {"skipped_lines": 1}, ["a", "b"], 1),
+    (b",a,b\n0,1,2\n1,3,4\n", {"index": "first"}, ["a", "b"], 2),
+    (b"id,a,b\n0,1,2\n1,3,4\n", {"index": "first"}, ["a", "b"], 2),
+    (b'"a","b"\n"1",5,6\n"2",7,8\n', {"index": "extra"}, ["a", "b"], 2),
+    (b"a,b\nx,5,6\n" + b"y,7,8\n" * 3000, {"index": "extra"}, ["a", "b"], 3001),
+    (b"a\nx,5\n", {"index": "extra"}, ["a"], 1),
+    (b'"a\nb",c\n1,2\n', {"line_end": "cr"}, ["a\rb", "c"], 1),
+]
+
+
+@pytest.mark.parametrize(("content", "dialect", "columns", "rows"), OTHERS)
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_columns_and_rows_are_those_of_the_dialect(content, dialect, columns, rows, size):
+    scan = CsvScan(Dialect(**dialect))
+    for at in range(0, len(content), size):
+        scan.feed(content[at : at + size])
+    scan.feed(b"", last=True)
+
+    assert (scan.columns, scan.rows) == (columns, rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "dialect", "said"),
+    [
+        (b"a;b\n1;2;3\n", {"delimiter": ";"}, "line 2 has 3 fields; if the first fields are row"),
+        (b"a;b\n1;2\n3;4;5\n", {"delimiter": ";"}, "put quotes round a field that holds a semico"),
+        (b"a\tb\n1\t2\n3\t4\t5\n", {"delimiter": "\t"}, "round a field that holds a tab"),
+        (b"a,b\nx,5,6\ny,7,8,9\n", {"index": "extra"}, "line 3 has 4 fields, but the header has 2"),
+        (b"a,b\nx,5,6,7\n", {"index": "extra"}, "line 2 has 4 fields, but the header has 2 names"),
+        (b"id,a,a\nx,5,6\n", {"index": "first"}, "columns named twice: a"),
+        (b"a,,b\nx,5,6\n", {"index": "first"}, "column 2 of the header has no name"),
+        (b"a;b;\nx;5;6\n", {"delimiter": ";"}, "the last column has no name"),
+        (b'a;b\n1;"2\n', {"delimiter": ";"}, "the quoted field that begins in line 2 is never"),
+    ],
+)
+def test_what_is_no_csv_of_the_dialect_is_refused(content, dialect, said):
+    scan = CsvScan(Dialect(**dialect))
+
+    with pytest.raises(errors.Invalid) as caught:
+        scan.feed(content, last=True)
+
+    assert said in caught.value.detail
 
 
 @pytest.mark.parametrize("content", [b"a,b\n", b"a,b\r\n\r\n", b"a,,b\n1,2,3\n", b"\na,b"])

@@ -18,7 +18,10 @@ STATUSES = {
     "unsupported": 415,
     "bad_data": 422,
     "elsewhere": 422,
+    "unauthenticated": 401,
+    "forbidden": 403,
     "not_found": 404,
+    "gone": 410,
     "not_ready": 409,
     "ended": 409,
     "conflict": 409,
@@ -33,6 +36,8 @@ STATUSES = {
     "storage_full": 507,
     "fenced": 500,
     "interrupted": 503,
+    "misdirected": 421,
+    "foreign_origin": 403,
     "corrupt": 502,
     "unavailable": 503,
     "child_killed": 503,
@@ -75,7 +80,7 @@ def test_an_error_is_answered_with_its_status_as_a_problem(cls: type[WarrenError
 
     async def ask() -> httpx2.Response:
         transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.get("/")
 
     answer = asyncio.run(ask())

@@ -46,6 +46,11 @@ def test_the_fit_goes_on_at_its_pace(share, passed, left):
     assert seconds_left(progress, NOW - timedelta(seconds=passed), NOW) == left
 
 
+@pytest.mark.parametrize(("progress", "left"), [(None, None), (0.0, None), (0.25, 30.0), (1.0, 0)])
+def test_the_pace_of_a_batch_job_is_that_of_its_parts(progress, left):
+    assert seconds_left(progress, NOW - timedelta(seconds=10), NOW, JobKind.BATCH) == left
+
+
 def test_a_clock_that_is_behind_the_databases_tells_no_negative_seconds():
     assert seconds_left(0.5, NOW + timedelta(seconds=3), NOW) == 0.0
 

@@ -26,7 +26,9 @@ class Client:
         async def ask():
             # Starlette raises what it has answered with a 500 to the server, for its log.
             transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False)
-            async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            async with httpx2.AsyncClient(
+                transport=transport, base_url="http://localhost"
+            ) as client:
                 return await client.request(method, path, **content)
 
         return asyncio.run(ask())

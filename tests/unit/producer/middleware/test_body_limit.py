@@ -4,6 +4,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from app.producer.admission import AdmissionControl
+from app.producer.http.caller_shares import UNBOUNDED, CallerShares
 from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.body_rules import BodyRule, BodyRules
 
@@ -20,7 +21,12 @@ def message(body, more=True):
     return {"type": "http.request", "body": body, "more_body": more}
 
 
-def received(chunks, path="/train", length=None, kind="http", memory=None):
+LARGE = BodyRules(BodyRule(9000, 1.0))
+
+
+def received(
+    chunks, rules=RULES, path="/train", length=None, kind="http", memory=None, shares=UNBOUNDED
+):
     """What an application reads, which may read 10 bytes in all."""
     messages = [*map(message, chunks), message(b"", more=False)]
     read = []
@@ -34,7 +40,7 @@ def received(chunks, path="/train", length=None, kind="http", memory=None):
 
     headers = [] if length is None else [(b"content-length", str(length).encode())]
     scope = {"type": kind, "path": path, "headers": headers}
-    limited = BodyLimit(application, RULES, memory or AdmissionControl(1, 1000))
+    limited = BodyLimit(application, rules, memory or AdmissionControl(1, 10**6), shares)
     try:
         asyncio.run(limited(scope, receive, None))
     except HTTPException as error:
@@ -100,7 +106,12 @@ WITH_A_RATE = BodyRule(1000, 0.1, 100.0)
 
 
 @pytest.mark.parametrize(
-    ("rule", "pauses"), [(IN_ALL, [0.0] * 10), (WITH_A_RATE, [0.0] * 10), (WITH_A_RATE, [0.04] * 8)]
+    ("rule", "pauses"),
+    [
+        (IN_ALL, [0.0] * 10),
+        (WITH_A_RATE, [0.0] * 10),
+        (BodyRule(1000, 1.0, 100.0), [0.08] * 16),  # longer than a second in all
+    ],
 )
 def test_a_body_that_comes_in_time_is_read(rule, pauses):
     assert read_slowly(rule, *pauses) == 10 * len(pauses)
@@ -144,16 +155,17 @@ def test_what_is_no_request_passes():
     assert received([b"x" * 100], kind="lifespan") == ([b"x" * 100], None)
 
 
-@pytest.mark.parametrize("length", [None, 8])
+@pytest.mark.parametrize("length", [None, 8000])
 def test_a_body_for_which_no_memory_is_left_is_refused(length):
-    memory = AdmissionControl(1, 10)
+    memory = AdmissionControl(1, 10_000)
+    piece = b"x" * 4000
     with memory.admit() as take:
-        take(3)
-        read, error = received([b"x" * 4, b"x" * 4], length=length, memory=memory)
+        take(3000)
+        read, error = received([piece, piece], LARGE, length=length, memory=memory)
 
     assert error.status_code == 503
     assert error.detail == "Too many requests arrive at a time; ask again in a moment."
-    assert read == ([] if length else [b"x" * 4])
+    assert read == ([] if length else [piece])
 
 
 @pytest.mark.parametrize("chunks", [[b"x" * 7], [b"x" * 3, b"x" * 4], [b"x" * 3, b"x" * 8]])
@@ -174,3 +186,14 @@ def test_what_has_come_of_an_announced_body_needs_no_more_room():
 
 def test_what_is_not_held_in_memory_takes_none():
     assert received([b"x" * 20], path="/datasets/d", memory=AdmissionControl(1, 0))[1] is None
+
+
+def test_a_body_is_counted_for_its_caller_when_it_is_announced():
+    rules = BodyRules(BodyRule(10_000, 20.0))
+    shares = CallerShares("bytes", 10_000)
+    with shares.hold("local", 5000):
+        read, error = received([b"x"], rules, length=6000, shares=shares)
+        assert (read, error.status_code) == ([], 429)  # refused before it is read
+        assert received([b"x" * 5000], rules, length=5000, shares=shares)[1] is None
+        assert received([b"x"] * 5, rules, length=4096, shares=shares)[1] is None  # small
+    assert received([b"x" * 10_000], rules, length=10_000, shares=shares)[1] is None

@@ -8,7 +8,8 @@ import pytest
 
 from app.producer.app import create_app
 from app.producer.middleware.forwarded import Forwarded
-from app.settings import Settings, networks
+from app.settings import Settings
+from app.settings.checks import networks
 
 PROXY, CLIENT, STRANGER = "10.0.0.1", "192.0.2.7", "198.51.100.9"
 TRUSTED = "10.0.0.0/8, ::1"
@@ -158,7 +159,7 @@ def asked(settings: Settings, path: str, headers: dict[str, str]) -> httpx2.Resp
 
     async def ask() -> httpx2.Response:
         transport = httpx2.ASGITransport(create_app(settings))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.get(path, headers=headers)
 
     return asyncio.run(ask())

@@ -50,7 +50,7 @@ def test_a_key_that_has_none_left_is_told_when_to_ask_again() -> None:
     limit = Gcra("requests", 0.1, clock)
     limit.take("a")
     clock.now += 3.5
-    with pytest.raises(errors.RateLimited, match=r"at most 0\.1 requests a second") as refused:
+    with pytest.raises(errors.RateLimited, match=r"a may have 0\.1 requests a second") as refused:
         limit.take("a")
     assert refused.value.extra == {"retry_after": 7}
     clock.now += 7

@@ -14,10 +14,14 @@ from app.producer.admission import AdmissionControl
 from app.producer.app import create_app
 from app.producer.disk_reserve import DiskReserve
 from app.producer.http.event_stream import EventStreams
+from app.producer.middleware.allowed_hosts import AllowedHosts
 from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.content_decoding import ContentDecoding
 from app.producer.middleware.error_responses import ErrorResponses
 from app.producer.middleware.forwarded import Forwarded
+from app.producer.middleware.http_metrics import HttpMetrics
+from app.producer.middleware.origin_check import OriginCheck
+from app.producer.middleware.security_headers import SecurityHeaders
 from app.producer.middleware.stack import middlewares
 from app.producer.services import Services
 from app.protocol.content_encoding import HTTP_CODINGS
@@ -34,8 +38,10 @@ def settings() -> Settings:
 
 
 def test_the_chain_is_in_order(settings: Settings) -> None:
-    chain = [Forwarded, ErrorResponses, BodyLimit, ContentDecoding]
-    assert [each.cls for each in middlewares(settings, MEMORY)] == chain
+    assert [each.cls for each in middlewares(settings, MEMORY)] == [
+        *(SecurityHeaders, Forwarded, AllowedHosts, HttpMetrics),
+        *(ErrorResponses, OriginCheck, BodyLimit, ContentDecoding),
+    ]
 
 
 @pytest.mark.parametrize(("root_path", "is_there"), [("", False), ("/warren", True)])
@@ -49,7 +55,10 @@ def test_origins_put_cors_before_what_refuses_requests(origins: str) -> None:
     chain = [
         each.cls for each in middlewares(Settings(_env_file=None, cors_origins=origins), MEMORY)
     ]
-    assert chain == [Forwarded, CORSMiddleware, ErrorResponses, BodyLimit, ContentDecoding]
+    assert chain == [
+        *(SecurityHeaders, Forwarded, AllowedHosts, HttpMetrics, CORSMiddleware),
+        *(ErrorResponses, OriginCheck, BodyLimit, ContentDecoding),
+    ]
 
 
 async def chunks() -> AsyncIterator[bytes]:
@@ -70,12 +79,17 @@ def answer_to(
         rpc=None,  # type: ignore[arg-type]
         predictions=None,  # type: ignore[arg-type]
         in_flight=AdmissionControl(1, 10 * LIMIT),
+        shadows=None,  # type: ignore[arg-type]
         jobs=None,  # type: ignore[arg-type]
         models=None,  # type: ignore[arg-type]
         s3=None,  # type: ignore[arg-type]
         datasets=None,  # type: ignore[arg-type]
+        descriptions=None,  # type: ignore[arg-type]
         model_files=None,  # type: ignore[arg-type]
+        batch_files=None,  # type: ignore[arg-type]
         streams=EventStreams(1, None),
+        watch=None,  # type: ignore[arg-type]
+        access=None,  # type: ignore[arg-type]
         quotas=JobQuotas(),
         disks=DiskReserve((), 0),
         uploads=None,  # type: ignore[arg-type]
@@ -83,7 +97,7 @@ def answer_to(
 
     async def ask() -> httpx2.Response:
         transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             sent = {"Content-Type": "application/json"} | headers
             method = "PUT" if path.startswith("/models") else "POST"
             return await client.request(method, path, content=content, headers=sent)

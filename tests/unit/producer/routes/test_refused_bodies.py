@@ -56,7 +56,9 @@ def post():
 
         async def ask() -> httpx2.Response:
             transport = httpx2.ASGITransport(app)
-            async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            async with httpx2.AsyncClient(
+                transport=transport, base_url="http://localhost"
+            ) as client:
                 headers = {"Content-Type": "application/json"}
                 return await client.post(path, content=content, headers=headers)
 

@@ -57,7 +57,7 @@ class FakeRpc:
         if self.away:
             raise self.away
 
-    async def call(self, queue, body, deadline, content_type=JSON_MEDIA_TYPE):
+    async def call(self, queue, body, deadline, content_type=JSON_MEDIA_TYPE, traceparents=None):
         assert (queue, deadline) == ("q", 10.0)
         if body == BUSY:
             await self.busy.wait()
@@ -264,7 +264,7 @@ async def test_no_reply_to_a_lonely_call_is_an_error(rpc, coalescer):
 def without_room(line_for_it):
     """Answer all but the request 1, for which there is room only in a message of its own."""
 
-    async def call(self, queue, body, deadline, content_type=JSON_MEDIA_TYPE):
+    async def call(self, queue, body, deadline, content_type=JSON_MEDIA_TYPE, traceparents=None):
         self.sent.append((content_type, body))
         if body == b"1":
             return line_for_it()

@@ -34,7 +34,7 @@ class FakeRpc:
     def check(self):
         pass
 
-    async def call(self, queue, body, deadline, content_type=JSON_MEDIA_TYPE):
+    async def call(self, queue, body, deadline, content_type=JSON_MEDIA_TYPE, traceparents=None):
         self.sent.append((queue, deadline))
         self.now += self.seconds
         reply = self.replies[queue]

@@ -1,0 +1,33 @@
+"""The conditions of a list on the fits of jobs and models: estimator, tag and metric."""
+
+import sqlalchemy as sa
+
+from app.database.paging import has_tag, json_number
+from app.protocol.estimators import DEFAULT_ESTIMATOR
+from app.protocol.metric_condition import MetricCondition
+
+
+def fit_conditions(
+    table: sa.Table,
+    request: sa.ColumnElement[object],
+    trains: sa.ColumnElement[bool],
+    *,
+    estimator: str | None,
+    tag: str | None,
+    metric: MetricCondition | None,
+) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions on a `table` with `fit_summary`, `tags` and `metrics`.
+
+    `request` is its column with the training's request, which names the estimator until a fit does,
+    and `trains` is true for rows of trainings. An argument that is None asks for nothing.
+    """
+    column, found = table.c, []
+    if estimator is not None:
+        fitted = column.fit_summary["estimator"].as_string()
+        asked = sa.func.coalesce(request["estimator"].as_string(), DEFAULT_ESTIMATOR)
+        found += [trains, sa.func.coalesce(fitted, asked) == estimator]
+    if tag is not None:
+        found.append(has_tag(column.tags, tag))
+    if metric is not None:
+        found.append(metric.holds(json_number(column.metrics, metric.name)))
+    return found

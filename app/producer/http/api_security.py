@@ -1,0 +1,58 @@
+"""Keys in the OpenAPI document: how they are sent, and which scopes each operation needs."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+from app.auth.api_key import in_order
+from app.producer.http.oip_errors import error_responses, is_of_protocol
+from app.producer.http.route_scopes import ScopedRoute, scopes_of
+from app.producer.http.strict_route import problem_responses
+
+_UNLESS = "Not needed where the producer runs with the setting AUTH=off."
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": f"An API key. {_UNLESS}"},
+    "header": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": f"The same key in another header. {_UNLESS}",
+    },
+}
+
+
+def describe_security(app: FastAPI) -> None:
+    """Let the document of `app` name the schemes, and 401 and 403 of all operations with scopes.
+
+    The middleware and the routes check keys, and not FastAPI's dependencies, so FastAPI does not
+    know of them.
+    """
+    make = app.openapi
+
+    def document() -> dict[str, Any]:
+        is_new = not app.openapi_schema
+        made = make()
+        if is_new:
+            _add(app, made)
+        return made
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _add(app: FastAPI, document: dict[str, Any]) -> None:
+    document.setdefault("components", {})["securitySchemes"] = _SCHEMES
+    for each in iter_route_contexts(app.routes):
+        route = each.original_route
+        if not isinstance(route, ScopedRoute) or not route.include_in_schema:
+            continue
+        scopes = scopes_of(route.endpoint)
+        for method in (route.methods or ()) if scopes else ():
+            operation = document["paths"][route.path_format][method.lower()]
+            operation["security"] = [{name: []} for name in _SCHEMES]
+            names = ", ".join(f"`{scope}`" for scope in in_order(scopes or ()))
+            said = {401: "The key is missing or not valid", 403: f"The key has no scope of {names}"}
+            of = error_responses if is_of_protocol(route.path_format) else problem_responses
+            for status, response in of(*said).items():
+                described = {"description": said[int(status)], **response}
+                operation["responses"][str(status)] = described

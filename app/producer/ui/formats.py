@@ -1,0 +1,130 @@
+"""Write values for people: numbers, sizes, times, and the states of jobs."""
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from markupsafe import Markup
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+NOTHING = "-"
+_MARKUP = re.compile(r"[\\`*_{}\[\]()#+!|~-]")  # what means something in Markdown
+_CUT = 60  # characters of a value in a cell
+
+
+def number(value: Any) -> str:
+    """Return a number with five digits or its whole part; other values as `cell` does."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return cell(value)
+    if isinstance(value, int):
+        return cell(f"{value:,}")  # params may have numbers that no float has room for
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "infinite"
+    if value.is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:,.5g}"
+
+
+def plain(value: Any) -> str:
+    """Return a number as data sets have it: all its digits, and no thousands separator."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return cell(value)
+
+
+def size(count: float | None) -> str:
+    """Return bytes with a unit."""
+    if count is None:
+        return NOTHING
+    amount, place = float(count), 0
+    while amount >= 1000 and place < len(_UNITS) - 1:
+        amount, place = amount / 1000, place + 1
+    return f"{amount:.3g} {_UNITS[place]}" if amount < 1000 else f"{amount:,.0f} {_UNITS[place]}"
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration."""
+    if value is None:
+        return NOTHING
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def when(value: datetime | None) -> Markup:
+    """Return a time in UTC, to the second, as an element of HTML."""
+    if value is None:
+        return Markup("-")
+    utc = value.astimezone(UTC)
+    shown = utc.strftime("%Y-%m-%d %H:%M:%S")
+    return Markup('<time datetime="{}">{}</time>').format(f"{utc:%Y-%m-%dT%H:%M:%SZ}", shown)
+
+
+def moment(value: datetime) -> Markup:
+    """Return a time in UTC, to the millisecond, as an element of HTML."""
+    shown = value.astimezone(UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
+    return Markup('<time datetime="{}Z">{}</time>').format(shown.replace(" ", "T"), shown)
+
+
+def state(value: str) -> str:
+    """Return a state of a job in small letters, without `TASK_`."""
+    return value.removeprefix("TASK_").lower()
+
+
+def cell(value: Any, most: int = _CUT) -> str:
+    """Return any JSON value as a short text."""
+    if value is None:
+        return NOTHING
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def pretty(value: Any) -> str:
+    """Return JSON over several lines."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+
+
+def percent(value: float | None) -> str:
+    """Return a share as whole percents, rounded down, so that 100 % means the end."""
+    return NOTHING if value is None else f"{math.floor(value * 100)} %"
+
+
+def share(value: float | None) -> str:
+    """Return a share as percents with two decimals, rounded down, so that 100 % means all."""
+    return NOTHING if value is None else f"{math.floor(round(value * 10_000, 6)) / 100:g} %"
+
+
+def markdown(value: Any) -> Markup:
+    """Return a text in which Markdown, and the HTML that it may hold, are characters as others."""
+    flat = " ".join(cell(value, 500).split())
+    return Markup("{}").format(_MARKUP.sub(r"\\\g<0>", flat))
+
+
+def spans(value: str) -> Markup:
+    """Return a text in which what is between backticks is code."""
+    parts = value.split("`")
+    code, plain = Markup("<code>{}</code>"), Markup("{}")
+    return Markup("").join(
+        (code if place % 2 else plain).format(part) for place, part in enumerate(parts)
+    )
+
+
+FILTERS = {
+    "number": number,
+    "plain": plain,
+    "size": size,
+    "seconds": seconds,
+    "when": when,
+    "moment": moment,
+    "state": state,
+    "cell": cell,
+    "pretty": pretty,
+    "percent": percent,
+    "share": share,
+    "markdown": markdown,
+    "spans": spans,
+}

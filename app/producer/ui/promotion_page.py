@@ -1,0 +1,92 @@
+"""`/ui/names/{name}/promote`: point an alias to a version, after a page that asks and compares."""
+
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app import errors
+from app.auth.identity import Scope
+from app.concurrency import run_in_thread
+from app.models.aliases import Alias, Wanted, read_alias
+from app.models.versions import read_version
+from app.producer.http.access import OwnerDep, own
+from app.producer.http.caller import ActorDep
+from app.producer.http.route_scopes import allow
+from app.producer.promotion import checked, promote
+from app.producer.services import Services, ServicesDep
+from app.producer.ui.forms import read_fields
+from app.producer.ui.name_forms import PromotionForm, promotion_of, unchanged_since
+from app.producer.ui.page_route import PageRoute
+from app.producer.ui.rendering import page, redirect
+from app.protocol.types import QualifiedId
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("/ui/names/{name}/promote")
+@allow(Scope.MODELS)
+async def ask_promotion(
+    name: QualifiedId,
+    request: Request,
+    services: ServicesDep,
+    owner: OwnerDep,
+    alias: str = "",
+    version: str = "",
+    metric: str = "",
+    why: str = "",
+) -> Response:
+    """Ask whether to point an alias to a version; with a metric, show how both compare."""
+    full = own(owner, name, "name", "name")
+    form = promotion_of({"alias": alias, "version": version, "metric": metric, "why": why})
+    # Whatever the comparison says is shown, so it may not raise.
+    asked = Wanted(form.version, form.why, forced=True)
+    found, _ = await checked(services, full, form.alias, asked, form.metric, lambda _: None)
+    refused = found.forced
+    return await _ask(request, services, full, form, found.comparison, refused=refused)
+
+
+@router.post("/ui/names/{name}/promote")
+@allow(Scope.MODELS)
+async def promote_page(
+    name: QualifiedId, request: Request, services: ServicesDep, owner: OwnerDep, by: ActorDep
+) -> Response:
+    """Point an alias to a version. Raises what `PUT /models/{name}/aliases/{alias}` does.
+
+    A refusal by the comparison is shown with its numbers and a box to force it.
+    """
+    full, form = own(owner, name, "name", "name"), promotion_of(await read_fields(request))
+    asked, check = Wanted(form.version, form.why, form.force), unchanged_since(form.seen)
+    try:
+        await promote(services, full, form.alias, asked, form.metric, by, check)
+    except errors.Conflict as error:
+        if (found := error.extra.get("comparison")) is None:
+            raise
+        return await _ask(request, services, full, form, found, refused=True, status=409)
+    return redirect(request, f"/ui/names/{name}")
+
+
+async def _ask(
+    request: Request,
+    services: Services,
+    name: str,
+    form: PromotionForm,
+    comparison: dict[str, Any] | None,
+    *,
+    refused: bool,
+    status: int = 200,
+) -> Response:
+    now = await run_in_thread(_present, services, name, form)
+    ask = partial(page, request, "promotion.html", status, name=request.path_params["name"])
+    return ask(form=form, now=now, comparison=comparison, refused=refused)
+
+
+def _present(services: Services, name: str, form: PromotionForm) -> Alias | None:
+    """Return what the alias is now. Raises `errors.NotFound`, and `Gone` for a deleted version."""
+    engine = services.jobs.engine
+    if (wanted := read_version(engine, name, form.version)).deleted_at:
+        raise errors.Gone("version", f"{wanted.text} was deleted; choose another")
+    try:
+        return read_alias(engine, name, form.alias)
+    except errors.NotFound:
+        return None

@@ -1,0 +1,64 @@
+"""The jobs of a server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from warren_client.asynchronous.job import AsyncJob
+from warren_client.asynchronous.listing import entries
+from warren_client.calls import get, part
+from warren_client.records import JobRecord, read
+
+if TYPE_CHECKING:
+    from warren_client.asynchronous.warren import AsyncWarren
+
+
+class AsyncJobs:
+    """All jobs: by id in brackets, one after the other in a loop, the newest first."""
+
+    def __init__(self, warren: AsyncWarren) -> None:
+        """Show the jobs of a server."""
+        self._warren = warren
+
+    async def __getitem__(self, job_id: str) -> AsyncJob:
+        """Return a job, or the newest one for `latest`. Raises `NotFound`, `WarrenError`."""
+        return await self.find(job_id)
+
+    async def find(self, job_id: str, within: float | None = None) -> AsyncJob:
+        """Return a job as brackets do, perhaps within so many seconds.
+
+        Raises `NotFound`, `WarrenError`: `Unreachable` if no answer comes in time.
+        """
+        call = replace(get(f"/jobs/{part(job_id)}"), within=within)
+        return AsyncJob(self._warren, read(JobRecord, await self._warren.transport.json(call)))
+
+    def __aiter__(self) -> AsyncIterator[AsyncJob]:
+        return self.list()
+
+    async def list(
+        self,
+        *,
+        state: str | None = None,
+        kind: str | None = None,
+        dataset_id: str | None = None,
+        estimator: str | None = None,
+        tag: str | None = None,
+        metric: str | None = None,
+        name: str | None = None,
+        text: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[AsyncJob]:
+        """Yield jobs, at most `limit`; the filters are those of `GET /jobs`.
+
+        `metric` is a bound such as `r2>=0.4`, and `sort` an order such as `-metrics.r2`. `name` is
+        that of a model, and `text` is searched in ids, tags, errors and names of models.
+        """
+        filters = {"state": state, "kind": kind, "dataset_id": dataset_id, "estimator": estimator}
+        more = {"tag": tag, "metric": metric, "name": name, "text": text, "sort": sort}
+        async for entry in entries(
+            self._warren.transport, "/jobs", "jobs", limit, **filters, **more
+        ):
+            yield AsyncJob(self._warren, read(JobRecord, entry))

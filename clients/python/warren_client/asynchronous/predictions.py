@@ -1,0 +1,46 @@
+"""Ask a model for rows, in as many requests as the limits demand."""
+
+from typing import Any
+
+from warren_client.asynchronous.transport import AsyncTransport
+from warren_client.calls import with_json
+from warren_client.errors import ModelOutOfMemory, TooLarge, UnexpectedAnswer
+from warren_client.records import ModelRecord, member
+from warren_client.rows import MAX_ROWS, Answers, Rows
+
+ENDPOINT = "endpoint"
+
+
+async def predicted(
+    transport: AsyncTransport, model: ModelRecord, rows: Rows, extra: str | None
+) -> Answers:
+    """Return the answers for all rows, in their order. Raises `WarrenError`.
+
+    A request has at most 10,000 rows, and half as many as one that was too large. Only a model that
+    runs elsewhere may mind that a request is sent twice.
+    """
+    found = Answers([], [])
+    done, size = 0, MAX_ROWS
+    while done < len(rows.data):
+        count = min(size, len(rows.data) - done)
+        body = {"model_id": model.model_id, "input_data": rows.part(done, count)}
+        if extra:
+            body["extra"] = extra
+        call = with_json("POST", "/predict", body, safe=model.kind not in (None, ENDPOINT))
+        try:
+            answer = member(await transport.json(call), "message")
+        except (TooLarge, ModelOutOfMemory):
+            if count <= 1:
+                raise
+            size = (count + 1) // 2
+            continue
+        found.predictions.extend(_many(member(answer, "prediction"), count))
+        found.probabilities.extend(_many(answer.get("pred_proba") or [None] * count, count))
+        done += count
+    return found
+
+
+def _many(values: Any, count: int) -> list[Any]:
+    if not isinstance(values, list) or len(values) != count:
+        raise UnexpectedAnswer("the answer has not one prediction for each row")
+    return values

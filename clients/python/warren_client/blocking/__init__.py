@@ -1,0 +1,1 @@
+"""The client for other programs, written from `warren_client.asynchronous`."""

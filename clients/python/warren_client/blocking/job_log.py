@@ -1,0 +1,41 @@
+# Written by `python -m devstack.blocking_client`; change asynchronous/job_log.py instead.
+"""Read the log of a job, and follow it through any break."""
+
+from collections.abc import Iterator
+
+from warren_client.blocking.transport import Transport
+from warren_client.calls import get, part
+from warren_client.errors import WarrenError
+from warren_client.patience import Patience
+from warren_client.records import LogLine, member, read
+
+LOOK_SECONDS = 1.0  # between two looks at a log that is followed
+
+
+def log_lines(
+    transport: Transport, job_id: str, patience: Patience, *, follow: bool
+) -> Iterator[LogLine]:
+    """Yield the lines of a job, the oldest first; with `follow` until no more will come.
+
+    Raises `WarrenError`: what made a break, if it lasts longer than the patience.
+    """
+    after, lost = 0, 0.0
+    while True:
+        try:
+            answer = transport.json(get(f"/jobs/{part(job_id)}/log", after=after))
+            patience.heard()
+            lost = 0.0
+        except WarrenError as error:
+            if not follow:
+                raise
+            lost = patience.pause(error)
+        else:
+            lines = member(answer, "lines")
+            for line in lines:
+                yield read(LogLine, line)
+            if member(answer, "complete") or not (lines or follow):
+                return
+            after = member(answer, "next")
+            if lines:
+                continue
+        transport.sleep(lost or LOOK_SECONDS)

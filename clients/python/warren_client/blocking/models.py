@@ -1,0 +1,135 @@
+# Written by `python -m devstack.blocking_client`; change asynchronous/models.py instead.
+"""The models of a server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from warren_client.blocking.listing import entries
+from warren_client.blocking.model import Model
+from warren_client.blocking.primitives import work
+from warren_client.calls import UPLOAD_SECONDS, Call, Form, get, part
+from warren_client.comparison import comparison
+from warren_client.records import ModelRecord, member, read
+
+if TYPE_CHECKING:
+    from warren_client.blocking.warren import Warren
+
+Objects = list[dict[str, Any]]
+
+
+class Models:
+    """All models: by reference in brackets, one after the other in a loop, the newest first.
+
+    A reference is an id, a name (its newest version), `name@alias`, `name:3`, or `latest`.
+    """
+
+    def __init__(self, warren: Warren) -> None:
+        """Show the models of a server."""
+        self._warren = warren
+
+    def __getitem__(self, reference: str) -> Model:
+        """Return a model. Raises `NotFound`, `WarrenError`."""
+        answer = self._warren.transport.json(get(f"/models/{part(reference)}"))
+        return Model(self._warren, read(ModelRecord, answer))
+
+    def __iter__(self) -> Iterator[Model]:
+        return self.list()
+
+    def list(
+        self,
+        *,
+        dataset_id: str | None = None,
+        dataset_version: str | None = None,
+        kind: str | None = None,
+        name: str | None = None,
+        estimator: str | None = None,
+        tag: str | None = None,
+        metric: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Model]:
+        """Yield models, at most `limit`; the filters are those of `GET /models`.
+
+        Their records are short: brackets give the whole one.
+        """
+        filters = {"dataset_id": dataset_id, "dataset_version": dataset_version, "kind": kind}
+        more = {"name": name, "estimator": estimator, "tag": tag, "metric": metric, "sort": sort}
+        found = entries(self._warren.transport, "/models", "models", limit, **filters, **more)
+        for entry in found:
+            yield Model(self._warren, read(ModelRecord, entry))
+
+    def compare(self, references: Sequence[str]) -> Any:
+        """Return models side by side, with a column for each metric: a DataFrame.
+
+        Without pandas it is a list of objects. Raises `WarrenError`.
+        """
+        records = [(reference, (self[reference]).record) for reference in references]
+        return comparison(records)
+
+    def upload(
+        self,
+        file: str | Path,
+        manifest: Mapping[str, Any],
+        name: str | None = None,
+        model_id: str | None = None,
+    ) -> Model:
+        """Register an ONNX file with its manifest; return the model.
+
+        Without an id, the id follows from the content, so the same model is registered once. With
+        a `name` the model is the next version of it. Raises `OSError`, `WarrenError`.
+        """
+        path, sent = Path(file), dict(manifest)
+        if name is not None:
+            sent["name"] = name
+        if model_id is None:
+            model_id = work(lambda: _id(path, sent))
+        call = Call(
+            "PUT", f"/models/{part(model_id)}", form=Form(sent, path), seconds=UPLOAD_SECONDS
+        )
+        return self[member(self._warren.transport.json(call), "model_id")]
+
+    def versions(self, name: str) -> Objects:
+        """Return the versions of a name, with their models and aliases. Raises `WarrenError`."""
+        path = f"/models/{part(name)}/versions"
+        return [each for each in entries(self._warren.transport, path, "versions", None)]
+
+    def history(self, name: str, alias: str) -> Objects:
+        """Return to which versions an alias has pointed, who changed it, and why.
+
+        Raises `WarrenError`.
+        """
+        path = f"{_alias(name, alias)}/history"
+        return [each for each in entries(self._warren.transport, path, "history", None)]
+
+    def rollback(self, name: str, alias: str, why: str | None = None) -> dict[str, Any]:
+        """Let an alias point to the version before; return the server's answer.
+
+        `why` is kept in the history. It is not sent twice, because each call goes one step back.
+        Raises `WarrenError`.
+        """
+        path, body = f"{_alias(name, alias)}/rollback", None if why is None else {"why": why}
+        return dict(self._warren.request("POST", path, body, once=True))
+
+    def delete(self, reference: str) -> None:
+        """Delete a model and its file; its id is never used again.
+
+        The server refuses a name alone and an alias, which may mean another model by then. Raises
+        `WarrenError`.
+        """
+        self._warren.transport.send(Call("DELETE", f"/models/{part(reference)}"))
+
+
+def _alias(name: str, alias: str) -> str:
+    return f"/models/{part(name)}/aliases/{part(alias)}"
+
+
+def _id(file: Path, manifest: dict[str, Any]) -> str:
+    """Return an id that follows from a model's content."""
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode())
+    digest.update(file.read_bytes())
+    return f"model-{digest.hexdigest()[:24]}"

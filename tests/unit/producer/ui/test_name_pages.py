@@ -1,0 +1,279 @@
+"""The pages of names over a database: what they show, and what their forms change."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+
+from app.auth.actor import Actor
+from app.auth.api_key import NewKey
+from app.auth.identity import Scope
+from app.auth.store import create_key
+from app.models.aliases import Wanted, delete_alias, set_alias
+from app.models.feature_counts import ComparedRow, Outcome, count_rows
+from app.models.promotion import read_training
+from app.models.shadow_counts import Counts, Pair, add_counts
+from app.models.shadow_features import add_features
+from app.producer import promotion
+from tests.support.application import application
+from tests.support.browser import OWN, Client, said
+from tests.support.rows import ENDPOINT
+
+BY = Actor("key 7")
+COMPARED = {"champion": 1.5, "challenger": 2.5, "test_rows": 12, "worse": True}
+
+
+@pytest.fixture
+def app(sqlite_url) -> Iterator[FastAPI]:
+    """The name `churn` has three versions; `champion` is the second one, for a reason."""
+    with application(sqlite_url) as made:
+        fill(made)
+        yield made
+
+
+@pytest.fixture
+def browser(app: FastAPI) -> Client:
+    return Client(app)
+
+
+def fill(app: FastAPI, owner: str = "") -> None:
+    services = app.state.services
+    for number in (1, 2, 3):
+        services.models.register(f"{owner}m{number}", ENDPOINT, name=f"{owner}churn")
+    for number in (1, 2):
+        point(app, number, f"{owner}churn")
+
+
+def point(app: FastAPI, version: int, name: str = "churn", why: str = "it is <better>") -> None:
+    engine = app.state.services.jobs.engine
+    set_alias(engine, name, "champion", Wanted(version, why), BY, lambda _: None)
+
+
+def champion(browser: Client) -> int:
+    return int(browser("GET", "/models/churn/aliases/champion").json()["version"])
+
+
+def hidden(page: str) -> dict[str, str]:
+    """Return the hidden fields of the form of a page."""
+    return dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page))
+
+
+def test_the_list_has_versions_aliases_split_and_shadow(browser: Client) -> None:
+    browser("PUT", "/models/churn/split", json={"weights": {"1": 3, "2": 1}})
+    shadow = {"alias": "champion", "version": 3, "share": 0.25}
+    browser("PUT", "/models/churn/shadow", json=shadow)
+
+    page = browser("GET", "/ui/names?sort=name").text
+
+    (row,) = re.findall(r'<tr><th scope="row"><a href="/ui/names/churn">.*?</tr>', page, re.S)
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+    assert cells[:4] == ["3", "champion: 2", "1: 75 %, 2: 25 %", "3 of champion, 25 %"]
+    assert browser("GET", "/ui/name?name=churn").headers["location"] == "/ui/names/churn"
+    assert "no name with this tag" in browser("GET", "/ui/names?tag=none").text
+
+
+def test_a_page_tells_who_changed_an_alias_and_why(app: FastAPI, browser: Client) -> None:
+    engine = app.state.services.jobs.engine
+    set_alias(engine, "churn", "old", Wanted(1, "for a day"), BY, lambda _: None)
+    delete_alias(engine, "churn", "old", "the day is over", BY, lambda _: None)
+
+    page = browser("GET", "/ui/names/churn").text
+
+    now, history = page.split('<h2 id="history">')
+    assert "key 7" in now
+    assert "it is &lt;better&gt;" in now
+    assert "<better>" not in page
+    rows = re.findall(r'<th scope="row">(\w+)</th><td>(\w+)</td>', history)
+    assert rows == [("old", "delete"), ("old", "set"), ("champion", "set"), ("champion", "set")]
+    assert "the day is over" in history
+    assert 'href="/ui/names/churn"' in browser("GET", "/ui/models/m2").text
+
+
+def test_the_history_goes_on_over_pages_to_its_first_change(app: FastAPI, browser: Client) -> None:
+    for number in range(60):
+        point(app, 1 + number % 2, why=f"change-{number:02}.")
+
+    first = browser("GET", "/ui/names/churn").text
+    (older,) = re.findall(r'href="([^"#]*)#history" rel="next"', first)
+    second = browser("GET", older.replace("&amp;", "&")).text
+
+    found = [
+        re.findall(r"change-\d\d\.", each.split('id="history"')[1]) for each in (first, second)
+    ]
+    assert [*found[0], *found[1]] == [f"change-{number:02}." for number in reversed(range(60))]
+    assert len(found[0]) == 50
+    assert "Older changes" not in second
+    assert "Newest changes" in second
+
+
+def test_a_version_is_promoted_after_a_page_that_asks(browser: Client) -> None:
+    asked = browser("GET", "/ui/names/churn/promote?alias=champion&version=3&why=new")
+    assert "since " in asked.text
+    fields = hidden(asked.text)
+    assert fields == {"alias": "champion", "version": "3", "seen": "2"}
+    assert 'name="why" value="new"' in asked.text
+    assert champion(browser) == 2
+
+    answer = browser("POST", "/ui/names/churn/promote", OWN, data={**fields, "why": "new"})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/ui/names/churn")
+    assert champion(browser) == 3
+    again = browser("POST", "/ui/names/churn/promote", OWN, data={**fields, "version": "1"})
+    assert again.status_code == 409
+    assert "since this page was loaded" in said(again)
+    assert champion(browser) == 3
+
+
+def test_a_refused_promotion_shows_its_numbers_and_can_be_forced(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compared(_, name, champion, challenger, metric):
+        versions = {"champion": champion, "challenger": challenger}
+        return {**COMPARED, "metric": metric, "versions": versions}
+
+    monkeypatch.setattr(promotion, "_comparison", compared)
+    asked = browser("GET", "/ui/names/churn/promote?alias=champion&version=3&metric=rmse")
+    for answer in (asked, browser("POST", "/ui/names/churn/promote", OWN, data=hidden(asked.text))):
+        assert "version 3 is worse than version 2" in said(answer).lower()
+        assert re.findall(r'<td class="n">([\d.]+)</td>', answer.text) == ["1.5", "2.5"]
+        assert 'type="checkbox" name="force"' in answer.text
+    assert (asked.status_code, answer.status_code) == (200, 409)
+    assert champion(browser) == 2
+
+    forced = {**hidden(answer.text), "force": "true"}
+    assert browser("POST", "/ui/names/churn/promote", OWN, data=forced).status_code == 303
+
+    assert champion(browser) == 3
+    assert "set, forced" in browser("GET", "/ui/names/churn").text
+
+
+def test_versions_that_cannot_be_compared_say_why(app: FastAPI, browser: Client) -> None:
+    assert read_training(app.state.services.jobs.engine, "m3") is None
+    asked = browser("GET", "/ui/names/churn/promote?alias=champion&version=3&metric=rmse")
+
+    assert "cannot be compared" in said(asked)
+    assert "was registered, so no rows are known" in asked.text
+
+
+def test_an_alias_is_rolled_back_once_for_each_page_that_asked(browser: Client) -> None:
+    asked = browser("GET", "/ui/names/churn/rollback?alias=champion")
+    fields = {**hidden(asked.text), "why": "nonsense"}
+
+    assert browser("POST", "/ui/names/churn/rollback", OWN, data=fields).status_code == 303
+    assert champion(browser) == 1
+    assert browser("POST", "/ui/names/churn/rollback", OWN, data=fields).status_code == 409
+    assert "nonsense" in browser("GET", "/ui/names/churn").text
+
+
+def test_a_split_is_set_and_ended(browser: Client) -> None:
+    asked = browser("GET", "/ui/names/churn/split?weights=1%3D9%2C+3%3D1")
+    assert "Version 1: 90 %" in asked.text
+    browser("POST", "/ui/names/churn/split", OWN, data=hidden(asked.text))
+    assert browser("GET", "/names/churn").json()["split"] == {"1": 9.0, "3": 1.0}
+    assert 'value="1=9, 3=1"' in browser("GET", "/ui/names/churn").text
+
+    assert "End the split" in browser("GET", "/ui/names/churn/end-split").text
+    browser("POST", "/ui/names/churn/end-split", OWN)
+    assert browser("GET", "/names/churn").json()["split"] is None
+
+
+def test_a_shadow_is_set_shown_by_feature_and_ended(app: FastAPI, browser: Client) -> None:
+    asked = browser("GET", "/ui/names/churn/shadow?alias=champion&version=3&share=0.5")
+    assert "50 %" in asked.text
+    browser("POST", "/ui/names/churn/shadow", OWN, data=hidden(asked.text))
+    assert "Nothing has been compared yet" in browser("GET", "/ui/names/churn").text
+    compare(app, "churn")
+
+    page = browser("GET", "/ui/names/churn").text
+
+    assert "2 and 3" in page
+    parts = re.findall(
+        r'<th scope="row">([^<]*)</th><td class="n">(\d+)</td>'
+        r'<td class="n">([^<]*)</td><td class="n">([^<]*)</td></tr>',
+        page,
+    )
+    assert parts == [
+        *(("less than 1.5", "2", "0 %", "0"), ("1.5 to less than 3.5", "2", "0 %", "0")),
+        *(("3.5 to less than 5.5", "2", "100 %", "4"), ("5.5 or more", "2", "100 %", "4")),
+        *(("&lt;b&gt;", "8", "50 %", "2"),),
+    ]  # fmt: skip
+    assert "2 gets no calls" not in page
+    assert "is deleted" in browser("GET", "/ui/names/churn/end-shadow").text
+    browser("POST", "/ui/names/churn/end-shadow", OWN)
+    assert browser("GET", "/models/churn/shadow").status_code == 404
+
+
+def compare(app: FastAPI, name: str) -> None:
+    """Write what a producer has compared: above its median, `a` has other answers."""
+    engine, pair = app.state.services.jobs.engine, Pair(name, 2, 3)
+    rows = [
+        ComparedRow({"a": n, "<i>": "<b>"}, Outcome(n > 3, 4.0 if n > 3 else 0.0)) for n in range(8)
+    ]
+    add_counts(engine, pair, Counts(1, 8, 4, 8, 16.0, 4.0))
+    add_features(engine, pair, count_rows(rows))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "text"),
+    [
+        ("GET", "/ui/names/nothing", 404, "there is no name nothing"),
+        ("GET", "/ui/names/churn?cursor=x", 422, "cursor: "),
+        ("GET", "/ui/names?sort=x", 422, "sort: "),
+        ("GET", "/ui/names/churn/promote?alias=champion&version=9", 404, "has no version 9"),
+        ("GET", "/ui/names/churn/promote?alias=champion", 422, "version: "),
+        ("GET", "/ui/names/churn/promote?alias=champion&version=1&metric=rsme", 422, "rmse"),
+        ("GET", "/ui/names/churn/rollback?alias=nobody", 404, "has no alias nobody"),
+        ("GET", "/ui/names/churn/split?weights=1", 422, "weights: "),
+        ("GET", "/ui/names/churn/end-shadow", 404, "churn has no shadow"),
+        ("POST", "/ui/names/nothing/end-split", 404, "there is no name nothing"),
+        ("POST", "/ui/names/churn/split", 422, "weights: "),
+    ],
+)
+def test_what_is_wrong_is_said(
+    browser: Client, method: str, path: str, status: int, text: str
+) -> None:
+    answer = browser(method, path, OWN)
+
+    assert answer.status_code == status
+    assert text in said(answer).replace("&#34;", '"')
+
+
+def test_who_may_only_read_sees_no_forms_and_other_owners_no_values_of_calls(sqlite_url) -> None:
+    with application(sqlite_url, auth="on") as app:
+        fill(app, "red~")
+        engine = app.state.services.jobs.engine
+        keys = {
+            (owner, scope): create_key(engine, NewKey(name="n", owner=owner, scopes=[scope]))[1]
+            for owner in ("red", "blue")
+            for scope in (Scope.MODELS, Scope.PREDICT)
+        }
+        app.state.keys.refresh()
+
+        def ask(owner: str, scope: Scope, method: str, path: str, **more):
+            key = {"Authorization": f"Bearer {keys[owner, scope]}"}
+            return Client(app)(method, path, {**key, **OWN}, **more)
+
+        shadow = {"alias": "champion", "version": 3, "share": 1}
+        ask("red", Scope.MODELS, "PUT", "/models/churn/shadow", json=shadow)
+        ask("red", Scope.MODELS, "PUT", "/models/churn/grants/blue")
+        compare(app, "red~churn")
+        own = ask("red", Scope.MODELS, "GET", "/ui/names/churn").text
+        reader = ask("red", Scope.PREDICT, "GET", "/ui/names/churn").text
+        shared = ask("blue", Scope.MODELS, "GET", "/ui/names/red~churn").text
+        told = ask("blue", Scope.MODELS, "GET", "/models/red~churn/shadow").json()
+        refused = ask("red", Scope.PREDICT, "POST", "/ui/names/churn/end-shadow")
+        foreign = ask("blue", Scope.MODELS, "POST", "/ui/names/red~churn/end-shadow")
+
+    assert "Promote…" in own
+    assert "~" not in own
+    assert "unevenness" in own
+    assert "unevenness" in reader
+    for page in (reader, shared):
+        assert "Promote…" not in page
+        assert "Roll back…" not in page
+        assert "End the shadow…" not in page
+    assert "unevenness" not in shared
+    assert told["compared"][0]["rows"] == 8
+    assert told["compared"][0]["features"] is None
+    assert (refused.status_code, foreign.status_code) == (403, 404)
