@@ -227,10 +227,14 @@ def test_two_consumers_are_restarted_one_after_the_other_and_no_job_notices(
         assert each.wait() == 0
     fleet.world.let_go(held)
 
+    def completions(job_id: str) -> int:
+        return len(re.findall(rf"\[{job_id}\] attempt \d+: published", fleet.world.output()))
+
     for job_id in (held, *jobs):
         assert reached(http, job_id, "TASK_COMPLETED")["failures"] == 0
-        completions = re.findall(rf"\[{job_id}\] attempt \d+: published", fleet.world.output())
-        assert len(completions) == 1
+        # The line follows the commit of the row.
+        until(lambda job_id=job_id: completions(job_id) > 0, "the completion is logged")
+        assert completions(job_id) == 1
         assert len(fleet.world.stored(job_id)) == 1
     assert fleet.world.waiting(DEAD_LETTER_QUEUE) == 0
 
