@@ -23,6 +23,7 @@ from devstack.subprocesses import INTERRUPTIONS, run
 DEBIANS = {"4.0": "trixie", "4.3": "forky"}
 
 TESTS = ["tests/integration", "tests/system/test_consumer_timeout.py"]
+IN_TWO = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]  # as the other runs of tests
 LOG = RUN / "log" / "brokers.log"
 UNSHARED = "--unshared"
 
@@ -101,7 +102,8 @@ def check(version: str, suite: str, arguments: list[str]) -> bool:
     say(f"RabbitMQ {found} of Debian {suite}")
     # CI: a missing program must not skip a test. The version: the tests ask the broker for its own.
     environment = {"RABBITMQ_ROOT": str(root), "RABBITMQ_VERSION": found, "CI": "true"}
-    status = run([sys.executable, "-m", "pytest", *(arguments or TESTS)], environment)
+    tests = [sys.executable, "-m", "pytest", *IN_TWO, *(arguments or TESTS)]
+    status = run(tests, environment)
     say(f"RabbitMQ {found} of Debian {suite}: {'FAILED' if status else 'passed'}")
     return not status
 
