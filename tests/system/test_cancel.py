@@ -147,9 +147,9 @@ def test_there_is_no_job_to_cancel(http: httpx2.Client) -> None:
 
 def test_a_download_that_is_cancelled_ends(stack: Stack) -> None:
     """The data come so slowly that they would take longer than a test."""
-    s3_port = int(stack.environment["AWS_ENDPOINT_URL"].rpartition(":")[2])
-    with Wire(s3_port, seconds_per_piece=0.2) as slow:
-        consumer = stack.start(gated.ALONE, AWS_ENDPOINT_URL=f"http://127.0.0.1:{slow.port}")
+    address, _, s3_port = stack.environment["AWS_ENDPOINT_URL"].rpartition(":")
+    with Wire(int(s3_port), seconds_per_piece=0.2) as slow:
+        consumer = stack.start(gated.ALONE, AWS_ENDPOINT_URL=f"{address}:{slow.port}")
         _, http = stack.producer()
         upload(http, "large", "a,b\n" + "1,2\n" * 10_000_000)
         job_id = train(http, dataset_id="large", features=["a"], target="b")  # is TASK_RECEIVED

@@ -8,6 +8,7 @@ import pytest
 from pika.exceptions import AMQPError
 
 from app.amqp.topology import DEAD_LETTER_QUEUE, PREDICT_ASYNC_QUEUE
+from devstack.authority import Authority
 from devstack.demo import ROW
 from devstack.rabbitmq import Broker
 from tests.system.support.client import PREDICTION, is_problem, job, reached, trained, upload
@@ -17,9 +18,11 @@ JOBS = 5
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def broker(
+    tmp_path_factory: pytest.TempPathFactory, encrypting: Authority | None
+) -> Iterator[Broker]:
     """A node of the module's own: what is done to it is done to all its vhosts."""
-    with Broker.on_free_ports(tmp_path_factory.mktemp("rabbitmq")) as node:
+    with Broker.on_free_ports(tmp_path_factory.mktemp("rabbitmq"), encrypting) as node:
         yield node
 
 

@@ -11,6 +11,7 @@ from devstack import ports
 from devstack.layout import ROOT
 from tests.support.child import child
 from tests.system.conftest import Running
+from tests.system.support.processes import trusted
 
 SETTINGS = {"INVOKE_HOSTS": "127.0.0.1"}
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -19,6 +20,7 @@ KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 def run(running: Running, name: str, *options: str, seconds: float = 110) -> str:
     """Run an example to its end; return what it printed."""
     environment = {key: running.stack.environment[key] for key in KEYS}
+    environment |= trusted(running.stack.environment)
     url = str(running.http.base_url)
     with child(
         [sys.executable, "-m", f"examples.{name}.run", "--url", url, *options],

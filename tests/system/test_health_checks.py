@@ -25,6 +25,7 @@ def healthy(command: list[str], **environment: str) -> bool:
     return ended.returncode == 0
 
 
+@pytest.mark.plain  # the checked container's broker listens without TLS
 @pytest.mark.parametrize("right", [True, False])
 def test_the_broker_is_healthy_while_its_user_may_log_in(broker: Broker, right: bool) -> None:
     node = broker.node

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support import tiny
 from tests.system.conftest import Running
+from tests.system.support.processes import trusted
 
 FOLDER = {
     "red.png": tiny.image((255, 0, 0)),
@@ -28,7 +29,8 @@ def walk(running: Running, folder: Path, *options: str) -> tuple[int, str]:
     """Run the client; return its status and all it said."""
     url = str(running.http.base_url)
     walker = running.stack.start(
-        ("-m", "warren_client.image_folder", str(folder), "--url", url, *options)
+        ("-m", "warren_client.image_folder", str(folder), "--url", url, *options),
+        **trusted(running.stack.environment),
     )
     return walker.wait(), walker.output()
 

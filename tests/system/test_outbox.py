@@ -13,6 +13,7 @@ import pytest
 from pika.exceptions import AMQPError
 
 from app.amqp.topology import DEAD_LETTER_QUEUE, TRAIN_QUEUE
+from devstack.authority import Authority
 from devstack.demo import TRAIN
 from devstack.program import find
 from devstack.rabbitmq import Broker
@@ -28,9 +29,11 @@ KEY = {"Idempotency-Key": "once"}
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def broker(
+    tmp_path_factory: pytest.TempPathFactory, encrypting: Authority | None
+) -> Iterator[Broker]:
     """A node of the module's own: what is done to it is done to all its vhosts."""
-    with Broker.on_free_ports(tmp_path_factory.mktemp("rabbitmq")) as node:
+    with Broker.on_free_ports(tmp_path_factory.mktemp("rabbitmq"), encrypting) as node:
         yield node
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.system.conftest import Running
+from tests.system.support.processes import trusted
 
 PAGE = (Path(__file__).parents[2] / "docs/training.md").read_text()
 PROJECTS = PAGE.partition("## Three projects\n")[2].split("\n### ")[1:]
@@ -30,7 +31,7 @@ def outputs(running: Running, tmp_path_factory: pytest.TempPathFactory) -> dict[
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=folder,
-            env={**os.environ, "PATH": path},
+            env={**os.environ, "PATH": path, **trusted(running.stack.environment)},
             capture_output=True,
             text=True,
             timeout=TIMEOUT,

@@ -242,10 +242,11 @@ def test_two_consumers_are_restarted_one_after_the_other_and_no_job_notices(
 def test_s3_may_go_away_before_and_after_a_fit(
     fleet: Fleet, http: httpx2.Client, quick_ladder: None
 ) -> None:
-    s3_port = int(fleet.world.environment["AWS_ENDPOINT_URL"].rpartition(":")[2])
+    address, _, number = fleet.world.environment["AWS_ENDPOINT_URL"].rpartition(":")
+    s3_port = int(number)
     with Wire(s3_port) as wire:
         port = wire.port
-    fleet.be(1, {**QUICK, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"})
+    fleet.be(1, {**QUICK, "AWS_ENDPOINT_URL": f"{address}:{port}"})
     (consumer,) = fleet.consumers
     job_id = train(http, dataset_id=HELD)
     consumer.says(f"[{job_id}] retry in")

@@ -241,6 +241,14 @@ def trusting(environment: dict[str, str]) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=environment["RABBITMQ_CA_FILE"] or None)
 
 
+def trusted(environment: dict[str, str]) -> dict[str, str]:
+    """Return the variables by which our client, httpx and curl trust the authority of a stack."""
+    file = environment["RABBITMQ_CA_FILE"]
+    return (
+        dict.fromkeys(("WARREN_CA_FILE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"), file) if file else {}
+    )
+
+
 def consumes(consumer: Process, threads: int, invokes: bool = True) -> None:
     """Wait until a consumer's threads are at work: so many of each kind, and the one that calls."""
     consumer.says(" consuming queue.model.", times=3 * threads + 1)

@@ -12,6 +12,7 @@ from devstack.layout import ROOT
 from devstack.program import inherited
 from tests.support.child import child
 from tests.system.conftest import Running
+from tests.system.support.processes import trusted
 
 SECONDS = 300
 WARREN = Path(sys.executable).with_name("warren")
@@ -42,9 +43,7 @@ class Shell:
     def of(cls, running: Running, folder: Path) -> "Shell":
         """Return a shell that asks the module's Warren."""
         variables = {"WARREN_URL": str(running.http.base_url).rstrip("/")}
-        if running.stack.environment["TLS_CERTIFICATE_FILE"]:
-            variables["WARREN_CA_FILE"] = running.stack.environment["RABBITMQ_CA_FILE"]
-        return cls(folder, variables)
+        return cls(folder, variables | trusted(running.stack.environment))
 
     @property
     def environment(self) -> dict[str, str]:
