@@ -5,7 +5,7 @@ from time import monotonic
 from typing import Any
 
 from app.amqp.topology import INVOKE_QUEUE, PREDICT_QUEUE
-from app.observability.tracing import MOST_OF_TRACEPARENT, TRACEPARENT
+from app.observability.traceparent import MOST_OF_TRACEPARENT, TRACEPARENT
 from app.protocol.oip.message import InferHead, infer_head
 from app.protocol.types import JSON_MEDIA_TYPE
 

@@ -4,11 +4,12 @@ These conventions are not stable yet, so their names stand in this module alone.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 
 from opentelemetry.trace import Span
 
-from app.observability.tracing import SpanKind, is_on, span
+from app.observability.traceparent import Traceparent
+from app.observability.tracing import SpanKind, span
 
 _SYSTEM = {"messaging.system": "rabbitmq"}
 
@@ -19,18 +20,16 @@ def send_span(
     *,
     conversation_id: str | None = None,
     message_id: str | None = None,
-    parents: Sequence[str] | None = None,
+    parents: Sequence[Traceparent] | None = None,
 ) -> AbstractContextManager[Span | None]:
     """Make a span of publishing one message, whose routing key is the name of `queue`.
 
     `parents` are of the requests that the message joins; without them the current span counts.
     """
-    if not is_on():
-        return nullcontext()
     return span(
         f"send {queue}",
         SpanKind.PRODUCER,
-        {
+        lambda: {
             **_operation("send", exchange, queue),
             **_batch(parents or ()),
             **({"messaging.message.conversation_id": conversation_id} if conversation_id else {}),
@@ -41,13 +40,13 @@ def send_span(
 
 
 def process_span(
-    exchange: str, queue: str, parents: Sequence[str], message_id: str | None
+    exchange: str, queue: str, parents: Sequence[Traceparent], message_id: str | None
 ) -> AbstractContextManager[Span | None]:
     """Make a span of handling messages of a queue; `parents` are what their headers say."""
     return span(
         f"process {queue}",
         SpanKind.CONSUMER,
-        {
+        lambda: {
             **_operation("process", exchange, queue),
             **_batch(parents),
             **({"messaging.message.id": message_id} if message_id else {}),
@@ -66,5 +65,5 @@ def _operation(operation: str, exchange: str, queue: str) -> dict[str, str]:
     }
 
 
-def _batch(parents: Sequence[str]) -> dict[str, int]:
+def _batch(parents: Sequence[Traceparent]) -> dict[str, int]:
     return {"messaging.batch.message_count": len(parents)} if len(parents) > 1 else {}

@@ -95,7 +95,7 @@ def _run(waiting: list[_Waiting], model: Predictor, find: Find, tell: Tell) -> N
 
 
 def _predict(model: Predictor, rows: list[Any]) -> list[Prediction | None]:
-    if not tracing.is_on():
+    if tracing.current() is None:
         return model.predict(rows)
     with tracing.span("run model", attributes={"warren.rows": len(rows)}):
         return model.predict(rows)

@@ -4,15 +4,8 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.observability.tracing import (
-    MOST_OF_TRACEPARENT,
-    TRACEPARENT,
-    SpanKind,
-    fail,
-    leave_out,
-    recorded_span,
-    unrecorded,
-)
+from app.observability.traceparent import MOST_OF_TRACEPARENT, TRACEPARENT
+from app.observability.tracing import SpanKind, fail, leave_out, recorded_span
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 _FIELD = TRACEPARENT.encode()
@@ -29,9 +22,9 @@ class Tracing:
         """Serve one request. It is no coroutine function, because each would cost `/predict`."""
         if scope["type"] != "http":
             return self._app(scope, receive, send)
-        parents = _parents(scope)
-        if left_out := unrecorded(parents):
-            leave_out(left_out)  # of this task, which serves no other request
+        sent = [value for name, value in scope["headers"] if name == _FIELD]
+        parents = _parents(sent) if sent else []
+        if leave_out(parents):  # of this task, which serves no other request
             return self._app(scope, receive, send)
         return self._recorded(scope, receive, send, parents)
 
@@ -67,12 +60,8 @@ class Tracing:
                         fail(made, str(status))
 
 
-def _parents(scope: Scope) -> list[str]:
-    """Return what the caller's header says; two of them say nothing (W3C Trace Context, 3.2).
-
-    The library would log each one that is too long, and anybody may send it.
-    """
-    found = [value for name, value in scope["headers"] if name == _FIELD]
-    if len(found) != 1 or len(found[0]) > MOST_OF_TRACEPARENT:
+def _parents(sent: list[bytes]) -> list[str]:
+    """Return what the caller's headers say; two of them say nothing (W3C Trace Context, 3.2)."""
+    if len(sent) != 1 or len(sent[0]) > MOST_OF_TRACEPARENT:
         return []
-    return [found[0].decode("latin-1")]
+    return [sent[0].decode("latin-1").strip(" \t")]

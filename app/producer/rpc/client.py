@@ -18,6 +18,7 @@ from app.amqp.rpc_connection import BLOCKED_DETAIL, QueueCount, RpcConnection, o
 from app.concurrency import fail
 from app.observability import tracing
 from app.observability.messaging_spans import send_span
+from app.observability.traceparent import Traceparent
 from app.producer.rpc.replies import read_reply
 from app.protocol.replies import Reply
 from app.protocol.types import JSON_MEDIA_TYPE
@@ -71,7 +72,7 @@ class RpcClient:
         body: bytes,
         deadline: float,
         content_type: str = JSON_MEDIA_TYPE,
-        traceparents: Sequence[str] | None = None,
+        traceparents: Sequence[Traceparent] | None = None,
     ) -> bytes:
         """Publish a request that expires after `deadline` seconds; return the unparsed reply.
 

@@ -13,6 +13,7 @@ from itertools import chain
 from app import errors
 from app.concurrency import fail, succeed
 from app.observability import tracing
+from app.observability.traceparent import Traceparent
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.replies import ensure_success, read_reply
 from app.protocol.types import JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE
@@ -23,7 +24,8 @@ log = logging.getLogger(__name__)
 MAX_CALLS = 64  # more of them in one message would leave the other consumers idle
 MAX_BYTES = 100_000
 
-_Call = tuple[bytes, asyncio.Future[bytes], str | None]  # the last names the caller's span
+# The last names the caller's span.
+_Call = tuple[bytes, asyncio.Future[bytes], Traceparent | None]
 
 
 class Coalescer:
@@ -54,7 +56,7 @@ class Coalescer:
         reply: asyncio.Future[bytes] = loop.create_future()
         if not self._waiting:
             loop.call_soon(self._flush)
-        self._waiting.setdefault(model, []).append((body, reply, tracing.traceparent()))
+        self._waiting.setdefault(model, []).append((body, reply, tracing.as_parent()))
         return await reply
 
     def _flush(self) -> None:
@@ -78,7 +80,9 @@ class Coalescer:
             for (_, reply, _), body in zip(calls, replies, strict=True):
                 succeed(reply, body)
 
-    async def _replies(self, bodies: list[bytes], traceparents: list[str] | None) -> list[bytes]:
+    async def _replies(
+        self, bodies: list[bytes], traceparents: list[Traceparent] | None
+    ) -> list[bytes]:
         if len(bodies) == 1:
             return [await self._send(bodies[0], traceparents=traceparents)]
         # JSON has line breaks only between its tokens, where a space means the same.
@@ -94,7 +98,7 @@ class Coalescer:
         self,
         body: bytes,
         content_type: str = JSON_MEDIA_TYPE,
-        traceparents: list[str] | None = None,
+        traceparents: list[Traceparent] | None = None,
     ) -> bytes:
         self._in_flight += 1
         try:
@@ -105,9 +109,9 @@ class Coalescer:
             self._in_flight -= 1
 
 
-def _traceparents(calls: list[_Call]) -> list[str] | None:
+def _traceparents(calls: list[_Call]) -> list[Traceparent] | None:
     """Return what names the spans of callers. They wait for a task that none of them began."""
-    return [each for _, _, each in calls if each] if tracing.is_on() else None
+    return [each for _, _, each in calls if each is not None] if tracing.is_on() else None
 
 
 def _chunks(waiting: list[_Call]) -> Iterator[list[_Call]]:

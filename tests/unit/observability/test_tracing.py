@@ -10,6 +10,7 @@ from opentelemetry.trace import StatusCode
 from app import errors
 from app.observability import tracing
 from app.observability.messaging_spans import process_span, send_span
+from app.observability.traceparent import Traceparent, text_of
 from tests.support.spans import OTHER, SENT, UNRECORDED, ids, named, recorded, trace_of
 
 
@@ -117,6 +118,63 @@ def test_a_trace_that_begins_is_recorded_by_chance() -> None:
     assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", sent or "")
 
 
+@pytest.mark.parametrize("parents", [[], ["junk"], ["00-0-0-01"]])
+def test_a_request_without_a_parent_that_is_one_is_left_out_by_chance(parents: list[str]) -> None:
+    async def request() -> tuple[bool, str | None, str | None, tuple[str, str] | None]:
+        is_out = tracing.leave_out(parents)
+        return is_out, tracing.traceparent(), tracing.traceparent(), tracing.trace_ids()
+
+    with recorded(share=1.0):
+        assert asyncio.run(request()) == (False, None, None, None)
+    with recorded(share=0.0):
+        is_out, sent, again, seen = asyncio.run(request())
+        _, other, _, _ = asyncio.run(request())
+    assert is_out
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", sent or "")
+    assert sent == again
+    assert seen == tuple((sent or "").split("-")[1:3])
+    assert other != sent
+
+
+def test_what_joins_requests_goes_on_from_those_that_are_recorded() -> None:
+    async def request(parents: list[str]) -> Traceparent | None:
+        tracing.leave_out(parents)
+        return tracing.as_parent()
+
+    async def left_out() -> list[Traceparent | None]:
+        return await asyncio.gather(*(request(each) for each in ([], [], [UNRECORDED])))
+
+    with recorded(share=0.0) as spans:
+        parents = [each for each in asyncio.run(left_out()) if each is not None]
+        assert len(parents) == 3
+        with tracing.span("left out", parents=parents):
+            sent = tracing.traceparent()
+        with tracing.span("left out", parents=parents[::-1]):
+            assert tracing.traceparent() == UNRECORDED
+        assert sent == text_of(parents[0])
+        with tracing.span("joined", parents=[*parents, SENT]):
+            pass
+        assert trace_of(SENT) == ids(named(spans)["joined"])[0]
+
+
+def test_attributes_of_what_is_not_recorded_are_not_made() -> None:
+    def attributes() -> dict[str, int]:
+        made.append(1)
+        return {"rows": 3}
+
+    made: list[int] = []
+    with recorded(share=0.0) as spans:
+        with (
+            tracing.span("a", attributes=attributes, parents=[]),
+            tracing.span("below", attributes=attributes),
+        ):
+            assert not tracing.current()
+        assert not made
+        with tracing.span("b", attributes=attributes, parents=[SENT]):
+            assert tracing.current()
+        assert named(spans)["b"].attributes == {"rows": 3}
+
+
 def test_without_a_trace_there_is_nothing_to_be_below_of() -> None:
     with recorded() as spans:
         with tracing.span("S3") as made:
@@ -128,8 +186,7 @@ def test_without_a_trace_there_is_nothing_to_be_below_of() -> None:
 
 def test_no_work_is_left_out_of_the_next_tasks_trace() -> None:
     async def request(parents: list[str]) -> str | None:
-        if left_out := tracing.unrecorded(parents):
-            tracing.leave_out(left_out)
+        assert tracing.leave_out(parents) is (parents == [UNRECORDED])
         return tracing.traceparent()
 
     async def both() -> list[str | None]:
