@@ -16,6 +16,8 @@ from tests.system.support.programs import program
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 BOARDS = sorted((ROOT / "deploy" / "grafana").glob("*.json"))
 PAGE = ROOT / "docs" / "monitoring.md"
+COLUMNS = 24  # of a board of Grafana
+SERIES_OF_HISTOGRAM = re.compile("_(bucket|count|sum)$")
 
 
 def promtool(*arguments: str, cwd: Path = PROMETHEUS) -> None:
@@ -49,6 +51,29 @@ def test_each_panel_of_a_board_asks_a_valid_question(board, tmp_path):
     (tmp_path / "board.yml").write_text("groups:\n- name: board\n  rules:\n" + "\n".join(rules))
     promtool("check", "rules", "board.yml", cwd=tmp_path)
     assert {panel["datasource"]["uid"] for panel in panels} == {"${datasource}"}
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
+def test_no_panel_of_a_board_covers_another(board):
+    panels = json.loads(board.read_text())["panels"]
+    places = [panel["gridPos"] for panel in panels]
+    covered = [
+        (x, y)
+        for place in places
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(covered) == len({*covered})
+    assert max(x for x, _ in covered) < COLUMNS
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def test_each_metric_is_on_a_board_or_in_a_rule_and_these_name_no_other():
+    texts = [each.read_text() for each in (*BOARDS, PROMETHEUS / "rules.yml")]
+    named = {name for text in texts for name in re.findall(r"\bwarren_\w+", text)}
+    known = {each.name for each in catalogue.FAMILIES}
+    named = {each if each in known else SERIES_OF_HISTOGRAM.sub("", each) for each in named}
+    assert named == known
 
 
 def test_the_page_lists_each_metric():
