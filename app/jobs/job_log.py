@@ -4,7 +4,7 @@ The row of the job counts its lines, so that they are numbered in the order of t
 reader that goes on behind a number therefore misses none, whoever writes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,13 +69,19 @@ class JobLog:
 
 
 def write_lines(
-    engine: sa.Engine, of: LoggedAttempt, new: UnwrittenLines, *, ended: bool = False
+    engine: sa.Engine,
+    of: LoggedAttempt,
+    new: UnwrittenLines,
+    *,
+    ended: bool = False,
+    numbered: Callable[[range], object] = lambda _: None,
 ) -> bool:
     """Write lines behind those of the job; return False if there is no such job any more.
 
     The first and the last lines of the job are kept. `ended` tells that these lines are the last
     ones of the attempt. The texts count for the size of the job. Raises
-    `errors.DatabaseUnavailable`.
+    `errors.DatabaseUnavailable`. If it has called `numbered` by then, with the numbers that the
+    lines get in the log of the job, they may be written all the same: `are_written` tells.
     """
     added = sum(len(each.text) for each in new.lines)
     values = {"log_lines": _job.log_lines + new.count, "size": _job.size + added}
@@ -103,12 +109,32 @@ def write_lines(
                 for each in new.lines
             ]
             connection.execute(sa.insert(job_lines_table), rows)
+            numbered(range(total - new.count + 1, total + 1))
         if total > MAX_LINES:
             between = (_line.number > FIRST, _line.number <= total - LAST)
             delete = sa.delete(job_lines_table).where(_line.job_id == of.job_id, *between)
             removed = sum(connection.scalars(delete.returning(sa.func.length(_line.text))))
             connection.execute(update.values(size=_job.size - removed))
     return True
+
+
+def are_written(engine: sa.Engine, of: LoggedAttempt, numbers: range) -> bool:
+    """Tell whether lines of these numbers are of this attempt, or of its part.
+
+    If not, its commit has failed, and others have the numbers or will get them. Raises
+    `errors.DatabaseUnavailable`.
+    """
+    unchanged = sa.update(jobs_table).where(_job.id == of.job_id).values(log_lines=_job.log_lines)
+    found = sa.select(_line.number).where(
+        _line.job_id == of.job_id,
+        _line.number.between(numbers.start, numbers.stop - 1),
+        _line.attempt == of.attempt,
+        _line.part.is_not_distinct_from(of.part),
+        _line.consumer == of.consumer,
+    )
+    with transaction(engine) as connection:
+        connection.execute(unchanged)  # waits for a commit that is under way
+        return connection.execute(found.limit(1)).first() is not None
 
 
 def read_log(

@@ -9,7 +9,7 @@ from time import monotonic
 import sqlalchemy as sa
 
 from app import errors
-from app.jobs.job_log import LoggedAttempt, write_lines
+from app.jobs.job_log import LoggedAttempt, are_written, write_lines
 from app.observability.job_lines import KeptLines, keep_lines
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,29 @@ class _Log:
         self.of = of
         self.lines = KeptLines()
         self.ended: float | None = None
+        self._in_doubt: tuple[int, range] | None = None  # the last line, and the numbers in the job
+
+    def write(self, engine: sa.Engine, *, ended: bool) -> None:
+        """Write the new lines, each once, even if the answer to an earlier commit was lost."""
+        if self._in_doubt:
+            last, numbers = self._in_doubt
+            if are_written(engine, self.of, numbers):
+                self.forget(last)
+        new = self.lines.unwritten()
+        if not new.count and not ended:
+            return
+
+        def numbered(numbers: range) -> None:
+            self._in_doubt = new.last, numbers
+
+        self._in_doubt = None
+        write_lines(engine, self.of, new, ended=ended, numbered=numbered)
+        self.forget(new.last)
+
+    def forget(self, last: int) -> None:
+        """Take the lines up to the one of this number for done."""
+        self.lines.mark_written(last)
+        self._in_doubt = None
 
 
 class JobLogWriter(threading.Thread):
@@ -102,7 +125,7 @@ class JobLogWriter(threading.Thread):
         if not new.count and not ended:
             return True
         try:
-            write_lines(self._engine, each.of, new, ended=ended)
+            each.write(self._engine, ended=ended)
         except errors.Unavailable as error:
             if not self._is_away:
                 log.warning("the logs of jobs wait in memory: %s", error)
@@ -110,6 +133,6 @@ class JobLogWriter(threading.Thread):
             return False
         except Exception:  # a bug must not end the thread, nor come again and again
             log.exception("lines of the log of job %s are dropped", each.of.job_id)
+            each.forget(new.last)
         self._is_away = False
-        each.lines.mark_written(new.last)
         return True

@@ -2,16 +2,18 @@
 
 import logging
 from contextvars import Context
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 
-from app.jobs.job_log import LoggedAttempt, read_log
+from app.jobs.job_log import LoggedAttempt, read_log, write_lines
 from app.jobs.log_writer import JobLogWriter
 from app.jobs.store import JobStore
-from app.observability.job_lines import JobLineHandler
+from app.observability.job_lines import JobLineHandler, KeptLines
 from tests.conftest import migrate
 from tests.support.log_lines import kept_lines
+from tests.support.lost_commits import lost_commits
 from tests.support.rows import run
 from tests.support.waiting import until
 
@@ -142,6 +144,58 @@ def test_lines_that_waited_are_written_once_the_database_is_there(away, tmp_path
         LOGGER.info("b")
         write(writer)
         assert texts(away) == ["a", "b"]
+
+
+@pytest.mark.parametrize("after", [True, False], ids=["after the commit", "before it"])
+@pytest.mark.parametrize("more", [[], ["c"]], ids=["no more lines", "more lines"])
+def test_lines_are_written_once_if_the_connection_was_lost(store, after, more):
+    run(store)
+    writer = JobLogWriter(store.engine)
+    with writer.kept(OF):
+        LOGGER.info("a")
+        LOGGER.info("a")
+        with lost_commits(store.engine, after=after) as lost:
+            write(writer)
+        assert texts(store) == ["a", "a"] * after
+        for each in more:
+            LOGGER.info(each)
+        write(writer)
+        write(writer)
+    assert len(lost) == 1
+    log = read_log(store.engine, "m")
+    assert [(each.number, each.text) for each in log.lines] == [*enumerate(["a", "a", *more], 1)]
+    assert (log.total, log.left_out) == (2 + len(more), 0)
+
+
+@pytest.mark.parametrize("after", [True, False], ids=["after the commit", "before it"])
+def test_lines_are_written_once_if_others_write_meanwhile(store, after):
+    run(store)
+    writer = JobLogWriter(store.engine)
+    with writer.kept(OF):
+        LOGGER.info("a")
+        with lost_commits(store.engine, after=after) as lost:
+            write(writer)
+            write(writer)  # nor does the question get an answer
+        lines = KeptLines()
+        lines.add(datetime.now(UTC), "INFO", "other")
+        write_lines(store.engine, LoggedAttempt("m", 1, "w", part=3), lines.unwritten())
+        LOGGER.info("b")
+    write(writer)
+    assert len(lost) == 2
+    assert texts(store) == (["a", "other", "b"] if after else ["other", "a", "b"])
+
+
+def test_the_end_of_an_attempt_is_known_if_the_connection_was_lost(store):
+    run(store)
+    writer = JobLogWriter(store.engine)
+    with writer.kept(OF):
+        LOGGER.info("a")
+    with lost_commits(store.engine, after=True):
+        write(writer)
+    store.fail("m", 1, {"type": "bad_data", "detail": "no"})
+    write(writer)
+    log = read_log(store.engine, "m")
+    assert ([each.text for each in log.lines], log.complete) == (["a"], True)
 
 
 def test_a_stop_does_not_wait_for_a_database_that_is_away(away):
