@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.auth.identity import DEFAULT_OWNER, Scope
+from app.auth.key_limits import Jobs, Rate
 from app.database.auth_tables import api_keys_table
 from app.protocol.types import Explained, OwnerName
 
@@ -39,6 +40,21 @@ class NewKey(BaseModel):
     days: Days | None = Field(
         None, description="In how many days it expires; null is never.", examples=[90]
     )
+    max_requests: Rate | None = Field(
+        None,
+        description="How many requests it may send a second to each producer; null, here and "
+        "below, is only what its owner may have.",
+        examples=[5],
+    )
+    max_rows: Rate | None = Field(
+        None,
+        description="How many rows it may have predicted a second by each producer, counted once "
+        "for each model.",
+        examples=[1000],
+    )
+    max_queued: Jobs | None = Field(
+        None, description="How many of its jobs may wait.", examples=[20]
+    )
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,9 @@ class ApiKey:
     revoked_at: datetime | None
     last_used_at: datetime | None
     rotates: str | None  # the id of the key that this one replaces
+    max_requests: float | None  # these three are in `KeyLimits`
+    max_rows: float | None
+    max_queued: int | None
 
 
 KEY_COLUMNS = tuple(api_keys_table.c[each.name] for each in fields(ApiKey))

@@ -10,6 +10,7 @@ from app.auth.api_key import read_scopes
 from app.auth.changes import VERSION
 from app.auth.hashing import is_token, read_hash_secret
 from app.auth.identity import Identity
+from app.auth.key_limits import LIMITS, limits_of
 from app.auth.store import IS_USABLE
 from app.auth.tokens import KEY_PREFIX, SESSION_PREFIX, read_id
 from app.database.auth_tables import api_keys_table, auth_state_table, sessions_table
@@ -53,9 +54,8 @@ class Credentials:
 def read_credentials(engine: sa.Engine) -> Credentials:
     """Read what is valid now. Raises `errors.DatabaseUnavailable`."""
     column, of_session = api_keys_table.c, sessions_table.c
-    keys = sa.select(column.id, column.owner, column.scopes, column.hash, column.expires_at).where(
-        IS_USABLE
-    )
+    read = ("id", "owner", "scopes", "hash", "expires_at", *LIMITS)
+    keys = sa.select(*(column[each] for each in read)).where(IS_USABLE)
     sessions = sa.select(*of_session).where(of_session.expires_at > database_now())
     with connect(engine) as connection:
         # The version comes first, so that it is never newer than the rest.
@@ -63,7 +63,12 @@ def read_credentials(engine: sa.Engine) -> Credentials:
         secret = read_hash_secret(connection)
         found = {
             row.id: Credential(
-                Identity(row.owner, read_scopes(row.scopes), row.id),
+                Identity(
+                    row.owner,
+                    read_scopes(row.scopes),
+                    row.id,
+                    limits=limits_of(row._asdict()),
+                ),
                 bytes.fromhex(row.hash),
                 row.expires_at,
             )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.auth.key_limits import KeyLimits
+
 DEFAULT_OWNER = "default"  # has what was made without a key
 
 
@@ -25,9 +27,9 @@ ALL_SCOPES = frozenset(Scope)
 class Identity:
     """The owner for whom a request acts, its scopes, and the id of its key.
 
-    `session_id` is that of the login. A token of an identity provider has no key; it has a subject
-    and an end, in seconds since 1970. Without authentication everybody is the owner `default`, has
-    all scopes and no key.
+    `session_id` is that of the login, `limits` are the key's own, or None. A token of an identity
+    provider has no key; it has a subject and an end, in seconds since 1970. Without authentication
+    everybody is the owner `default`, has all scopes and no key.
     """
 
     owner: str = DEFAULT_OWNER
@@ -36,6 +38,7 @@ class Identity:
     session_id: str | None = None
     subject: str | None = None
     ends_at: float | None = None
+    limits: KeyLimits | None = None
 
     def is_over(self, now: float) -> bool:
         """Tell whether its token has expired; `now` is in seconds since 1970."""
@@ -50,6 +53,11 @@ class Identity:
     def caller(self) -> str:
         """The owner as limits count it: all its keys and users of the broker together."""
         return f"owner {self.owner}"
+
+    @property
+    def key(self) -> str:
+        """The key as its own limits count it; its logins count for it."""
+        return f"key {self.key_id}"
 
 
 ANYONE = Identity()

@@ -12,6 +12,7 @@ from app.auth.audit import Action, Thing, entry
 from app.auth.changes import change
 from app.auth.hashing import read_hash_secret, token_hash
 from app.auth.identity import DEFAULT_OWNER
+from app.auth.key_limits import LIMITS, limits_text
 from app.auth.tokens import KEY_PREFIX, Token, new_token
 from app.database.auth_tables import api_keys_table
 from app.database.engine import connect, database_now, insert_unless
@@ -29,10 +30,12 @@ IS_USABLE = sa.and_(
 def create_key(engine: sa.Engine, new: NewKey, by: Actor = SYSTEM) -> tuple[ApiKey, str]:
     """Store a new key; return it and its text, which nobody can read again."""
     lifetime = None if new.days is None else new.days * DAY_SECONDS
-    values = {"name": new.name, "owner": new.owner, "scopes": scopes_text(new.scopes)}
+    limits = new.model_dump(include=set(LIMITS))
+    values = {"name": new.name, "owner": new.owner, "scopes": scopes_text(new.scopes), **limits}
     with change(engine) as connection:
         made = _insert(connection, values, lifetime)
-        detail = f"owner {new.owner}, scopes {values['scopes']}"
+        told = (f"owner {new.owner}", f"scopes {values['scopes']}", limits_text(limits))
+        detail = ", ".join(filter(None, told))
         connection.execute(entry(by, Action.CREATE, Thing.KEY, made[0].id, detail))
     return made
 
@@ -65,7 +68,7 @@ def revoke_key(engine: sa.Engine, key_id: str, by: Actor = SYSTEM) -> ApiKey:
 def rotate_key(
     engine: sa.Engine, key_id: str, overlap: float, by: Actor = SYSTEM
 ) -> tuple[ApiKey, str]:
-    """Replace a key by a new one with its name, owner and scopes; return that and its text.
+    """Replace a key by a new one with its name, owner, scopes and limits; return that and its text.
 
     The old one expires after `overlap` seconds, or when it would have anyway. The new one lives as
     long as the old one was meant to. Raises `errors.NotFound`, and `errors.Conflict` if the key is
@@ -86,8 +89,8 @@ def rotate_key(
         if row.revoked_at:
             raise errors.Conflict("key_id", f"the key {quoted(key_id)} is revoked; make a new one")
         connection.execute(update)
-        values = {"name": row.name, "owner": row.owner, "scopes": row.scopes, "rotates": key_id}
-        made = _insert(connection, values, row.seconds)
+        kept = {each: row._mapping[each] for each in ("name", "owner", "scopes", *LIMITS)}
+        made = _insert(connection, {**kept, "rotates": key_id}, row.seconds)
         connection.execute(entry(by, Action.ROTATE, Thing.KEY, key_id, f"new key {made[0].id}"))
     return made
 

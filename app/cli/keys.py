@@ -13,6 +13,7 @@ from app import errors
 from app.auth import store
 from app.auth.api_key import MAX_DAYS, ApiKey, NewKey, in_order
 from app.auth.identity import ALL_SCOPES, DEFAULT_OWNER, Scope
+from app.auth.key_limits import MAX_QUEUED, MAX_RATE, MIN_RATE, limits_text
 from app.cli.actor import operator
 from app.cli.commands import JSON, Commands, is_below_warren, print_object, read_settings
 from app.database.engine import Engine, create_engine
@@ -21,7 +22,7 @@ from app.protocol.sentences import explain
 
 ALL = "all"
 HOUR_SECONDS = 3600
-ROW = "{:9} {:24} {:16} {:10} {:17} {:17} {}"
+ROW = "{:9} {:24} {:16} {:10} {:17} {:17} {:24} {}"
 
 
 class Finite(click.FloatRange):
@@ -33,6 +34,9 @@ class Finite(click.FloatRange):
         if isnan(number):
             self.fail(f"{value} is no number", param, ctx)
         return number
+
+
+RATE = Finite(MIN_RATE, MAX_RATE)
 
 
 @click.group(cls=Commands)
@@ -60,20 +64,33 @@ def keys(context: click.Context) -> None:
     help="What it allows; may be repeated.",
 )
 @click.option("--days", type=Finite(0, MAX_DAYS, min_open=True), help="When it expires.")
+@click.option(
+    "--max-requests",
+    type=RATE,
+    help="How many requests it may send a second to each producer, beside its owner's limit.",
+)
+@click.option("--max-rows", type=RATE, help="How many rows it may have predicted a second.")
+@click.option(
+    "--max-queued", type=click.IntRange(1, MAX_QUEUED), help="How many of its jobs may wait."
+)
 @JSON
 @click.pass_obj
 def create(
     engine: Engine,
+    /,
     name: str,
     owner: str,
     scopes: tuple[str, ...],
     days: float | None,
     as_json: bool,
+    **limits: float | None,
 ) -> None:
     """Make a key and print it. It is shown this once, and stored nowhere."""
     chosen = list(Scope) if ALL in scopes else list(map(Scope, scopes))
     try:
-        new = NewKey(name=name, owner=owner, scopes=chosen, days=days)
+        new = NewKey.model_validate(
+            {"name": name, "owner": owner, "scopes": chosen, "days": days, **limits}
+        )
     except ValidationError as error:
         first = error.errors()[0]
         raise click.UsageError(f"--{first['loc'][0]}: {explain(first)}") from None
@@ -90,12 +107,13 @@ def list_(engine: Engine, as_json: bool) -> None:
         listed = [fields(each) for each in found]
         click.echo(json.dumps({"keys": listed} if is_below_warren() else listed, indent=2))
         return
-    click.echo(line(("id", "name", "owner", "state", "expires", "last used", "scopes")))
+    click.echo(line(("id", "name", "owner", "state", "expires", "last used", "scopes", "limits")))
     for each in found:
         state = state_of(each, datetime.now(UTC))
         times = (minute(each.expires_at), minute(each.last_used_at))
         scopes = ALL if each.scopes == ALL_SCOPES else ",".join(fields(each)["scopes"])
-        click.echo(line((each.id, each.name, each.owner, state, *times, scopes)))
+        limits = limits_text(vars(each)) or "-"
+        click.echo(line((each.id, each.name, each.owner, state, *times, scopes, limits)))
 
 
 @keys.command()
@@ -123,7 +141,7 @@ def revoke(engine: Engine, key_id: str, as_json: bool) -> None:
 @JSON
 @click.pass_obj
 def rotate(engine: Engine, key_id: str, overlap: float, as_json: bool) -> None:
-    """Replace a key by a new one with the same owner and scopes, and print that."""
+    """Replace a key by a new one with the same owner, scopes and limits, and print that."""
     made = store.rotate_key(engine, key_id, overlap * HOUR_SECONDS, operator())
     tell(*made, as_json=as_json)
 
@@ -134,9 +152,10 @@ def tell(key: ApiKey, text: str, *, as_json: bool) -> None:
         click.echo(json.dumps(fields(key) | {"key": text}, indent=2))
         return
     until = f"expires {minute(key.expires_at)}" if key.expires_at else "never expires"
-    scopes = ", ".join(fields(key)["scopes"])
+    has = f"owner {key.owner}, scopes {', '.join(fields(key)['scopes'])}"
+    told = ", ".join(filter(None, (has, limits_text(vars(key)), until)))
     click.echo(
-        errors.escaped(f"{key.id} ({key.name}): owner {key.owner}, scopes {scopes}, {until}. ")
+        errors.escaped(f"{key.id} ({key.name}): {told}. ")
         + "Keep the key now: nobody can read it again.",
         err=True,
     )

@@ -19,6 +19,9 @@ api_keys_table = sa.Table(
     sa.Column("last_used_at", UtcDateTime),
     sa.Column("rotates", sa.String(32)),  # the key that this one replaces
     sa.Column("seconds", sa.Float),  # how long it was made for, which a rotation does not change
+    sa.Column("max_requests", sa.Float),  # a second, as the rows; null is only the owner's limit
+    sa.Column("max_rows", sa.Float),
+    sa.Column("max_queued", sa.Integer),
 )
 
 # Logins of browsers; a logout deletes the row.

@@ -50,6 +50,7 @@ jobs_table = sa.Table(
     sa.Column("error", _Json),
     sa.Column("inputs", sa.Text),  # JSON of a prediction that has not ended; may be megabytes
     sa.Column("caller", sa.String(255)),  # who asked, as limits count it; null in older rows
+    sa.Column("key_id", sa.String(32)),  # the key that asked, if its own jobs have a limit
     sa.Column("size", sa.Integer, nullable=False, default=0),  # bytes of the request and inputs
     sa.Column("idempotency_key", sa.String(255), unique=True),
     sa.Column("reply_to", sa.String(255)),
@@ -79,6 +80,7 @@ jobs_table = sa.Table(
     sa.Index("ix_jobs_ended_at", "ended_at", "size"),  # for the retention
     # Without most rows, so that no query of the rows without a parent reads this one.
     sa.Index("ix_jobs_parent", "parent", "state", **_where("parent IS NOT NULL")),
+    sa.Index("ix_jobs_key_id", "key_id", "state", "size", **_where("key_id IS NOT NULL")),
     sa.Index("ix_jobs_folder", "folder", **_where("folder IS NOT NULL")),  # for the clean-up
 )
 

@@ -51,16 +51,17 @@ class JobAcceptance(JobReader):
         client chose the id, and this insert and the registration of a model with that id do not
         overlap. `model_name` is the name under which the model will be published, a qualified one;
         it is reserved. `caller` is who asked, `size` the bytes of the request and the inputs; the
-        `quotas` are checked with them. The audit log names the actor `by`. `more` may hold
-        `idempotency_key`, `reply_to`, `correlation_id`, `inputs` and `sync`. Raises
-        `errors.Conflict` when a model without a job or a name has the id, or an id has the name;
-        `QuotaExceeded` or `Overloaded`.
+        `quotas` are checked with them, and the row names the key that has one. The audit log names
+        the actor `by`. `more` may hold `idempotency_key`, `reply_to`, `correlation_id`, `inputs`
+        and `sync`. Raises `errors.Conflict` when a model without a job or a name has the id, or an
+        id has the name; `QuotaExceeded` or `Overloaded`.
         """
         asked = {"id": job_id, "kind": kind, "dataset_id": dataset_id, "request": request, **more}
         row = {
             **asked,
             "owner": owner_of(job_id),
             "caller": caller,
+            "key_id": quotas.of_key.key_id if quotas and quotas.of_key else None,
             "size": size,
             "traceparent": tracing.traceparent(),
             "state": JobStatus.QUEUED,
@@ -91,7 +92,7 @@ class JobAcceptance(JobReader):
             return False
         finally:
             if quotas and not created:
-                self._usage.give_back(caller, size)
+                self._usage.give_back(quotas, caller, size)
         return True
 
     def mark_unpublished(self, *job_ids: str) -> None:

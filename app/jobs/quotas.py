@@ -1,9 +1,18 @@
-"""How many jobs a caller, and all callers together, may have in the job table."""
+"""How many jobs a caller, one of its keys, and all callers together may have in the job table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app import errors
+from app.auth.identity import Identity
 from app.settings.limits import LimitSettings
+
+
+@dataclass(frozen=True)
+class KeyQuota:
+    """How many jobs of a key may wait."""
+
+    key_id: str
+    queued: int
 
 
 @dataclass(frozen=True)
@@ -15,6 +24,7 @@ class JobQuotas:
     stored: int | None = None  # jobs of a caller, with those that have ended
     stored_bytes: int | None = None  # the sizes of these
     all_queued: int | None = None  # jobs of all callers that wait
+    of_key: KeyQuota | None = None  # of the key that asks, if it has one
 
 
 @dataclass
@@ -45,6 +55,17 @@ def quotas_of(settings: LimitSettings) -> JobQuotas:
     )
 
 
+def quotas_for(identity: Identity, quotas: JobQuotas) -> JobQuotas:
+    """Return the quotas of a job for which somebody asks over HTTP: theirs, and those of the key.
+
+    A token of an identity provider has no key, and so no quota of its own.
+    """
+    limits, key_id = identity.limits, identity.key_id
+    if limits is None or limits.max_queued is None or key_id is None:
+        return quotas
+    return replace(quotas, of_key=KeyQuota(key_id, limits.max_queued))
+
+
 def check_caller(quotas: JobQuotas, caller: str, mine: JobCount, size: int) -> None:
     """Raise `errors.QuotaExceeded` if one more job of `size` bytes is too much for its caller."""
     later, smaller = "wait for them, or cancel some", "they are deleted after a while"
@@ -57,6 +78,16 @@ def check_caller(quotas: JobQuotas, caller: str, mine: JobCount, size: int) -> N
         if most is not None and asked > most:
             has = what.format(f"{most:,}")
             raise errors.QuotaExceeded(f"{has} for {caller} at the most; {remedy}", limit=most)
+
+
+def check_key(quota: KeyQuota, own: JobCount) -> None:
+    """Raise `errors.QuotaExceeded` if one more job is too much for its key."""
+    if own.queued >= quota.queued:
+        raise errors.QuotaExceeded(
+            f"{quota.queued:,} jobs are queued for key {quota.key_id} at the most; wait for them, "
+            "or cancel some",
+            limit=quota.queued,
+        )
 
 
 def check_all(quotas: JobQuotas, everyone: JobCount) -> None:

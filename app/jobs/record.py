@@ -15,7 +15,7 @@ from app.protocol.types import JobKind, JobStatus
 
 KINDS = {kind.value for kind in JobKind}
 # The columns to read, which are the fields of a Job.
-_OTHERS = ("inputs", "log_lines", "log_attempt")
+_OTHERS = ("inputs", "log_lines", "log_attempt", "key_id")
 JOB_COLUMNS = [column for column in jobs_table.c if column.name not in _OTHERS]
 _ANSWERS = ("result", "sync")
 _LISTED = ("request", "metrics", "fit_summary", "error")

@@ -21,9 +21,11 @@ from tests.system.support.processes import PRODUCER, SECONDS, Stack, until
 ASK = {"model_id": "latest", "input_data": ROW}
 
 
-def make_key(stack: Stack, *scopes: str) -> dict[str, Any]:
-    """Make a key as an operator does."""
+def make_key(stack: Stack, *scopes: str, **limits: str) -> dict[str, Any]:
+    """Make a key as an operator does; the `limits` are options such as `max_queued`."""
     options = [part for scope in scopes for part in ("--scope", scope)]
+    for name, most in limits.items():
+        options += [f"--{name.replace('_', '-')}", most]
     command = ("app.cli", "keys", "create", "--name", "test", *options, "--json")
     made: dict[str, Any] = json.loads(run_module(stack.environment, *command))
     return made
@@ -93,6 +95,33 @@ def test_a_key_trains_predicts_and_follows_until_it_is_revoked_on_every_producer
     for each in producers:
         assert is_problem(each.post("/predict", json=ASK), 401)["type"] == "unauthenticated"
         assert is_problem(each.post("/train", json=TRAIN), 401)["type"] == "unauthenticated"
+
+
+def test_a_key_at_its_limit_is_refused_while_another_key_of_its_owner_goes_on(
+    stack: Stack,
+) -> None:
+    other = make_key(stack, "all")
+    once = make_key(stack, "all", max_requests="0.001")
+    nightly = make_key(stack, "all", max_queued="1")
+    _, http = stack.producer(AUTH="on")
+    upload(with_key(http, other["key"]))
+
+    with_key(http, once["key"])
+    allowed, refused = http.get("/jobs"), http.get("/jobs")
+    assert allowed.headers["RateLimit"] == '"requests";r=0;t=1000'
+    problem = is_problem(refused, 429)
+    assert problem["type"] == "rate_limited"
+    assert problem["detail"].startswith(f"key {once['id']} may have 0.001 requests a second")
+
+    with_key(http, nightly["key"])
+    assert http.post("/train", json=TRAIN).status_code == 202
+    problem = is_problem(http.post("/train", json=TRAIN), 429)
+    assert (problem["type"], problem["limit"]) == ("quota_exceeded", 1)
+    assert f"for key {nightly['id']} at the most" in problem["detail"]
+
+    with_key(http, other["key"])
+    for _ in range(2):
+        assert http.post("/train", json=TRAIN).status_code == 202
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ class Gcra:
         self._rate = rate
         self.quota = math.ceil(rate)  # units at once
         self.window = math.ceil(self.quota / rate)  # seconds in which they come back
+        self.policy = f'"{what}";q={self.quota};w={self.window};qu="{what}"'  # as headers have it
         self._tolerance = (self.quota - 1) / rate
         self._clock = clock
         self._arrivals: dict[str, float] = {}  # the theoretical arrival time of each key
@@ -34,15 +35,26 @@ class Gcra:
         A key that has one left may take any number. It then waits until they have come back, so
         that the rate holds for requests of any size.
         """
+        if refusal := self.refusal(key):
+            raise refusal
+        self.count(key, units)
+
+    def refusal(self, key: str) -> errors.RateLimited | None:
+        """Return the error of a key that has no unit left, or None if it has one."""
         now = self._clock()
-        arrival = max(now, self._arrivals.get(key, now))
-        if (wait := arrival - self._tolerance - now) > _ROUNDING:
-            seconds = math.ceil(wait - _ROUNDING)
-            raise errors.RateLimited(
-                f"{key} may have {self._rate:g} {self.what} a second; ask again in {seconds} s",
-                retry_after=seconds,
-            )
-        self._arrivals[key] = arrival + units / self._rate
+        wait = self._arrivals.get(key, now) - self._tolerance - now
+        if wait <= _ROUNDING:
+            return None
+        seconds = math.ceil(wait - _ROUNDING)
+        return errors.RateLimited(
+            f"{key} may have {self._rate:g} {self.what} a second; ask again in {seconds} s",
+            retry_after=seconds,
+        )
+
+    def count(self, key: str, units: int = 1) -> None:
+        """Take units of a key, whether or not it has any left."""
+        now = self._clock()
+        self._arrivals[key] = max(now, self._arrivals.get(key, now)) + units / self._rate
         if len(self._arrivals) > self._many:
             self._forget(now)
 

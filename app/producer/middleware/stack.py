@@ -67,7 +67,7 @@ def middlewares(
         Middleware(ErrorResponses),
         Middleware(OriginCheck, origins=origins),
         *([Middleware(Authentication, keys=keys, identify_token=identify_token)] if keys else []),
-        *_rate_limit(settings),
+        *_rate_limit(settings, keys),
         Middleware(BodyLimit, rules=rules, memory=memory, shares=shares),
         # BodyLimit counts the bytes before they are decoded, ContentDecoding the decoded ones.
         Middleware(ContentDecoding, rules=rules, memory=memory),
@@ -116,11 +116,12 @@ def _cors(origins: tuple[str, ...]) -> tuple[Middleware, ...]:
     )
 
 
-def _rate_limit(settings: Settings) -> tuple[Middleware, ...]:
-    """Return the middleware that limits the rates of callers, or nothing if none is limited."""
+def _rate_limit(settings: Settings, keys: KeyRing | None) -> tuple[Middleware, ...]:
+    """Return the middleware that limits the rates of callers and keys, or nothing without both."""
     requests = _gcra("requests", settings.caller_max_requests)
     rows = _gcra("rows", settings.caller_max_rows)
-    return (Middleware(RateLimit, requests=requests, rows=rows),) if requests or rows else ()
+    is_needed = requests or rows or keys  # any key may have limits of its own
+    return (Middleware(RateLimit, requests=requests, rows=rows),) if is_needed else ()
 
 
 def _gcra(what: str, rate: float | None) -> Gcra | None:

@@ -65,7 +65,7 @@ async def keys(services: ServicesDep) -> dict[str, Any]:
 async def rotate_key(
     key_id: _RotatedId, body: Rotation, services: ServicesDep, response: Response, by: ActorDep
 ) -> dict[str, Any]:
-    """Make a key with the name, owner and scopes of another one, which expires after a while.
+    """Make a key with the name, owner, scopes and limits of another, which expires after a while.
 
     The new key lives as long as the old one was meant to. Its text is in `key`.
     """

@@ -17,6 +17,7 @@ from app.auth.identity import Scope
 from app.auth.names import qualified, shown
 from app.auth.shown_names import shown_error, shown_reply
 from app.concurrency import run_in_thread
+from app.jobs.quotas import quotas_for
 from app.jobs.record import Job
 from app.models.exact import Exact
 from app.observability import logs
@@ -28,7 +29,7 @@ from app.producer.http.body import (
     parse_body,
     read_json_body,
 )
-from app.producer.http.caller import caller_of
+from app.producer.http.caller import caller_of, identity_of
 from app.producer.http.idempotency import (
     IDEMPOTENCY_PARAMETER,
     idempotency_key,
@@ -193,7 +194,7 @@ async def _accept(
             *(job_id, JobKind.PREDICT, None, row),
             caller=caller_of(request.scope),
             size=len(inputs) + len(json.dumps([row, sync])),
-            quotas=services.quotas,
+            quotas=quotas_for(identity_of(request.scope), services.quotas),
             inputs=inputs,
             idempotency_key=key,
             sync=sync,

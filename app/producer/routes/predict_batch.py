@@ -21,13 +21,14 @@ from app.auth.shown_names import MODEL_MEMBERS
 from app.concurrency import run_in_thread
 from app.datasets.loose_files import add_loose_file
 from app.inference.table_layout import TableLayout
+from app.jobs.quotas import quotas_for
 from app.jobs.record import Job
 from app.observability import logs
 from app.producer.http.accepted_prediction import accepted_prediction
 from app.producer.http.access import OwnerDep, owner_in
 from app.producer.http.batch_checks import checked_layout
 from app.producer.http.body import media_type, parse_body
-from app.producer.http.caller import actor_of, caller_of
+from app.producer.http.caller import actor_of, caller_of, identity_of
 from app.producer.http.idempotency import IdempotencyKey, key_conflict, qualified_key
 from app.producer.http.route_scopes import allow
 from app.producer.http.strict_route import StrictRoute, problem_responses
@@ -200,7 +201,7 @@ async def _create(
         *(job_id, JobKind.BATCH, asked.dataset_id, row),
         caller=caller_of(request.scope),
         size=len(json.dumps(row)),
-        quotas=services.quotas,
+        quotas=quotas_for(identity_of(request.scope), services.quotas),
         by=actor_of(request.scope),
         idempotency_key=key,
         folder=services.batch_files.folder(job_id),

@@ -10,10 +10,11 @@ from app.amqp.topology import TRAIN_QUEUE
 from app.auth.identity import Scope
 from app.auth.names import new_name, qualified, shown
 from app.concurrency import run_in_thread
+from app.jobs.quotas import quotas_for
 from app.jobs.record import Job
 from app.observability import logs
 from app.producer.http.access import OwnerDep, owner_in
-from app.producer.http.caller import actor_of, caller_of
+from app.producer.http.caller import actor_of, caller_of, identity_of
 from app.producer.http.idempotency import IdempotencyKey, key_conflict, qualified_key
 from app.producer.http.location import location
 from app.producer.http.route_scopes import allow
@@ -69,7 +70,7 @@ async def train(
         caller=caller_of(request.scope),
         size=len(message),
         model_name=name,
-        quotas=services.quotas,
+        quotas=quotas_for(identity_of(request.scope), services.quotas),
         by=actor_of(request.scope),
         idempotency_key=key,
         dataset_version=pinned.version,

@@ -24,7 +24,10 @@ class Rotation(BaseModel):
 
 
 class KeyView(BaseModel):
-    """What is known of a key. `rotates` is the key that it replaces."""
+    """What is known of a key. `rotates` is the key that it replaces.
+
+    `max_requests` and `max_rows`, both a second, and `max_queued` are limits of this key alone.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -37,6 +40,9 @@ class KeyView(BaseModel):
     revoked_at: datetime | None
     last_used_at: datetime | None
     rotates: str | None
+    max_requests: float | None
+    max_rows: float | None
+    max_queued: int | None
 
 
 class KeyMade(KeyView):

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from app import errors
 from app.auth.api_key import NewKey
 from app.auth.identity import Identity, Scope
+from app.auth.key_limits import KeyLimits
 from app.auth.key_ring import KeyRing
 from app.auth.sessions import begin_session, end_session
-from app.auth.store import create_key, list_keys, revoke_key
+from app.auth.store import create_key, list_keys, revoke_key, rotate_key
 from app.auth.tokens import SESSION_PREFIX, read_id
 from app.database.auth_tables import api_keys_table
 from app.database.engine import connect, create_engine
@@ -65,6 +66,21 @@ def test_a_session_acts_for_its_key_and_ends(store: JobStore) -> None:
     revoke_key(store.engine, key.id)
     ring.refresh()
     assert ring.identify(sessions[1].encode()) is None
+
+
+def test_a_key_and_its_logins_have_the_limits_of_the_key(store: JobStore) -> None:
+    limited = NEW.model_copy(update={"max_requests": 0.5, "max_queued": 3})
+    key, text = create_key(store.engine, limited)
+    ring = KeyRing(store.engine)
+    ring.refresh()
+    new, new_text = rotate_key(store.engine, key.id, 3600)
+    session = begin_session(store.engine, new.id)
+    ring.refresh()
+
+    for each in (text, new_text, session):
+        found = ring.identify(each.encode())
+        assert found is not None
+        assert found.limits == KeyLimits(max_requests=0.5, max_queued=3)
 
 
 def test_an_expired_session_is_none_and_is_deleted(store: JobStore) -> None:

@@ -10,6 +10,7 @@ from app import errors
 from app.auth import store as keys
 from app.auth.api_key import NewKey
 from app.auth.identity import ALL_SCOPES, Scope
+from app.auth.key_limits import KeyLimits, limits_of
 from app.database.auth_tables import api_keys_table
 from app.database.engine import connect, database_now
 from app.jobs.store import JobStore
@@ -85,6 +86,17 @@ def test_a_rotation_lets_both_keys_live_for_a_while(engine: sa.Engine) -> None:
     ends = {each.id: each.expires_at for each in keys.list_keys(engine)}[old.id]
     assert ends is not None
     assert abs(ends - new.created_at - timedelta(hours=1)) < timedelta(minutes=1)
+
+
+def test_a_rotated_key_keeps_its_limits(engine: sa.Engine) -> None:
+    limits = {"max_requests": 0.5, "max_rows": 1000.0, "max_queued": 20}
+    old, _ = keys.create_key(engine, NEW.model_copy(update=limits))
+
+    new, _ = keys.rotate_key(engine, old.id, 3600)
+
+    for each in (old, new):
+        assert limits_of(vars(each)) == KeyLimits(**limits)
+    assert limits_of(vars(keys.create_key(engine, NEW)[0])) is None
 
 
 def test_a_rotation_lengthens_no_life(engine: sa.Engine) -> None:

@@ -11,6 +11,8 @@ from app.cli.__main__ import main
 from app.database.engine import create_engine
 from app.database.tables import metadata
 
+MADE = ["create", "--name", "n", "--scope", "all"]
+
 
 class Operator:
     """Types commands against a database."""
@@ -77,8 +79,25 @@ def test_all_scopes_are_all(keys: Operator) -> None:
         "last",
         "used",
         "scopes",
+        "limits",
     ]
-    assert listed[1].split() == [row["id"], "first", "default", "valid", "-", "-", "all"]
+    assert listed[1].split() == [row["id"], "first", "default", "valid", "-", "-", "all", "-"]
+
+
+def test_a_key_has_the_limits_that_it_was_made_with(keys: Operator) -> None:
+    limits = ("--max-requests", "0.5", "--max-rows", "1000", "--max-queued", "20")
+    told = "max_requests 0.5, max_rows 1000, max_queued 20"
+
+    made = keys("create", "--name", "n", "--scope", "predict", *limits)
+
+    assert f"scopes predict, {told}, never expires" in made.stderr
+    (row,) = keys.read("list")
+    assert (row["max_requests"], row["max_rows"], row["max_queued"]) == (0.5, 1000, 20)
+    assert keys("list").stdout.endswith(f" {told}\n")
+    new = keys.read("rotate", row["id"])
+    assert (new["max_requests"], new["max_rows"], new["max_queued"]) == (0.5, 1000, 20)
+    (line,) = keys.audit("--action", "create", "--kind", "key")
+    assert line.endswith(f"owner default, scopes predict, {told}")
 
 
 def test_a_revoked_key_is_refused(keys: Operator) -> None:
@@ -114,6 +133,9 @@ def test_both_keys_of_a_rotation_work(keys: Operator) -> None:
         (["create", "--name", "a\nb", "--scope", "all"], "--name: use 1 to 100 characters"),
         (["create", "--name", "n", "--owner", "A~b", "--scope", "all"], "--owner: use lower-case"),
         (["create", "--name", "n", "--scope", "all", "--days", "0"], "0.0 is not in the range"),
+        ([*MADE, "--max-requests", "0"], "0.0 is not in the range 0.0001<=x<=1000000"),
+        ([*MADE, "--max-rows", "nan"], "'--max-rows': nan is no number"),
+        ([*MADE, "--max-queued", "0"], "0 is not in the range 1<=x<=1000000000"),
         (["revoke", "nothing\x1b[2J"], 'key_id: there is no key "nothing\\u001b[2J"'),
         (["rotate", "nothing"], 'key_id: there is no key "nothing"'),
     ],

@@ -12,7 +12,9 @@ from app import errors
 from app.database.tables import jobs_table, models_table
 from app.jobs import outbox
 from app.jobs.attempt_list import attempts_of
+from app.jobs.quotas import JobQuotas, KeyQuota
 from app.jobs.store import JobStore
+from app.jobs.usage import JobUsage
 from app.models.queries import read_newest_ids
 from app.models.registry import CachedModelRegistry
 from app.protocol.types import LATEST, JobKind, JobStatus
@@ -25,6 +27,7 @@ JOBS, MODELS = 20_000, 4_000
 WAITING = [f"waiting-{n}" for n in range(3)]
 MOST_STEPS = 5_000  # of SQLite's virtual machine: a read of all models takes more than 20,000
 MOST_ROWS = 500  # that PostgreSQL visits
+OF_KEY = JobQuotas(of_key=KeyQuota("nightly", 9))
 KINDS = ("SELECT", "UPDATE", "INSERT", "WITH")  # of statements
 
 QUERIES: dict[str, Callable[[JobStore], Any]] = {
@@ -48,6 +51,7 @@ QUERIES: dict[str, Callable[[JobStore], Any]] = {
         "latest", history.DATASET_ID
     ),
     "latest of no data set": lambda store: CachedModelRegistry(store).get("latest", "none"),
+    "jobs of a key": lambda store: JobUsage(store.engine).take(OF_KEY, None, 1),
     "ids": lambda store: read_newest_ids(store.engine, "default", 10),
 }  # fmt: skip
 

@@ -1,7 +1,9 @@
 import pytest
 
 from app import errors
-from app.jobs.quotas import JobQuotas
+from app.auth.identity import Identity
+from app.auth.key_limits import KeyLimits
+from app.jobs.quotas import JobQuotas, KeyQuota, quotas_for
 from app.jobs.usage import JobUsage
 from app.protocol.types import JobKind
 from tests.support.rows import INPUTS, REQUEST, RESULT, accept, at_once
@@ -94,7 +96,7 @@ def test_between_two_counts_a_process_counts_what_it_accepts(store):
         usage.take(quotas, "caller", 10)
     with pytest.raises(errors.QuotaExceeded):
         usage.take(quotas, "caller", 10)
-    usage.give_back("caller", 10)
+    usage.give_back(quotas, "caller", 10)
     usage.take(quotas, "caller", 10)
 
 
@@ -104,3 +106,56 @@ def test_a_job_that_was_not_written_does_not_count(store):
     for _ in range(5):
         assert not ask(store, "a", "caller", quotas)
     assert ask(store, "b", "caller", quotas)
+
+
+def of_key(key_id, most, **quotas):
+    """Let a key have so many jobs that wait."""
+    return JobQuotas(**quotas, of_key=KeyQuota(key_id, most))
+
+
+def test_a_key_at_its_quota_is_refused_and_other_keys_of_its_owner_are_not(store):
+    assert ask(store, "a", "owner", of_key("nightly", 1))
+    with pytest.raises(errors.QuotaExceeded, match="1 jobs are queued for key nightly at the most"):
+        ask(store, "b", "owner", of_key("nightly", 1))
+    assert ask(store, "c", "owner", of_key("notebook", 1))
+    assert ask(store, "d", "owner", JobQuotas())
+    with pytest.raises(errors.QuotaExceeded, match="3 jobs are queued for owner at the most"):
+        ask(store, "e", "owner", JobQuotas(queued=3))
+
+
+def test_a_job_of_a_key_counts_for_its_owner(store):
+    assert ask(store, "a", "owner", of_key("nightly", 9, queued=1))
+    with pytest.raises(errors.QuotaExceeded, match="for owner at the most"):
+        ask(store, "b", "owner", of_key("nightly", 9, queued=1))
+
+
+def test_a_job_of_a_key_counts_while_it_waits(store):
+    assert ask(store, "a", "owner", of_key("nightly", 1))
+    store.claim("a", "worker")
+    counted = JobUsage(store.engine)
+    counted.take(of_key("nightly", 1), "owner", 10)
+    store.release("a", 1)
+    counted = JobUsage(store.engine)
+    with pytest.raises(errors.QuotaExceeded):
+        counted.take(of_key("nightly", 1), "owner", 10)
+    with pytest.raises(errors.QuotaExceeded):
+        store.create("b", JobKind.PREDICT, None, {}, caller="owner", quotas=of_key("nightly", 1))
+
+
+def test_a_job_of_a_key_that_was_not_written_does_not_count(store):
+    quotas = of_key("nightly", 2)
+    assert ask(store, "a", "owner", quotas)
+    for _ in range(5):
+        assert not ask(store, "a", "owner", quotas)
+    assert ask(store, "b", "owner", quotas)
+
+
+@pytest.mark.parametrize("limits", [None, KeyLimits(max_requests=1)])
+def test_a_key_without_a_quota_adds_nothing(limits):
+    quotas = JobQuotas(queued=1)
+    assert quotas_for(Identity("red", key_id="a", limits=limits), quotas) is quotas
+
+
+def test_a_key_with_a_quota_has_those_of_its_owner_too():
+    identity = Identity("red", key_id="a", session_id="s", limits=KeyLimits(max_queued=2))
+    assert quotas_for(identity, JobQuotas(queued=9)) == of_key("a", 2, queued=9)

@@ -74,6 +74,20 @@ def test_a_key_belongs_to_the_default_owner_and_never_expires_unless_said(admin:
     assert (made["owner"], made["expires_at"], made["scopes"]) == ("default", None, ["jobs"])
 
 
+def test_a_key_has_limits_of_its_own_and_a_rotation_keeps_them(admin: Admin) -> None:
+    limits = {"max_requests": 0.5, "max_rows": 1000, "max_queued": 20}
+    free, made = (admin("POST", "/keys", {**NEW, **each}).json() for each in ({}, limits))
+
+    rotated = admin("POST", f"/keys/{made['id']}/rotate", {}).json()
+
+    assert [{name: each[name] for name in limits} for each in (free, made, rotated)] == [
+        dict.fromkeys(limits), limits, limits,
+    ]  # fmt: skip
+    assert {each["id"]: each["max_queued"] for each in admin.listed()} == {
+        free["id"]: None, made["id"]: 20, rotated["id"]: 20,
+    }  # fmt: skip
+
+
 def test_a_revoked_key_lets_nobody_in(admin: Admin) -> None:
     made = admin("POST", "/keys", NEW).json()
 
@@ -121,6 +135,10 @@ def test_an_example_key_lets_nobody_in(admin: Admin) -> None:
         ("POST", "/keys", {**NEW, "owner": "a" * 33}, 422, "owner: use lower-case letters"),
         ("POST", "/keys", {**NEW, "name": "a\nb"}, 422, "name: use 1 to 100 characters"),
         ("POST", "/keys", {**NEW, "days": 0}, 422, "days: must be greater than 0"),
+        ("POST", "/keys", {**NEW, "max_requests": 0}, 422, "max_requests: must be at least 0.0001"),
+        ("POST", "/keys", {**NEW, "max_rows": 1e7}, 422, "max_rows: must be at most 1000000"),
+        ("POST", "/keys", {**NEW, "max_queued": 0}, 422, "max_queued: must be at least 1"),
+        ("POST", "/keys", {**NEW, "max_queued": 1.5}, 422, "max_queued: must be a whole number"),
         ("POST", "/keys", {**NEW, "scope": "train"}, 422, 'did you mean "scopes"?'),
         ("POST", "/keys", [], 422, "send an object like"),
         ("POST", "/keys/nokey/rotate", {"overlap_hours": -1}, 422, "must be at least 0"),
