@@ -1,17 +1,20 @@
 """The program `warren` against a whole Warren."""
 
 import dataclasses
+import io
 import json
 import re
 import signal
 import subprocess
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
 from devstack import ports
 from devstack.layout import ROOT
+from tests.support import graphs, mlflow_folders, tiny
 from tests.support.child import child
 from tests.system.conftest import Running
 from tests.system.support.client import PREDICTION, RMSE, diabetes
@@ -33,6 +36,7 @@ pytestmark = pytest.mark.timeout(600)  # each run of the program takes seconds o
 PAGE = ROOT / "docs" / "cli.md"
 NOBODY = "0" * 32
 ENDLESS = ("--set", "params.n_estimators=1000000", "--set", "params.max_depth=3")
+AB = mlflow_folders.columns("a", "b")
 NINE = "age,bmi,bp,s1,s2,s3,s4,s5,s6"
 ROW = {
     "age": 0.038076,
@@ -164,6 +168,75 @@ def test_models_are_listed_compared_saved_and_deleted(
     gone = shell("models", "show", other, "--json")
     assert gone.code == NOT_FOUND
     assert gone.object["error"]["type"] == "gone"
+
+
+@pytest.fixture(scope="module")
+def sums(shell: Shell) -> list[str]:
+    """The ids of two versions of the name `sums`, uploaded by the program."""
+    (shell.folder / "sums.onnx").write_bytes(tiny.sums())
+    ids = []
+    for b in (2.0, 3.0):
+        manifest = {**tiny.ROWS, "sample": {"a": 1.0, "b": b}}
+        (shell.folder / "sums.json").write_text(json.dumps(manifest))
+        asked = ("models", "upload", "sums.onnx", "--manifest", "sums.json", "--name", "sums")
+        first, again = shell.reads(*asked), shell(*asked, "-q")
+        assert again.out == f"{first['model_id']}\n"
+        ids.append(first["model_id"])
+    return ids
+
+
+def test_an_uploaded_model_is_a_version_of_its_name(shell: Shell, sums: list[str]) -> None:
+    listed = shell.reads("models", "versions", "sums")["versions"]
+    assert [each["model_id"] for each in listed] == [*reversed(sums)]
+    answer = shell.reads("predict", "sums:1", "--row", "a=1", "b=2")
+    assert answer["predictions"][0]["prediction"] == 3
+
+
+def test_a_model_of_mlflow_is_uploaded_as_a_folder(shell: Shell) -> None:
+    folder = shell.folder / "linear"
+    with ZipFile(io.BytesIO(mlflow_folders.folder(graphs.linear(), AB))) as archive:
+        archive.extractall(folder)
+    made = shell("models", "upload", "linear", "--id", "linear", "-q")
+    assert (made.code, made.out) == (0, "linear\n"), made
+    assert shell("predict", "linear", "--row", "a=1", "b=2").code == 0
+    (folder / "MLmodel").write_text("flavors: {}")
+    refused = shell("models", "upload", "linear", "--json")
+    assert (refused.code, refused.object["error"]["type"]) == (OTHER, "invalid")
+
+
+def test_calls_of_a_name_are_split_from_a_shell(shell: Shell, sums: list[str]) -> None:
+    assert shell.reads("models", "split", "sums")["split"] is None
+    assert shell("models", "split", "sums", "v1=90", "2=10", "-q").out == "sums\n"
+    assert shell.reads("models", "split", "sums")["split"] == {"1": 90, "2": 10}
+    assert shell("models", "split", "sums").out == "sums: v1=90, v2=10\n"
+    assert shell.reads("models", "split", "sums", "--end")["split"] is None
+    assert shell("models", "split", "sums", "v9=1").code == NOT_FOUND
+    assert shell("models", "split", "nobody").code == NOT_FOUND
+
+
+def test_a_shadow_is_set_from_a_shell(shell: Shell, sums: list[str]) -> None:
+    assert shell("models", "promote", "sums:1", "champion").code == 0
+    assert shell("models", "shadow", "sums").code == NOT_FOUND
+    made = shell.reads("models", "shadow", "sums:2", "champion", "--share", "0.25")
+    assert (made["version"], made["alias"], made["share"]) == (2, "champion", 0.25)
+    by_id = shell.reads("models", "shadow", sums[1], "champion")
+    assert (by_id["version"], by_id["share"]) == (2, 1)
+    assert shell("models", "shadow", "sums", "-q").out == f"{sums[1]}\n"
+    assert "sums@champion, version 1" in shell("models", "shadow", "sums").out
+    assert shell("models", "shadow", "sums", "--end").out == "sums has no shadow now\n"
+    assert shell("models", "shadow", "sums").code == NOT_FOUND
+
+
+def test_a_name_is_described_from_a_shell(shell: Shell, sums: list[str]) -> None:
+    made = shell.reads("models", "describe", "sums", "--description", "adds", "--tag", "toy")
+    assert (made["description"], made["tags"]) == ("adds", ["toy"])
+    third = shell.reads("models", "describe", "sums:1", "--tag", "old", "--tag", "first")
+    assert (third["version"], third["tags"]) == (1, ["old", "first"])
+    assert shell("models", "names", "--tag", "toy", "-q").out == "sums\n"
+    cleared = shell.reads("models", "describe", "sums", "--no-tags")
+    assert (cleared["description"], cleared["tags"]) == ("adds", [])
+    assert "adds" in shell("models", "describe", "sums").out
+    assert shell("models", "describe", "nobody").code == NOT_FOUND
 
 
 def test_data_sets_are_stored_described_and_deleted(shell: Shell) -> None:
@@ -303,6 +376,7 @@ def test_the_operators_commands_are_there(running: Running, shell: Shell) -> Non
 @pytest.mark.slow
 def test_the_commands_of_the_page_work_in_its_order(running: Running, tmp_path: Path) -> None:
     (tmp_path / "diabetes.csv").write_text(diabetes())
+    (tmp_path / "sums.onnx").write_bytes(tiny.sums())
     blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     script = "".join(["set -eux -o pipefail\n", *blocks])
     with child(

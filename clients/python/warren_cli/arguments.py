@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+_VERSION = re.compile(r"v?[1-9][0-9]{0,8}")
 _REFERENCE = re.compile(r"[A-Za-z0-9._~@:-]+")
 
 
@@ -29,13 +30,27 @@ def model_reference(text: str) -> str:
     return text
 
 
+def weight(text: str) -> tuple[int, float]:
+    """Return a version and its weight, of `v1=90` or `1=90`. Raises `click.BadParameter`."""
+    version, _, number = text.partition("=")
+    found = _number(number)
+    if not _VERSION.fullmatch(version) or not 0 <= found < math.inf:
+        raise click.BadParameter(f"{text!r} is no VERSION=WEIGHT, such as v2=10")
+    return int(version.removeprefix("v")), found
+
+
+def share(text: str) -> float:
+    """Return a share of calls. Raises `click.BadParameter` unless it is from 0 to 1."""
+    found = _number(text)
+    if not 0 <= found <= 1:
+        raise click.BadParameter(f"{text!r} is no share from 0 to 1, such as 0.1")
+    return found
+
+
 def seconds(text: str) -> float:
     """Return a length of time. Raises `click.BadParameter` unless it is a number from 0 on."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if math.isnan(number) or number < 0:
+    number = _number(text)
+    if not number >= 0:
         raise click.BadParameter(f"{text!r} is no number of seconds from 0 on")
     return number
 
@@ -50,3 +65,11 @@ def output_file(text: str) -> Path:
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise click.BadParameter(f"the folder {path.parent} may not be written to")
     return path
+
+
+def _number(text: str) -> float:
+    """Return a number, nan if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

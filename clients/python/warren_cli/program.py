@@ -19,7 +19,10 @@ COMMANDS = {
     "predict": (f"{_HERE}.predict:predict", "Ask a model about rows."),
     "score": (f"{_HERE}.score:score", "Have a model answer for a whole table."),
     "jobs": (f"{_HERE}.jobs:jobs", "List, show, follow, cancel and repeat jobs."),
-    "models": (f"{_HERE}.models:models", "List, compare, promote, export and delete models."),
+    "models": (
+        f"{_HERE}.models:models",
+        "List, upload, compare, promote, split, export and delete models.",
+    ),
     "datasets": (f"{_HERE}.datasets:datasets", "List, show, store and delete data sets."),
     "workers": (f"{_HERE}.workers:workers", "List the consumers."),
     "status": (f"{_HERE}.status:status", "Tell whether Warren and all that it needs work."),

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from warren_cli import exit_codes
-from warren_cli.arguments import model_reference, named, output_file, seconds
+from warren_cli.arguments import model_reference, named, output_file, seconds, share, weight
 from warren_cli.program import warren
 
 NOWHERE = "http://127.0.0.1:1"
@@ -21,6 +21,8 @@ NOWHERE = "http://127.0.0.1:1"
         *(("jobs", each, "") for each in ("show", "wait", "logs", "cancel", "retry")),
         ("jobs", "result", "", "-o", "a.csv"),
         *(("models", each, "") for each in ("show", "rm", "compare", "versions")),
+        *(("models", each, "") for each in ("upload", "describe", "split", "shadow")),
+        *(("models", "shadow", "a:1", ""), ("models", "upload", __file__, "--name", "")),
         *(("models", each, "", "champion") for each in ("promote", "rollback", "history")),
         *(("models", each, "a:1", "") for each in ("promote", "rollback", "history")),
         ("models", "export", "", "-o", "a.onnx"),
@@ -58,6 +60,23 @@ def test_a_time_is_a_number_from_0_on(text: str) -> None:
 
 def test_a_time_may_have_a_fraction() -> None:
     assert [seconds(text) for text in ("0", "1.5", "inf")] == [0, 1.5, float("inf")]
+
+
+def test_a_weight_is_that_of_a_version() -> None:
+    assert [weight(text) for text in ("v1=90", "2=0.5", "v10=0")] == [(1, 90), (2, 0.5), (10, 0)]
+    assert [share(text) for text in ("0", "0.25", "1")] == [0, 0.25, 1]
+
+
+@pytest.mark.parametrize("text", ["", "1", "v1=", "=1", "v0=1", "champion=1", "1=-1", "1=inf"])
+def test_another_weight_is_told(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="no VERSION=WEIGHT, such as"):
+        weight(text)
+
+
+@pytest.mark.parametrize("text", ["", "half", "-0.1", "1.1", "nan", "10%"])
+def test_a_share_is_at_most_all(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="no share from 0 to 1"):
+        share(text)
 
 
 def test_an_output_is_a_file_in_a_folder_that_is_there(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def promote(
     from warren_client.errors import Conflict
 
     with session.client() as warren:
-        found = _lasting(warren, model)
+        found = lasting(warren, model)
         try:
             answer = found.promote(alias, why=why, force=force, metric=metric)
         except Conflict as error:
@@ -53,11 +53,12 @@ def promote(
 @click.command(cls=Command)
 @NAME
 @ALIAS
+@click.option("--why", help="The reason, which the history keeps.")
 @click.pass_obj
-def rollback(session: Session, name: str, alias: str) -> None:
+def rollback(session: Session, name: str, alias: str, why: str | None) -> None:
     """Let ALIAS of NAME mean the version that it meant before."""
     with session.client() as warren:
-        answer = warren.models.rollback(name, alias)
+        answer = warren.models.rollback(name, alias, why)
         found = warren.models[f"{name}@{alias}"]
     text = f"{name}@{alias} is version {found.version} again, model {found.id}"
     told = {"name": name, "alias": alias, "model_id": found.id, **answer}
@@ -102,7 +103,7 @@ def versions(session: Session, name: str) -> None:
     )
 
 
-def _lasting(warren: Warren, model: str) -> Model:
+def lasting(warren: Warren, model: str) -> Model:
     """Return the model that a reference means for ever. Raises `click.UsageError` for another."""
     if ":" in model:
         return warren.models[model]

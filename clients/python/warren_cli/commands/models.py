@@ -8,6 +8,8 @@ from warren_cli import console
 from warren_cli.arguments import model_reference, output_file
 from warren_cli.command import Commands
 from warren_cli.commands.aliases import history, promote, rollback, versions
+from warren_cli.commands.names import describe, names, shadow, split
+from warren_cli.commands.uploads import upload
 from warren_cli.confirm import YES, confirm
 from warren_cli.records import MODEL_HEADING, as_json, model_fields, model_row, reference
 from warren_cli.session import Session
@@ -17,7 +19,7 @@ MODEL = click.argument("model", type=model_reference)
 
 @click.group(cls=Commands)
 def models() -> None:
-    """List, compare, promote, export and delete models.
+    """List, upload, compare, promote, split, export and delete models.
 
     MODEL is an id, `latest`, a name, NAME:VERSION or NAME@ALIAS.
     """
@@ -129,5 +131,5 @@ def remove(session: Session, model: str, yes: bool) -> None:
     session.give(told, found.id, lambda: click.echo(f"model {found.id} is deleted"))
 
 
-for each in (promote, rollback, history, versions):
+for each in (upload, promote, rollback, history, versions, names, describe, split, shadow):
     models.add_command(each)

@@ -6,19 +6,23 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from warren_client.asynchronous.listing import entries
 from warren_client.asynchronous.model import AsyncModel
-from warren_client.asynchronous.primitives import work
+from warren_client.asynchronous.primitives import READ_BYTES, work
 from warren_client.calls import UPLOAD_SECONDS, Call, Form, get, part
 from warren_client.comparison import comparison
+from warren_client.errors import Unsendable
+from warren_client.model_archive import zipped
 from warren_client.records import ModelRecord, member, read
 
 if TYPE_CHECKING:
     from warren_client.asynchronous.warren import AsyncWarren
 
 Objects = list[dict[str, Any]]
+_ZIP = {"Content-Type": "application/zip"}
 
 
 class AsyncModels:
@@ -73,23 +77,38 @@ class AsyncModels:
     async def upload(
         self,
         file: str | Path,
-        manifest: Mapping[str, Any],
+        manifest: Mapping[str, Any] | None = None,
         name: str | None = None,
         model_id: str | None = None,
     ) -> AsyncModel:
-        """Register an ONNX file with its manifest; return the model.
+        """Register an ONNX file with its manifest, or the folder of an MLflow model; return it.
 
-        Without an id, the id follows from the content, so the same model is registered once. With
-        a `name` the model is the next version of it. Raises `OSError`, `WarrenError`.
+        Without a manifest, the file is a folder that MLflow has saved, or a zip of one, and has no
+        name. Without an id, the id follows from the content, so the same model is registered once.
+        With a `name` the model is the next version of it. Raises `Unsendable`, `OSError`,
+        `WarrenError`.
         """
-        path, sent = Path(file), dict(manifest)
-        if name is not None:
-            sent["name"] = name
+        path = Path(file)
+        if manifest is None:
+            if name is not None:
+                raise Unsendable(
+                    "a folder of MLflow gets no name; its ONNX file with a manifest does"
+                )
+            return await self._upload_folder(path, model_id)
+        sent = dict(manifest) if name is None else {**manifest, "name": name}
         if model_id is None:
             model_id = await work(lambda: _id(path, sent))
-        call = Call(
-            "PUT", f"/models/{part(model_id)}", form=Form(sent, path), seconds=UPLOAD_SECONDS
-        )
+        return await self._put(model_id, form=Form(sent, path))
+
+    async def _upload_folder(self, path: Path, model_id: str | None) -> AsyncModel:
+        with TemporaryDirectory(prefix="warren-") as folder:
+            archive = await work(lambda: zipped(path, Path(folder)))
+            if model_id is None:
+                model_id = await work(lambda: _id(archive))
+            return await self._put(model_id, body=archive, headers=_ZIP)
+
+    async def _put(self, model_id: str, **sent: Any) -> AsyncModel:
+        call = Call("PUT", f"/models/{part(model_id)}", seconds=UPLOAD_SECONDS, **sent)
         return await self[member(await self._warren.transport.json(call), "model_id")]
 
     async def versions(self, name: str) -> Objects:
@@ -127,8 +146,11 @@ def _alias(name: str, alias: str) -> str:
     return f"/models/{part(name)}/aliases/{part(alias)}"
 
 
-def _id(file: Path, manifest: dict[str, Any]) -> str:
+def _id(file: Path, manifest: dict[str, Any] | None = None) -> str:
     """Return an id that follows from a model's content."""
-    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode())
-    digest.update(file.read_bytes())
+    told = b"" if manifest is None else json.dumps(manifest, sort_keys=True).encode()
+    digest = hashlib.sha256(told)
+    with file.open("rb") as content:
+        while piece := content.read(READ_BYTES):
+            digest.update(piece)
     return f"model-{digest.hexdigest()[:24]}"

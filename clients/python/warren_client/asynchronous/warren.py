@@ -15,6 +15,7 @@ from warren_client.asynchronous.datasets import AsyncDataset, AsyncDatasets
 from warren_client.asynchronous.job import AsyncJob
 from warren_client.asynchronous.jobs import AsyncJobs
 from warren_client.asynchronous.models import AsyncModels
+from warren_client.asynchronous.names import AsyncNames
 from warren_client.asynchronous.transport import AsyncTransport
 from warren_client.calls import Call, get, with_json
 from warren_client.errors import Forbidden, Gone
@@ -36,7 +37,7 @@ MOST_COUNTED = 1000
 class AsyncWarren:
     """A client of a Warren. It is a context manager, which closes its connections.
 
-    `models`, `jobs` and `datasets` are what is there.
+    `models`, `names`, `jobs` and `datasets` are what is there.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class AsyncWarren:
         self.datasets = AsyncDatasets(self.transport)
         self.jobs = AsyncJobs(self)
         self.models = AsyncModels(self)
+        self.names = AsyncNames(self.transport)
         self._patience = patience
 
     def __repr__(self) -> str:

@@ -16,6 +16,7 @@ from warren_client.blocking.datasets import Dataset, Datasets
 from warren_client.blocking.job import Job
 from warren_client.blocking.jobs import Jobs
 from warren_client.blocking.models import Models
+from warren_client.blocking.names import Names
 from warren_client.blocking.transport import Transport
 from warren_client.calls import Call, get, with_json
 from warren_client.errors import Forbidden, Gone
@@ -37,7 +38,7 @@ MOST_COUNTED = 1000
 class Warren:
     """A client of a Warren. It is a context manager, which closes its connections.
 
-    `models`, `jobs` and `datasets` are what is there.
+    `models`, `names`, `jobs` and `datasets` are what is there.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Warren:
         self.datasets = Datasets(self.transport)
         self.jobs = Jobs(self)
         self.models = Models(self)
+        self.names = Names(self.transport)
         self._patience = patience
 
     def __repr__(self) -> str:

@@ -1,0 +1,98 @@
+"""The names of a server's models: what they are for, and which version gets which calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from warren_client.asynchronous.listing import entries
+from warren_client.calls import Call, get, part, with_json
+
+if TYPE_CHECKING:
+    from warren_client.asynchronous.transport import AsyncTransport
+
+Answer = dict[str, Any]
+
+
+class AsyncNames:
+    """All names: by name in brackets, one after the other in a loop, the newest first."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        """Show the names of a server."""
+        self._transport = transport
+
+    async def __getitem__(self, name: str) -> Answer:
+        """Return what is known of a name: description, tags, split. Raises `NotFound`."""
+        return dict(await self._transport.json(get(_name(name))))
+
+    async def version(self, name: str, version: int) -> Answer:
+        """Return what is known of a version of a name. Raises `NotFound`."""
+        return dict(await self._transport.json(get(_version(name, version))))
+
+    def __aiter__(self) -> AsyncIterator[Answer]:
+        return self.list()
+
+    def list(
+        self, *, tag: str | None = None, sort: str | None = None, limit: int | None = None
+    ) -> AsyncIterator[Answer]:
+        """Yield names, at most `limit`; the filters are those of `GET /names`."""
+        return entries(self._transport, "/names", "names", limit, tag=tag, sort=sort)
+
+    async def describe(
+        self,
+        name: str,
+        description: str | None = None,
+        tags: Sequence[str] | None = None,
+        version: int | None = None,
+    ) -> Answer:
+        """Change what a name, or a version of it, is for, and its tags; return what it has then.
+
+        What is None stays as it is; `""` and `[]` clear. Raises `WarrenError`.
+        """
+        path = _name(name) if version is None else _version(name, version)
+        known = await self._transport.json(get(path))
+        body = {
+            "description": known["description"] if description is None else description or None,
+            "tags": known["tags"] if tags is None else list(tags),
+        }
+        return dict(await self._transport.json(with_json("PUT", path, body)))
+
+    async def split(self, name: str, weights: Mapping[int, float]) -> Answer:
+        """Split the calls of a name among versions by weights; return the name.
+
+        Raises `WarrenError`.
+        """
+        body = {"weights": {str(version): weight for version, weight in weights.items()}}
+        return dict(await self._transport.json(with_json("PUT", f"{_model(name)}/split", body)))
+
+    async def end_split(self, name: str) -> None:
+        """Let all calls of a name get its newest version again. Raises `WarrenError`."""
+        await self._transport.send(Call("DELETE", f"{_model(name)}/split"))
+
+    async def shadow(self, name: str) -> Answer:
+        """Return the shadow of a name, and how its answers compare. Raises `NotFound`."""
+        return dict(await self._transport.json(get(f"{_model(name)}/shadow")))
+
+    async def set_shadow(self, name: str, version: int, alias: str, share: float) -> Answer:
+        """Send a share of an alias's calls to a version, too; return the shadow.
+
+        Raises `WarrenError`.
+        """
+        body = {"alias": alias, "version": version, "share": share}
+        return dict(await self._transport.json(with_json("PUT", f"{_model(name)}/shadow", body)))
+
+    async def end_shadow(self, name: str) -> None:
+        """Delete the shadow of a name and what was compared. Raises `WarrenError`."""
+        await self._transport.send(Call("DELETE", f"{_model(name)}/shadow"))
+
+
+def _name(name: str) -> str:
+    return f"/names/{part(name)}"
+
+
+def _model(name: str) -> str:
+    return f"/models/{part(name)}"
+
+
+def _version(name: str, version: int) -> str:
+    return f"{_model(name)}/versions/{version}"
