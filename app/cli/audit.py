@@ -9,7 +9,7 @@ from app import errors
 from app.auth.audit import Action, Thing
 from app.auth.audit_listing import NEWEST_FIRST, AuditEntry, AuditFilter, list_audit
 from app.cli.commands import Command, print_lines, read_settings
-from app.database.engine import create_engine
+from app.cli.database import open_database
 from app.database.paging import Page
 from app.observability import logs
 
@@ -55,7 +55,7 @@ def audit(
         since and since.replace(tzinfo=UTC),
         until and until.replace(tzinfo=UTC),
     )
-    engine = create_engine(read_settings().database_address)
+    engine = open_database(read_settings())
     found, _ = list_audit(engine, which, Page(limit, NEWEST_FIRST))
     engine.dispose()
     if as_json:

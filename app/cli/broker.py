@@ -13,8 +13,8 @@ from app.amqp.users import User, new_password, password_hash, user_definitions
 from app.auth.audit import Action, Thing, begin
 from app.cli.actor import operator
 from app.cli.commands import JSON, Commands, read_settings, tell
+from app.cli.database import open_database
 from app.cli.doctor import api_of, doctor, services_of
-from app.database.engine import create_engine
 from app.observability import logs
 from app.protocol.types import OWNER_RULE
 from app.settings import Settings
@@ -102,7 +102,7 @@ def remove_client(settings: Settings, owner: str, as_json: bool) -> None:
 
 def note(settings: Settings, action: Action, user: str) -> None:
     """Write into the audit log what is done to a user. Raises `errors.DatabaseUnavailable`."""
-    engine = create_engine(settings.database_address)
+    engine = open_database(settings)
     try:
         begin(engine, operator(), action, Thing.USER, user)
     finally:

@@ -15,7 +15,8 @@ from app.amqp.topology import DEAD_LETTER_QUEUE
 from app.auth.audit import Action, Thing, begin
 from app.cli.actor import operator
 from app.cli.commands import JSON, Commands, print_lines, print_object, read_settings, tell
-from app.database.engine import Engine, create_engine
+from app.cli.database import open_database
+from app.database.engine import Engine
 from app.observability import logs
 from app.settings import Settings
 
@@ -149,7 +150,7 @@ def purge(
 @contextmanager
 def audited(settings: Settings) -> Iterator[Engine]:
     """Open the database of the audit log."""
-    engine = create_engine(settings.database_address)
+    engine = open_database(settings)
     try:
         yield engine
     finally:

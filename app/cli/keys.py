@@ -16,7 +16,8 @@ from app.auth.identity import ALL_SCOPES, DEFAULT_OWNER, Scope
 from app.auth.key_limits import MAX_QUEUED, MAX_RATE, MIN_RATE, limits_text
 from app.cli.actor import operator
 from app.cli.commands import JSON, Commands, is_below_warren, print_object, read_settings
-from app.database.engine import Engine, create_engine
+from app.cli.database import open_database
+from app.database.engine import Engine
 from app.observability import logs
 from app.protocol.sentences import explain
 
@@ -47,7 +48,7 @@ def keys(context: click.Context) -> None:
     A change reaches all producers within 2 seconds.
     """
     logs.configure("WARNING")
-    engine = create_engine(read_settings().database_address)
+    engine = open_database(read_settings())
     context.call_on_close(engine.dispose)
     context.obj = engine
 

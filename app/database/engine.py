@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -72,6 +73,29 @@ def create_engine(url: str) -> sa.Engine:
     if made.dialect.name == "sqlite":
         sa.event.listen(made, "connect", _durable)
     return made
+
+
+def sqlite_file(engine: sa.Engine) -> Path | None:
+    """Return the path of an SQLite database; None of a server, and of one in memory."""
+    name = engine.url.database or ":memory:"
+    is_path = engine.dialect.name == "sqlite" and not name.startswith((":", "file:"))
+    return Path(name).absolute() if is_path else None
+
+
+def create_nothing(engine: sa.Engine, hint: str) -> None:
+    """Let an engine only use a database that is there, because SQLite makes a missing one.
+
+    To connect raises `errors.DatabaseUnavailable` then, whose text ends with `hint`.
+    """
+
+    def check(*_: object) -> None:
+        file = sqlite_file(engine)
+        if file and not file.is_file():
+            raise errors.DatabaseUnavailable(
+                f"the database cannot be used: there is no file {file}; {hint}"
+            )
+
+    sa.event.listen(engine, "do_connect", check)
 
 
 def _durable(connection: Any, _: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.auth.names import is_latest, owner_of
-from app.database.engine import connect, create_engine, read_time
+from app.database.engine import connect, create_engine, read_time, sqlite_file
 from app.database.paging import Page
 from app.database.tables import jobs_table
 from app.jobs.listing import JobFilter, count_jobs, list_jobs
@@ -44,9 +44,8 @@ class JobReader:
     @property
     def folder(self) -> Path | None:
         """Return the folder of an SQLite database; the disk of a server is not known."""
-        name = self.engine.url.database or ":memory:"
-        is_path = self.engine.dialect.name == "sqlite" and not name.startswith((":", "file:"))
-        return Path(name).absolute().parent if is_path else None
+        file = sqlite_file(self.engine)
+        return file and file.parent
 
     def get(self, job_id: str) -> Job | None:
         """Return a job."""

@@ -1,6 +1,8 @@
 """The commands for keys, as an operator types them."""
 
 import json
+from contextlib import chdir
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,6 +159,30 @@ def test_without_the_tables_it_says_so(database_url: str) -> None:
 
     assert answer.exit_code == 1
     assert answer.stderr.startswith("Error: the database cannot be used: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["keys", "list"], ["keys", "create", "--name", "a", "--scope", "all"], ["audit"]],
+    ids=" ".join,
+)
+def test_outside_of_a_checkout_it_names_the_setting_and_makes_no_file(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    with chdir(tmp_path):
+        told = CliRunner().invoke(main, arguments, env={"DATABASE_URL": None})
+        told_url = CliRunner().invoke(main, arguments, env={"DATABASE_URL": "sqlite:///no.db"})
+    assert told.exit_code == 1
+    assert f"there is no file {tmp_path}/warren.db; it is the default" in told.stderr
+    assert "DATABASE_URL is not set" in told.stderr
+    assert f"there is no file {tmp_path}/no.db; DATABASE_URL names it" in told_url.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_needs_no_database(tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        told = CliRunner().invoke(main, ["keys", "create", "--help"], env={"DATABASE_URL": None})
+    assert told.exit_code == 0
 
 
 def test_each_change_of_keys_is_in_the_audit_log(keys: Operator) -> None:
