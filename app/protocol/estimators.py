@@ -65,6 +65,7 @@ _ANOMALIES: Task = "anomalies"  # without a target
 
 SEED = 42
 DEFAULT_ESTIMATOR = "random_forest_regressor"
+CLASSIFIER_OF_CLASSES = "random_forest_classifier"  # the default of a target of text or booleans
 _MATRICES = 2_000  # labels of those that keep a matrix of labels for each tree
 _PAIRS = 1_000  # labels of those that keep a score for each pair of labels
 

@@ -83,7 +83,8 @@ Estimator = Annotated[
     Field(
         description="The kind of model, by Warren's name or by its class in scikit-learn; jobs and "
         "models show Warren's name. Without it, a `random_forest_regressor`, whose `max_depth` is "
-        "3 if `params` is empty, too.",
+        "3 if `params` is empty, too; for a target of texts or booleans a "
+        "`random_forest_classifier`.",
         examples=["hist_gradient_boosting_regressor"],
     ),
 ]

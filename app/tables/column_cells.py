@@ -77,6 +77,14 @@ class ColumnCells:
         return "number" if others <= FEW * filled and not self.marked_number else "text"
 
     @property
+    def holds_classes(self) -> bool:
+        """Whether the cells can only be classes: booleans, or up to 1,000 texts and no number."""
+        if self.kind == "boolean":
+            return True
+        numbers = self._numbers or self._many_words or self.marked_number
+        return self.kind == "text" and not numbers
+
+    @property
     def marked_number(self) -> str | None:
         """A text that would be a number without its separators, percent or currency sign."""
         return next(filter(number_with_marks, self.words), None)

@@ -64,13 +64,14 @@ def main(
         estimator_class(request.resolved_estimator.spec)  # before, because its library is not data
         bound = memory_of("self") + memory
         limit_memory(bound)
-        estimator = build_estimator(request.resolved_estimator)
-        check_trees(estimator, memory)
-        check_layers(estimator, memory)
+        _check(request, memory)
         pipe.send(("checked", bound))
         told = pipe.recv()
         table_format = TableFormat.model_validate(told) if told else None
         data = read_training_data(table, request, table_format)
+        if data.estimator is not None:
+            request = request.model_copy(update={"estimator": data.estimator})
+            _check(request, memory)
         end = monotonic()
         phase("read", end - data.seconds, end)
         phases = Phases(on_end=phase)
@@ -87,6 +88,13 @@ def main(
         traceback.print_exc()
         detail = cannot_fit(request.resolved_estimator.name, request.params, error)
         _report(pipe, errors.FitFailed(detail))
+
+
+def _check(request: TrainRequest, memory: int) -> None:
+    """Raise `errors.Invalid` for params that the estimator does not take, or that are too large."""
+    estimator = build_estimator(request.resolved_estimator)
+    check_trees(estimator, memory)
+    check_layers(estimator, memory)
 
 
 def _report(pipe: Connection, error: errors.WarrenError) -> None:

@@ -24,6 +24,7 @@ from app.training.data_warnings import (
     dropped_row_warnings,
     unused_option_warnings,
 )
+from app.training.implied_estimator import implied_estimator, implied_warnings
 from app.training.row_columns import READ_AS_TEXT, RowColumns, read_row_columns
 from app.training.target import Target, no_target, read_classes, read_numbers
 
@@ -34,8 +35,9 @@ class TrainingData:
 
     `frame` holds the features [rows, features] in the order of the request: float64 of numbers,
     dates and booleans, NaN where they are missing, and texts. `of_rows` has their weights, groups
-    and times. `dropped` counts the rows without a target. `sha256` is that of the file, and
-    `seconds` is how long it took to be read.
+    and times. `dropped` counts the rows without a target. `estimator` is the one that
+    the target implies where the request names none, None if that of the request is fitted. `sha256`
+    is that of the file, and `seconds` is how long it took to be read.
     """
 
     frame: pd.DataFrame
@@ -44,6 +46,7 @@ class TrainingData:
     of_rows: RowColumns
     dropped: int
     warnings: list[FitWarning]
+    estimator: str | None = None
     sha256: str = ""
     seconds: float = 0.0
 
@@ -80,6 +83,10 @@ def read_training_data(
         learnt_cells = cells | (table.cells(twice, types) if twice else {})
         numbers = [n for n in names if n not in types and learnt_cells[n].kind == "number"]
         aim = request.target
+        implied = implied_estimator(request, cells[aim] if aim is not None else None)
+        if implied is not None and aim is not None:
+            request = request.model_copy(update={"estimator": implied})
+            cells |= table.cells({aim: places[aim]}, {aim})  # as texts, whatever they were read as
         if aim is not None and aim not in as_text and cells[aim].kind == "number":
             numbers.append(aim)
         zeros = table.leading_zeros({name: places[name] for name in numbers})
@@ -101,6 +108,7 @@ def read_training_data(
         frame = frame.take(target.rows)
     features = [each.feature for each in columns]
     found = [
+        *implied_warnings(target.name, implied),
         *target.warnings,
         *dropped_row_warnings(target.name, dropped),
         *(warning for each in columns for warning in each.warnings),
@@ -111,7 +119,7 @@ def read_training_data(
     with Path(path).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     seconds = monotonic() - begin
-    return TrainingData(frame, features, target, of_rows, dropped, found, sha256, seconds)
+    return TrainingData(frame, features, target, of_rows, dropped, found, implied, sha256, seconds)
 
 
 def _read_target(request: TrainingSpec, cells: dict[str, ColumnCells], rows: int) -> Target:

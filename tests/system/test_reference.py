@@ -75,6 +75,17 @@ def test_a_classifier_learns_from_text_and_gaps_and_answers_by_label(http: httpx
         assert sum(answer["pred_proba"].values()) == pytest.approx(1, abs=1e-5)
 
 
+def test_a_target_of_text_gets_a_classifier_if_no_estimator_is_named(http: httpx2.Client) -> None:
+    upload(http, "fruits", FRUITS)
+    columns = {"features": ["size", "colour"], "target": "kind"}
+    model_id = trained(http, dataset_id="fruits", **columns, params={"n_estimators": 7})
+    job = http.get(f"/jobs/{model_id}").json()
+    assert (job["estimator"], job["params"]["n_estimators"]) == ("random_forest_classifier", 7)
+    assert job["metrics"].keys() == {"accuracy", "f1", "log_loss"}
+    assert [each["type"] for each in job["warnings"]] == ["classifier_chosen"]
+    assert predict(http, model_id, {"size": 1, "colour": "red"})["prediction"] == "apple"
+
+
 def test_a_list_of_rows_gets_a_list_of_answers_in_its_order(
     http: httpx2.Client, model_id: str
 ) -> None:

@@ -280,6 +280,17 @@ def test_a_fit_that_takes_too_long_ends(fit):
     assert children() == []
 
 
+def test_the_estimator_that_the_target_implies_is_checked_like_others(fit):
+    def write_words(path):
+        pd.DataFrame({"a": range(60), "target": ["low", "high"] * 30}).to_csv(path, index=False)
+
+    manifest, _ = fit(frames.request(["a"]), write_words)
+    assert (manifest.estimator, manifest.params["max_depth"]) == ("random_forest_classifier", None)
+    asked = frames.request(["a"], params={"criterion": "absolute_error"})
+    with pytest.raises(errors.Invalid, match="criterion"):
+        fit(asked, write_words)
+
+
 def test_a_fit_that_takes_more_and_more_memory_ends(fit):
     asked = frames.reference(params={"n_estimators": 5_000})
 
