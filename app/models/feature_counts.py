@@ -8,7 +8,7 @@ agree first, and the quartiles are those of all rows. Up to `POINTS` different n
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 MAX_FEATURES = 30  # the first that are met
 POINTS = 32  # of a feature; joined ones share one while they have at most this part of the rows
@@ -92,6 +92,7 @@ class FeatureCounts:
 
 
 Features = dict[str, FeatureCounts]
+KeyT = TypeVar("KeyT")
 
 
 def most_frequent_first(texts: Mapping[str, Rows]) -> list[tuple[str, Rows]]:
@@ -126,7 +127,7 @@ def _count(counts: FeatureCounts, value: Any, one: Rows) -> None:
         counts.missing += one
     elif isinstance(value, bool | str):
         text = value if isinstance(value, str) else str(value).lower()
-        counts.texts[text] = counts.texts.get(text, Rows()) + one
+        _add(counts.texts, text, one)
     elif isinstance(value, int | float) and abs(value) < MAX_NUMBER:
         counts.points.append((float(value), one))
     else:
@@ -136,10 +137,15 @@ def _count(counts: FeatureCounts, value: Any, one: Rows) -> None:
 def _sum(one: FeatureCounts, other: FeatureCounts) -> FeatureCounts:
     texts = dict(one.texts)
     for text, rows in other.texts.items():
-        texts[text] = texts.get(text, Rows()) + rows
+        _add(texts, text, rows)
     both = FeatureCounts(one.points + other.points, texts, one.other + other.other)
     both.missing = one.missing + other.missing
     return _bounded(both)
+
+
+def _add(sums: dict[KeyT, Rows], key: KeyT, rows: Rows) -> None:
+    before = sums.get(key)
+    sums[key] = rows if before is None else before + rows
 
 
 def _bounded(counts: FeatureCounts) -> FeatureCounts:
@@ -153,7 +159,7 @@ def _joined(points: list[Point]) -> list[Point]:
     """Return points in order, of which equal ones are one, and of too many neighbours, too."""
     different: dict[float, Rows] = {}
     for value, rows in points:
-        different[value] = different.get(value, Rows()) + rows
+        _add(different, value, rows)
     found = sorted(different.items(), key=itemgetter(0))
     if len(found) <= 2 * POINTS:
         return found

@@ -66,7 +66,7 @@ class ShadowCalls:
             return
         pair = Pair(exact.name or "", shadow.base_version, shadow.version)
         if len(body) > MAX_BODY or len(answer) > MAX_ANSWER or not self._has_room():
-            self._tally.add(pair, Counts(dropped=1))
+            self._tally.drop(pair)
             return
         self._rate.take(_ALL)
         task = asyncio.create_task(self._call(pair, shadow.model_id, body, answer))

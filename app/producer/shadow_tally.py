@@ -32,6 +32,7 @@ class ShadowTally:
         self._engine = engine
         self._seconds = seconds
         self._counts: dict[Pair, Counts] = {}
+        self._dropped: dict[Pair, int] = {}  # of pairs that have counts
         self._rows: dict[Pair, list[ComparedRow]] = {}
         self._writer: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -44,6 +45,15 @@ class ShadowTally:
                 self._rows.setdefault(pair, []).extend(rows[:room])
         if self._writer is None and not self._stopping.is_set():
             self._writer = asyncio.create_task(self._write_until_empty(), name="shadow counts")
+
+    def drop(self, pair: Pair) -> None:
+        """Count a call that is not sent. Under load, these are nearly all calls of an alias."""
+        if pair in self._dropped:
+            self._dropped[pair] += 1
+        else:
+            self.add(pair, Counts())
+            if pair in self._counts:
+                self._dropped[pair] = 1
 
     async def stop(self) -> None:
         """Write what is left, or try to once; later counts are not written."""
@@ -63,7 +73,8 @@ class ShadowTally:
 
     async def _write(self) -> None:
         for pair in list(self._counts):
-            counts, rows = self._counts.pop(pair), self._rows.pop(pair, [])
+            counts = self._counts.pop(pair) + Counts(dropped=self._dropped.pop(pair, 0))
+            rows = self._rows.pop(pair, [])
             write = partial(add_counts, self._engine, pair, counts)
             by_feature = partial(_add_rows, self._engine, pair, rows)
             if not await self._has_written(pair, write):

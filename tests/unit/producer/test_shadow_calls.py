@@ -55,6 +55,9 @@ class Tally:
         self.counts[pair] = self.counts.get(pair, Counts()) + counts
         self.changed.set()
 
+    def drop(self, pair):
+        self.add(pair, Counts(dropped=1))
+
     async def stop(self):
         self.counts["stopped"] = Counts()
 

@@ -119,11 +119,37 @@ def test_there_are_only_so_many_pairs(written):
         for version in range(MAX_PAIRS + 5):
             tally.add(Pair("churn", version, version + 1), ONE)
         tally.add(Pair("churn", 0, 1), ONE)
+        tally.drop(Pair("churn", MAX_PAIRS, MAX_PAIRS + 1))
         await tally.stop()
 
     asyncio.run(main())
     assert len(written) == MAX_PAIRS
     assert written[0][1] == ONE + ONE
+
+
+def test_calls_that_are_not_sent_are_counted_with_the_others(written):
+    async def main():
+        tally = ShadowTally(None, NEVER)
+        for each in (PAIR, PAIR, OTHER, PAIR):
+            tally.drop(each)
+        tally.add(PAIR, ONE)
+        await tally.stop()
+
+    asyncio.run(main())
+    assert written == [(PAIR, Counts(calls=1, dropped=3)), (OTHER, Counts(dropped=1))]
+
+
+def test_calls_that_are_not_sent_wait_for_the_database(written):
+    written.failing.append(errors.DatabaseUnavailable("away"))
+
+    async def main():
+        tally = ShadowTally(None, 0.0)
+        tally.drop(PAIR)
+        await until_written(written)
+        await tally.stop()
+
+    asyncio.run(main())
+    assert written == [(PAIR, Counts(dropped=1))]
 
 
 def test_nothing_is_written_without_counts(written):
