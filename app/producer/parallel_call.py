@@ -41,7 +41,7 @@ async def qualified_models(
     models: Models = {}
     for name in asked.model_ids:
         try:
-            models[name] = await services.access.exact(owner, name)
+            models[name] = await services.access.exact(owner, name, key=asked.split_key)
         except errors.FieldError as error:
             models[name] = error
     dataset_id = asked.dataset_id

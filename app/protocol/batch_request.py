@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from app.protocol.prediction_fields import SplitKey
 from app.protocol.references import ModelReference
 from app.protocol.requests import RequestBody
 from app.protocol.types import Column, QualifiedId
@@ -22,6 +23,7 @@ class BatchOptions(RequestBody):
         "that was trained last.",
         examples=["latest"],
     )
+    split_key: SplitKey = None
     columns: list[Column] = Field(
         [],
         max_length=MAX_CHOSEN,
@@ -39,6 +41,14 @@ class BatchOptions(RequestBody):
         examples=[True],
     )
 
+    def told(self) -> str:
+        """Return the JSON that tells one request from another.
+
+        It lacks a `split_key` that is not given, because older versions knew none.
+        """
+        left_out = {"split_key"} if self.split_key is None else set()
+        return self.model_dump_json(exclude=left_out)
+
     @field_validator("columns")
     @classmethod
     def _distinct(cls, columns: list[str]) -> list[str]:
@@ -48,7 +58,10 @@ class BatchOptions(RequestBody):
 
 
 class BatchRequest(BatchOptions):
-    """The row of a batch job: `dataset_id`, or how the table that was uploaded is read."""
+    """The row of a batch job: `dataset_id`, or how the table that was uploaded is read.
+
+    It has the exact model, so it never has a `split_key`.
+    """
 
     model: str | None = None  # `name:version`, if a name was asked for
     dataset_id: QualifiedId | None = None

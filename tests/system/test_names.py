@@ -227,6 +227,42 @@ def test_calls_are_split_by_key(http: httpx2.Client, models: dict[int, str]) -> 
     assert asked(http, "churn")["model"] == "churn:3"
 
 
+def test_a_key_chooses_the_version_in_parallel_calls_and_for_whole_tables(
+    http: httpx2.Client, models: dict[int, str]
+) -> None:
+    weights = {"weights": {"1": 1, "3": 1}}
+    assert http.put("/models/churn/split", json=weights).status_code == 200
+    keys = [f"customer-{n}" for n in range(6)]
+    wanted = [asked(http, "churn", split_key=key)["model"] for key in keys]
+    assert set(wanted) == {"churn:1", "churn:3"}
+    for key, model in zip(keys, wanted, strict=True):
+        both = {"model_ids": ["churn", "churn:2"], "split_key": key, **ASKS}
+        answers = http.post("/predict/parallel", json=both).json()["message"]["answers"]
+        assert [each["model"] for each in answers] == [model, "churn:2"]
+        told = {"model_id": "churn", "dataset_id": "data1", "split_key": key}
+        of_dataset = http.post("/predict/batch", json=told)
+        sent = {"params": {"model_id": "churn", "split_key": key}, "content": b"a\n1\n"}
+        of_table = http.post("/predict/batch", headers={"Content-Type": "text/csv"}, **sent)
+        for accepted in (of_dataset, of_table):
+            assert accepted.status_code == 202, accepted.text
+            message = accepted.json()["message"]
+            assert message["model"] == model
+            assert "split_key" not in http.get(f"/jobs/{message['job_id']}").json()["request"]
+    assert http.delete("/models/churn/split").status_code == 204
+
+
+def test_a_table_under_an_idempotency_key_has_the_same_split_key(
+    http: httpx2.Client, models: dict[int, str]
+) -> None:
+    headers = {"Idempotency-Key": "split"}
+    told = {"model_id": "churn", "dataset_id": "data1", "split_key": "a"}
+    first = http.post("/predict/batch", json=told, headers=headers).json()["message"]["job_id"]
+    again = http.post("/predict/batch", json=told, headers=headers).json()["message"]["job_id"]
+    assert again == first
+    other = http.post("/predict/batch", json={**told, "split_key": "b"}, headers=headers)
+    assert is_problem(other, 422)["field"] == "Idempotency-Key"
+
+
 def test_a_shadow_gets_calls_once_more_and_is_compared(
     http: httpx2.Client, models: dict[int, str]
 ) -> None:

@@ -90,6 +90,14 @@ async def predict_batch(
             examples=[True],
         ),
     ] = None,
+    split_key: Annotated[
+        str | None,
+        Query(
+            description="What chooses the version of a name whose calls are split, for the whole "
+            f"table. {_OF_TABLES}",
+            examples=["customer-4711"],
+        ),
+    ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Score all rows of a table in the background; the file will be at `/jobs/{id}/result`.
@@ -105,6 +113,7 @@ async def predict_batch(
         "columns": None if columns is None else named_columns(columns),
         "format": format,
         "probabilities": probabilities,
+        "split_key": split_key,
     }
     key = qualified_key(owner, idempotency_key)
     given = {name: value for name, value in said.items() if value is not None}
@@ -130,12 +139,13 @@ async def predict_batch(
                 limiter=anyio.CapacityLimiter(1),  # of its own: the place limits the threads
             )
     table_format = content.format.model_dump(mode="json")
-    digest = _digest(options.model_dump_json(), json.dumps(table_format), sha256)
+    digest = _digest(options.told(), json.dumps(table_format), sha256)
     try:
         if checked:
             exact, layout = checked
             layout.places(list(content.columns))
-            asked = BatchRequest(**{**options.model_dump(), **exact}, table_format=table_format)
+            chosen = options.model_dump(exclude={"split_key"})
+            asked = BatchRequest(**{**chosen, **exact}, table_format=table_format)
             known = await _create(request, services, job_id, asked, digest, key)
     except errors.WarrenError as error:
         if not isinstance(error, errors.DatabaseUnavailable):  # else the job may exist
@@ -150,7 +160,7 @@ async def predict_batch(
 async def _of_dataset(
     request: Request, services: Services, body: BatchBody, key: str | None
 ) -> Response:
-    owner, digest = owner_in(request), _digest(body.model_dump_json())
+    owner, digest = owner_in(request), _digest(body.told())
     if known := await _job_of_key(services, key):
         return _again(request, known, digest)
     exact, layout = await _checked(services, owner, body)
@@ -159,7 +169,7 @@ async def _of_dataset(
     pinned = await run_in_thread(services.datasets.pin, dataset_id, body.dataset_version)
     if pinned.columns is not None:
         layout.places(pinned.columns)
-    fields = body.model_dump(exclude={"dataset_version"})
+    fields = body.model_dump(exclude={"dataset_version", "split_key"})
     asked = BatchRequest(**{**fields, **exact, "dataset_id": dataset_id})
     job_id = qualified(owner, uuid.uuid4().hex)
     version = {"dataset_version": pinned.version}
@@ -179,7 +189,7 @@ async def _checked(
 
     Raises `errors.Invalid`, `NotFound` or `NotReady`.
     """
-    asked = await services.access.exact(owner, options.model_id)
+    asked = await services.access.exact(owner, options.model_id, key=options.split_key)
     model = await run_in_thread(services.models.get, asked.model_id)
     layout = await run_in_thread(checked_layout, model, services.model_files, options)
     return {"model_id": model.model_id, **asked.told()}, layout

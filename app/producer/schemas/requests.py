@@ -62,6 +62,7 @@ class ParallelBody(PredictionInputs):
         description=f"The models; `{LATEST}` may be one of them.", examples=[[LATEST]]
     )
     dataset_id: DatasetOfLatest = None
+    split_key: SplitKey = None
     seconds: Annotated[float, Field(gt=0, le=3600)] | None = Field(
         None, description="How long each model may take.", examples=[5]
     )
