@@ -294,6 +294,31 @@ def test_a_shadow_gets_calls_once_more_and_is_compared(
     is_problem(http.put(path, json={**shadow, "share": 1.5}), 422)
 
 
+def test_a_shadow_with_fewer_features_is_compared(http: httpx2.Client) -> None:
+    rows = "".join(f"{n},{n % 3},{n * 2}\n" for n in range(30))
+    upload(http, "wide", f"a,b,t\n{rows}")
+    body = {"dataset_id": "wide", "target": "t", "estimator": "ridge", "name": "wide"}
+    for features in (["a", "b"], ["a"], ["a", "b"]):
+        trained(http, **body, features=features)
+    http.put("/models/wide/aliases/champion", json={"version": 1}).raise_for_status()
+    http.put("/models/wide/aliases/small", json={"version": 2}).raise_for_status()
+
+    def counts(alias: str, version: int, sent: dict[str, Any]) -> tuple[int, int]:
+        """Ask an alias with a new shadow; return how many rows were compared, and failed calls."""
+        shadow = {"alias": alias, "version": version, "share": 1}
+        assert http.put("/models/wide/shadow", json=shadow).status_code == 200
+        asks = {"model_id": f"wide@{alias}", "input_data": sent}
+        assert http.post("/predict", json=asks).status_code == 200
+        compared = until(
+            lambda: http.get("/models/wide/shadow").json()["compared"], "the counts are there"
+        )
+        http.delete("/models/wide/shadow").raise_for_status()
+        return compared[0]["rows"], compared[0]["failed"]
+
+    assert counts("champion", 2, {"a": 1.0, "b": 2.0}) == (1, 0)
+    assert counts("small", 3, {"a": 1.0}) == (0, 1)
+
+
 def test_a_shadow_tells_in_which_range_of_a_feature_it_differs(http: httpx2.Client) -> None:
     """The champion and the challenger are trees that differ only where `a` is above its median."""
     for version, step in ((1, 0), (2, 100)):

@@ -100,7 +100,7 @@ def test_a_call_is_sent_once_more_without_its_labels_and_compared():
         assert world.counts is None  # nobody waits
         await world.counted(1)
 
-        sent = {"model_id": "other", "input_data": {"a": 1.5}}
+        sent = {"model_id": "other", "input_data": {"a": 1.5}, "extra": "ignore"}
         assert world.predictions.asked == [(("other", None), sent, SECONDS)]
         assert world.counts == Counts(1, 1, 1, 1, 2.0, 2.0)
 
