@@ -7,12 +7,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app import errors
 from app.auth.actor import Actor
 from app.auth.audit import Action, Thing, entry
+from app.auth.grants import Kind, delete_grants
+from app.auth.names import owner_of, shown
 from app.database.engine import connect, transaction
 from app.database.name_tables import names_table
 from app.database.paging import SORTED_BY, Page, has_tag, select_page
+from app.database.tables import jobs_table
 from app.jobs.model_names import is_name
+from app.jobs.search import has_name as job_has_name
+from app.jobs.transitions import UNENDED
 from app.models.versions import require_name, require_version
 from app.protocol.tags import tags_column, tags_of
 
@@ -76,6 +82,32 @@ def describe_name(
         connection.execute(sa.update(names_table).where(_column.name == name).values(values))
         require_name(connection, name)
         connection.execute(entry(by, Action.DESCRIBE, Thing.NAME, name))
+
+
+def delete_name(engine: sa.Engine, name: str, by: Actor) -> None:
+    """Delete a name that has never had a version, and its grants; do nothing if there is none.
+
+    Raises `errors.Conflict` for a name with versions, whose numbers and history stay, and while a
+    training may still give it one.
+    """
+    owner = owner_of(name)
+    trains = sa.exists().where(jobs_table.c.owner == owner, job_has_name(owner, name), UNENDED)
+    unused = sa.delete(names_table).where(_column.name == name, _column.last_version == 0, ~trains)
+    with transaction(engine, lock=name) as connection:
+        if connection.execute(unused).rowcount:
+            connection.execute(delete_grants(Kind.MODEL, name))
+            connection.execute(entry(by, Action.DELETE, Thing.NAME, name))
+            return
+        last = connection.scalar(sa.select(_column.last_version).where(_column.name == name))
+    if last is None:
+        return
+    own = shown(owner, name)
+    if last == 0:
+        detail = f"a training that has not ended has the name {own}; cancel it, or wait"
+    else:
+        versions = "a version, whose number" if last == 1 else f"{last} versions, whose numbers"
+        detail = f"{own} has had {versions} and history stay; delete the models, such as {own}:1"
+    raise errors.Conflict("name", detail)
 
 
 def write_split(

@@ -9,6 +9,7 @@ MODEL_NAME = "named-example"
 TRAINED_NAME = "progression"  # of the training that is the example
 MODEL_ALIAS = "champion"
 DELETED_ALIAS = "deleted-example"
+UNUSED_NAME = "unused-example"  # there need be none
 DELETED_MODEL_ID = "deleted-example"
 REMOTE_MODEL_ID = "remote-example"
 ROTATED_KEY_ID = "example1"

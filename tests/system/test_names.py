@@ -212,6 +212,9 @@ def test_a_failed_training_takes_no_number(http: httpx2.Client, models: dict[int
 
     assert "fails has no version yet" in told["detail"]
     assert http.get("/names/fails").json()["last_version"] == 0
+    assert http.delete("/names/fails").status_code == 204
+    is_problem(http.get("/names/fails"), 404)
+    assert is_problem(http.delete("/names/churn"), 409)["field"] == "name"
 
 
 def test_calls_are_split_by_key(http: httpx2.Client, models: dict[int, str]) -> None:

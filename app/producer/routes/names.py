@@ -2,23 +2,27 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from app import errors
+from app.auth.grants import Kind
 from app.auth.identity import Scope
 from app.auth.shown_names import shown_members
 from app.concurrency import run_in_thread
 from app.database.paging import Page
-from app.models.names import SORTS, describe_name, list_names, read_name, write_split
+from app.models.names import SORTS, delete_name, describe_name, list_names, read_name, write_split
 from app.producer.http.access import OwnerDep, own
 from app.producer.http.caller import ActorDep
 from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
+from app.producer.http.examples import example
 from app.producer.http.list_parameters import Cursor, WithTag, next_link, sorted_by
 from app.producer.http.parameters import Limit, NameInPath
 from app.producer.http.route_scopes import allow
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.names import DescriptionBody, Names, NameView, SplitBody
 from app.producer.services import Services, ServicesDep
+from app.protocol.examples import UNUSED_NAME
+from app.protocol.types import QualifiedId
 
 _Sort = Annotated[
     str,
@@ -28,6 +32,11 @@ _Sort = Annotated[
         "newest or the last first.",
         examples=["name"],
     ),
+]
+
+_UnusedName = Annotated[
+    QualifiedId,
+    Path(description="The name to delete.", openapi_examples=example(UNUSED_NAME)),
 ]
 
 router = APIRouter(route_class=ConditionalRoute, tags=["names"])
@@ -80,6 +89,25 @@ async def describe(
     full, engine = own(owner, name, "name", "name"), services.jobs.engine
     await run_in_thread(describe_name, engine, full, body.description, body.tags, by)
     return await _shown(services, owner, full)
+
+
+@router.delete(
+    "/names/{name}",
+    status_code=204,
+    response_class=Response,
+    responses=problem_responses(404, 409, 422, 503),
+)
+@allow(Scope.MODELS)
+async def delete(name: _UnusedName, services: ServicesDep, owner: OwnerDep, by: ActorDep) -> None:
+    """Delete a name that has never had a version, or do nothing if there is none.
+
+    A name with versions stays, because their numbers and the history of its aliases stay: it is a
+    409. So it is while a training with this name has not ended.
+    """
+    full = own(owner, name, "name", "name")
+    await run_in_thread(delete_name, services.jobs.engine, full, by)
+    services.access.references.forget()
+    services.access.grants.forget(Kind.MODEL, full)
 
 
 @router.put(

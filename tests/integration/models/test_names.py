@@ -25,7 +25,7 @@ from app.models.aliases import (
     set_alias,
 )
 from app.models.exact import Exact
-from app.models.names import describe_name, list_names, read_name, write_split
+from app.models.names import delete_name, describe_name, list_names, read_name, write_split
 from app.models.references import ModelReferences
 from app.models.registry import CachedModelRegistry
 from app.models.versions import describe_version, list_versions, read_version, version_of
@@ -377,6 +377,35 @@ def test_descriptions_and_tags_are_replaced(store):
     assert [each.name for each in tagged] == ["churn"]
     describe_name(store.engine, "churn", None, [], BY)
     assert read_name(store.engine, "churn").tags == []
+
+
+def test_a_name_without_versions_is_deleted_and_free_again(store, registry, references):
+    attempt = train(store, "job")
+    with pytest.raises(errors.Conflict, match="a training that has not ended has the name churn"):
+        delete_name(store.engine, "churn", BY)
+    store.fail("job", attempt, errors.BadData("target", "it is odd").to_wire())
+    Grants(store.engine).give(Kind.MODEL, "churn", "red", BY)
+
+    delete_name(store.engine, "churn", BY)
+    delete_name(store.engine, "churn", BY)  # a second time is no error
+
+    assert list_names(store.engine, "default", Page(9, "name"))[0] == []
+    assert Grants(store.engine).readers(Kind.MODEL, "churn") == set()
+    with store.engine.connect() as connection:
+        rows = connection.execute(sa.select(audit_table).where(audit_table.c.action == "delete"))
+        assert [(each.kind, each.name) for each in rows] == [("name", "churn")]
+    assert registry.register("churn", ENDPOINT)  # as the id of a model
+    assert found(references, "churn") == ("churn", None)
+
+
+def test_a_name_that_has_had_a_version_stays(store, registry):
+    publish(store, "job")
+    with pytest.raises(errors.Conflict, match="churn has had a version, whose number"):
+        delete_name(store.engine, "churn", BY)
+    registry.delete("job", BY)
+    with pytest.raises(errors.Conflict, match="delete the models, such as churn:1"):
+        delete_name(store.engine, "churn", BY)
+    assert numbers(store) == {"job": 1}
 
 
 def test_names_are_listed_page_by_page_for_their_owner(store, registry):

@@ -95,6 +95,12 @@ def put_versions(user: User) -> None:
         user("PUT", f"/models/m{number}", json={**ENDPOINT, "name": "n"})
 
 
+def put_unused_name(user: User) -> None:
+    put_data(user)
+    accepted = user("POST", "/train", json={**TRAINING, "name": "n"})
+    user("DELETE", f"/jobs/{accepted.json()['message']['model_id']}")
+
+
 def promote(user: User, version: int) -> None:
     user("PUT", "/models/n/aliases/a", json={"version": version})
 
@@ -167,6 +173,9 @@ CHANGES: dict[tuple[str, str], Change] = {
     ),
     ("PUT", "/names/{name}"): Change(
         ("describe", "name", "red~n"), lambda user: user("PUT", "/names/n", json={}), put_versions
+    ),
+    ("DELETE", "/names/{name}"): Change(
+        ("delete", "name", "red~n"), lambda user: user("DELETE", "/names/n"), put_unused_name
     ),
     ("PUT", "/models/{name}/versions/{version}"): Change(
         ("describe", "name", "red~n"),

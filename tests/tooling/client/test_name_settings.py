@@ -42,16 +42,18 @@ def test_a_version_is_described_by_its_number(scripted):
 
 
 def test_a_split_and_a_shadow_are_set_and_ended(scripted):
-    for status in (200, 204, 200, 204):
+    for status in (200, 204, 200, 204, 204):
         scripted.script.answer(status, {"name": "churn"} if status == 200 else b"")
     scripted.warren.names.split("churn", {1: 90, 2: 10})
     scripted.warren.names.end_split("churn")
     scripted.warren.names.set_shadow("churn", 2, "champion", 0.5)
     scripted.warren.names.end_shadow("churn")
+    scripted.warren.names.delete("churn")
     asked = scripted.script.asked
     assert [(each.method, each.path) for each in asked] == [
         *(("PUT", "/models/churn/split"), ("DELETE", "/models/churn/split")),
         *(("PUT", "/models/churn/shadow"), ("DELETE", "/models/churn/shadow")),
+        ("DELETE", "/names/churn"),
     ]
     assert asked[0].json() == {"weights": {"1": 90, "2": 10}}
     assert asked[2].json() == {"alias": "champion", "version": 2, "share": 0.5}

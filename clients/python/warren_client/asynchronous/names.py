@@ -57,6 +57,10 @@ class AsyncNames:
         }
         return dict(await self._transport.json(with_json("PUT", path, body)))
 
+    async def delete(self, name: str) -> None:
+        """Delete a name that has never had a version. Raises `Conflict`, `WarrenError`."""
+        await self._transport.send(Call("DELETE", _name(name)))
+
     async def split(self, name: str, weights: Mapping[int, float]) -> Answer:
         """Split the calls of a name among versions by weights; return the name.
 

@@ -58,6 +58,10 @@ class Names:
         }
         return dict(self._transport.json(with_json("PUT", path, body)))
 
+    def delete(self, name: str) -> None:
+        """Delete a name that has never had a version. Raises `Conflict`, `WarrenError`."""
+        self._transport.send(Call("DELETE", _name(name)))
+
     def split(self, name: str, weights: Mapping[int, float]) -> Answer:
         """Split the calls of a name among versions by weights; return the name.
 
