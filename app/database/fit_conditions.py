@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 
-from app.database.paging import has_tag, json_number
+from app.database.json_members import json_number, json_text
+from app.database.paging import has_tag
 from app.protocol.estimators import DEFAULT_ESTIMATOR
 from app.protocol.metric_condition import MetricCondition
 
@@ -23,8 +24,8 @@ def fit_conditions(
     """
     column, found = table.c, []
     if estimator is not None:
-        fitted = column.fit_summary["estimator"].as_string()
-        asked = sa.func.coalesce(request["estimator"].as_string(), DEFAULT_ESTIMATOR)
+        fitted = json_text(column.fit_summary, "estimator")
+        asked = sa.func.coalesce(json_text(request, "estimator"), DEFAULT_ESTIMATOR)
         found += [trains, sa.func.coalesce(fitted, asked) == estimator]
     if tag is not None:
         found.append(has_tag(column.tags, tag))

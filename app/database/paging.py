@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import errors
+from app.database.json_members import json_number
 from app.database.tables import UtcDateTime
 from app.protocol.metric_condition import METRICS
 from app.protocol.wording import quoted
@@ -126,12 +127,6 @@ def sort_column(
     if page.by in columns:
         return columns[page.by]
     return json_number(metrics, page.by.removeprefix(METRICS))
-
-
-def json_number(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[float]:
-    """Return a member of a column with a JSON object of numbers; null if there is none."""
-    value: sa.ColumnElement[float] = column[name].as_float()
-    return value
 
 
 def has_tag(column: sa.ColumnElement[Any], tag: str) -> sa.ColumnElement[bool]:

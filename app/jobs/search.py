@@ -3,12 +3,13 @@
 No index helps, so a search reads the owner's jobs in the order of the list until a page is full.
 """
 
-import json
+from typing import Any
 
 import sqlalchemy as sa
 
 from app.auth.identity import DEFAULT_OWNER
 from app.auth.names import SEPARATOR
+from app.database.json_members import json_text
 from app.database.tables import jobs_table
 from app.protocol.types import JobKind
 
@@ -20,28 +21,45 @@ def has_text(owner: str, text: str) -> sa.ColumnElement[bool]:
     """Return the condition that a job has a text somewhere that a person would look for.
 
     That is its id, data set, tags, error, or the name or id of a model. Upper and lower case do not
-    differ; SQLite knows those of A to Z only. Names are searched as their owner has them.
+    differ; SQLite knows those of A to Z only. Names are searched as their owner has them, and as
+    they are inside if the text looks like that.
     """
-    models = (_column.request[name].as_string() for name in _MODELS)
-    named = [_without(owner, each) for each in (_column.id, _column.dataset_id, *models)]
-    error = _without(owner, sa.cast(_column.error, sa.Text))
-    return sa.or_(
-        *(each.icontains(text, autoescape=True) for each in (*named, _column.tags)),
-        error.icontains(json.dumps(text)[1:-1], autoescape=True),
-    )
+    models = (json_text(_column.request, name) for name in _MODELS)
+    names = [_column.id, _column.dataset_id, *models]
+    kind, detail = json_text(_column.error, "type"), json_text(_column.error, "detail")
+    # No text has a line break, so that none is found in two tags together.
+    searched = [sa.func.replace(_column.tags, "|", "\n"), kind, _without(owner, detail)]
+    searched += [_own_name(owner, each) for each in names]
+    if SEPARATOR in text:
+        searched += [*names, detail]
+    return sa.or_(*(each.icontains(text, autoescape=True) for each in searched))
 
 
 def has_name(owner: str, name: str) -> sa.ColumnElement[bool]:
     """Return the condition that a training publishes under a name, or that a job asked by it.
 
-    `name` is the qualified one.
+    `name` is the qualified one. Upper and lower case differ.
     """
-    own = name.removeprefix(f"{owner}{SEPARATOR}")
-    trains = (_column.kind == JobKind.TRAIN) & (_column.request["name"].as_string() == own)
-    asks = _column.request["model"].as_string().startswith(f"{name}:", autoescape=True)
+    own, asked = name.removeprefix(_prefix(owner)), f"{name}:"
+    trains = (_column.kind == JobKind.TRAIN) & (json_text(_column.request, "name") == own)
+    # LIKE would not tell upper from lower case on SQLite.
+    asks = sa.func.substr(json_text(_column.request, "model"), 1, len(asked)) == asked
     return sa.or_(trains, asks)
+
+
+def _prefix(owner: str) -> str:
+    return f"{owner}{SEPARATOR}"
+
+
+def _own_name(owner: str, column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    """Return a name without the owner, if it is the owner's."""
+    if owner == DEFAULT_OWNER:
+        return column
+    begin = len(_prefix(owner))
+    is_own = sa.func.substr(column, 1, begin) == _prefix(owner)
+    return sa.case((is_own, sa.func.substr(column, begin + 1)), else_=column)
 
 
 def _without(owner: str, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     """Return a text without the owner before the owner's own names."""
-    return column if owner == DEFAULT_OWNER else sa.func.replace(column, f"{owner}{SEPARATOR}", "")
+    return column if owner == DEFAULT_OWNER else sa.func.replace(column, _prefix(owner), "")

@@ -17,6 +17,7 @@ from app.auth.actor import SYSTEM, Actor
 from app.auth.audit import Action, Thing, creator, entry
 from app.auth.names import owner_of, qualified
 from app.database.engine import connect, database_now, transaction
+from app.database.json_members import json_text
 from app.database.tables import jobs_table
 from app.jobs.acceptance import JobAcceptance
 from app.jobs.attempt_end import STOPPED, AttemptOutcome, error_reason
@@ -116,7 +117,7 @@ class JobStore(JobAcceptance):
         stored = {"result_key": key, "result_sha256": sha256}
         result = {**stored, "metrics": metrics, "fit_summary": fit_summary}
         ended = {"state": JobStatus.COMPLETED, "error": None, "progress": 1.0, **result, **END}
-        name = jobs_table.c.request["name"].as_string()
+        name = json_text(jobs_table.c.request, "name")
         update = sa.update(jobs_table).where(*held_by(job_id, attempt)).values(**ended)
         with transaction(self.engine) as connection:
             if row := connection.execute(update.returning(name.label("name"))).first():

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from app.auth.identity import DEFAULT_OWNER
 from app.database.engine import connect
 from app.database.fit_conditions import fit_conditions
+from app.database.json_members import json_text
 from app.database.name_tables import versions_table
 from app.database.paging import SORTED_BY, Page, select_page, sort_column
 from app.database.tables import models_table
@@ -43,7 +44,7 @@ def list_models(
     if they are long. Models without the value that they are sorted by are left out. Raises
     `errors.Invalid` for the cursor.
     """
-    asked = sa.case((IS_TRAINED, _column.spec["estimator"].as_string()))
+    asked = sa.case((IS_TRAINED, json_text(_column.spec, "estimator")))
     query = sa.select(
         _column.model_id,
         _column.kind,

@@ -4,18 +4,20 @@ import pytest
 
 from app.database.paging import Page
 from app.jobs.listing import JobFilter
+from app.models.listing import ModelFilter, list_models
+from app.models.versions import list_versions
 from app.protocol.metric_condition import MetricCondition
 from app.protocol.tags import tags_column
 from app.protocol.types import JobKind, JobStatus
 from tests.support.rows import REQUEST, accept, put, wait_for_the_clock
 
 TRAIN, PREDICT = JobKind.TRAIN, JobKind.PREDICT
-NO_COLUMN = {"type": "bad_data", "detail": "no column 100%_sure/x in data set red~houses"}
+NO_COLUMN = {"type": "bad_data", "detail": "no column 100%_sure/x in data set red~houses, déjà"}
 
 
 @pytest.fixture
 def jobs(store):
-    """Five jobs of one owner and two of another one, in the order of time."""
+    """Five jobs of one owner and three of another one, in the order of time."""
     churn = {**REQUEST, "name": "churn"}
     made = {
         "trained": (TRAIN, "Houses", churn, {"tags": tags_column(["Nightly", "b"])}),
@@ -24,6 +26,7 @@ def jobs(store):
         "asked": (PREDICT, None, {"model_id": "trained", "model": "churn:1"}, {"inputs": "{}"}),
         "scored": (JobKind.BATCH, "cars", {"model_id": "other"}, {}),
         "red~trained": (TRAIN, "red~houses", churn, {}),
+        "red~shared": (PREDICT, None, {"model_id": "bored~x", "model": "bored~churn:2"}, {}),
         "red~asked": (PREDICT, None, {"model_id": "red~x", "model": "red~churn:2"}, {}),
     }
     for job_id, (kind, dataset_id, request, more) in made.items():
@@ -72,8 +75,19 @@ def ids(store, sort="-created_at", limit=1, **which):
         ({"name": "churn", "kind": PREDICT}, ["asked"]),
         ({"name": "churn", "text": "house"}, ["trained"]),
         ({"name": "chur"}, []),
-        ({"owner": "red", "text": "red"}, []),
-        ({"owner": "red", "text": "churn"}, ["red~asked", "red~trained"]),
+        ({"text": "detail"}, []),
+        ({"text": "bad_data"}, ["failed"]),
+        ({"text": "u00e9"}, []),
+        ({"text": "déjà"}, ["failed"]),
+        ({"text": "|"}, []),
+        ({"text": "y|b"}, []),
+        ({"name": "CHURN"}, []),
+        ({"owner": "red", "text": "red"}, ["red~shared"]),
+        ({"owner": "red", "text": "red~"}, ["red~asked", "red~shared", "red~trained"]),
+        ({"owner": "red", "text": "bored~churn"}, ["red~shared"]),
+        ({"owner": "red", "text": "red~churn"}, ["red~asked", "red~shared"]),
+        ({"owner": "red", "text": "churn"}, ["red~asked", "red~shared", "red~trained"]),
+        ({"owner": "red", "name": "bored~churn"}, ["red~shared"]),
         ({"owner": "red", "name": "red~churn"}, ["red~asked", "red~trained"]),
     ],
 )
@@ -98,6 +112,31 @@ def test_the_error_that_a_job_has_now_is_searched(jobs):
 
     assert ids(jobs, text="no column") == []
     assert ids(jobs, text="a new one") == ["failed"]
+
+
+def test_requests_with_characters_that_postgresql_refuses_are_found_as_all_others(store):
+    odd = {**REQUEST, "name": "churn", "features": ["a\0b", "\\u0000", "half \ud800", "\U0001f600"]}
+    assert store.create("odd", TRAIN, "cars", odd)
+    wait_for_the_clock(store)
+    assert store.create("plain", TRAIN, "cars", {**REQUEST, "name": "other"})
+
+    assert ids(store, name="churn") == ["odd"]
+    assert ids(store, text="churn") == ["odd"]
+    assert ids(store, text="cars") == ["plain", "odd"]
+    assert ids(store, estimator="ridge") == []
+    assert ids(store, estimator="random_forest_regressor") == ["plain", "odd"]
+
+
+def test_a_training_with_such_characters_is_published_under_its_name(store):
+    assert store.create("odd", TRAIN, "cars", {**REQUEST, "name": "churn", "features": ["\0"]})
+    store.claim("odd", "w")
+
+    assert store.complete_training("odd", 1, "models/odd/1/", "a" * 64, {"r2": 0.5}, {})
+
+    (version,), _ = list_versions(store.engine, "churn", Page(2, "-version"))
+    assert (version.model_id, version.version) == ("odd", 1)
+    (model,), _ = list_models(store.engine, ModelFilter(), Page(2, "-created_at"))
+    assert model.model_id == "odd"
 
 
 def test_an_error_that_no_database_reads_ends_its_job_all_the_same(store):
