@@ -61,7 +61,7 @@ class KeptLines:
 
     def add(self, time: datetime, level: str, text: str) -> None:
         """Add a line. Characters that cannot be seen are escaped, and a long line is cut."""
-        text = escaped(text)
+        text = escaped(text[: MAX_CHARACTERS + 1])  # which may make it longer
         if len(text) > MAX_CHARACTERS:
             text = f"{text[: MAX_CHARACTERS - 1]}…"
         with self._lock:

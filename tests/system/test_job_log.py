@@ -38,6 +38,8 @@ def test_the_log_of_a_training_is_what_its_consumer_logged(running: Running, mod
     assert said[0] == f"START train model={model_id} attempt=1"
     assert said[1] == "attempt 1: random_forest_regressor on diabetes"
     assert any(each.startswith("attempt 1: published as ") for each in said)
+    assert any(re.match(r"attempt 1: TASK_COMPLETED, rmse 5\d\.\d", each) for each in said)
+    assert not any("{" in each for each in said)
     assert re.match(rf"END train model={model_id} attempt=1 TASK_COMPLETED", said[-1])
     assert {each["level"] for each in found["lines"]} == {"INFO"}
     assert {each["attempt"] for each in found["lines"]} == {1}
@@ -61,6 +63,7 @@ def test_what_a_fit_prints_and_why_it_fails_are_in_its_log(running: Running, mod
     found = whole(running.http, failed)
     error = next(each for each in found["lines"] if each["level"] == "WARNING")
     assert "<b>size" in error["text"]
+    assert "attempt 1: TASK_ERROR, bad_data" in texts(found)
     page = running.http.get(f"/ui/jobs/{failed}", headers={"Accept": "text/html"}).text
     assert "<b>size" not in page
 

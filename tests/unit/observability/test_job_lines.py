@@ -85,12 +85,13 @@ def test_a_traceback_is_left_out(logger: logging.Logger) -> None:
 
 def test_a_line_is_one_line_and_not_too_long() -> None:
     lines = KeptLines()
-    for text in ("a\nb\x1b[2K\0\ud800", "x" * 1_000, "y" * 2_000):
+    for text in ("a\nb\x1b[2K\0\ud800", "x" * 1_000, "y" * 2_000, "\0" * 1_001):
         lines.add(NOW, "INFO", text)
     assert texts(lines) == [
         r"a\nb\u001b[2K\u0000\ud800",
         "x" * MAX_CHARACTERS,
         "y" * (MAX_CHARACTERS - 1) + "…",
+        (r"\u0000" * 167)[: MAX_CHARACTERS - 1] + "…",
     ]
 
 
