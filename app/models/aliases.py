@@ -106,15 +106,21 @@ def roll_back(
         if now is None:
             raise no_alias(name, alias)
         check(now.change)
-        newest = _state(connection, name, alias, now.change)
-        before = _state(connection, name, alias, newest.origin - 1)
-        if before is None or before.to_version is None:
-            raise errors.Conflict("alias", f"{name}@{alias} has pointed to nothing before")
-        version: int = before.to_version
-        require_version(connection, name, version)
-        wanted = Wanted(version, why)
+        before = _before(connection, name, alias, now.change)
+        wanted = Wanted(before.to_version, why)
         _write(connection, name, alias, ChangeKind.ROLLBACK, wanted, by, before.origin)
         return _read(connection, name, alias)
+
+
+def version_before(engine: sa.Engine, name: str, alias: str) -> int:
+    """Return the version to which `roll_back` would point an alias. Raises what that does."""
+    with connect(engine) as connection:
+        require_name(connection, name)
+        now = _now(connection, name, alias)
+        if now is None:
+            raise no_alias(name, alias)
+        version: int = _before(connection, name, alias, now.change).to_version
+        return version
 
 
 def delete_alias(
@@ -168,6 +174,17 @@ def _state(connection: sa.Connection, name: str, alias: str, change: int) -> Any
     """Return the row of the history with this number, or None."""
     this = (_past.name == name, _past.alias == alias, _past.change == change)
     return connection.execute(sa.select(_past.to_version, _past.origin).where(*this)).first()
+
+
+def _before(connection: sa.Connection, name: str, alias: str, change: int) -> Any:
+    """Return the row of the history to which a rollback goes. Raises as `roll_back` does."""
+    newest = _state(connection, name, alias, change)
+    before = _state(connection, name, alias, newest.origin - 1)
+    if before is None or before.to_version is None:
+        detail = f"{name}@{alias} has pointed to nothing before; point it to another version"
+        raise errors.Conflict("alias", detail)
+    require_version(connection, name, before.to_version)
+    return before
 
 
 def _write(

@@ -1,6 +1,6 @@
 """Versions of a name: the models that were published under it, numbered from 1."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -138,6 +138,14 @@ def require_version(connection: sa.Connection, name: str, number: int) -> None:
         raise no_version(name, number)
     if row.deleted_at:
         raise errors.Gone("version", f"{version_text(name, number)} was deleted; choose another")
+
+
+def require_versions(engine: sa.Engine, name: str, numbers: Iterable[int]) -> None:
+    """Raise `errors.NotFound` or `errors.Gone` unless a name has all these versions."""
+    with connect(engine) as connection:
+        require_name(connection, name)
+        for number in numbers:
+            require_version(connection, name, number)
 
 
 def no_version(name: str, number: int) -> errors.NotFound:

@@ -46,6 +46,7 @@ _SENTENCES = {
     "recursion_depth_exceeded": "is nested too deep",
     "invalid-json-value": "must be a JSON value",
 }
+_OF_KEY = "[key]"  # which pydantic adds where the key itself is wrong
 _TAGS = (ROW_TAG, ROWS_TAG, LISTS_TAG, OBJECT_TAG, LIST_TAG)
 _FALLBACK = "is not valid"
 
@@ -66,5 +67,7 @@ def explain(error: ErrorDetails) -> str:
 
 def field_name(location: tuple[int | str, ...]) -> str:
     """Return the location of one of pydantic's errors as the path of a field."""
+    if len(location) > 1 and location[-1] == _OF_KEY:
+        location = location[:-1]
     parts = (cut(str(part)) or '""' for part in location if part not in _TAGS)
     return ".".join(parts)

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from app import errors
 from app.auth.grants import Kind
 from app.auth.identity import Scope
 from app.auth.shown_names import shown_members
@@ -126,8 +125,6 @@ async def split(
     weights at which the first 8 bytes of the sha256 of the name, a line feed and the key are among
     2^64. Other calls get one at random.
     """
-    if not sum(body.weights.values()):
-        raise errors.Invalid("weights", "one of them has to be more than 0")
     weights = {int(number): weight for number, weight in body.weights.items()}
     full = own(owner, name, "name", "name")
     await run_in_thread(write_split, services.jobs.engine, full, weights, by)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.protocol.references import VersionNumber
 from app.protocol.requests import RequestBody
@@ -75,6 +75,13 @@ class SplitBody(RequestBody):
         description="The weight of each version. All of them add up to more than 0.",
         examples=[{"1": 1}],
     )
+
+    @field_validator("weights")
+    @classmethod
+    def _has_weight(cls, weights: dict[str, float]) -> dict[str, float]:
+        if not any(weights.values()):
+            raise ValueError("one of them has to be more than 0")
+        return weights
 
 
 class NameView(BaseModel):

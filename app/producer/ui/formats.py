@@ -94,8 +94,14 @@ def percent(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """Return a share as percents with two decimals, rounded down, so that 100 % means all."""
-    return NOTHING if value is None else f"{math.floor(round(value * 10_000, 6)) / 100:g} %"
+    """Return a share as percents with two decimals, rounded down, so that 100 % means all.
+
+    What is more than none is not shown as 0 %.
+    """
+    if value is None:
+        return NOTHING
+    parts = math.floor(round(value * 10_000, 6))
+    return "< 0.01 %" if value > 0 and not parts else f"{parts / 100:g} %"
 
 
 def markdown(value: Any) -> Markup:

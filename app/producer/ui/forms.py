@@ -40,5 +40,11 @@ def first(form: Form, name: str) -> str | None:
 
 
 async def read_fields(request: Request) -> dict[str, str]:
-    """Return the first value of each field that is not blank. Raises what `read_form` does."""
-    return {name: values[0] for name, values in (await read_form(request)).items()}
+    """Return the value of each field that is not blank.
+
+    Raises what `read_form` does, and `errors.Invalid` for a field that is sent more than once.
+    """
+    form = await read_form(request)
+    if twice := next((name for name, values in form.items() if len(values) > 1), None):
+        raise errors.Invalid(twice, "this field is sent more than once")
+    return {name: values[0] for name, values in form.items()}

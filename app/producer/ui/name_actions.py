@@ -6,9 +6,11 @@ from fastapi import APIRouter, Request, Response
 
 from app.auth.identity import Scope
 from app.concurrency import run_in_thread
-from app.models.aliases import read_alias
+from app.models.aliases import read_alias, version_before
+from app.models.name_summaries import read_summaries
 from app.models.names import read_name
 from app.models.shadows import read_shadow
+from app.models.versions import require_versions
 from app.producer.http.access import OwnerDep, own
 from app.producer.http.caller import ActorDep
 from app.producer.http.route_scopes import allow
@@ -32,8 +34,11 @@ async def ask_rollback(
 ) -> Response:
     """Ask whether to point an alias to the version to which it pointed before."""
     full, form = own(owner, name, "name", "name"), rollback_of({"alias": alias})
+    before = await run_in_thread(version_before, services.jobs.engine, full, form.alias)
     now = await run_in_thread(read_alias, services.jobs.engine, full, form.alias)
-    return _ask(request, name, "rollback", now=now, alias=form.alias, seen=now.change)
+    return _ask(
+        request, name, "rollback", now=now, wanted=before, alias=form.alias, seen=now.change
+    )
 
 
 @router.post("/ui/names/{name}/rollback")
@@ -54,6 +59,7 @@ async def ask_split(
 ) -> Response:
     """Ask whether to split the calls of a name."""
     full, wanted = own(owner, name, "name", "name"), split_of({"weights": weights}).weights
+    await run_in_thread(require_versions, services.jobs.engine, full, map(int, wanted))
     now = await run_in_thread(read_name, services.jobs.engine, full)
     return _ask(request, name, "split", now=now, wanted=wanted, weights=weights)
 
@@ -101,9 +107,12 @@ async def ask_shadow(
 ) -> Response:
     """Ask whether to send calls of an alias to a shadow, too."""
     full, fields = own(owner, name, "name", "name"), {"alias": alias, "version": version}
-    wanted = shadow_of({**fields, "share": share})
-    await run_in_thread(read_name, services.jobs.engine, full)
-    return _ask(request, name, "shadow", wanted=wanted, share=share, **fields)
+    wanted, engine = shadow_of({**fields, "share": share}), services.jobs.engine
+    await run_in_thread(require_versions, engine, full, [wanted.version])
+    of = await run_in_thread(read_alias, engine, full, wanted.alias)
+    summaries = await run_in_thread(read_summaries, engine, [full])
+    now = {"alias": of, "shadow": summaries[full].shadow}
+    return _ask(request, name, "shadow", now=now, wanted=wanted, share=share, **fields)
 
 
 @router.post("/ui/names/{name}/shadow")

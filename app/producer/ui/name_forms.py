@@ -1,11 +1,13 @@
 """The forms that change a name: what they send, as the bodies of the JSON routes."""
 
+import re
 from collections.abc import Mapping
 
 from app import errors
 from app.models.aliases import Check
 from app.producer.schemas.names import AliasBody, ReasonBody, SplitBody
 from app.producer.schemas.shadow import ShadowBody
+from app.producer.ui.typed_number import typed_number
 from app.protocol.references import AliasName
 from app.protocol.validation import validate
 
@@ -43,12 +45,13 @@ def rollback_of(fields: Fields) -> RollbackForm:
 def split_of(fields: Fields) -> SplitBody:
     """Return the split of a form, such as `1=9, 2=1`. Raises `errors.Invalid`."""
     weights: dict[str, float] = {}
-    for each in fields.get("weights", "").replace(",", " ").split():
+    text = re.sub(r"\s*=\s*", "=", fields.get("weights", "").replace(",", " "))
+    for each in text.split():
         number, _, weight = each.partition("=")
         if number in weights:
             raise errors.Invalid("weights", f"version {number} is there twice")
         try:
-            weights[number] = float(weight)
+            weights[number] = typed_number(weight)
         except ValueError:
             raise errors.Invalid(
                 "weights", "write the weight of each version, such as 1=9, 2=1"
@@ -63,9 +66,9 @@ def shadow_of(fields: Fields) -> ShadowBody:
         asked["version"] = _whole(fields, "version")
     if text := fields.get("share"):
         try:
-            asked["share"] = float(text)
+            asked["share"] = typed_number(text)
         except ValueError:
-            raise errors.Invalid("share", "must be a number from 0 to 1") from None
+            raise errors.Invalid("share", "must be a number from 0 to 1, such as 0.1") from None
     return validate(ShadowBody, asked)
 
 

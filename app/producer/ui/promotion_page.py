@@ -9,7 +9,7 @@ from app import errors
 from app.auth.identity import Scope
 from app.concurrency import run_in_thread
 from app.models.aliases import Alias, Wanted, read_alias
-from app.models.versions import read_version
+from app.models.versions import require_versions
 from app.producer.http.access import OwnerDep, own
 from app.producer.http.caller import ActorDep
 from app.producer.http.route_scopes import allow
@@ -53,7 +53,8 @@ async def promote_page(
 ) -> Response:
     """Point an alias to a version. Raises what `PUT /models/{name}/aliases/{alias}` does.
 
-    A refusal by the comparison is shown with its numbers and a box to force it.
+    A refusal by the comparison is shown with its numbers and a box to force it. A form that is sent
+    once more, by a second click, has done all that it asks for.
     """
     full, form = own(owner, name, "name", "name"), promotion_of(await read_fields(request))
     asked, check = Wanted(form.version, form.why, form.force), unchanged_since(form.seen)
@@ -61,7 +62,10 @@ async def promote_page(
         await promote(services, full, form.alias, asked, form.metric, by, check)
     except errors.Conflict as error:
         if (found := error.extra.get("comparison")) is None:
-            raise
+            now = await run_in_thread(_present, services, full, form)
+            if now is None or now.version != form.version:
+                raise
+            return redirect(request, f"/ui/names/{name}")
         return await _ask(request, services, full, form, found, refused=True, status=409)
     return redirect(request, f"/ui/names/{name}")
 
@@ -84,8 +88,7 @@ async def _ask(
 def _present(services: Services, name: str, form: PromotionForm) -> Alias | None:
     """Return what the alias is now. Raises `errors.NotFound`, and `Gone` for a deleted version."""
     engine = services.jobs.engine
-    if (wanted := read_version(engine, name, form.version)).deleted_at:
-        raise errors.Gone("version", f"{wanted.text} was deleted; choose another")
+    require_versions(engine, name, [form.version])
     try:
         return read_alias(engine, name, form.alias)
     except errors.NotFound:

@@ -1,11 +1,11 @@
 """The form made from a model's inputs, and the row that it sends."""
 
-import math
 from typing import Any
 
 from app import errors
 from app.producer.schemas.models import Metadata, TakenFeature
 from app.producer.ui.forms import Form, first
+from app.producer.ui.typed_number import typed_number
 from app.protocol import strict_json
 
 MOST_FIELDS = 300
@@ -60,11 +60,11 @@ def _value(feature: TakenFeature, text: str | None) -> Any:
         return "" if is_text and not feature.nullable else None
     if feature.type == "number":
         try:
-            value = float(text)
+            value = typed_number(text)
         except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise errors.Invalid(feature.name, "must be a number, with a point for its decimals")
+            raise errors.Invalid(
+                feature.name, "must be a number, with a point for its decimals"
+            ) from None
         return int(value) if value.is_integer() and abs(value) < 2**53 else value
     if feature.type == "boolean":
         if text not in _BOOLEANS:

@@ -6,6 +6,7 @@ from typing import Any
 from app import errors
 from app.producer.schemas.requests import TrainBody
 from app.producer.ui.forms import Form, first
+from app.producer.ui.typed_number import typed_number
 from app.protocol import strict_json
 
 # The members of a request that have a field of their own. `more` is JSON with the others.
@@ -57,10 +58,10 @@ def request_of(form: Form) -> dict[str, Any]:
 
 def _number(name: str, text: str) -> int | float:
     try:
-        value = float(text)
-        return int(value) if value.is_integer() else value
-    except (ValueError, OverflowError):
-        raise errors.Invalid(name, "must be a number") from None
+        value = typed_number(text)
+    except ValueError:
+        raise errors.Invalid(name, "must be a number, with a point for its decimals") from None
+    return int(value) if value.is_integer() else value
 
 
 def _object(form: Form, name: str) -> dict[str, Any]:

@@ -37,11 +37,22 @@ def test_a_promotion_has_what_the_json_route_takes():
         (split_of, {"weights": "1=x"}, "weights"),
         (split_of, {"weights": "1=nan"}, "weights"),
         (split_of, {"weights": "1=1 1=2"}, "weights"),
+        (split_of, {"weights": "1=1_0"}, "weights"),
+        (split_of, {"weights": "1=\N{ARABIC-INDIC DIGIT THREE}"}, "weights"),
+        (split_of, {"weights": "1=1e400"}, "weights"),
+        (split_of, {"weights": "1=0 2=0"}, "weights"),
+        (split_of, {"weights": "1=-1"}, "weights.1"),
         (split_of, {"weights": "one=1"}, "weights"),
         (shadow_of, {"alias": "champion", "version": "1"}, "share"),
         (shadow_of, {"alias": "champion", "version": "1", "share": "2"}, "share"),
         (shadow_of, {"alias": "champion", "version": "1", "share": "nan"}, "share"),
         (shadow_of, {"alias": "champion", "version": "1", "share": "half"}, "share"),
+        (shadow_of, {"alias": "champion", "version": "1", "share": "0,5"}, "share"),
+        (
+            shadow_of,
+            {"alias": "champion", "version": "1", "share": "\N{ARABIC-INDIC DIGIT ZERO}.5"},
+            "share",
+        ),
         (shadow_of, {"version": "1", "share": "1"}, "alias"),
     ],
 )
@@ -52,8 +63,16 @@ def test_an_error_names_the_field(read, fields, field):
     assert caught.value.detail.startswith(field)
 
 
+def test_the_field_of_a_split_with_a_wrong_version_is_that_version():
+    with pytest.raises(errors.Invalid) as caught:
+        split_of({"weights": "one=1"})
+
+    assert caught.value.extra["field"] == "weights.one"
+
+
 def test_a_split_has_a_weight_for_each_version():
     assert split_of({"weights": "1=9, 2=0.5"}).weights == {"1": 9.0, "2": 0.5}
+    assert split_of({"weights": "1 = 1e3,2= .5"}).weights == {"1": 1000.0, "2": 0.5}
 
 
 def test_a_change_after_the_page_was_shown_is_a_conflict():

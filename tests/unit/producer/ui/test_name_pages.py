@@ -119,6 +119,9 @@ def test_a_version_is_promoted_after_a_page_that_asks(browser: Client) -> None:
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/ui/names/churn")
     assert champion(browser) == 3
+    twice = browser("POST", "/ui/names/churn/promote", OWN, data={**fields, "why": "new"})
+    assert (twice.status_code, twice.headers["location"]) == (303, "/ui/names/churn")
+    assert browser("GET", "/models/churn/aliases/champion").json()["change"] == 3
     again = browser("POST", "/ui/names/churn/promote", OWN, data={**fields, "version": "1"})
     assert again.status_code == 409
     assert "since this page was loaded" in said(again)
@@ -159,11 +162,57 @@ def test_versions_that_cannot_be_compared_say_why(app: FastAPI, browser: Client)
 def test_an_alias_is_rolled_back_once_for_each_page_that_asked(browser: Client) -> None:
     asked = browser("GET", "/ui/names/churn/rollback?alias=champion")
     fields = {**hidden(asked.text), "why": "nonsense"}
+    assert "It means version 2 since" in asked.text
+    assert "It gets version 1, which it meant before" in asked.text
 
     assert browser("POST", "/ui/names/churn/rollback", OWN, data=fields).status_code == 303
     assert champion(browser) == 1
     assert browser("POST", "/ui/names/churn/rollback", OWN, data=fields).status_code == 409
     assert "nonsense" in browser("GET", "/ui/names/churn").text
+    asked = browser("GET", "/ui/names/churn/rollback?alias=champion")
+    assert (asked.status_code, "has pointed to nothing before" in said(asked)) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "detail"),
+    [
+        ("split?weights=1%3D1+9%3D1", 404, "version: churn has no version 9"),
+        ("split?weights=1%3D0", 422, "weights: one of them has to be more than 0"),
+        ("shadow?alias=champion&version=9&share=1", 404, "version: churn has no version 9"),
+        ("shadow?alias=none&version=1&share=1", 404, "alias: churn has no alias none"),
+        ("promote?alias=champion&version=9", 404, "version: churn has no version 9"),
+        ("rollback?alias=none", 404, "alias: churn has no alias none"),
+    ],
+)
+def test_a_page_asks_for_nothing_that_cannot_be(
+    browser: Client, asked: str, status: int, detail: str
+) -> None:
+    answer = browser("GET", f"/ui/names/churn/{asked}")
+
+    assert (answer.status_code, detail in said(answer)) == (status, True)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("promote?alias=champion&version=1", "rollback?alias=champion", "split?weights=1%3D1"),
+        *("end-split", "shadow?alias=champion&version=1&share=1", "end-shadow"),
+    ],
+)
+def test_a_name_that_is_not_there_is_what_a_page_says(browser: Client, asked: str) -> None:
+    answer = browser("GET", f"/ui/names/churm/{asked}")
+
+    assert answer.status_code == 404
+    assert "name: there is no name churm; did you mean" in said(answer)
+
+
+def test_a_field_that_is_sent_twice_is_refused(browser: Client) -> None:
+    sent = {"alias": ["champion", "other"], "version": "3", "seen": "2"}
+    answer = browser("POST", "/ui/names/churn/promote", OWN, data=sent)
+
+    assert answer.status_code == 422
+    assert "alias: this field is sent more than once" in said(answer)
+    assert champion(browser) == 2
 
 
 def test_a_split_is_set_and_ended(browser: Client) -> None:
@@ -176,6 +225,7 @@ def test_a_split_is_set_and_ended(browser: Client) -> None:
     assert "End the split" in browser("GET", "/ui/names/churn/end-split").text
     browser("POST", "/ui/names/churn/end-split", OWN)
     assert browser("GET", "/names/churn").json()["split"] is None
+    assert "danger" not in browser("GET", "/ui/names/churn/end-split").text
 
 
 def test_a_shadow_is_set_shown_by_feature_and_ended(app: FastAPI, browser: Client) -> None:

@@ -48,7 +48,14 @@ def test_a_rate_is_that_of_the_last_minute() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "-"), (1.0, "100 %"), (0.99999, "99.99 %"), (0.57, "57 %"), (0.0, "0 %")],
+    [
+        (None, "-"),
+        (1.0, "100 %"),
+        (0.99999, "99.99 %"),
+        (0.57, "57 %"),
+        (5e-05, "< 0.01 %"),
+        (0.0, "0 %"),
+    ],
 )
 def test_a_share_is_rounded_down(value: float | None, text: str) -> None:
     assert share(value) == text
