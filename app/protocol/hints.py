@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from app.protocol.examples import SHORT_ROW
 from app.protocol.orients import inputs_of_split
-from app.protocol.types import EXPLAINED
+from app.protocol.sent_value import sent_value
 from app.protocol.wording import cut, did_you_mean, listed, nearest, quoted
 
 # The keys in which other model servers and data frames send rows.
@@ -60,10 +60,10 @@ def hint(
     `error` is pydantic's about a `body` that is no `kind`. The hint may be empty.
     """
     *parents, name = location or ("",)
-    if error["type"] == EXPLAINED:
-        return _no_string(_at(body, location))
     if error["type"] == "dict_type" and parents and parents[0] == "input_data":
         return f" that names each feature, such as {SHORT_ROW}"
+    if said := sent_value(error):
+        return said
     model = _model_at(kind, parents)
     if model is None or not isinstance(name, str):
         return ""
@@ -92,20 +92,6 @@ def _is_foreign(kind: type[BaseModel], body: dict[str, Any]) -> bool:
     if "input_data" in known and WRAPPERS & body.keys():
         return inputs_of_split(body) is body and not any(name in body for name in _INPUTS)
     return not any(name in body or nearest(name, islice(body, _SOUGHT)) for name in known)
-
-
-def _no_string(sent: object) -> str:
-    """Return what was sent in place of a string; empty if it was one, or is not known."""
-    match sent:
-        case bool():
-            return f"; you sent {str(sent).lower()}"
-        case int() | float():
-            return f"; you sent the number {cut(str(sent), 40)}"
-        case list():
-            return "; you sent a list"
-        case dict():
-            return "; you sent an object"
-    return ""
 
 
 def _at(body: object, location: Iterable[int | str]) -> object:

@@ -24,7 +24,7 @@ def validate(kind: type[RequestT], value: Any) -> RequestT:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        first = error.errors(include_url=False)[0]
         raise refusal(kind, value, first, first["loc"]) from None
 
 

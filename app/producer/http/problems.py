@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from app import errors
 from app.auth.shown_names import shown_error, shown_text
 from app.producer.http.caller import identity_of
+from app.protocol.sent_value import sent_value
 from app.protocol.sentences import explain, field_name
 from app.protocol.types import JSON_MEDIA_TYPE
 from app.protocol.validation import refusal
@@ -154,7 +155,8 @@ def _validation(request: Request, error: RequestValidationError) -> Response:
     if origin == "body" and declared is not None:
         kind = declared.field_info.annotation
         return _warren(request, refusal(kind, error.body, first, location))
-    return _warren(request, errors.Invalid(field, explain(first)))
+    sent = sent_value(first) if origin in ("path", "query") else ""  # headers may be secrets
+    return _warren(request, errors.Invalid(field, explain(first) + sent))
 
 
 def _http(request: Request, error: HTTPException) -> Response:

@@ -61,8 +61,11 @@ def test_another_test_size_is_told_both_forms(sent, told):
         ({"cv": "5"}, "cv: must be a whole number of folds, or an object with folds and repeats"),
         ({"cv": True}, "cv: must be a whole number of folds, or an object with folds and repeats"),
         ({"cv": [5]}, "cv: must be a whole number of folds, or an object with folds and repeats"),
-        ({"cv": 2.5}, "cv.folds: must be a whole number, written in digits only"),
-        ({"cv": 1}, "cv.folds: must be at least 2"),
+        (
+            {"cv": 2.5},
+            "cv.folds: must be a whole number, written in digits only; you sent the number 2.5",
+        ),
+        ({"cv": 1}, "cv.folds: must be at least 2; you sent the number 1"),
         ({"cv": {"k": 5}}, "cv.k: this key is not known; known are folds, repeats"),
         (
             {"cv": {"folds": 30, "repeats": 4}},
@@ -225,7 +228,7 @@ def test_a_column_has_a_type_and_its_missing_markers(column, sent, read):
         (
             {"a": {"type": "int"}},
             "types.a.type",
-            'must be "number", "category", "text", "date" or "boolean"',
+            'must be "number", "category", "text", "date" or "boolean"; you sent "int"',
         ),
         ({"a": {"missing": ["?"]}}, "types.a.type", "is missing"),
         (
@@ -233,11 +236,19 @@ def test_a_column_has_a_type_and_its_missing_markers(column, sent, read):
             "types.a.mising",
             'this key is not known; did you mean "missing"?',
         ),
-        ({"a": {"type": "number", "missing": "?"}}, "types.a.missing", "must be a list"),
-        ({"a": {"type": "number", "missing": [9]}}, "types.a.missing.0", "must be a string"),
+        (
+            {"a": {"type": "number", "missing": "?"}},
+            "types.a.missing",
+            'must be a list; you sent "?"',
+        ),
+        (
+            {"a": {"type": "number", "missing": [9]}},
+            "types.a.missing.0",
+            "must be a string; you sent the number 9",
+        ),
         ({"A": "number"}, "types", '"A" is neither a feature nor the target; did you mean "a"?'),
         ({"zip": "number"}, "types", '"zip" is neither a feature nor the target'),
-        (["number"], "types", "must be an object"),
+        (["number"], "types", "must be an object; you sent a list"),
     ],
 )
 def test_another_type_is_told_what_is_allowed(types, field, told):

@@ -130,7 +130,7 @@ def test_a_key_that_is_not_known_is_named(
 @pytest.mark.parametrize(
     ("kind", "changes", "detail"),
     [
-        (TrainBody, {"target": 1}, "target: must be a string"),
+        (TrainBody, {"target": 1}, "target: must be a string; you sent the number 1"),
         (TrainBody, {"target": ""}, "target: must not be empty"),
         (TrainBody, {"features": []}, "features: must not be empty"),
         (
@@ -144,14 +144,15 @@ def test_a_key_that_is_not_known_is_named(
         (
             TrainBody,
             {"max_memory": 1e9},
-            "max_memory: must be a whole number, written in digits only",
+            "max_memory: must be a whole number, written in digits only; "
+            "you sent the number 1000000000.0",
         ),
         (
             TrainBody,
             {"max_memory": 1.5},
-            "max_memory: must be a whole number, written in digits only",
+            "max_memory: must be a whole number, written in digits only; you sent the number 1.5",
         ),
-        (TrainBody, {"params": []}, "params: must be an object"),
+        (TrainBody, {"params": []}, "params: must be an object; you sent a list"),
         (
             PredictBody,
             {"input_data": [1]},
@@ -159,8 +160,16 @@ def test_a_key_that_is_not_known_is_named(
             '{"age": 0.04, "bmi": 0.06}',
         ),
         (PredictBody, {"image_data": "x"}, "input_data: give either this or image_data"),
-        (ParallelBody, {"combine": "sum"}, 'combine: must be "mean", "vote" or "max_proba"'),
-        (ParallelBody, {"seconds": 4000}, "seconds: must be at most 3600"),
+        (
+            ParallelBody,
+            {"combine": "sum"},
+            'combine: must be "mean", "vote" or "max_proba"; you sent "sum"',
+        ),
+        (
+            ParallelBody,
+            {"seconds": 4000},
+            "seconds: must be at most 3600; you sent the number 4000",
+        ),
         (ParallelBody, {"model_ids": ["m"] * 33}, "model_ids: must have at most 32 items"),
     ],
 )
@@ -178,7 +187,8 @@ def test_the_message_says_what_is_expected(
 @pytest.mark.parametrize(
     ("model_id", "sent"),
     [
-        *((each, "") for each in ("", ".", "a..b", "a/b", "-a", "x" * 129, None)),
+        *((each, "") for each in ("", ".", "a..b", "a/b", "-a", "x" * 129)),
+        (None, "; you sent null"),
         (1, "; you sent the number 1"),
         (10**400, f"; you sent the number 1{'0' * 39}…"),
         (True, "; you sent true"),

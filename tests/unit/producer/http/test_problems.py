@@ -161,16 +161,16 @@ def test_a_body_that_is_not_declared_as_json_is_told_how_to_be(client):
 @pytest.mark.parametrize(
     ("path", "headers", "field", "detail"),
     [
-        ("/jobs?limit=many", {}, "limit", "limit: must be a whole number"),
-        ("/jobs?limit=1.5", {}, "limit", "limit: must be a whole number"),
-        ("/jobs?limit=0", {}, "limit", "limit: must be at least 1"),
+        ("/jobs?limit=many", {}, "limit", 'limit: must be a whole number; you sent "many"'),
+        ("/jobs?limit=1.5", {}, "limit", 'limit: must be a whole number; you sent "1.5"'),
+        ("/jobs?limit=0", {}, "limit", 'limit: must be at least 1; you sent "0"'),
         ("/jobs", {}, "limit", "limit: is missing"),
         (
             "/jobs?limit=1&state=DONE",
             {},
             "state",
             'state: must be "TASK_RECEIVED", "TASK_QUEUED", "TASK_RUNNING", "TASK_COMPLETED", '
-            '"TASK_ERROR" or "TASK_CANCELLED"',
+            '"TASK_ERROR" or "TASK_CANCELLED"; you sent "DONE"',
         ),
         (
             "/models/..x",
