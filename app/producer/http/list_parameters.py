@@ -7,16 +7,25 @@ from urllib.parse import urlencode
 from fastapi import Query, Request
 from pydantic import AfterValidator, Field
 
+from app.models.promotion import METRICS as KNOWN_METRICS
 from app.protocol.estimator_choice import canonical_name
 from app.protocol.examples import MODEL_NAME
 from app.protocol.metric_condition import METRIC_NAME, METRICS, MetricCondition
 from app.protocol.tags import TagName
 from app.protocol.types import Explained, QualifiedId
+from app.protocol.wording import did_you_mean, listed, quoted
 
 
 def _checked(text: str) -> str:
-    MetricCondition.parse(text)
+    _check_metric(MetricCondition.parse(text).name)
     return text
+
+
+def _check_metric(name: str) -> None:
+    """Raise `ValueError` for a metric that lists do not show, because no entry would have it."""
+    if name not in KNOWN_METRICS:
+        known = did_you_mean(name, KNOWN_METRICS) or f"; use one of {listed(KNOWN_METRICS)}"
+        raise ValueError(f"lists have no metric {quoted(name)}{known}")
 
 
 Metric = Annotated[
@@ -76,6 +85,8 @@ def sorted_by(*names: str, metrics: bool = True) -> AfterValidator:
         metric = by.removeprefix(METRICS) if metrics and by.startswith(METRICS) else ""
         if by not in names and not re.fullmatch(METRIC_NAME, metric):
             raise ValueError(f"use one of {said}; a minus in front of it reverses the order")
+        if by not in names:
+            _check_metric(metric)
         return sort
 
     return AfterValidator(check)
