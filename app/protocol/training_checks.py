@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from app.protocol.estimators import DEFAULT_ESTIMATOR, ESTIMATORS, SEED
-from app.protocol.training_options import MAX_FITS, Split
+from app.protocol.training_options import MAX_FITS, ExcludedColumns, Split
 from app.protocol.wording import cut, did_you_mean, listed, quoted, repeated
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ def _check_columns(spec: "TrainingSpec") -> None:
         never = field in ("target", "sample_weight")  # a time or a group may also be learnt from
         if never and isinstance(spec.features, list) and column in spec.features:
             _refuse(field, f"{cut(column)} is also among the features")
+    if spec.types and isinstance(spec.features, ExcludedColumns):
+        unused = set(spec.features.exclude) - set(spec.reserved.values())
+        if other := [name for name in spec.types if name in unused]:
+            _refuse("types", f"{quoted(cut(other[0]))} is excluded from the features; leave it out")
     if spec.types and isinstance(spec.features, list):
         columns = dict.fromkeys([*spec.features, *spec.reserved.values()])
         if other := [name for name in spec.types if name not in columns]:

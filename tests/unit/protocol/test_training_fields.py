@@ -58,6 +58,10 @@ def test_another_test_size_is_told_both_forms(sent, told):
         ({"features": "a"}, "features: must be a list of columns, or an object with exclude"),
         ({"features": True}, "features: must be a list of columns, or an object with exclude"),
         ({"features": {"a": 1}}, "features.exclude: is missing"),
+        (
+            {"features": {"exclude": ["zip"]}, "types": {"zip": "category"}},
+            'types: "zip" is excluded from the features; leave it out',
+        ),
         ({"cv": "5"}, "cv: must be a whole number of folds, or an object with folds and repeats"),
         ({"cv": True}, "cv: must be a whole number of folds, or an object with folds and repeats"),
         ({"cv": [5]}, "cv: must be a whole number of folds, or an object with folds and repeats"),
