@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from app.protocol.examples import SHORT_ROW
-from app.protocol.orients import inputs_of_split
+from app.protocol.orients import OF_SPLIT, inputs_of_split
 from app.protocol.sent_value import sent_value
 from app.protocol.wording import cut, did_you_mean, listed, nearest, quoted
 
@@ -61,7 +61,9 @@ def hint(
     """
     *parents, name = location or ("",)
     if error["type"] == "dict_type" and parents and parents[0] == "input_data":
-        return f" that names each feature, such as {SHORT_ROW}"
+        listed_row = isinstance(name, int)  # one row alone has to name its features
+        other = ", or a list of values in the model's order" if listed_row else ""
+        return f" that names each feature, such as {SHORT_ROW}{other}"
     if said := sent_value(error):
         return said
     model = _model_at(kind, parents)
@@ -69,6 +71,8 @@ def hint(
         return ""
     known = list(model.model_fields)
     if error["type"] == "extra_forbidden":
+        if name in OF_SPLIT and isinstance(body, dict) and "input_data" in body and not parents:
+            return "; send it inside of input_data, or in place of it"
         within = "; parameters of the estimator belong in params" if "params" in known else ""
         if home := home_of(model, name):
             return f"; {home} has it{within}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.protocol.wording import cut, quoted, repeated
 
-_SPLIT = {"columns", "data", "index"}
+OF_SPLIT = {"columns", "data", "index"}
 
 
 def is_split(value: dict[str, Any]) -> bool:
@@ -19,7 +19,7 @@ def is_split(value: dict[str, Any]) -> bool:
     return (
         isinstance(columns, list)
         and isinstance(data, list)
-        and value.keys() <= _SPLIT
+        and value.keys() <= OF_SPLIT
         and all(isinstance(row, list) for row in data)
     )
 
@@ -28,7 +28,7 @@ def inputs_of_split(body: dict[str, Any]) -> dict[str, Any]:
     """Return a body with `input_data` in place of `columns` and `data`; others unchanged."""
     if "input_data" in body:
         return body
-    split = {name: body[name] for name in body.keys() & _SPLIT}
+    split = {name: body[name] for name in body.keys() & OF_SPLIT}
     if not is_split(split):
         return body
     return {**{name: each for name, each in body.items() if name not in split}, "input_data": split}

@@ -24,6 +24,10 @@ from app.protocol.validation import validate
 from tests.support.words import foreign_words
 
 ROW = {"a": 1.5}
+ONE_ROW = (
+    'input_data: must be an object that names each feature, such as {"age": 0.04, "bmi": 0.06}'
+)
+BESIDE = "this key is not known; send it inside of input_data, or in place of it"
 BODIES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (
         TrainBody,
@@ -157,8 +161,11 @@ def test_a_key_that_is_not_known_is_named(
             PredictBody,
             {"input_data": [1]},
             "input_data.0: must be an object that names each feature, such as "
-            '{"age": 0.04, "bmi": 0.06}',
+            '{"age": 0.04, "bmi": 0.06}, or a list of values in the model\'s order',
         ),
+        (PredictBody, {"input_data": 1}, ONE_ROW),
+        (PredictBody, {"columns": ["a"]}, f"columns: {BESIDE}"),
+        (PredictBody, {"data": [[1]], "columns": ["a"]}, f"data: {BESIDE}"),
         (PredictBody, {"image_data": "x"}, "input_data: give either this or image_data"),
         (
             ParallelBody,
