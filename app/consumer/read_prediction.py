@@ -2,7 +2,7 @@
 
 from app import errors
 from app.amqp.message import Replyable, reject_with_error
-from app.protocol.oip.message import is_wrapped, parse_message, unwrap
+from app.protocol.oip.message import parse_message, unwrap
 from app.protocol.requests import PredictRequest
 from app.protocol.validation import parse_request
 
@@ -11,9 +11,7 @@ def read_prediction(request: Replyable) -> PredictRequest:
     """Return the parsed request. Raises `errors.Invalid`, `Malformed` or `TooLarge`."""
     if request.message.infer is not None:
         return parse_message(request.body, request.message.infer)
-    if is_wrapped(request.body):
-        return unwrap(request.body)
-    return parse_request(PredictRequest, request.body)
+    return unwrap(request.body) or parse_request(PredictRequest, request.body)
 
 
 def read_or_reject(request: Replyable) -> PredictRequest | None:

@@ -93,7 +93,8 @@ class TrainedModel:
                 f"{len(self._label_keys):,} labels; send at most {self._most_rows:,} at a time",
                 limit=self._most_rows,
             )
-        check = self._check_tensors if isinstance(inputs, InferPrediction) else self.check
+        of_tensors = self._dates and isinstance(inputs, InferPrediction)
+        check = self._check_tensors if of_tensors else self.check
         return check_rows(inputs, check, self._order, self.model_id)
 
     def check(self, row: Row, extra: Extra | None = None) -> Row:

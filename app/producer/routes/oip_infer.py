@@ -114,6 +114,7 @@ async def _infer(request: Request, reference: str) -> Response:
         try:
             with logs.log_prediction(log, None, model[0]):
                 reply = shown_reply(owner, await services.predictions.predict(model, message))
+            if exact.name is not None:
                 reply = with_model(reply, exact.label(owner))
         except errors.FieldError as error:
             raise located(error) from error

@@ -87,10 +87,9 @@ def from_json(datatype: Datatype, elements: list[Any], tensor: str) -> Sequence[
 
     Raises `errors.Invalid`, which names the `tensor`.
     """
-    types = set(map(type, elements))
-    if types <= datatype.as_they_are:
+    if datatype.as_they_are.issuperset(map(type, elements)):
         return elements
-    if wrong := types - datatype.kinds:
+    if wrong := set(map(type, elements)) - datatype.kinds:
         value = next(each for each in elements if type(each) in wrong)
         raise _wrong(datatype, value, tensor)
     known = [each for each in elements if each is not None]

@@ -7,14 +7,17 @@ bodies, and their headers name the model and the length of the JSON.
 
 import base64
 import binascii
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from app import errors
 from app.protocol import strict_json
-from app.protocol.oip.request import InferRequest, parse_infer, read_infer
+from app.protocol.oip.forms import parse_infer
+from app.protocol.oip.request import InferRequest
 from app.protocol.oip.rows import InferPrediction, located, to_prediction
 from app.protocol.prediction_fields import AskedModel
 from app.protocol.replies import Failed, parse_reply
@@ -29,7 +32,8 @@ BINARY_MEDIA_TYPE = "application/octet-stream"
 HEADER_LENGTH = "Inference-Header-Content-Length"
 MODEL_ID = "model_id"
 
-_WRAPPED = b'{"infer":'  # begins a request between producers and consumers
+# How a request between producers and consumers begins; the protocol's JSON and a bracket follow.
+_WRAPPED = re.compile(rb'\{"model_id":"([!#-\[\]-~]+)",(?:"raw":"([A-Za-z0-9+/=]*)",)?"infer":')
 # A reply between them; what the protocol calls the model is its name here.
 _REPLY = re.compile(
     rb'\{"status":"TASK_COMPLETED","model_id":"([^"\\]+)"'
@@ -106,26 +110,31 @@ def parse_message(body: bytes, head: InferHead) -> InferPrediction:
 def wrap(body: bytes, header_length: object, model_id: str) -> bytes:
     """Return the message of a body that `parse_body` accepts."""
     header, raw = split_body(body, header_length)
-    parts = [_WRAPPED, header.removeprefix(b"\xef\xbb\xbf"), b',"model_id":"', model_id.encode()]
+    parts = [b'{"model_id":"', model_id.encode(), b'",']
     if header_length is not None:
-        parts += [b'","raw":"', base64.b64encode(raw)]
-    return b"".join((*parts, b'"}'))
+        parts += [b'"raw":"', base64.b64encode(raw), b'",']
+    return b"".join((*parts, b'"infer":', header.removeprefix(codecs.BOM_UTF8), b"}"))
 
 
-def is_wrapped(body: bytes) -> bool:
-    """Tell whether a message is one that `wrap` returned."""
-    return body.startswith(_WRAPPED)
+def unwrap(message: bytes) -> InferPrediction | None:
+    """Parse what `wrap` returned; return None for a message that does not look like that.
 
-
-def unwrap(message: bytes) -> InferPrediction:
-    """Parse what `wrap` returned. Raises `errors.Invalid`, `Malformed` or `TooLarge`."""
-    wire = strict_json.loads_request(message)
-    asked = validate(Asked, wire)
+    Raises `errors.Invalid`, `Malformed` or `TooLarge`, because other clients may write the like.
+    """
+    if not (head := _WRAPPED.match(message)) or not message.endswith(b"}"):
+        return None
+    model_id, raw = head.groups(b"")
     try:
-        raw = base64.b64decode(wire.get("raw", ""), validate=True)
-    except (binascii.Error, ValueError, TypeError):
+        behind = base64.b64decode(raw)
+    except binascii.Error:
         raise errors.Invalid("raw", "must be base64") from None
-    return to_prediction(read_infer(wire["infer"], raw), asked.model_id)
+    infer = parse_infer(message[head.end() : -1], behind)
+    return to_prediction(infer, _asked_model(model_id))
+
+
+@lru_cache(1024)  # a message names the same one again and again
+def _asked_model(model_id: bytes) -> str:
+    return validate(Asked, {MODEL_ID: model_id.decode()}).model_id
 
 
 def answer_of(reply: bytes) -> Answer:

@@ -10,7 +10,6 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from app import errors
-from app.protocol import strict_json
 from app.protocol.oip.body import BINARY_SIZE, InferBody, InferInput
 from app.protocol.oip.datatypes import (
     BYTES,
@@ -79,16 +78,11 @@ class InferRequest(NamedTuple):
         return self.binary.get(output, self.all_binary)
 
 
-def parse_infer(header: bytes, raw: Buffer) -> InferRequest:
-    """Parse a request: the JSON `header`, and the binary data behind it.
-
-    Raises `errors.Invalid`, `Malformed` or `TooLarge`.
-    """
-    return read_infer(strict_json.loads_request(header), raw)
-
-
 def read_infer(value: Any, raw: Buffer) -> InferRequest:
-    """Read a request whose JSON is parsed. Raises `errors.Invalid` or `TooLarge`."""
+    """Read a request whose JSON is parsed, and the binary data behind it.
+
+    Raises `errors.Invalid` or `TooLarge`.
+    """
     body = validate(InferBody, value)
     tensors = _tensors(body.inputs, raw)
     first = tensors[0]

@@ -9,7 +9,6 @@ from app import errors
 from app.protocol.oip.message import (
     answer_of,
     infer_head,
-    is_wrapped,
     parse_message,
     unwrap,
     wrap,
@@ -45,7 +44,6 @@ def test_a_wrapped_request_is_the_same(tensor, raw):
         b"\xef\xbb\xbf" * (not raw) + header + raw, str(len(header)) if raw else None, "m"
     )
 
-    assert is_wrapped(message)
     got = unwrap(message.replace(b"\n", b" "))  # as a line of several
     assert (got.model_id, got.input_data, got.many) == ("m", [ROW], True)
 
@@ -53,17 +51,34 @@ def test_a_wrapped_request_is_the_same(tensor, raw):
 @pytest.mark.parametrize(
     "message",
     [
-        b'{"infer":{"inputs":[]}}',
-        b'{"infer":1,"model_id":"m"}',
-        b'{"infer":{"inputs":[]},"model_id":1}',
-        b'{"infer":{"inputs":[]},"model_id":"m","raw":1}',
-        b'{"infer":{"inputs":[]},"model_id":"m","raw":"?"}',
-        b'{"infer":',
+        b'{"model_id":"m","infer":1}',
+        b'{"model_id":"m","infer":}',
+        b'{"model_id":"m","infer":{}',
+        b'{"model_id":"m","infer":{"inputs":[]}}',
+        b'{"model_id":"m","infer":{"inputs":[{"name":"a"}]},"x":1}',
+        b'{"model_id":"..","infer":%s}' % json.dumps({"inputs": [MATRIX]}).encode(),
+        b'{"model_id":"m","raw":"AA==","infer":%s}' % json.dumps({"inputs": [MATRIX]}).encode(),
+        b'{"model_id":"m","raw":"A","infer":{}}',
     ],
 )
 def test_a_wrapped_request_of_another_client_is_checked(message):
     with pytest.raises((errors.Invalid, errors.Malformed)):
         unwrap(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'{"infer":{"inputs":[]},"model_id":"m"}',
+        b'{"model_id":1,"infer":{}}',
+        b'{"model_id":"m\xff","infer":{}}',
+        b'{"model_id":"m","raw":"?","infer":{}}',
+        b'{"model_id":"m","infer":{',
+        b'{"model_id":"m","input_data":{}}',
+    ],
+)
+def test_a_message_that_is_not_wrapped_is_another_request(message):
+    assert unwrap(message) is None
 
 
 def test_the_properties_of_a_message_tell_what_it_is():
