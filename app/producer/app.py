@@ -35,7 +35,7 @@ from app.producer.http.oip_errors import protocol_error
 from app.producer.http.raw_route import refuse_dependencies
 from app.producer.http.route_scopes import refuse_undeclared
 from app.producer.middleware.stack import middlewares
-from app.producer.routers import PAGES, ROUTES
+from app.producer.routers import FREQUENT, PAGES, ROUTES
 from app.producer.routes import docs
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
@@ -162,6 +162,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.keys = ring
     docs.install(app, _STATIC_URL)
     app.state.refresh_pace, app.state.look = RefreshPace(), Look()
+    for frequent in FREQUENT:  # not included, because that takes longer than all other matching
+        app.router.routes += frequent.router.routes
     for each in (*ROUTES, *PAGES):
         app.include_router(each.router)
     app.router.routes.append(Fallback(app.router))

@@ -53,10 +53,9 @@ from app.producer.ui import (
     workers_page,
 )
 
-# The router tries them in this order, and most requests are for predictions.
+FREQUENT = (predict, oip_infer)  # most requests are for predictions, so they are tried first
+# The router tries these in this order.
 ROUTES = (
-    predict,
-    oip_infer,
     train,
     jobs,
     job_attempts,

@@ -39,10 +39,7 @@ class HttpMetrics:
         def counted(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 key = scope["path"], scope["method"], message["status"]
-                try:
-                    series = self._fixed[key]
-                except KeyError:
-                    series = self._find(scope, *key)
+                series = self._fixed.get(key) or self._find(scope, *key)
                 series.observe(perf_counter() - begun)
             return send(message)
 

@@ -3,13 +3,11 @@
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Mount, Route
 
-from app.producer import routers
 from app.producer.app import create_app
 from app.producer.http.conditional_route import ConditionalRoute
 from app.producer.http.fallback import Fallback
 from app.producer.http.raw_route import RawRoute
 from app.producer.http.strict_route import StrictRoute
-from app.producer.routes import predict
 from app.producer.routes.datasets import UploadRoute
 from app.producer.ui.page_route import PageRoute
 from app.settings import Settings
@@ -164,6 +162,11 @@ def test_the_application_has_these_routes_and_no_others() -> None:
     assert len(found) == len(ROUTES), "a route is there twice"
 
 
-def test_the_router_tries_predict_first() -> None:
-    """Each route before it would cost every prediction the comparison of its path."""
-    assert routers.ROUTES[0] is predict
+def test_predictions_are_routes_of_the_application_itself() -> None:
+    """To look into an included router would cost every prediction microseconds."""
+    found = [each for each in create_app(Settings(_env_file=None)).routes if type(each) is RawRoute]
+    assert [each.path for each in found] == [
+        "/predict",
+        "/v2/models/{model_id}/infer",
+        "/v2/models/{model_id}/versions/{version}/infer",
+    ]
