@@ -1,8 +1,9 @@
 """Parse inference requests; the form of each is checked once.
 
-A client sends the same tensors again and again, with other elements. The form of a request is its
-JSON without the elements. A request of a known form differs from one that was accepted only in flat
-lists of numbers and texts: they are parsed, and counted. All else goes the whole way, errors too.
+A client sends the same tensors again and again, with other elements and another id. The form of a
+request is its JSON without these. A request of a known form differs from one that was accepted only
+in its id, and in flat lists of numbers and texts: they are parsed, and counted. All else goes the
+whole way, errors too.
 """
 
 import re
@@ -16,11 +17,14 @@ from app.protocol.oip.request import InferRequest, Tensor, read_infer
 MAX_FORMS = 256
 MAX_BYTES = 10_000  # of the JSON; what is longer takes longer to be answered, too
 
-_KEY = b'"data"'
+_KEY, _ID_KEY = b'"data"', b'"id"'
 # Elements without brackets and escapes, so that a list ends where it seems to end.
 _DATA = re.compile(rb'"data"\s*+:\s*+\[((?:[^"\[\]{}\\]++|"[^"\\]*+")*+)\]')
+# An id of characters that stand for themselves in JSON.
+_ID = re.compile(rb'"id"\s*+:\s*+"([ !#-\[\]-~]*+)"')
 
-_Key = tuple[int | bytes, ...]  # the size of the binary data, and the JSON around the lists
+# The size of the binary data, whether the id is cut out, and the JSON around the lists.
+_Key = tuple[int | bytes, ...]
 
 
 class _Form(NamedTuple):
@@ -47,21 +51,31 @@ def parse_infer(header: bytes, raw: Buffer) -> InferRequest:
     """
     if len(header) > MAX_BYTES:
         return read_infer(strict_json.loads_request(header), raw)
-    parts = _DATA.split(header)
-    key, lists = (len(raw), *parts[::2]), parts[1::2]
+    rest, own = _without_id(header)
+    parts = _DATA.split(rest)
+    key, lists = (len(raw), own is not None, *parts[::2]), parts[1::2]
     form = _forms.get(key)
-    if form and (found := _filled(form, lists, raw)):
+    if form and (found := _filled(form, own, lists, raw)):
         return found
     request = read_infer(strict_json.loads_request(header), raw)
-    if _is_clear(header, len(lists), request.tensors):
+    if request.id == own and _is_clear(header, len(lists), request.tensors):
         if len(_forms) >= MAX_FORMS:  # those that are still asked for come again
             _forms.clear()
         _forms[key] = _form(request)
     return request
 
 
-def _filled(form: _Form, lists: list[bytes], raw: Buffer) -> InferRequest | None:
-    """Return a request of a known form, or None if its elements are wrong."""
+def _without_id(header: bytes) -> tuple[bytes, str | None]:
+    """Cut out the id of a request; return that, too, None if there is none that can be cut out."""
+    found = _ID.search(header)
+    if found is None or header.count(_ID_KEY) > 1:
+        return header, None
+    begin, end = found.span(1)
+    return header[:begin] + header[end:], found[1].decode()
+
+
+def _filled(form: _Form, own: str | None, lists: list[bytes], raw: Buffer) -> InferRequest | None:
+    """Return a request of a known form with its `own` id, or None if its elements are wrong."""
     try:
         data = strict_json.loads(b"[[%s]]" % b"],[".join(lists)) if lists else []
     except errors.Malformed:
@@ -70,7 +84,7 @@ def _filled(form: _Form, lists: list[bytes], raw: Buffer) -> InferRequest | None
         return None
     for place, begin, end in form.binary:
         data.insert(place, raw[begin:end])
-    return form.request._replace(tensors=list(map(Tensor, *form.heads, data)))
+    return form.request._replace(id=own, tensors=list(map(Tensor, *form.heads, data)))
 
 
 def _is_clear(header: bytes, lists: int, tensors: list[Tensor]) -> bool:

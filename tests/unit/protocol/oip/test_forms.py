@@ -58,6 +58,46 @@ def test_other_elements_have_the_same_form():
     assert not is_known(asked(data=["\\"]), asked(data=["\\"]))
 
 
+def test_another_id_has_the_same_form():
+    first = asked()[:-1] + b', "id": "1"}'
+    for own in (b"2", b"", b"a-long one: {[,]}"):
+        second = first.replace(b'"id": "1"', b'"id": "%s"' % own)
+        assert is_known(first, second)
+        assert parse_infer(second, b"").id == own.decode()
+    assert not is_known(first, asked())
+    assert parse_infer(asked(), b"").id is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ',"id":"other"',
+        ',"id":""',
+        ',"id":null',
+        ',"id":7',
+        ',"id":"\\u0031"',
+        ',"id":"\\""',
+        ',"id":"é"',
+        ',"id":"\x01"',
+        ',"id":"1","id":"2"',
+        ',"\\u0069d":"2"',
+        ',"id":"1","\\u0069d":"2"',
+        ',"parameters":{"id":"2"}',
+        ',"id":"1","parameters":{"id":"2"}',
+        ',"parameters":{"id":"2"},"id":"1"',
+        ',"id" : "1"',
+        "",
+    ],
+)
+def test_an_id_is_read_wherever_it_stands(more):
+    parse_infer(body(tensor(), more=',"id":"1"'), b"")
+    header = body(tensor(), more=more)
+    expected = outcome(whole, header)
+
+    assert outcome(parse_infer, header) == expected
+    assert outcome(parse_infer, header) == expected  # whether or not its form is known now
+
+
 def test_bytes_of_the_same_size_have_the_same_form():
     header = asked(data=None, parameters={"binary_data_size": 8})
     header = header.replace(b', "data": null', b"")
