@@ -185,8 +185,10 @@ def names() -> Iterator[Case]:
     for path in ("/models/{name}/split", f"{aliases}/{{alias}}"):
         filled = path.format(name="{}", alias="other")
         yield Case("DELETE", path, "name", NAME, lambda h, n, f=filled: h.delete(f.format(n)))
-    end = lambda http, name: http.delete(f"/models/{name}/shadow")  # noqa: E731
-    yield Case("DELETE", "/models/{name}/shadow", "name", NAME, end, own=False)
+    for path in ("/models/{name}/shadow", "/names/{name}"):
+        filled = path.format(name="{}")
+        send = lambda http, name, f=filled: http.delete(f.format(name))  # noqa: E731
+        yield Case("DELETE", path, "name", NAME, send, own=False)
     path = f"{aliases}/{{alias}}/rollback"
     yield Case("POST", path, "name", NAME, post(path.format(name="{}", alias="back")), own=False)
 

@@ -133,6 +133,7 @@ ROUTES = {
     ("GET", "/names"): ConditionalRoute,
     ("GET", "/names/{name}"): ConditionalRoute,
     ("PUT", "/names/{name}"): ConditionalRoute,
+    ("DELETE", "/names/{name}"): ConditionalRoute,
     ("PUT", "/models/{name}/split"): ConditionalRoute,
     ("DELETE", "/models/{name}/split"): ConditionalRoute,
     ("PUT", "/models/{name}/shadow"): ConditionalRoute,
