@@ -6,8 +6,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from app.database.engine import connect
-from app.database.tables import attempts_table, jobs_table
+from app.database.tables import attempts_table
 from app.jobs.attempt_end import AttemptOutcome
+from app.jobs.record import Job
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class AttemptRow:
     reason: str | None = None
 
 
-def attempts_of(engine: sa.Engine, job_id: str) -> list[AttemptRow]:
+def attempts_of(engine: sa.Engine, job: Job) -> list[AttemptRow]:
     """Return the newest attempts of a job, at most `KEPT`, the first one first.
 
     A consumer of an older version writes no rows, so some may be missing.
@@ -34,11 +35,10 @@ def attempts_of(engine: sa.Engine, job_id: str) -> list[AttemptRow]:
     """
     column = attempts_table.c
     # Not those of a deleted job that had the same id.
-    this = (column.job_id == job_id) & (column.started_at >= jobs_table.c.created_at)
+    this = (column.job_id == job.id) & (column.started_at >= job.created_at)
     query = (
         sa.select(*(each for each in column if each is not column.job_id))
-        .join(jobs_table, jobs_table.c.id == column.job_id)
-        .where(this, column.attempt <= jobs_table.c.attempt)
+        .where(this, column.attempt <= job.attempt)
         .order_by(column.attempt)
     )
     with connect(engine) as connection:

@@ -31,6 +31,10 @@ _IS_COMPLETE = _ENDED & sa.or_(
 )
 
 
+# What a row tells of its log: how many lines there were, and whether more will come.
+LOG_COLUMNS = (_job.log_lines, _IS_COMPLETE.label("log_complete"))
+
+
 @dataclass(frozen=True)
 class LoggedAttempt:
     """An attempt whose lines are written: of a job, or of a `part` of the batch job `job_id`."""
@@ -39,6 +43,15 @@ class LoggedAttempt:
     attempt: int
     consumer: str
     part: int | None = None
+
+
+@dataclass(frozen=True)
+class LogHead:
+    """What the row of a job tells of its log, when it was read."""
+
+    job_id: str
+    total: int
+    complete: bool
 
 
 @dataclass(frozen=True)
@@ -145,20 +158,40 @@ def read_log(
     `latest` is the newest job of its owner. Return None if there is no such job. Raises
     `errors.DatabaseUnavailable`.
     """
-    columns = (_job.id, _job.kind, _job.log_lines, _IS_COMPLETE.label("complete"))
+    query = of_job(sa.select(_job.id, _job.kind, *LOG_COLUMNS), job_id)
     with connect(engine) as connection:
-        # The row first: if it says that the log is complete, all lines are there by now.
-        row = connection.execute(of_job(sa.select(*columns), job_id)).one_or_none()
-        if row is None or row.kind not in KINDS:
-            return None
-        if not row.log_lines:
-            return JobLog(row.id, [], 0, 0, bool(row.complete))
-        of_log = _line.job_id == row.id
-        query = sa.select(*(each for each in _line if each.name != "job_id"))
-        behind = query.where(of_log, _line.number > after).order_by(_line.number)
-        found = connection.execute(behind.limit(limit + 1)).mappings().all()
+        row = connection.execute(query).one_or_none()
+    if row is None or row.kind not in KINDS:
+        return None
+    head = LogHead(row.id, row.log_lines, bool(row.log_complete))
+    return read_lines(engine, head, after, limit)
+
+
+def read_lines(
+    engine: sa.Engine,
+    head: LogHead,
+    after: int = 0,
+    limit: int = MAX_LINES,
+    *,
+    newest: bool = False,
+) -> JobLog:
+    """Return at most `limit` lines behind the one of the number `after`, the first or the newest.
+
+    If the `head`, which was read before, says that the log is complete, all lines are there by now.
+    Raises `errors.DatabaseUnavailable`.
+    """
+    if not head.total:
+        return JobLog(head.job_id, [], 0, 0, head.complete)
+    of_log = _line.job_id == head.job_id
+    query = sa.select(*(each for each in _line if each.name != "job_id"))
+    query = query.where(of_log, _line.number > after).limit(limit + 1)
+    query = query.order_by(_line.number.desc() if newest else _line.number)
+    with connect(engine) as connection:
+        found = connection.execute(query).mappings().all()
         kept = connection.scalar(sa.select(sa.func.count()).where(of_log)) or 0
     lines = [JobLine(**each) for each in found[:limit]]
-    total = max(row.log_lines, lines[-1].number if lines else 0)
-    complete = bool(row.complete) and len(found) <= limit
-    return JobLog(row.id, lines, total, max(0, total - kept), complete)
+    if newest:
+        lines.reverse()
+    total = max(head.total, lines[-1].number if lines else 0)
+    complete = head.complete and (newest or len(found) <= limit)
+    return JobLog(head.job_id, lines, total, max(0, total - kept), complete)

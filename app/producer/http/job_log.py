@@ -4,7 +4,7 @@ from app import errors
 from app.auth.names import shown
 from app.auth.shown_names import shown_text
 from app.concurrency import run_in_thread
-from app.jobs.job_log import MAX_LINES, read_log
+from app.jobs.job_log import MAX_LINES, JobLog, read_log
 from app.jobs.store import JobStore
 from app.producer.schemas.job_log import JobLineView, JobLogView
 
@@ -19,6 +19,11 @@ async def job_log(
     found = await run_in_thread(read_log, jobs.engine, job_id, after, limit)
     if found is None:
         raise errors.NotFound("job_id", f"there is no job {job_id}")
+    return log_view(found, owner, after)
+
+
+def log_view(found: JobLog, owner: str, after: int = 0) -> JobLogView:
+    """Return lines behind the one of the number `after`, with names as `owner` has them."""
     lines = [
         JobLineView.model_validate({**vars(each), "text": shown_text(owner, each.text)})
         for each in found.lines

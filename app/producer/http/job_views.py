@@ -109,7 +109,11 @@ def find_job(jobs: JobStore, job_id: str) -> Job:
 
 
 def _read(jobs: JobStore, job_id: str, owner: str) -> JobView:
-    job = find_job(jobs, job_id)
+    return whole_view(jobs, find_job(jobs, job_id), owner)
+
+
+def whole_view(jobs: JobStore, job: Job, owner: str) -> JobView:
+    """Return the view of a job that was read, with its place in the queue and the time left."""
     view = job_view(JobView, job, owner)
     view.queue_position = jobs.position(job) if job.state is JobStatus.QUEUED else None
     if job.state is JobStatus.RUNNING and job.started_at:

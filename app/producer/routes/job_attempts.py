@@ -26,5 +26,5 @@ router = APIRouter(route_class=StrictRoute, tags=["jobs"])
 async def job_attempts(job_id: JobInPath, services: ServicesDep, owner: OwnerDep) -> Attempts:
     """List the attempts of a job: when and where each one ran, and how it ended."""
     name = await services.access.job(owner, job_id)
-    _, rows = await run_in_thread(read_attempts, services.jobs, name, owner)
+    rows = await run_in_thread(read_attempts, services.jobs, name, owner)
     return Attempts(attempts=[AttemptView(**asdict(each)) for each in rows])

@@ -40,7 +40,7 @@ QUERIES: dict[str, Callable[[JobStore], Any]] = {
     "reconcile": lambda store: outbox.reconcile(store, dict.fromkeys(JobKind, 0)),
     "claim a waiting job": lambda store: store.claim(WAITING[0], "worker"),
     "renew it": lambda store: store.renew({(WAITING[0], 1): 0.5, (WAITING[1], 1): None}),
-    "attempts": lambda store: attempts_of(store.engine, WAITING[0]),
+    "attempts": lambda store: attempts_of(store.engine, store.get(WAITING[0])),
     "release it": lambda store: store.release(WAITING[0], 1),
     "claim it again": lambda store: store.claim(WAITING[0], "worker"),
     "cancel it": lambda store: store.cancel(WAITING[0]),

@@ -25,7 +25,7 @@ INTERRUPTED = errors.ChildLost("the system killed it").to_wire()
 
 def told(store, job_id="m"):
     """What the rows say of the ends, in order."""
-    return [(each.outcome, each.reason) for each in attempts_of(store.engine, job_id)]
+    return [(each.outcome, each.reason) for each in attempts_of(store.engine, store.get(job_id))]
 
 
 def all_rows(store):
@@ -35,15 +35,15 @@ def all_rows(store):
 
 def test_an_attempt_has_its_consumer_and_its_times(store):
     accept(store)
-    assert attempts_of(store.engine, "m") == []
+    assert attempts_of(store.engine, store.get("m")) == []
 
     store.claim("m", "host:1:ab:train-0")
-    (running,) = attempts_of(store.engine, "m")
+    (running,) = attempts_of(store.engine, store.get("m"))
     assert (running.attempt, running.consumer) == (1, "host:1:ab:train-0")
     assert (running.ended_at, running.outcome, running.reason) == (None, None, None)
 
     store.complete_training("m", 1, *RESULT)
-    (ended,) = attempts_of(store.engine, "m")
+    (ended,) = attempts_of(store.engine, store.get("m"))
     assert ended.outcome is AttemptOutcome.COMPLETED
     assert ended.started_at == running.started_at
     job = store.get("m")
@@ -145,7 +145,7 @@ def test_the_times_of_all_attempts_stay(store):
         attempt = store.claim("m", "worker")
         store.release("m", attempt)
 
-    rows = attempts_of(store.engine, "m")
+    rows = attempts_of(store.engine, store.get("m"))
 
     assert [each.attempt for each in rows] == [1, 2, 3]
     times = [time for each in rows for time in (each.started_at, each.ended_at)]
@@ -157,7 +157,9 @@ def test_a_job_keeps_its_newest_attempts(store):
     for _ in range(KEPT + 3):
         store.release("m", store.claim("m", "worker"))
 
-    assert [each.attempt for each in attempts_of(store.engine, "m")] == list(range(4, KEPT + 4))
+    assert [each.attempt for each in attempts_of(store.engine, store.get("m"))] == list(
+        range(4, KEPT + 4)
+    )
 
 
 def test_a_deleted_job_leaves_no_rows(store):
@@ -177,12 +179,12 @@ def test_the_rows_of_a_deleted_job_are_not_those_of_another_with_its_id(store):
         for attempt in (1, 2, 3):
             connection.execute(sa.insert(attempts_table).values(**old, attempt=attempt))
 
-    assert attempts_of(store.engine, "m") == []
+    assert attempts_of(store.engine, store.get("m")) == []
     store.claim("m", "new")
     store.release("m", 1)
     store.claim("m", "new")
 
-    assert [each.consumer for each in attempts_of(store.engine, "m")] == ["new", "new"]
+    assert [each.consumer for each in attempts_of(store.engine, store.get("m"))] == ["new", "new"]
     assert len(all_rows(store)) == 2
 
 
@@ -245,4 +247,4 @@ def test_only_one_of_many_claims_has_a_row(store):
         claimed = list(pool.map(lambda n: store.claim("m", f"worker-{n}"), range(8)))
 
     assert sorted(filter(None, claimed)) == [1]
-    assert len(attempts_of(store.engine, "m")) == 1
+    assert len(attempts_of(store.engine, store.get("m"))) == 1
