@@ -1,5 +1,6 @@
 """List jobs: those with a property, in an order, page by page."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,7 @@ class JobFilter:
     metric: MetricCondition | None = None
     name: str | None = None
     text: str | None = None
+    ids: Collection[str] | None = None
 
 
 def list_jobs(
@@ -84,6 +86,8 @@ def _conditions(which: JobFilter) -> list[sa.ColumnElement[bool]]:
         tag=which.tag,
         metric=which.metric,
     )
+    if which.ids is not None:
+        found.append(_column.id.in_(which.ids))
     if which.name is not None:
         found.append(has_name(which.owner, which.name))
     if which.text is not None:

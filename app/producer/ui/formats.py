@@ -11,6 +11,8 @@ from markupsafe import Markup
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 NOTHING = "-"
 _MARKUP = re.compile(r"[\\`*_{}\[\]()#+!|~-]")  # what means something in Markdown
+# Characters that turn the direction of the text behind them, which may then read as another one.
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _CUT = 60  # characters of a value in a cell
 
 
@@ -80,12 +82,17 @@ def cell(value: Any, most: int = _CUT) -> str:
     if value is None:
         return NOTHING
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= most else f"{text[:most]}…"
+    return _straight(text if len(text) <= most else f"{text[:most]}…")
 
 
 def pretty(value: Any) -> str:
     """Return JSON over several lines."""
-    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    return _straight(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def _straight(text: str) -> str:
+    """Return a text with JSON's escapes in place of characters that turn its direction."""
+    return _TURNS.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def percent(value: float | None) -> str:

@@ -1,14 +1,16 @@
 """Cancel jobs and run them again: one, or all of a filter, after a page that asks."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
+from pydantic import Field
 
 from app import errors
 from app.auth.identity import Scope
-from app.auth.names import shown
+from app.auth.names import qualified, shown
 from app.concurrency import run_in_thread
 from app.database.paging import Page
 from app.jobs.record import Job
@@ -21,11 +23,13 @@ from app.producer.routes.jobs import cancel
 from app.producer.routes.train import train
 from app.producer.schemas.requests import TrainBody
 from app.producer.services import Services, ServicesDep
+from app.producer.ui.forms import read_fields
 from app.producer.ui.jobs_page import NEWEST
 from app.producer.ui.page_route import PageRoute
 from app.producer.ui.pages import JOBS
 from app.producer.ui.rendering import page, redirect
 from app.producer.ui.training_job import read_training
+from app.protocol.requests import RequestBody
 from app.protocol.types import JobKind, JobStatus, QualifiedId
 from app.protocol.validation import validate
 
@@ -34,6 +38,13 @@ _READ = 100  # jobs a query
 _AT_A_TIME = 20
 _UNENDED = (JobStatus.QUEUED, JobStatus.RUNNING)
 _ENDED = (JobStatus.ERROR, JobStatus.CANCELLED, JobStatus.COMPLETED)
+
+
+class _AskedAbout(RequestBody):
+    """The ids of jobs that a page has asked about."""
+
+    ids: Annotated[list[QualifiedId], Field(max_length=MOST)]
+
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -97,9 +108,12 @@ async def ask_cancel_all(
 async def cancel_all(
     request: Request, services: ServicesDep, owner: OwnerDep, which: JobQueryDep, by: ActorDep
 ) -> Response:
-    """Cancel the jobs of a filter that have not ended, at most `MOST`."""
-    done = 0
-    for job in [each async for each in _jobs(services, owner, which, "cancel")]:
+    """Cancel the jobs of a filter that have not ended, at most `MOST`: those that were asked about.
+
+    Without a form these are all of the filter.
+    """
+    done, asked = 0, await _asked_about(request, owner)
+    for job in [each async for each in _jobs(services, owner, which, "cancel", asked)]:
         done += await run_in_thread(services.jobs.cancel, job.id, by)
     return redirect(request, "/ui/jobs", **which.query, done=done)
 
@@ -118,11 +132,12 @@ async def ask_again_all(
 async def run_all_again(
     request: Request, services: ServicesDep, owner: OwnerDep, which: JobQueryDep
 ) -> Response:
-    """Run the trainings of a filter again that have ended, at most `MOST`.
+    """Run the trainings of a filter again that have ended, as `cancel_all` cancels jobs.
 
     The first one that is refused ends it, and the error says how many were accepted before.
     """
-    jobs, done = [each async for each in _jobs(services, owner, which, "again")], 0
+    done, asked = 0, await _asked_about(request, owner)
+    jobs = [each async for each in _jobs(services, owner, which, "again", asked)]
     for begin in range(0, len(jobs), _AT_A_TIME):
         some = jobs[begin : begin + _AT_A_TIME]
         calls = (_run_again(request, services, owner, each) for each in some)
@@ -146,12 +161,29 @@ async def _run_again(request: Request, services: Services, owner: str, job: Job)
     return answer.headers["location"].removeprefix(root)
 
 
-async def _jobs(services: Services, owner: str, which: JobQuery, action: str) -> AsyncIterator[Job]:
+async def _asked_about(request: Request, owner: str) -> list[str] | None:
+    """Return the jobs that the page has asked about, None if none was shown.
+
+    Jobs that came to the filter since are not among them. Raises `errors.Invalid`.
+    """
+    if (sent := (await read_fields(request)).get("ids")) is None:
+        return None
+    return [qualified(owner, each) for each in validate(_AskedAbout, {"ids": sent.split(",")}).ids]
+
+
+async def _jobs(
+    services: Services,
+    owner: str,
+    which: JobQuery,
+    action: str,
+    asked: Collection[str] | None = None,
+) -> AsyncIterator[Job]:
     """Yield the jobs of a filter that an action can change, the newest first, at most `MOST`.
 
-    Each state is a query of its own, because that of all states would read the whole history.
+    They are among those that were `asked` about, unless that is None. Each state is a query of its
+    own, because that of all states would read the whole history.
     """
-    wanted, left = which.filter(owner), MOST
+    wanted, left = replace(which.filter(owner), ids=asked), MOST
     if action == "again":
         if wanted.kind not in (None, JobKind.TRAIN):
             return
@@ -178,7 +210,7 @@ async def _ask_all(
     jobs = [each async for each in _jobs(services, owner, which, action)]
     about = "training" if action == "again" else "job"
     what = f"{len(jobs):,} {about}{'' if len(jobs) == 1 else 's'}"
-    named = [shown(owner, each.id) for each in jobs[:10]]
+    named = [shown(owner, each.id) for each in jobs]
     return _ask(request, action, what, path, which=which, jobs=named, count=len(jobs))
 
 

@@ -28,10 +28,11 @@ class Course:
     """Collects what happened to a job, and prints each event and each line of its log once."""
 
     def __init__(self, *, tell: bool) -> None:
-        """Begin; with `tell` events and lines are printed."""
+        """Begin; with `tell` events and lines are printed, and lines are not kept."""
         self._tell = tell
         self._events: list[Event] = []
         self._lines: list[LogLine] = []
+        self._last = 0  # the number of the newest line
 
     def begin(self, job: JobRecord) -> None:
         """Take in how a job began, which is in front of its log."""
@@ -39,11 +40,11 @@ class Course:
 
     def line(self, line: LogLine) -> None:
         """Take in the next line of the log."""
-        last = self._lines[-1].number if self._lines else 0
-        self._lines.append(line)
+        last, self._last = self._last, line.number
         if not self._tell:
+            self._lines.append(line)
             return
-        if left_out := line.number - last - 1:
+        if (left_out := line.number - last - 1) > 0:
             click.echo(
                 f"{'-':23}  {left_out:,} {'line is' if left_out == 1 else 'lines are'} left out"
             )
@@ -58,7 +59,7 @@ class Course:
         self._add(ending(job))
 
     def as_json(self) -> dict[str, list[dict[str, Any]]]:
-        """Return all events and lines."""
+        """Return all events, and the lines unless they were printed."""
         lines = [each.model_dump(mode="json") for each in self._lines]
         return {"events": list(map(asdict, self._events)), "lines": lines}
 

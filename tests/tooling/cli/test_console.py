@@ -80,7 +80,25 @@ def test_the_course_of_a_job_is_its_beginning_its_log_and_its_end(
         "2026-01-31 12:00:09 UTC  TASK_ERROR: S3 is away",
     ]
     told = course.as_json()
-    assert [len(told["events"]), [each["number"] for each in told["lines"]]] == [4, [1, 4, 6]]
+    assert [len(told["events"]), told["lines"]] == [4, []]
+
+
+def test_a_course_that_is_not_told_keeps_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    course = Course(tell=False)
+    for each in (line(1, "a"), line(4, "b")):
+        course.line(each)
+    assert [each["number"] for each in course.as_json()["lines"]] == [1, 4]
+    assert capsys.readouterr().out == ""
+
+
+def test_a_log_that_begins_anew_leaves_out_no_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    course = Course(tell=True)
+    for each in (line(5, "a"), line(1, "b")):
+        course.line(each)
+    told = capsys.readouterr().out.splitlines()
+    assert [each.split("  ", 1)[1].strip() for each in told] == [
+        *("4 lines are left out", "attempt 1  INFO  a", "attempt 1  INFO  b"),
+    ]
 
 
 def test_a_job_that_goes_on_tells_what_is_known_of_it() -> None:

@@ -82,3 +82,11 @@ def test_an_error_that_does_not_pass_ends_the_reading(scripted):
     scripted.script.problem(404, "not_found")
     with pytest.raises(errors.NotFound):
         list(scripted.warren.jobs["j"].log(follow=True))
+
+
+def test_a_log_that_begins_anew_is_followed_from_its_first_line(scripted):
+    scripted.script.answers += [JOB, page(1, 2, 3, following=3), page(following=1)]
+    scripted.script.answers.append(page(1, following=1, complete=True))
+
+    assert [each.number for each in scripted.warren.jobs["j"].log(follow=True)] == [1, 2, 3, 1]
+    assert asked(scripted) == [f"/jobs/j/log?after={after}" for after in (0, 3, 0)]

@@ -16,6 +16,9 @@ async def log_lines(
 ) -> AsyncIterator[LogLine]:
     """Yield the lines of a job, the oldest first; with `follow` until no more will come.
 
+    If the log begins anew, because another job has this id by now or the server went back to a copy
+    of its database, so do the lines.
+
     Raises `WarrenError`: what made a break, if it lasts longer than the patience.
     """
     after, lost = 0, 0.0
@@ -29,6 +32,9 @@ async def log_lines(
                 raise
             lost = patience.pause(error)
         else:
+            if member(answer, "total") < after:
+                after = 0
+                continue
             lines = member(answer, "lines")
             for line in lines:
                 yield read(LogLine, line)

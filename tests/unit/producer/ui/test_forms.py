@@ -10,7 +10,7 @@ from fastapi import Request
 from app import errors
 from app.producer.schemas.models import Metadata, TakenFeature
 from app.producer.ui.comparison import differing_rows
-from app.producer.ui.formats import markdown, number, percent, plain, seconds, size
+from app.producer.ui.formats import markdown, number, percent, plain, pretty, seconds, size
 from app.producer.ui.forms import FORM, read_form
 from app.producer.ui.refresh_pace import PACES, RefreshPace
 from app.producer.ui.row_form import has_fields, inputs_of, sample_values
@@ -185,6 +185,8 @@ def test_many_open_pages_slow_down_and_few_are_quick_again(pages: int, slowest: 
         (number(value=True), "true"),
         (number(None), "-"),
         (number("x" * 100), "x" * 60 + "…"),
+        (number("a\u202egpj.exe"), r"a\u202egpj.exe"),
+        (pretty(["\u2066é"]), '[\n  "\\u2066é"\n]'),
         (size(999), "999 B"),
         (size(1_234_567), "1.23 MB"),
         (seconds(3.14), "3.1 s"),

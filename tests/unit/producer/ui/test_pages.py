@@ -170,6 +170,47 @@ def test_all_of_a_filter_are_cancelled_and_no_others(app: FastAPI, browser: Clie
     assert jobs.get("waiting").state == "TASK_QUEUED"
 
 
+def test_jobs_that_came_after_the_page_that_asked_are_not_cancelled(
+    app: FastAPI, browser: Client
+) -> None:
+    jobs = app.state.services.jobs
+    for n in range(12):
+        jobs.create(f"seen-{n}", JobKind.TRAIN, "houses", {})
+    asked = browser("GET", "/ui/cancel-jobs?text=HOUSE").text
+    assert re.findall(r"Cancel (\d+) jobs\?", asked) == ["12"]
+    assert "and 2 more" in asked
+    (ids,) = re.findall(r'<input type="hidden" name="ids" value="([^"]*)">', asked)
+    jobs.create("unseen", JobKind.TRAIN, "houses", {})
+    jobs.cancel("seen-0")
+
+    answer = browser("POST", "/ui/cancel-jobs?text=HOUSE", OWN, data={"ids": ids})
+
+    assert answer.headers["location"] == "/ui/jobs?text=HOUSE&done=11"
+    assert {jobs.get(f"seen-{n}").state for n in range(12)} == {"TASK_CANCELLED"}
+    assert jobs.get("unseen").state == "TASK_QUEUED"
+    assert jobs.get("waiting").state == "TASK_QUEUED"
+
+
+@pytest.mark.parametrize("ids", ["waiting", "red~other", "nothing"])
+def test_only_jobs_of_the_filter_are_cancelled(app: FastAPI, browser: Client, ids: str) -> None:
+    answer = browser("POST", "/ui/cancel-jobs?text=other-text", OWN, data={"ids": ids})
+
+    assert answer.headers["location"] == "/ui/jobs?text=other-text&done=0"
+    assert app.state.services.jobs.get("waiting").state == "TASK_QUEUED"
+
+
+@pytest.mark.parametrize(
+    ("ids", "field"), [("waiting,", "ids.1"), ("<b>\0", "ids.0"), ("a," * 500 + "a", "ids")]
+)
+def test_ids_that_no_page_has_asked_about_are_refused(
+    app: FastAPI, browser: Client, ids: str, field: str
+) -> None:
+    answer = browser("POST", "/ui/cancel-jobs", OWN, data={"ids": ids})
+
+    assert (answer.status_code, said(answer).startswith(f"{field}: ")) == (422, True)
+    assert app.state.services.jobs.get("waiting").state == "TASK_QUEUED"
+
+
 def test_the_overview_counts_jobs_and_says_which_service_is_away(
     app: FastAPI, browser: Client
 ) -> None:
