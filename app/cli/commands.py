@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
 from app import errors
 from app.settings import Settings
-from app.settings.secret_files import SecretFileError
+from app.settings.refused import REFUSED, wrong_settings
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -54,11 +53,8 @@ def read_settings() -> Settings:
     """Return the settings. Raises `click.ClickException`, which names those that are wrong."""
     try:
         return Settings()
-    except ValidationError as error:
-        wrong = (f"{'__'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        raise click.ClickException(errors.escaped("; ".join(wrong))) from None
-    except SecretFileError as error:
-        raise click.ClickException(str(error)) from None
+    except REFUSED as error:
+        raise click.ClickException("; ".join(wrong_settings(error))) from None
 
 
 def is_below_warren() -> bool:

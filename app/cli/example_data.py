@@ -34,6 +34,7 @@ from app.protocol.examples import (
 from app.protocol.training_request import TrainRequest
 from app.protocol.types import JobKind
 from app.settings import Settings
+from app.settings.refused import ends_for_wrong_settings
 from app.storage.batch_files import BatchFiles
 from app.storage.client import S3Client
 from app.storage.datasets import DatasetStore
@@ -42,7 +43,8 @@ from app.storage.datasets import DatasetStore
 @click.command()
 def main() -> None:
     """Store the data set "diabetes", two ended jobs, models, a name and two expired keys."""
-    settings = Settings()
+    with ends_for_wrong_settings():
+        settings = Settings()
     logs.configure("WARNING")
     try:
         s3 = S3Client(settings)

@@ -59,6 +59,7 @@ from app.observability.span_export import export_spans
 from app.remote.client import RemoteModelClient
 from app.runtime import collect_garbage_rarely, raise_open_file_limit
 from app.settings import Settings
+from app.settings.refused import ends_for_wrong_settings
 from app.storage.batch_files import BatchFiles
 from app.storage.client import LOW_LATENCY_CONFIG, S3Client
 from app.storage.model_files import ModelStore
@@ -85,7 +86,9 @@ def main(num_threads: int, invoke: int) -> None:
 
     Exits with status 1 when one of its threads dies, so that a supervisor restarts it.
     """
-    run(Settings().acting_as("consumer"), num_threads, invoke)
+    with ends_for_wrong_settings():
+        settings = Settings().acting_as("consumer")
+    run(settings, num_threads, invoke)
 
 
 def run(

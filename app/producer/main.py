@@ -18,6 +18,7 @@ from app.producer.http.bounded_protocol import ConnectionLimits, bounded
 from app.producer.http.server_certificate import ServerCertificate
 from app.runtime import collect_garbage_rarely, raise_open_file_limit, switch_threads_often
 from app.settings import Settings
+from app.settings.refused import ends_for_wrong_settings
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ def main() -> None:
     """Serve until SIGTERM."""
     # After its shutdown, uvicorn sends itself the same signal once more.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    settings = Settings().acting_as("producer")
+    with ends_for_wrong_settings():
+        settings = Settings().acting_as("producer")
     logs.configure(settings.log_level, settings.log_format)
     export_spans(
         settings.otel_exporter_otlp_endpoint, settings.otel_traces_sampler_arg, "warren-producer"
