@@ -1,5 +1,6 @@
 """Give the columns of features their types, inferred from all cells or declared by the request."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ MAX_CATEGORIES = 1000  # of a column of text, because each becomes a column of i
 # The rows and different texts of a column of text that are searched for dates and numbers.
 _HEAD, _LOOKED_AT = 20_000, 1000
 _SHOWN = 4  # texts in a sentence
+_GROUPED = re.compile(r"[0-9][,.' \u00a0\u2009\u202f\u2019][0-9]{3}(?![0-9])")
+_STORED_AGAIN = "; if thousands are separated in a CSV, store it again with thousands= in the query"
 _DECLARED = {
     "number": ("numbers", "write them as 1234.5"),
     "date": ("dates", "write them as 2025-01-31 or 2025-01-31T12:00:00Z"),
@@ -191,7 +194,8 @@ def _odd_texts(name: str, texts: "pd.Series[Any]") -> list[FitWarning]:
     if marked and numbers.sum() + len(marked) >= (1 - FEW) * len(distinct):
         said = (
             f"column {name} is read as text, because {describe_cells(texts[texts.isin(marked)])}; "
-            "write numbers without separators, percent and currency signs, and with a decimal point"
+            "write numbers without separators, percent and currency signs, and with a decimal "
+            f"point{_STORED_AGAIN if any(map(_GROUPED.search, marked)) else ''}"
         )
         return [FitWarning(type="numbers_with_marks", detail=said, field=name)]
     if (

@@ -184,3 +184,21 @@ def test_the_largest_numbers_are_read():
     data = frames.column("1.7976931348623157e308", "-1.7976931348623157e308", "5e-324", times=3)
 
     assert all(map(math.isfinite, data.frame["a"]))
+
+
+@pytest.mark.parametrize(
+    ("cells", "named"),
+    [
+        (["1,234", "12"], True),
+        (["1,234.5", "7,890.25"], True),
+        (["1\u202f234", "5"], True),
+        (["5%", "6%"], False),
+        (["1,5", "2,25"], False),
+    ],
+)
+def test_the_warning_of_grouped_numbers_names_the_option_that_reads_them(cells, named):
+    data = frames.column(*[f'"{cell}"' for cell in cells], times=3)
+    found = [each for each in data.warnings if each.field == "a"]
+
+    assert [each.type for each in found] == ["numbers_with_marks"]
+    assert ("store it again with thousands= in the query" in found[0].detail) is named
