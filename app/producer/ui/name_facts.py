@@ -16,6 +16,7 @@ from app.producer.routes.names import name as read_name
 from app.producer.routes.shadow import shadow
 from app.producer.routes.versions import versions
 from app.producer.services import Services
+from app.producer.ui.formats import plain
 
 VERSIONS = 50  # the newest
 CHANGES = 50  # of a page of the history
@@ -54,7 +55,7 @@ class NameFacts:
     def weights(self) -> str:
         """The split as the form of the page takes it."""
         split = self.name["split"] or {}
-        return ", ".join(f"{number}={weight:g}" for number, weight in split.items())
+        return ", ".join(f"{number}={plain(weight)}" for number, weight in split.items())
 
 
 async def read_name_facts(

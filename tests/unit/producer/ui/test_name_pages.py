@@ -221,6 +221,9 @@ def test_a_split_is_set_and_ended(browser: Client) -> None:
     browser("POST", "/ui/names/churn/split", OWN, data=hidden(asked.text))
     assert browser("GET", "/names/churn").json()["split"] == {"1": 9.0, "3": 1.0}
     assert 'value="1=9, 3=1"' in browser("GET", "/ui/names/churn").text
+    exact = {"weights": {"1": 333333.25, "3": 1e-06}}
+    browser("PUT", "/models/churn/split", json=exact)
+    assert 'value="1=333333.25, 3=1e-06"' in browser("GET", "/ui/names/churn").text
 
     assert "End the split" in browser("GET", "/ui/names/churn/end-split").text
     browser("POST", "/ui/names/churn/end-split", OWN)

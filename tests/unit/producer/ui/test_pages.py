@@ -249,7 +249,10 @@ def test_only_trainings_run_again(app: FastAPI, browser: Client) -> None:
     app.state.services.jobs.create("asked", JobKind.PREDICT, None, {"model_id": "m"})
 
     assert "is no training" in said(browser("GET", "/ui/jobs/asked/again"))
-    assert "0 trainings" in browser("GET", "/ui/run-jobs-again?kind=predict").text
+    asked = browser("GET", "/ui/run-jobs-again?kind=predict").text
+    assert "0 trainings" in asked
+    assert "There is none now" in asked
+    assert "<form" not in asked.split("<main")[1]
 
 
 def test_rows_of_a_form_count_for_their_caller(sqlite_url) -> None:
