@@ -28,7 +28,7 @@ def reply_with_end(message: IncomingMessage, job: Job | None) -> None:
 def _said(job: Job) -> Iterator[str]:
     """Yield the state of a job, and its metrics or the type of its error; for people."""
     yield job.state
-    if job.error:
+    if job.error and job.state is JobStatus.ERROR:
         yield str(job.error.get("type"))
     for name, value in (job.metrics or {}).items():
         yield f"{name} {value:.6g}"

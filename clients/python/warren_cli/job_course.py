@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from warren_cli import console
-from warren_cli.records import metrics_text, result_text, time
+from warren_cli.records import error_text, metrics_text, result_text, time
 
 if TYPE_CHECKING:
     from warren_client.records import JobRecord, LogLine
@@ -95,7 +95,5 @@ def ending(job: JobRecord) -> Iterator[Event]:
 
 
 def _end(job: JobRecord) -> str:
-    told = metrics_text(job.metrics) or (job.result and result_text(job.result))
-    if job.error:
-        told = job.error.get("detail")
+    told = error_text(job) or metrics_text(job.metrics) or (job.result and result_text(job.result))
     return f": {told}" if told else ""

@@ -54,7 +54,7 @@ def job_fields(job: JobRecord) -> dict[str, Any]:
         "metrics": metrics_text(job.metrics),
         "attempt": job.attempt or None,
         "result": job.result and result_text(job.result),
-        "error": (job.error or {}).get("detail"),
+        "error": error_text(job),
         "created": time(job.created_at),
         "started": time(job.started_at),
         "ended": time(job.ended_at),
@@ -66,6 +66,11 @@ def show_job(job: JobRecord) -> None:
     console.print_fields(job_fields(job))
     for warning in job.warnings or []:
         console.print_fields({"warning": warning.get("detail") or warning})
+
+
+def error_text(job: JobRecord) -> str | None:
+    """Return why a job or its newest attempt failed; none for one that somebody cancelled since."""
+    return None if job.state == "TASK_CANCELLED" else (job.error or {}).get("detail")
 
 
 def result_text(result: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from warren_cli import console
 from warren_cli.job_course import Course, beginning, ending
-from warren_cli.records import size_text, time
+from warren_cli.records import job_fields, size_text, time
 from warren_client.records import JobRecord, LogLine
 
 
@@ -110,6 +110,10 @@ def test_a_job_that_goes_on_tells_what_is_known_of_it() -> None:
     assert [each.text for each in ending(JobRecord.model_validate(failing))] == [
         "an attempt failed: S3 is away; tried again after 2026-01-31T12:00:09Z"
     ]
+    cancelled = {**asked, "state": "TASK_CANCELLED", "ended_at": "2026-01-31T12:00:09Z"}
+    job = JobRecord.model_validate({**cancelled, "error": {"detail": "its consumer was lost"}})
+    assert [each.text for each in ending(job)] == ["TASK_CANCELLED"]
+    assert job_fields(job)["error"] is None
     half = JobRecord.model_validate({**asked, "state": "TASK_RUNNING", "progress": 0.5})
     assert [each.text for each in ending(half)] == ["50% done"]
 

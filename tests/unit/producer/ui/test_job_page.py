@@ -88,6 +88,18 @@ def test_a_page_is_small_whatever_its_log_holds(store: JobStore, browser: Client
     assert shown(whole)[0] == "x" * (MAX_CHARACTERS - 1) + "…"
 
 
+def test_a_page_is_small_however_long_the_reasons_are(store: JobStore, browser: Client) -> None:
+    run(store)
+    for attempt in range(1, 60):
+        store.release("m", attempt, "y" * 1_000)
+        assert store.claim("m", "worker") == attempt + 1
+
+    page = browser("GET", "/ui/jobs/m")
+
+    assert len(page.content) < FIRST_VIEW
+    assert page.text.count("y" * 300 + "…<") == page.text.count("was given back</b>") == 49
+
+
 def test_long_lines_of_a_short_log_are_there_to_their_ends(
     store: JobStore, browser: Client
 ) -> None:

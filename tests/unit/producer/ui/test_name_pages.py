@@ -218,9 +218,12 @@ def test_a_field_that_is_sent_twice_is_refused(browser: Client) -> None:
 def test_a_split_is_set_and_ended(browser: Client) -> None:
     asked = browser("GET", "/ui/names/churn/split?weights=1%3D9%2C+3%3D1")
     assert "Version 1: 90 %" in asked.text
+    assert "Until now the newest version gets all" in asked.text
     browser("POST", "/ui/names/churn/split", OWN, data=hidden(asked.text))
     assert browser("GET", "/names/churn").json()["split"] == {"1": 9.0, "3": 1.0}
     assert 'value="1=9, 3=1"' in browser("GET", "/ui/names/churn").text
+    other = browser("GET", "/ui/names/churn/split?weights=2%3D1").text
+    assert "Until now: version 1 90 %, version 3 10 %." in other
     exact = {"weights": {"1": 333333.25, "3": 1e-06}}
     browser("PUT", "/models/churn/split", json=exact)
     assert 'value="1=333333.25, 3=1e-06"' in browser("GET", "/ui/names/churn").text

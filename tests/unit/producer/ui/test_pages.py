@@ -211,6 +211,19 @@ def test_ids_that_no_page_has_asked_about_are_refused(
     assert app.state.services.jobs.get("waiting").state == "TASK_QUEUED"
 
 
+def test_a_job_that_was_cancelled_does_not_seem_to_have_failed(
+    app: FastAPI, browser: Client
+) -> None:
+    jobs = app.state.services.jobs
+    jobs.create("lost", JobKind.TRAIN, "houses", {})
+    jobs.lose("lost", jobs.claim("lost", "w"), {"type": "consumer_lost", "detail": "it was lost"})
+    assert "it was lost" in browser("GET", "/ui/jobs").text
+    jobs.cancel("lost")
+
+    assert "it was lost" not in browser("GET", "/ui/jobs").text
+    assert 'class="problem"' not in browser("GET", "/ui/jobs/lost").text
+
+
 def test_the_overview_counts_jobs_and_says_which_service_is_away(
     app: FastAPI, browser: Client
 ) -> None:
