@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import onnx
-import pandas as pd
-import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
@@ -22,6 +19,7 @@ from app.protocol.preprocessing import ResolvedPreprocessing
 from app.protocol.training_request import TrainingSpec
 from app.training.estimators import build_estimator, effective_params
 from app.training.fit_steps import bind_categories, fit_steps
+from app.training.library_versions import library_versions
 from app.training.model_memory import row_bytes
 from app.training.param_binding import bind_params
 from app.training.parity import target_scale
@@ -138,7 +136,7 @@ def draft_manifest(
         metrics={},
         parity=None,
         sample=rows.sample,
-        versions={module.__name__: module.__version__ for module in (sklearn, onnx, np, pd)},
+        versions=library_versions(estimator),
         row_bytes=row_bytes(estimator),
         format=FORMAT,
     )
