@@ -1,7 +1,7 @@
 """After a full round, and after every dependency refused a wrong secret, no secret is anywhere.
 
 Anywhere is: what processes print at their most talkative, what they answer, the arguments that
-everybody can list, the database, the bucket, and the files that others may read.
+everybody can list, the database, the bucket, the files that others may read, and traces.
 """
 
 import stat
@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from devstack.demo import ROW
+from tests.support.collector import Collector, collector
 from tests.support.endpoints import KEY, KEY_ID, Stranger
 from tests.system.support.client import is_problem, predict, reached, train, trained, upload
 from tests.system.support.processes import ALONE, Stack, until
@@ -58,8 +59,17 @@ def in_files(world: Stack, folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def told(world: Stack, peer: Stranger, tmp_path_factory: pytest.TempPathFactory) -> Told:
+def spans() -> Iterator[Collector]:
+    with collector() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def told(
+    world: Stack, peer: Stranger, spans: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Told:
     """All answers of a full round, whose processes still run."""
+    world.environment |= {"OTEL_EXPORTER_OTLP_ENDPOINT": spans.url, "OTEL_TRACES_SAMPLER_ARG": "1"}
     settings = in_files(world, tmp_path_factory.mktemp("secrets"))
     settings |= {"LOG_LEVEL": "DEBUG", "INVOKE_HOSTS": peer.host}
     _, _, http = world.pair(COMMAND, **settings)
@@ -176,6 +186,14 @@ def test_no_process_prints_one(told: Told, world: Stack, absent: Any) -> None:
 def test_no_answer_holds_one(told: Told, absent: Any) -> None:
     for answer in told.text.splitlines():
         absent(answer, answer[:200])
+
+
+def test_no_span_holds_one(told: Told, spans: Collector, absent: Any) -> None:
+    wanted = {"PUT /models/{model_id}", "process queue.model.train", "process queue.model.invoke"}
+    until(lambda: wanted <= {each.span.name for each in spans.collected}, "the spans have come")
+    until(lambda: any("error.type" in each.attributes for each in spans.collected), "one failed")
+    for each in spans.collected:
+        absent(each.span.SerializeToString(), each.span.name)
 
 
 def test_no_process_has_one_among_its_arguments(told: Told, absent: Any) -> None:
