@@ -19,7 +19,8 @@ _SecretName = Annotated[
     str,
     Field(pattern=r"^[a-z][a-z0-9_]{0,63}$"),
     Explained(
-        "use small letters, digits and underscores, at most 64 characters; begin with a letter"
+        "use small letters, digits and underscores, at most 64 characters; begin with a letter",
+        of_secret=True,
     ),
 ]
 _EndpointName = Annotated[
@@ -38,12 +39,12 @@ _Region = Annotated[
 _HeaderName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9-]{1,64}$"),
-    Explained("use letters, digits and dashes, 1 to 64 characters"),
+    Explained("use letters, digits and dashes, 1 to 64 characters", of_secret=True),
 ]
 _Prefix = Annotated[
     str,
     Field(pattern=r"^[!-~ ]{0,32}$"),
-    Explained("use printable ASCII characters and spaces, at most 32"),
+    Explained("use printable ASCII characters and spaces, at most 32", of_secret=True),
 ]
 
 

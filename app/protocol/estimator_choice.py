@@ -11,7 +11,7 @@ from app.protocol.estimators import (
     CalibrationMethod,
     EstimatorSpec,
 )
-from app.protocol.wording import did_you_mean
+from app.protocol.wording import did_you_mean, quoted
 
 _UNNAMED = {"max_depth": 3}  # of the default estimator in a request without params
 _OLDER_FOREST = {"n_estimators": 100, "max_depth": 3}
@@ -70,7 +70,8 @@ def canonical_name(name: str) -> str:
     if name not in ESTIMATORS:
         meant = did_you_mean(name, [*ESTIMATORS, *CLASS_NAMES])
         raise ValueError(
-            f"no such estimator{meant or ';'} choose one of {', '.join(ESTIMATORS)}, or the name "
-            f"of a class of scikit-learn: {', '.join(CLASS_NAMES)}"
+            f"no such estimator as {quoted(name)}{meant or ';'} choose one of "
+            f"{', '.join(ESTIMATORS)}, or the name of a class of scikit-learn: "
+            f"{', '.join(CLASS_NAMES)}"
         )
     return name

@@ -2,7 +2,7 @@
 
 from pydantic_core import ErrorDetails
 
-from app.protocol.types import EXPLAINED
+from app.protocol.types import EXPLAINED, EXPLAINED_NAME
 from app.protocol.wording import cut, describe_value
 
 # Of pydantic's error types, those about a value that has the wrong type, or is out of a range.
@@ -18,16 +18,16 @@ _OBJECTS = {"dict_type", "model_type", "model_attributes_type"}
 def sent_value(error: ErrorDetails) -> str:
     """Return `; you sent 5` for what was sent, or nothing if the sentence needs no value.
 
-    Strings are left out where any text may have been put by mistake, such as a secret.
+    A string in the place of a secret's name is left out, because it may be the secret.
     """
     sent = error["input"]
     if not isinstance(sent, str | int | float | list | dict | None):  # such as an uploaded file
         return ""
     if error["type"] in _OBJECTS and isinstance(sent, str):
         return "; you sent a string"
-    if error["type"] == EXPLAINED and isinstance(sent, str):
+    if error["type"] == EXPLAINED_NAME and isinstance(sent, str):
         return ""
-    if error["type"] in _SHOWN | _OBJECTS | {EXPLAINED}:
+    if error["type"] in _SHOWN | _OBJECTS | {EXPLAINED, EXPLAINED_NAME}:
         if isinstance(sent, int | float) and not isinstance(sent, bool):
             return f"; you sent the number {cut(str(sent), 40)}"
         return f"; you sent {describe_value(sent)}"

@@ -6,7 +6,15 @@ a test reads them from the schemas.
 
 from pydantic_core import ErrorDetails
 
-from app.protocol.types import EXPLAINED, LIST_TAG, LISTS_TAG, OBJECT_TAG, ROW_TAG, ROWS_TAG
+from app.protocol.types import (
+    EXPLAINED,
+    EXPLAINED_NAME,
+    LIST_TAG,
+    LISTS_TAG,
+    OBJECT_TAG,
+    ROW_TAG,
+    ROWS_TAG,
+)
 from app.protocol.wording import cut
 
 # By pydantic's error types; the braces take values of the error's context.
@@ -53,7 +61,7 @@ _FALLBACK = "is not valid"
 
 def explain(error: ErrorDetails) -> str:
     """Return the meaning of one of pydantic's errors, without words of Python or its libraries."""
-    if error["type"] == EXPLAINED:
+    if error["type"] in (EXPLAINED, EXPLAINED_NAME):
         return error["msg"]
     if error["type"] == "value_error":
         return error["msg"].removeprefix("Value error, ")

@@ -1,6 +1,6 @@
 """The fields of a training request, with their descriptions and examples."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -28,6 +28,7 @@ from app.protocol.training_options import (
     TargetTransform,
 )
 from app.protocol.types import LIST_TAG, OBJECT_TAG, QualifiedId, VersionName
+from app.protocol.wording import describe_value
 from app.settings.limits import MIN_FIT_MEMORY
 
 _EstimatorName = Annotated[
@@ -41,20 +42,22 @@ DatasetId = Annotated[
 ]
 
 
-def _list_or_object(sent: object) -> object:
+def _list_or_object(sent: Any) -> Any:
     """Return features of a type that may be read. Raises `ValueError`."""
     if sent is None or isinstance(sent, list | dict | ExcludedColumns):
         return sent
-    raise ValueError("must be a list of columns, or an object with exclude")
+    allowed = "a list of columns, or an object with exclude"
+    raise ValueError(f"must be {allowed}; you sent {describe_value(sent)}")
 
 
-def _as_folds(sent: object) -> object:
+def _as_folds(sent: Any) -> Any:
     """Return a number of folds as an object. Raises `ValueError` for other values."""
     if isinstance(sent, int | float) and not isinstance(sent, bool):
         return {"folds": sent}
     if sent is None or isinstance(sent, dict | CrossValidation):
         return sent
-    raise ValueError("must be a whole number of folds, or an object with folds and repeats")
+    allowed = "a whole number of folds, or an object with folds and repeats"
+    raise ValueError(f"must be {allowed}; you sent {describe_value(sent)}")
 
 
 Features = Annotated[

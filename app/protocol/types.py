@@ -38,24 +38,27 @@ class ModelKind(StrEnum):
     ENDPOINT = "endpoint"
 
 
-EXPLAINED = "explained"  # the type of the errors that `Explained` raises
+# The types of the errors that `Explained` raises.
+EXPLAINED, EXPLAINED_NAME = "explained", "explained_name"
 
 
 @dataclass(frozen=True)
 class Explained:
     """Annotate a type with the `message` to a user who sends another value: what is allowed.
 
-    Use it beside a pattern, because a user never sees a regular expression.
+    Use it beside a pattern, because a user never sees a regular expression. `of_secret` is for the
+    name of a secret or what goes with it: who sends the secret itself does not get it back.
     """
 
     message: str
+    of_secret: bool = False
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """Give pydantic the schema of the annotated type, with this message for all its errors."""
-        schema = handler(source)
-        return core_schema.custom_error_schema(schema, EXPLAINED, custom_error_message=self.message)
+        schema, kind = handler(source), EXPLAINED_NAME if self.of_secret else EXPLAINED
+        return core_schema.custom_error_schema(schema, kind, custom_error_message=self.message)
 
 
 MAX_ID = 128  # characters, with the owner in front

@@ -100,7 +100,11 @@ TRAININGS: list[tuple[Any, str, str]] = [
     (
         {**TRAINING, "estimator": "RandomForestClassifer"},
         "estimator",
-        'no such estimator; did you mean "random_forest_classifier"? choose one of',
+        'as "RandomForestClassifer"; did you mean "random_forest_classifier"? choose one of',
     ),
-    ({**TRAINING, "estimator": "xgboost"}, "estimator", "no such estimator; choose one of"),
+    (
+        {**TRAINING, "estimator": "xgboost"},
+        "estimator",
+        'no such estimator as "xgboost"; choose one of',
+    ),
 ]

@@ -39,7 +39,9 @@ def test_no_other_name_is_accepted(name):
 
 
 def test_an_unknown_name_is_answered_with_all_names():
-    with pytest.raises(ValueError, match="no such estimator; choose one of") as caught:
+    with pytest.raises(
+        ValueError, match='no such estimator as "neural_network"; choose one of'
+    ) as caught:
         canonical_name("neural_network")
 
     assert all(name in str(caught.value) for name in [*ESTIMATORS, *CLASS_NAMES])
@@ -55,7 +57,7 @@ def test_an_unknown_name_is_answered_with_all_names():
     ],
 )
 def test_a_misspelt_name_is_answered_with_the_nearest(name, meant):
-    with pytest.raises(ValueError, match=f'no such estimator; did you mean "{meant}"'):
+    with pytest.raises(ValueError, match=f'no such estimator as "{name}"; did you mean "{meant}"'):
         canonical_name(name)
 
 

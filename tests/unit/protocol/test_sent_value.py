@@ -15,6 +15,10 @@ TRAINING = {"dataset_id": "d", "features": ["a"], "target": "t"}
     [
         ({"cv": 1}, "cv.folds: must be at least 2; you sent the number 1"),
         ({"split": {"random_state": -1}}, "must be at least 0; you sent the number -1"),
+        ({"split": {"stratify": "yes"}}, 'must be true, false or "auto"; you sent "yes"'),
+        ({"dataset_id": "a b"}, 'begin with a letter or digit; you sent "a b"'),
+        ({"cv": "5"}, 'or an object with folds and repeats; you sent "5"'),
+        ({"features": True}, "or an object with exclude; you sent true"),
         ({"split": {"stratify": 1}}, 'must be true, false or "auto"; you sent the number 1'),
         ({"refit": "yes"}, 'refit: must be true or false; you sent "yes"'),
         ({"calibrate": "platt"}, 'must be "sigmoid" or "isotonic"; you sent "platt"'),

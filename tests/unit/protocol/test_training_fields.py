@@ -9,6 +9,8 @@ from app.protocol.training_request import TrainingSpec, TrainRequest
 from app.protocol.validation import validate
 
 BODY = {"dataset_id": "d", "features": ["a", "b"], "target": "t"}
+FEATURES = "must be a list of columns, or an object with exclude"
+FOLDS = "must be a whole number of folds, or an object with folds and repeats"
 SIZES = (
     "test_size: must be 0, a number above 0 and below 1, the share of the rows that test the "
     "model, or a whole number of at least 1, the count of these rows"
@@ -55,16 +57,16 @@ def test_another_test_size_is_told_both_forms(sent, told):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"features": "a"}, "features: must be a list of columns, or an object with exclude"),
-        ({"features": True}, "features: must be a list of columns, or an object with exclude"),
+        ({"features": "a"}, f'features: {FEATURES}; you sent "a"'),
+        ({"features": True}, f"features: {FEATURES}; you sent true"),
         ({"features": {"a": 1}}, "features.exclude: is missing"),
         (
             {"features": {"exclude": ["zip"]}, "types": {"zip": "category"}},
             'types: "zip" is excluded from the features; leave it out',
         ),
-        ({"cv": "5"}, "cv: must be a whole number of folds, or an object with folds and repeats"),
-        ({"cv": True}, "cv: must be a whole number of folds, or an object with folds and repeats"),
-        ({"cv": [5]}, "cv: must be a whole number of folds, or an object with folds and repeats"),
+        ({"cv": "5"}, f'cv: {FOLDS}; you sent "5"'),
+        ({"cv": True}, f"cv: {FOLDS}; you sent true"),
+        ({"cv": [5]}, f"cv: {FOLDS}; you sent a list"),
         (
             {"cv": 2.5},
             "cv.folds: must be a whole number, written in digits only; you sent the number 2.5",

@@ -194,7 +194,8 @@ def test_the_message_says_what_is_expected(
 @pytest.mark.parametrize(
     ("model_id", "sent"),
     [
-        *((each, "") for each in ("", ".", "a..b", "a/b", "-a", "x" * 129)),
+        *((each, f'; you sent "{each}"') for each in ("", ".", "a..b", "a/b", "-a")),
+        ("x" * 129, f'; you sent "{"x" * 80}…"'),
         (None, "; you sent null"),
         (1, "; you sent the number 1"),
         (10**400, f"; you sent the number 1{'0' * 39}…"),
@@ -250,12 +251,13 @@ def test_too_many_rows_are_too_large() -> None:
             EndpointSpec,
             {"sagemaker": {"endpoint_name": "-e"}},
             "sagemaker.endpoint_name: use letters, digits and dashes, at most 63 characters; begin "
-            "and end with a letter or digit",
+            'and end with a letter or digit; you sent "-e"',
         ),
         (
             EndpointSpec,
             {"sagemaker": {"endpoint_name": "e", "region": "here"}},
-            "sagemaker.region: must be the name of an AWS region, such as us-east-1",
+            "sagemaker.region: must be the name of an AWS region, such as us-east-1; you sent "
+            '"here"',
         ),
         *(
             (

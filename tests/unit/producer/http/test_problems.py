@@ -177,7 +177,7 @@ def test_a_body_that_is_not_declared_as_json_is_told_how_to_be(client):
             {},
             "model_id",
             "model_id: use a string of letters, digits, underscores, dashes and single dots, at "
-            "most 128 characters; begin with a letter or digit",
+            'most 128 characters; begin with a letter or digit; you sent "..x"',
         ),
         (
             "/jobs?limit=1",
