@@ -222,7 +222,9 @@ def pages() -> Iterator[Case]:
     yield Case("GET", path, "name", NAME, get("/ui/names/{}"), shared=NAME)
     for action, fields in NAME_FORMS.items():
         path, form = f"/ui/names/{{name}}/{action}", urlencode(fields)
-        yield Case("GET", path, "name", NAME, get(f"/ui/names/{{}}/{action}?{form}"))
+        asked = get(f"/ui/names/{{}}/{action}?{form}")
+        # The alias has pointed to nothing before.
+        yield Case("GET", path, "name", NAME, asked, own=action != "rollback")
         sent = lambda http, name, a=action, f=fields: http.post(f"/ui/names/{name}/{a}", data=f)  # noqa: E731
         yield Case("POST", path, "name", NAME, sent, own=False)
     for action in ("cancel", "again"):
