@@ -313,7 +313,12 @@ def test_a_body_of_megabytes_gets_413_by_the_default_limit(http: httpx2.Client) 
             "target",
             "1 class",
         ),
-        ("a,b\n1,x\n2,y\n", {"features": ["a"], "target": "b"}, "target", "text"),
+        (
+            "a,b\n1,x\n2,y\n",
+            {"features": ["a"], "target": "b", "estimator": "ridge"},
+            "target",
+            "text",
+        ),
         ("a,b\n1,\n2,\n", {"features": ["a"], "target": "b"}, "target", "empty"),
         (b"a,b\n1,2\n1,2,3,4\n", {"features": ["a"], "target": "b"}, "dataset_id", "CSV"),
         (b"", {"features": ["a"], "target": "b"}, "dataset_id", "CSV"),
