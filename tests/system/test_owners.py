@@ -602,7 +602,9 @@ def test_a_name_is_granted_to_another_owner_only(warren: Warren) -> None:
     refused = warren.clients["red"].put("/datasets/houses/grants/red")
     assert is_problem(refused, 422)["detail"].startswith("grantee: it belongs to red")
     refused = warren.clients["red"].put("/datasets/houses/grants/no~one")
-    assert is_problem(refused, 422)["detail"] == "grantee: use the name of an owner, or * for all"
+    assert is_problem(refused, 422)["detail"] == (
+        'grantee: use the name of an owner, or * for all; you sent "no~one"'
+    )
 
 
 def test_an_error_names_things_as_its_reader_does(warren: Warren) -> None:

@@ -121,6 +121,8 @@ def watch(page: Page, state: str, *, scripts: bool) -> None:
         expect(shown).to_have_text(state)
         return
 
+    shown.wait_for()  # a page is on its way, and must have come before it is loaded again
+
     def seen() -> bool:
         page.reload()
         return shown.inner_text() == state
