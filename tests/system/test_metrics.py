@@ -39,6 +39,8 @@ def scrapes(running: Running, model_id: str, consumer: httpx2.Client) -> dict[st
         running.http.post("/predict", json={"model_id": model_id, "input_data": row})
     running.http.get("/nowhere")
     until(lambda: running.http.get("/workers").json()["workers"], "the consumer is heard of")
+    is_connected = "warren_broker_connected 1.0"  # by all its connections
+    until(lambda: is_connected in consumer.get("/metrics").text, "the consumer is connected")
     return {
         "producer": running.http.get("/metrics").text,
         "consumer": consumer.get("/metrics").text,
