@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app import errors
 from app.jobs.job_log import LoggedAttempt, are_written, write_lines
-from app.observability.job_lines import KeptLines, keep_lines
+from app.observability.job_lines import KeptLines, UnwrittenLines, keep_lines
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +27,15 @@ class _Log:
         self.ended: float | None = None
         self._in_doubt: tuple[int, range] | None = None  # the last line, and the numbers in the job
 
-    def write(self, engine: sa.Engine, *, ended: bool) -> None:
-        """Write the new lines, each once, even if the answer to an earlier commit was lost."""
+    def write(self, engine: sa.Engine, new: UnwrittenLines, *, ended: bool) -> None:
+        """Write new lines, each once, even if the answer to an earlier commit was lost."""
         if self._in_doubt:
             last, numbers = self._in_doubt
             if are_written(engine, self.of, numbers):
                 self.forget(last)
-        new = self.lines.unwritten()
-        if not new.count and not ended:
-            return
+                new = self.lines.unwritten()
+                if not new.count and not ended:
+                    return
 
         def numbered(numbers: range) -> None:
             self._in_doubt = new.last, numbers
@@ -125,7 +125,7 @@ class JobLogWriter(threading.Thread):
         if not new.count and not ended:
             return True
         try:
-            each.write(self._engine, ended=ended)
+            each.write(self._engine, new, ended=ended)
         except errors.Unavailable as error:
             if not self._is_away:
                 log.warning("the logs of jobs wait in memory: %s", error)

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app import errors
 from app.auth.identity import DEFAULT_OWNER
 from app.database.engine import connect
 from app.database.tables import jobs_table
@@ -104,6 +105,11 @@ class Job:
     def ended(self) -> bool:
         """Whether the job has ended. An ended job never changes again."""
         return self.state not in (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+def no_job(job_id: str) -> errors.NotFound:
+    """Return the error of a job that is not there."""
+    return errors.NotFound("job_id", f"there is no job {job_id}")
 
 
 def read_jobs(engine: sa.Engine, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> list[Job]:

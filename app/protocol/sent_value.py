@@ -2,7 +2,7 @@
 
 from pydantic_core import ErrorDetails
 
-from app.protocol.types import EXPLAINED, EXPLAINED_NAME
+from app.protocol.types import EXPLAINED, EXPLAINED_OF_SECRET
 from app.protocol.wording import cut, describe_value
 
 # Of pydantic's error types, those about a value that has the wrong type, or is out of a range.
@@ -25,9 +25,9 @@ def sent_value(error: ErrorDetails) -> str:
         return ""
     if error["type"] in _OBJECTS and isinstance(sent, str):
         return "; you sent a string"
-    if error["type"] == EXPLAINED_NAME and isinstance(sent, str):
+    if error["type"] == EXPLAINED_OF_SECRET and isinstance(sent, str):
         return ""
-    if error["type"] in _SHOWN | _OBJECTS | {EXPLAINED, EXPLAINED_NAME}:
+    if error["type"] in _SHOWN | _OBJECTS | {EXPLAINED, EXPLAINED_OF_SECRET}:
         if isinstance(sent, int | float) and not isinstance(sent, bool):
             return f"; you sent the number {cut(str(sent), 40)}"
         return f"; you sent {describe_value(sent)}"

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from app.protocol.types import (
     EXPLAINED,
-    EXPLAINED_NAME,
+    EXPLAINED_OF_SECRET,
     LIST_TAG,
     LISTS_TAG,
     OBJECT_TAG,
@@ -61,7 +61,7 @@ _FALLBACK = "is not valid"
 
 def explain(error: ErrorDetails) -> str:
     """Return the meaning of one of pydantic's errors, without words of Python or its libraries."""
-    if error["type"] in (EXPLAINED, EXPLAINED_NAME):
+    if error["type"] in (EXPLAINED, EXPLAINED_OF_SECRET):
         return error["msg"]
     if error["type"] == "value_error":
         return error["msg"].removeprefix("Value error, ")

@@ -1,6 +1,6 @@
 """The fields of a training request, with their descriptions and examples."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
@@ -11,6 +11,7 @@ from pydantic import (
     Tag,
     WithJsonSchema,
 )
+from pydantic_core import PydanticCustomError
 
 from app.protocol.column_types import DeclaredType
 from app.protocol.estimator_choice import canonical_name
@@ -27,8 +28,7 @@ from app.protocol.training_options import (
     Split,
     TargetTransform,
 )
-from app.protocol.types import LIST_TAG, OBJECT_TAG, QualifiedId, VersionName
-from app.protocol.wording import describe_value
+from app.protocol.types import EXPLAINED, LIST_TAG, OBJECT_TAG, QualifiedId, VersionName
 from app.settings.limits import MIN_FIT_MEMORY
 
 _EstimatorName = Annotated[
@@ -42,22 +42,21 @@ DatasetId = Annotated[
 ]
 
 
-def _list_or_object(sent: Any) -> Any:
-    """Return features of a type that may be read. Raises `ValueError`."""
+def _list_or_object(sent: object) -> object:
+    """Return features of a type that may be read. Raises `PydanticCustomError`."""
     if sent is None or isinstance(sent, list | dict | ExcludedColumns):
         return sent
-    allowed = "a list of columns, or an object with exclude"
-    raise ValueError(f"must be {allowed}; you sent {describe_value(sent)}")
+    raise PydanticCustomError(EXPLAINED, "must be a list of columns, or an object with exclude")
 
 
-def _as_folds(sent: Any) -> Any:
-    """Return a number of folds as an object. Raises `ValueError` for other values."""
+def _as_folds(sent: object) -> object:
+    """Return a number of folds as an object. Raises `PydanticCustomError` for others."""
     if isinstance(sent, int | float) and not isinstance(sent, bool):
         return {"folds": sent}
     if sent is None or isinstance(sent, dict | CrossValidation):
         return sent
-    allowed = "a whole number of folds, or an object with folds and repeats"
-    raise ValueError(f"must be {allowed}; you sent {describe_value(sent)}")
+    allowed = "must be a whole number of folds, or an object with folds and repeats"
+    raise PydanticCustomError(EXPLAINED, allowed)
 
 
 Features = Annotated[

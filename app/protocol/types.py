@@ -39,7 +39,7 @@ class ModelKind(StrEnum):
 
 
 # The types of the errors that `Explained` raises.
-EXPLAINED, EXPLAINED_NAME = "explained", "explained_name"
+EXPLAINED, EXPLAINED_OF_SECRET = "explained", "explained_of_secret"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Explained:
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """Give pydantic the schema of the annotated type, with this message for all its errors."""
-        schema, kind = handler(source), EXPLAINED_NAME if self.of_secret else EXPLAINED
+        schema, kind = handler(source), EXPLAINED_OF_SECRET if self.of_secret else EXPLAINED
         return core_schema.custom_error_schema(schema, kind, custom_error_message=self.message)
 
 

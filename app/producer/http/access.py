@@ -13,6 +13,7 @@ from app.auth.grants import Grants, Kind, readable
 from app.auth.identity import DEFAULT_OWNER
 from app.auth.names import SEPARATOR, is_latest, owner_of, qualified
 from app.concurrency import run_in_thread
+from app.jobs.record import no_job
 from app.models.exact import Exact
 from app.models.references import ModelReferences
 from app.producer.http.caller import identity_of
@@ -109,7 +110,7 @@ class Access:
         try:
             return await self.name(owner, name, "job_id")
         except errors.NotFound:
-            raise errors.NotFound("job_id", f"there is no job {name}") from None
+            raise no_job(name) from None
 
     async def _shared(self, kind: Kind, owner: str, name: str, field: str) -> str:
         cached = self.grants.cached(kind, qualified(owner, name))

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from app import errors
 from app.jobs.attempt_list import AttemptRow
 from app.jobs.job_course import read_course
-from app.jobs.record import Job
+from app.jobs.record import Job, no_job
 from app.jobs.store import JobStore
 from app.producer.http.attempt_views import shown_attempts
 from app.producer.http.job_log import log_view
@@ -31,7 +30,7 @@ def show_course(jobs: JobStore, job_id: str, owner: str, lines: int) -> ShownCou
     """
     found = read_course(jobs.engine, job_id, lines)
     if found is None:
-        raise errors.NotFound("job_id", f"there is no job {job_id}")
+        raise no_job(job_id)
     return ShownCourse(
         found.job,
         whole_view(jobs, found.job, owner),

@@ -1,10 +1,10 @@
 """Show the log of a job."""
 
-from app import errors
 from app.auth.names import shown
 from app.auth.shown_names import shown_text
 from app.concurrency import run_in_thread
 from app.jobs.job_log import MAX_LINES, JobLog, read_log
+from app.jobs.record import no_job
 from app.jobs.store import JobStore
 from app.producer.schemas.job_log import JobLineView, JobLogView
 
@@ -18,7 +18,7 @@ async def job_log(
     """
     found = await run_in_thread(read_log, jobs.engine, job_id, after, limit)
     if found is None:
-        raise errors.NotFound("job_id", f"there is no job {job_id}")
+        raise no_job(job_id)
     return log_view(found, owner, after)
 
 

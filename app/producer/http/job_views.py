@@ -15,7 +15,7 @@ from app.auth.shown_names import shown_error, shown_members
 from app.concurrency import run_in_thread
 from app.inference.agreement import predictions_differ
 from app.jobs.long_answers import read_answers, read_predictions
-from app.jobs.record import Job
+from app.jobs.record import Job, no_job
 from app.jobs.store import JobStore
 from app.producer.http.job_watch import JobWatch, Shown
 from app.producer.schemas.jobs import JobSummary, JobView
@@ -104,7 +104,7 @@ def find_job(jobs: JobStore, job_id: str) -> Job:
     """
     job = jobs.show(job_id)
     if job is None:
-        raise errors.NotFound("job_id", f"there is no job {job_id}")
+        raise no_job(job_id)
     return job
 
 

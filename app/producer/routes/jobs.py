@@ -12,6 +12,7 @@ from app.auth.names import is_latest, qualified, shown
 from app.concurrency import run_in_thread
 from app.database.paging import Page
 from app.jobs.listing import SORTS
+from app.jobs.record import no_job
 from app.producer.http.access import OwnerDep, own
 from app.producer.http.caller import ActorDep
 from app.producer.http.conditional_route import NOT_MODIFIED
@@ -160,7 +161,7 @@ async def job_result(
     """Return the file that a batch job has made. Its `ETag` is the sha256 of the file."""
     found = await run_in_thread(services.jobs.show, own(owner, job_id, "job_id", "job"))
     if found is None:
-        raise errors.NotFound("job_id", f"there is no job {job_id}")
+        raise no_job(job_id)
     if found.kind is not JobKind.BATCH:
         raise errors.NotFound(
             "job_id", f"job {job_id} makes no file; GET /jobs/{job_id} has its end"

@@ -2,7 +2,7 @@
 
 from app import errors
 from app.concurrency import run_in_thread
-from app.jobs.record import Job
+from app.jobs.record import Job, no_job
 from app.producer.http.access import own
 from app.producer.services import Services
 from app.protocol.types import JobKind
@@ -15,7 +15,7 @@ async def read_training(services: Services, owner: str, job_id: str) -> Job:
     """
     job = await run_in_thread(services.jobs.get, own(owner, job_id, "job_id", "job"))
     if job is None:
-        raise errors.NotFound("job_id", f"there is no job {job_id}")
+        raise no_job(job_id)
     if job.kind is not JobKind.TRAIN:
         detail = f"job {job_id} is no training, and the inputs of other jobs are not kept"
         raise errors.Conflict("job_id", detail)

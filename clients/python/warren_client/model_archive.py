@@ -29,9 +29,8 @@ def _zip(folder: Path, target: Path) -> None:
     """Write the files of a folder into an archive: the same bytes for the same files."""
     with ZipFile(target, "w") as archive:
         for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-            member = ZipInfo(
-                path.relative_to(folder).as_posix()
-            )  # dated 1980, whatever the file is
+            # It is dated 1980, whatever the date of the file is.
+            member = ZipInfo(path.relative_to(folder).as_posix())
             member.compress_type = ZIP_DEFLATED
             member.file_size = path.stat().st_size
             with path.open("rb") as source, archive.open(member, "w") as written:
