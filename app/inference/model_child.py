@@ -14,11 +14,9 @@ from app.inference.child_process import follow_parent
 from app.inference.held_memory import give_back_memory
 from app.inference.predictor import Tensors
 from app.inference.process_memory import limit_memory, memory_of, private_memory
-from app.runtime import lower_priority
 
 Answer = Callable[[Tensors], Tensors]
 
-NICENESS = 5  # the models in the consumer's own process have priority, because each run is short
 ANSWER_BYTES = 16_000_000  # of the arrays of one answer
 TEXTS = "texts"  # in place of the type of an array that comes as JSON
 
@@ -36,7 +34,6 @@ def serve(
     bytes more than the loaded model. `confine` is called between the two.
     """
     follow_parent()
-    lower_priority(NICENESS)
     limit_memory(memory_of("self") + load_memory)
     try:
         description, answer = load()

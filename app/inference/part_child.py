@@ -33,7 +33,7 @@ from app.runtime import lower_priority
 from app.tables.dialect import TableFormat
 from app.tables.table import open_table
 
-NICENESS = 5  # on top of that of a model's process: nobody waits for a batch job
+NICENESS = 5  # more than the fork server has, because nobody waits for a batch job
 MEMORY = 1_500_000_000  # bytes of a child, beside its libraries
 INPUT_BYTES = 8_000_000  # of numbers that the model gets at a time
 ANSWER_CELLS = 1_500_000  # numbers of an answer

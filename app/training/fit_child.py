@@ -31,7 +31,7 @@ from app.training.model_bounds import check_layers, check_trees
 from app.training.pipeline import fit_pipeline
 from app.training.training_data import read_training_data
 
-NICENESS = 10  # predictions have priority, because their clients wait
+NICENESS = 5  # more than the fork server has, because the clients of predictions wait
 
 
 def main(

@@ -33,7 +33,8 @@ GRACE_SECONDS = 0.5  # how long a child may take to exit when its work is done
 POLL_SECONDS = 0.2  # how often the parent looks at its child
 MEMORY_SHARE = 0.95  # of the limit, because near it Python retries allocations for a long time
 
-# A name, because importing it would load scikit-learn into the parent.
+# Names, because importing the second would load scikit-learn into the parent.
+SERVER_MODULE = "app.inference.fork_server"
 CHILD_MODULE = "app.training.fit_child"
 
 
@@ -75,7 +76,7 @@ class FitRunner:
         # pyarrow's other allocator reserves a gigabyte, which would count for the limit of a fit.
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([CHILD_MODULE, *preload])
+        self._context.set_forkserver_preload([SERVER_MODULE, CHILD_MODULE, *preload])
         self._child = child
         self._check_seconds = check_seconds
         self._grace_seconds = grace_seconds

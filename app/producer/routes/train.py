@@ -2,6 +2,8 @@
 
 import logging
 import uuid
+from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
@@ -14,6 +16,7 @@ from app.jobs.quotas import quotas_for
 from app.jobs.record import Job
 from app.observability import logs
 from app.producer.http.access import OwnerDep, owner_in
+from app.producer.http.body import call_with_body
 from app.producer.http.caller import actor_of, caller_of, identity_of
 from app.producer.http.idempotency import IdempotencyKey, key_conflict, qualified_key
 from app.producer.http.location import location
@@ -62,11 +65,11 @@ async def train(
     await run_in_thread(services.disks.check)
     pinned = await run_in_thread(services.datasets.pin, body.dataset_id, body.dataset_version)
     job_id = qualified(owner, uuid.uuid4().hex)
-    training = TrainRequest.of(body, job_id)
-    message = training.encode()
+    made = partial(_message_and_row, body, job_id)
+    training, message, row = await call_with_body(await request.body(), made)
     created = await run_in_thread(
         jobs.create,
-        *(job_id, JobKind.TRAIN, training.dataset_id, training.row()),
+        *(job_id, JobKind.TRAIN, training.dataset_id, row),
         caller=caller_of(request.scope),
         size=len(message),
         model_name=name,
@@ -83,6 +86,12 @@ async def train(
     with logs.log_task(log, job_id, f"train model={job_id}") as task:
         task.status = await services.publish_job(TRAIN_QUEUE, message, job_id)
     return _accepted(task.status, job_id, request)
+
+
+def _message_and_row(body: TrainBody, job_id: str) -> tuple[TrainRequest, bytes, dict[str, Any]]:
+    """Return the request of a job, as message and as row. Raises `errors.TooLarge`."""
+    training = TrainRequest.of(body, job_id)
+    return training, training.encode(), training.row()
 
 
 def _again(job: Job, body: TrainBody, request: Request) -> Response:
