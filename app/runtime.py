@@ -67,9 +67,11 @@ def limit_resources(memory: int, cpu_seconds: int, **others: int) -> None:
     limits = {"DATA": memory, "CPU": cpu_seconds, "CORE": 0, "FSIZE": 0, **others}
     for name, most in limits.items():
         which = getattr(resource, f"RLIMIT_{name}")
+        # At the soft limit of time Linux sends SIGXCPU, which tells why; at the hard one SIGKILL.
+        last = most + 1 if name == "CPU" else most
         _, hard = resource.getrlimit(which)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(which, (most, most))
+        last = last if hard == resource.RLIM_INFINITY else min(last, hard)
+        resource.setrlimit(which, (min(most, last), last))
 
 
 def lower_priority(niceness: int) -> None:

@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,16 @@ def test_a_lower_priority_counts_in_a_session_of_its_own():
     nice, leads, autogroup = said.stdout.split(maxsplit=2)
     assert (nice, leads) == ("8", "True")
     assert autogroup.endswith("nice 8\n\n")
+
+
+TIME = """
+from app.runtime import limit_resources
+limit_resources(2_000_000_000, 1)
+while True:
+    pass
+"""
+
+
+def test_the_signal_tells_that_a_process_took_too_much_processor_time():
+    ended = subprocess.run([sys.executable, "-c", TIME], check=False, timeout=60)
+    assert ended.returncode == -signal.SIGXCPU
