@@ -7,14 +7,22 @@ import sqlalchemy as sa
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """A time with its zone. SQLite keeps none, so UTC is added to the times read from it."""
+    """A time in UTC: SQLite keeps no zone, and PostgreSQL answers in that of the session."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
+    def process_bind_param(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
+        """Return a time as it is written or compared."""
+        return value and _in_utc(value)
+
     def process_result_value(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
         """Return a time as it is read."""
-        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+        return value and _in_utc(value)
+
+
+def _in_utc(time: datetime) -> datetime:
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _where(condition: str) -> dict[str, Any]:

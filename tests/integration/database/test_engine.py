@@ -1,10 +1,11 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import sqlalchemy as sa
 
 from app import errors
 from app.database.engine import connect, create_engine, database_now
+from app.database.tables import jobs_table
 from app.jobs import outbox
 from app.jobs.store import JobStore
 from app.protocol.types import JobKind, JobStatus
@@ -58,6 +59,19 @@ def test_times_do_not_depend_on_the_zone_of_the_session(postgres):
 
     for time in found:
         assert abs((time - datetime.now(UTC)).total_seconds()) < 60
+        assert time.utcoffset() == timedelta(0)
+
+
+def test_a_time_of_another_zone_is_compared_as_what_it_is(store):
+    run(store)
+    tokyo = timezone(timedelta(hours=9))
+    later = datetime.now(tokyo) + timedelta(minutes=1)
+
+    with connect(store.engine) as connection:
+        query = sa.select(jobs_table.c.id).where(jobs_table.c.created_at <= later)
+        assert connection.scalar(query) == "m"
+        query = sa.select(jobs_table.c.id).where(jobs_table.c.created_at > later)
+        assert connection.scalar(query) is None
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.25, -0.25, 15.0, -86_400.5, 1e6])
