@@ -48,7 +48,7 @@ def list_datasets(
         last = _parsed(place[0], page.by), place[1]
         found = [each for each in found if _is_behind((value(each), each.id), last, page)]
     shown = found[: page.limit] if page.limit else found
-    known = read_current(versions.engine)
+    known = read_current(versions.engine, [qualified(owner, each.id) for each in shown])
     listed = []
     for each in shown:
         current = known.get((qualified(owner, each.id), each.etag))

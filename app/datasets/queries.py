@@ -15,6 +15,8 @@ from app.database.tables import dataset_versions_table
 from app.datasets.loose_files import bound, loose
 from app.datasets.version import DatasetVersion, Facts
 
+_TOGETHER = 500  # data sets that a query names, because databases bound its parameters
+
 _column = dataset_versions_table.c
 _READ = [_column[field.name] for field in fields(DatasetVersion)]
 
@@ -169,11 +171,19 @@ def write_profile(
         )
 
 
-def read_current(engine: sa.Engine) -> dict[tuple[str, str], DatasetVersion]:
-    """Return the versions that were current when somebody looked, by their data set and ETag."""
-    query = sa.select(*_READ).where(_column.etag.is_not(None))
+def read_current(
+    engine: sa.Engine, dataset_ids: Sequence[str]
+) -> dict[tuple[str, str], DatasetVersion]:
+    """Return the versions of data sets that were current when somebody looked.
+
+    They are found by their data set and ETag.
+    """
+    found = []
     with connect(engine) as connection:
-        found = [each for row in connection.execute(query) if (each := _of(row))]
+        for begin in range(0, len(dataset_ids), _TOGETHER):
+            some = _column.dataset_id.in_(dataset_ids[begin : begin + _TOGETHER])
+            query = sa.select(*_READ).where(some, _column.etag.is_not(None))
+            found += [each for row in connection.execute(query) if (each := _of(row))]
     return {(each.dataset_id, str(each.etag)): each for each in found}
 
 

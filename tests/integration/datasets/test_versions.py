@@ -8,7 +8,7 @@ from app import errors
 from app.database.engine import create_engine
 from app.datasets.description import Description
 from app.datasets.descriptions import Descriptions
-from app.datasets.queries import read_versions
+from app.datasets.queries import read_current, read_versions
 from app.datasets.version import Facts
 from app.datasets.versions import DatasetVersions
 from app.storage.client import S3Client
@@ -261,3 +261,14 @@ def test_a_full_disk_is_told_as_such_and_the_file_is_described_later(versions):
         descriptions.get(stored).result()
     assert descriptions.get(stored).result().rows == 1
     descriptions.close()
+
+
+def test_a_list_reads_the_current_versions_of_its_own_data_sets_only(versions):
+    for n in range(3):
+        put(versions, CSV, dataset_id=f"d{n}")
+    put(versions, OTHER, dataset_id="d1")
+
+    found = read_current(versions.engine, ["d1", "d2", *(f"none{n}" for n in range(1000))])
+
+    assert {dataset_id for dataset_id, _ in found} == {"d1", "d2"}
+    assert read_current(versions.engine, []) == {}
