@@ -2,10 +2,11 @@
 
 import json
 import logging
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -21,6 +22,7 @@ from app.runtime import ROOT, inspection_environment
 
 SECONDS = 600.0  # of a child
 AT_A_TIME = 2
+_CHILD = (sys.executable, "-m", "app.datasets.description_child")
 
 log = logging.getLogger(__name__)
 
@@ -29,17 +31,21 @@ Describe = Callable[[str, dict[str, Any] | None, str], dict[str, Any]]
 
 
 def describe_in_child(
-    path: str, table_format: dict[str, Any] | None, dataset_id: str
+    path: str,
+    table_format: dict[str, Any] | None,
+    dataset_id: str,
+    *,
+    child: Sequence[str] = _CHILD,
 ) -> dict[str, Any]:
-    """Return the JSON of `Description` about a file.
+    """Return the JSON of `Description` about a file, which the command `child` prints.
 
-    Raises `errors.BadData`, or `errors.Unavailable` if no child can be started.
+    Raises `errors.BadData`, or `errors.Unavailable` if no child can be started, or the system ended
+    it.
     """
-    command = [sys.executable, "-m", "app.datasets.description_child"]
     try:
         with logged_output("a process to describe a data set") as output:
             done = subprocess.run(  # noqa: S603 # nosec B603 # no caller's command
-                [*command, path, json.dumps(table_format), dataset_id],
+                [*child, path, json.dumps(table_format), dataset_id],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=output.stderr.fileno(),
@@ -52,6 +58,9 @@ def describe_in_child(
         raise errors.Unavailable(f"no process could be started: {error.strerror}") from error
     except subprocess.TimeoutExpired:
         done = None
+    if done and done.returncode == -signal.SIGKILL:  # its own limits end it by other signals
+        detail = f"the process to describe data set {dataset_id} was killed; ask again later"
+        raise errors.Unavailable(detail)
     if done is None or done.returncode:
         detail = f"data set {dataset_id} is too large to be described; a training may still read it"
         raise errors.BadData("dataset_id", detail)

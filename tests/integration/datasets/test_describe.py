@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import pandas as pd
 import pytest
@@ -136,3 +137,10 @@ def test_a_child_tells_what_is_wrong(table, content):
         describe_in_child(table(content), None, "d")
 
     assert "Traceback" not in caught.value.detail
+
+
+def test_a_child_that_the_system_kills_says_nothing_about_the_table(table):
+    child = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
+
+    with pytest.raises(errors.Unavailable, match="was killed; ask again"):
+        describe_in_child(table("a,b\n1,2\n"), None, "d", child=child)
