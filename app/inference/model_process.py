@@ -12,7 +12,6 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 from pathlib import Path
 from signal import SIGKILL
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -91,14 +90,14 @@ class ModelProcess:
     def run(self, inputs: Tensors) -> Tensors:
         """Return the child's answer to `inputs`.
 
-        Raises the error of the child; `errors.DeadlineExceeded` after `run_seconds`, which kills
-        the child; `Overloaded` if other threads use it for as long; `ModelLost` if it has ended.
+        Raises the error of the child; `errors.DeadlineExceeded` if it takes longer than
+        `run_seconds`, which kills the child; `Overloaded` if other threads use it for as long;
+        `ModelLost` if it has ended.
         """
-        end = monotonic() + self._run_seconds
         if not self._turn.acquire(timeout=self._run_seconds):
             raise errors.Overloaded("this model has too many requests at a time; try again later")
         try:
-            return self._ask(inputs, round(end - monotonic(), 1))[1]
+            return self._ask(inputs, self._run_seconds)[1]
         finally:
             self._turn.release()
 
@@ -135,10 +134,12 @@ class ModelProcess:
         try:
             yield
         except (EOFError, OSError):
+            known = self._killed  # other threads may have waited for this child when it died
             self._kill()
             cause = join_child(self._child)
             error = errors.ModelLost(f"the process of the model died ({cause})")
-            if self._child.exitcode != -SIGKILL:  # by which the system ends who is not at fault
+            # By SIGKILL the system ends who is not at fault.
+            if not known and self._child.exitcode != -SIGKILL:
                 self._on_stop(error)
             raise error from None
         except errors.DeadlineExceeded as error:

@@ -62,6 +62,7 @@ COMMANDS = {
     "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "exit": lambda: os._exit(3),
     "sleep": lambda: time.sleep(60),
+    "nap": lambda: time.sleep(0.3),
     "hold": hold_interpreter,
     "take": take_memory,
     "fail": fail,

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,16 @@ def test_who_waits_for_a_turn_too_long_is_told_so():
     assert errors_found <= {errors.DeadlineExceeded, errors.Overloaded, errors.ModelLost}
 
 
+def test_who_has_waited_for_a_turn_gets_all_the_time_of_a_run():
+    process = ModelProcess(obey, run_seconds=1.0)
+
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(process.run, asked("nap"))
+        waited = pool.submit(process.run, asked("sleep"))
+
+    assert waited.exception().detail == "the model took longer than 1 s"
+
+
 @pytest.mark.parametrize(
     ("command", "error", "detail"),
     [
@@ -147,8 +158,9 @@ def test_what_ends_the_child_is_counted(command, counted):
     stops = []
     process = ModelProcess(obey, run_seconds=1.0, on_stop=stops.append)
 
-    with pytest.raises(errors.WarrenError):
-        process.run(asked(command))
+    for each in (command, "who"):  # the second one finds the child gone, or answers
+        with suppress(errors.WarrenError):
+            process.run(asked(each))
 
     assert [each.type for each in stops] == counted
 
