@@ -31,6 +31,7 @@ _OTHER_DATE = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS_PER_DAY = 86_400_000_000.0
+_END_OF_9999 = 2_932_897.0  # days
 
 
 def means_missing(cell: str, declared: Collection[str] = ()) -> bool:
@@ -92,7 +93,13 @@ def looks_like_date(text: str) -> bool:
 
 
 def date_of(days: float) -> str:
-    """Return the ISO 8601 date, or time in UTC, that is `days` after 1970-01-01."""
-    moment = _EPOCH + timedelta(microseconds=round(days * _MICROSECONDS_PER_DAY))
+    """Return the ISO 8601 date, or time in UTC, that is `days` after 1970-01-01.
+
+    Raises `OverflowError` for one outside of the years 1 to 9999.
+    """
+    microseconds = round(days * _MICROSECONDS_PER_DAY)
+    if days == _END_OF_9999:  # to which its last microseconds are rounded
+        microseconds -= 1
+    moment = _EPOCH + timedelta(microseconds=microseconds)
     text = moment.replace(tzinfo=None).isoformat()
     return text.removesuffix("T00:00:00") if text.endswith("T00:00:00") else f"{text}Z"

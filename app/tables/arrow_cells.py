@@ -11,6 +11,7 @@ from app.protocol.cells import date_of
 from app.tables.arrow_types import arrow_kind, value_type
 
 MICROSECONDS_PER_DAY = 86_400_000_000.0
+_BEGIN, _END = -719_162.0, 2_932_897.0  # days to the begin of the year 1, and to the end of 9999
 
 
 def typed_cells(array: pa.Array) -> "pd.Series[Any]":
@@ -18,7 +19,7 @@ def typed_cells(array: pa.Array) -> "pd.Series[Any]":
 
     Integers without a missing value keep their type; other numbers are float64. Booleans are True
     and False. An empty text is missing, as in a CSV. Dates and timestamps are days from 1970-01-01
-    UTC.
+    UTC. Raises `OverflowError` for one outside of the years 1 to 9999.
     """
     array = _decoded(array)
     match arrow_kind(array.type):
@@ -37,7 +38,10 @@ def typed_cells(array: pa.Array) -> "pd.Series[Any]":
 
 
 def text_cells(array: pa.Array) -> "pd.Series[Any]":
-    """Return a column as the texts that a CSV of the table has [rows], NaN where one is missing."""
+    """Return a column as the texts that a CSV of the table has [rows], NaN where one is missing.
+
+    Raises as `typed_cells` does.
+    """
     array = _decoded(array)
     if arrow_kind(array.type) == "text":
         return typed_cells(array)
@@ -82,4 +86,6 @@ def _days(array: pa.Array) -> npt.NDArray[np.float64]:
     microseconds: npt.NDArray[np.int64] = passed.fill_null(0).to_numpy()
     days = microseconds.astype(np.float64) / MICROSECONDS_PER_DAY
     days[array.is_null().to_numpy(zero_copy_only=False)] = np.nan
+    if ((days < _BEGIN) | (days > _END)).any():
+        raise OverflowError
     return days

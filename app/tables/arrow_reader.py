@@ -1,6 +1,7 @@
 """Read columns of a Parquet or Arrow file, batch by batch."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -66,7 +67,7 @@ class ArrowTable:
         for batch in self._file.batches(list(written.values()), rows):
             yield pd.DataFrame(
                 {
-                    name: (text_cells if name in as_text else typed_cells)(batch.column(column))
+                    name: _cells(batch.column(column), column, as_text=name in as_text)
                     for name, column in written.items()
                 },
                 copy=False,
@@ -86,3 +87,15 @@ class ArrowTable:
             f"column {quoted(name)} holds {of}, and not numbers, booleans, texts or dates; leave "
             "it out",
         )
+
+
+def _cells(array: pa.Array, column: str, *, as_text: bool) -> "pd.Series[Any]":
+    """Return some cells of a column. Raises `errors.BadData` for dates that Python has not."""
+    try:
+        return (text_cells if as_text else typed_cells)(array)
+    except OverflowError:
+        raise errors.BadData(
+            "features",
+            f"column {quoted(column)} holds a date outside of the years 1 to 9999, perhaps because "
+            "its times were stored in another unit; store it again, or leave it out",
+        ) from None

@@ -5,6 +5,8 @@ import math
 import sys
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from app import errors
@@ -121,6 +123,19 @@ def test_parquet_is_described(tmp_path):
     assert (found.rows, found.format.kind) == (3, "parquet")
     assert "unusable_column" in {each.type for each in found.warnings}
     assert found.head[0]["a"] == 1.0
+
+
+def test_a_column_of_dates_in_a_wrong_unit_hides_no_other(tmp_path):
+    path = tmp_path / "table"
+    late = pa.array([0, 1_600_000_000 * 10**9], pa.timestamp("us"))
+    pq.write_table(pa.table({"a": [1, 2], "when": late}), path)
+
+    found = describe(str(path), None, "d")
+
+    assert [each.type for each in found.columns] == ["number", "empty"]
+    (warning,) = found.warnings
+    assert (warning.type, warning.field) == ("unusable_column", "when")
+    assert "outside of the years" in warning.detail
 
 
 def test_a_child_describes_a_table(table):

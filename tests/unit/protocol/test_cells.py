@@ -110,3 +110,10 @@ def test_the_date_of_days_is_that_date(moment):
 
     back = datetime.fromisoformat(cells.date_of(days)).replace(tzinfo=UTC)
     assert abs(back - moment.replace(tzinfo=UTC)) <= timedelta(microseconds=1)
+
+
+def test_the_last_moment_that_there_is_stays_one():
+    text = "9999-12-31T23:59:59.999999Z"
+    days = cells.days_of(text)
+    assert days is not None
+    assert cells.date_of(days) == text

@@ -288,3 +288,23 @@ def test_columns_need_names_of_their_own(names, said, tmp_path):
 
     with pytest.raises(errors.BadData, match=said):
         read(str(path))
+
+
+@pytest.mark.parametrize("as_text", [set(), {"when"}])
+@pytest.mark.parametrize("microseconds", [1_600_000_000 * 10**9, -70_000_000 * 10**9])
+def test_dates_of_a_wrong_unit_are_refused_by_their_column(microseconds, as_text, tmp_path):
+    path = parquet({"when": pa.array([0, microseconds], pa.timestamp("us"))}, tmp_path)
+
+    said = 'column "when" holds a date outside of the years'
+    with open_table(path, None, "d") as table, pytest.raises(errors.BadData, match=said):
+        table.cells({"when": 0}, as_text)
+
+
+def test_the_last_microsecond_of_dates_is_no_wrong_unit(tmp_path):
+    last = pa.array([253_402_300_799_999_999], pa.timestamp("us"))
+    path = parquet({"when": last}, tmp_path)
+
+    with open_table(path, None, "d") as table:
+        assert list(table.cells({"when": 0}, {"when"})["when"].texts()) == [
+            "9999-12-31T23:59:59.999999Z"
+        ]
