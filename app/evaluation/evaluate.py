@@ -133,14 +133,14 @@ def _importance(
     model: EvaluatedModel, columns: Sequence[FeatureColumns], clock: Clock
 ) -> Importance | None:
     """Measure on test rows that the published model did not learn; else on training rows."""
+    if model.y_train is None:
+        return None
     budget = _budget(model, clock)
-    if model.tested_on == "test" and model.test_inputs is not None:
-        inputs, y, measured_on = model.test_inputs, model.held_out[0].y, "test"
-    elif model.y_train is not None:
+    if model.test_inputs is not None and model.y_test is not None:
+        inputs, y, measured_on = model.test_inputs, model.y_test, "test"
+    else:
         places = sample_places(model.train_rows, TRAIN_ROWS)
         inputs, y, measured_on = model.train_inputs(places), model.y_train[places], "train"
-    else:
-        return None
     return measure_importance(
         model.run, inputs, y, columns, budget, classifies=model.classifies, measured_on=measured_on
     )
@@ -162,7 +162,7 @@ def _dependence(
     if model.classifies and not model.manifest.probabilities:
         return []
     budget = _budget(model, clock)
-    inputs = model.test_inputs if model.tested_on == "test" else None
+    inputs = model.test_inputs
     if inputs is None:
         inputs = model.train_inputs(sample_places(model.train_rows, TRAIN_ROWS))
     return partial_dependence(model.run, inputs, columns, model.manifest.labels, budget)

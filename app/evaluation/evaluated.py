@@ -44,7 +44,8 @@ class EvaluatedModel:
     [rows] as `run` takes them; `y_train` are the targets of all `train_rows`, None of a model
     without a target. `held_out` are the test rows, or of cross-validation the parts of its first
     repeat, each with the answers of its own model; there are none if nothing was tested.
-    `test_inputs` are the test rows as `run` takes them; None if `run` learnt them, and with folds.
+    `test_inputs` are the test rows as `run` takes them, and `y_test` their targets; None if there
+    are none that `run` did not learn.
     `unlearnt` are the classes that only test rows have. `columns` are the features and the target,
     before the rows were split. `sha256` is that of the file that was read. `phases` have the
     time of the `fit`.
@@ -57,6 +58,7 @@ class EvaluatedModel:
     train_rows: int
     y_train: npt.NDArray[Any] | None
     test_inputs: Tensors | None = None
+    y_test: npt.NDArray[Any] | None = None
     held_out: Sequence[HeldOut] = ()
     unlearnt: Sequence[Label] = ()
     columns: Sequence[TypedColumn] = ()

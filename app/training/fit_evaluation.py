@@ -40,7 +40,7 @@ def evaluated_model(
         parts = [_tested(published.split, choice.answers, every)]
     else:
         parts = []
-    unseen = not folds and tested is None and len(rows.y_test)
+    unseen = bool(data.target.name and tested is None and len(rows.y_test))
     return EvaluatedModel(
         manifest=manifest,
         pipeline=model.pipeline,
@@ -49,6 +49,7 @@ def evaluated_model(
         train_rows=len(rows.y_train),
         y_train=rows.y_train if data.target.name else None,
         test_inputs=model.inputs if unseen else None,
+        y_test=rows.y_test if unseen else None,
         held_out=parts,
         unlearnt=rows.unlearnt,
         columns=data.columns,

@@ -87,6 +87,7 @@ class Example:
                 train_rows=len(x_train),
                 y_train=y_train,
                 test_inputs={"number": x_test.to_numpy()},
+                y_test=y_test,
                 held_out=[HeldOut(y_test, Answers(predicted, probabilities), y_train)],
                 columns=[TypedColumn(Feature(name="age", type="number"), x["bmi"].to_numpy())]
                 if not classifies

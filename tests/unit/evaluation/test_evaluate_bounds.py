@@ -63,6 +63,7 @@ def model(
         "train_rows": train,
         "y_train": y[:train],
         "test_inputs": {"number": x[train:]} if test else None,
+        "y_test": y[train:] if test else None,
         "held_out": held_out,
         "unlearnt": unlearnt,
         "columns": columns,

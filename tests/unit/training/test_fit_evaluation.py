@@ -85,6 +85,17 @@ def test_a_model_that_is_fitted_again_is_scored_before_that() -> None:
     assert found["importance"]["measured_on"] == "train"
 
 
+@pytest.mark.parametrize("estimator", MODELS)
+def test_rows_that_no_fold_has_measure_the_importance_of_features(estimator: str) -> None:
+    alone, _, _, _ = evaluated(estimator, test_size=0.2)
+    found, _, _, _ = evaluated(estimator, cv=3, test_size=0.2, refit=False)
+
+    assert found["tested_on"] == "folds"
+    assert found["importance"]["measured_on"] == "test"
+    assert found["importance"] == alone["importance"]
+    assert found["partial_dependence"] == alone["partial_dependence"]
+
+
 def test_a_model_that_learns_from_all_rows_is_not_scored() -> None:
     found, _, x, y = evaluated("extra_trees_regressor", test_size=0)
 
