@@ -20,7 +20,8 @@ from app.datasets.version import DatasetVersion, Facts, version_of
 from app.protocol.wording import cut, quoted
 from app.storage.client import S3Client
 from app.storage.datasets import DatasetStore
-from app.storage.version_files import Readable, StoredVersion, VersionFiles
+from app.storage.hashed_body import Readable
+from app.storage.version_files import StoredVersion, VersionFiles
 from app.tables.dialect import TableFormat
 
 COPY_ATTEMPTS = 3  # if the current object is replaced while it is copied

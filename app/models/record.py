@@ -25,7 +25,7 @@ class TrainedSpec(BaseModel):
 
 
 class StoredFile(NamedTuple):
-    """A model's folder in S3, and the sha256 of the ONNX file in it."""
+    """A model's folder in S3, and the sha256 of the model file in it."""
 
     key: str
     sha256: str

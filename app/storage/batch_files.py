@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from app.storage.client import SEQUENTIAL_TRANSFER, S3Client, map_s3_errors
+from app.storage.hashed_body import HashedBody, Readable
 from app.storage.object_stream import ObjectStream
-from app.storage.version_files import Readable
 
 log = logging.getLogger(__name__)
 
@@ -64,13 +64,13 @@ class BatchFiles:
 
         An error while reading stores nothing.
         """
-        hashed = _Hashed(body)
-        reader = cast("IO[bytes]", hashed)
+        hashed = HashedBody(body)
+        reader = cast("IO[bytes]", hashed)  # boto only calls read
         with map_s3_errors("the upload"):
             self._client.boto.upload_fileobj(
                 reader, self._client.bucket, self.upload_key(job_id), Config=SEQUENTIAL_TRANSFER
             )
-        return hashed.sha256.hexdigest()
+        return hashed.sha256
 
     def download(
         self, key: str, path: Path, on_bytes: Callable[[int], None] = lambda _: None
@@ -110,16 +110,3 @@ class BatchFiles:
                     log.warning("S3 keeps %s: %s", refused[0]["Key"], refused[0].get("Message"))
                     deleted = False
         return deleted
-
-
-class _Hashed:
-    """A body that boto reads once, from its begin, because it has no more methods."""
-
-    def __init__(self, body: Readable) -> None:
-        self._body = body
-        self.sha256 = hashlib.sha256()
-
-    def read(self, size: int = -1) -> bytes:
-        read = self._body.read(size)
-        self.sha256.update(read)
-        return read

@@ -1,4 +1,4 @@
-"""Data sets in S3: CSV files."""
+"""Data sets in S3: the objects that are their current content."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
@@ -43,7 +43,7 @@ class DatasetStore:
         self._prefix = prefix
 
     def put(self, dataset_id: str, body: IO[bytes]) -> None:
-        """Upload a CSV as it is read. An error while reading stores nothing."""
+        """Upload a file as it is read. An error while reading stores nothing."""
         with map_s3_errors(f"data set {dataset_id}"):
             self._client.boto.upload_fileobj(
                 body, self._client.bucket, self._key(dataset_id), Config=SEQUENTIAL_TRANSFER
@@ -102,17 +102,12 @@ class DatasetStore:
 
     def exists(self, dataset_id: str) -> bool:
         """Return whether the data set is stored."""
-        try:
-            with map_s3_errors(f"data set {dataset_id}"):
-                self._client.boto.head_object(Bucket=self._client.bucket, Key=self._key(dataset_id))
-        except errors.NotFound:
-            return False
-        return True
+        return self.find(dataset_id) is not None
 
     def download(
         self, dataset_id: str, path: str, on_bytes: Callable[[int], None] | None = None
     ) -> None:
-        """Download a CSV into a file; call `on_bytes` with the size of each part.
+        """Download a data set into a file; call `on_bytes` with the size of each part.
 
         Raises `errors.NotFound` and the errors of `on_bytes`.
         """

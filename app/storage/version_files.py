@@ -1,21 +1,14 @@
 """Files of the versions of data sets: each has a key of its own, and never changes."""
 
-import hashlib
 import uuid
 from collections.abc import Callable
-from typing import IO, NamedTuple, Protocol, cast
+from typing import IO, NamedTuple, cast
 
 from app.storage.client import SEQUENTIAL_TRANSFER, S3Client, map_s3_errors
+from app.storage.hashed_body import HashedBody, Readable
 from app.storage.object_stream import ObjectStream
 
 FOLDER = ".versions/"  # no data set has such an id, because ids do not begin with a dot
-
-
-class Readable(Protocol):
-    """What can be read from its begin to its end."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return the next `size` bytes at most, and b"" at the end."""
 
 
 class StoredVersion(NamedTuple):
@@ -43,13 +36,13 @@ class VersionFiles:
 
     def put(self, key: str, body: Readable) -> StoredVersion:
         """Store a file as it is read. An error while reading stores nothing."""
-        hashed = _Hashed(body)
+        hashed = HashedBody(body)
         reader = cast("IO[bytes]", hashed)  # boto only calls read
         with map_s3_errors(f"file {key}"):
             self._client.boto.upload_fileobj(
                 reader, self._client.bucket, key, Config=SEQUENTIAL_TRANSFER
             )
-        return StoredVersion(key, hashed.sha256.hexdigest(), hashed.size)
+        return StoredVersion(key, hashed.sha256, hashed.size)
 
     def download(self, key: str, path: str, on_bytes: Callable[[int], None] | None = None) -> None:
         """Download a file to a path; call `on_bytes` with the size of each part.
@@ -69,21 +62,3 @@ class VersionFiles:
         """Delete a file, if it exists."""
         with map_s3_errors(f"file {key}"):
             self._client.boto.delete_object(Bucket=self._client.bucket, Key=key)
-
-
-class _Hashed:
-    """A body that counts and hashes the bytes that are read from it.
-
-    It has no more methods, so that boto reads it once, from its begin.
-    """
-
-    def __init__(self, body: Readable) -> None:
-        self._body = body
-        self.sha256 = hashlib.sha256()
-        self.size = 0
-
-    def read(self, size: int = -1) -> bytes:
-        read = self._body.read(size)
-        self.sha256.update(read)
-        self.size += len(read)
-        return read
