@@ -8,6 +8,7 @@ from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
+from urllib3.exceptions import HTTPError
 
 from app import errors
 from app.observability import tracing
@@ -74,7 +75,7 @@ def map_s3_errors(what: str) -> Iterator[None]:
         if status == 507 or code in _FULL:
             raise errors.StorageFull(f"S3 has no room for {what}: {error}") from error
         raise errors.StorageUnavailable(f"S3 refused {what}: {error}") from error
-    except (BotoCoreError, Boto3Error) as error:
+    except (BotoCoreError, Boto3Error, HTTPError) as error:  # botocore lets some of a body pass
         fault = tls_fault(error, "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")
         if fault is None and isinstance(error, SSLError):
             fault = f"{error}: look at AWS_CA_BUNDLE"  # such as of a file that is not there

@@ -1,9 +1,12 @@
 import io
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+from urllib3 import HTTPResponse
 
 from app import errors
 from app.models.record import StoredFile
@@ -110,6 +113,18 @@ def test_what_a_server_says_becomes_an_error_of_our_own(status, code, error):
 
     with pytest.raises(error), map_s3_errors("model m"):
         raise ClientError(said, "PutObject")
+
+
+def test_a_body_that_tls_breaks_off_becomes_an_error_of_our_own():
+    class Broken(io.BytesIO):
+        def read(self, *_):
+            raise ssl.SSLError(1, "[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC] bad record mac")
+
+    body = StreamingBody(HTTPResponse(Broken(), preload_content=False), 10)
+
+    said = "bad record mac"
+    with pytest.raises(errors.StorageUnavailable, match=said), map_s3_errors("model m"):
+        body.read()
 
 
 def test_an_empty_bundle_of_authorities_is_none(settings, monkeypatch):
