@@ -1,5 +1,6 @@
 """Answer the requests for the metrics and the health of a consumer."""
 
+import io
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
@@ -12,11 +13,11 @@ from app import errors
 from app.auth.identity import Scope
 from app.auth.key_ring import KeyRing
 from app.auth.tokens import sent_key
+from app.consumer.request_reader import RequestReader
 from app.observability.metrics.exposition import Exposition
 
 log = logging.getLogger(__name__)
 
-SECONDS = 5.0  # that a client may take for each read and write
 _SCOPES = {Scope.METRICS, Scope.ADMIN}
 _PATHS = "/metrics and /healthz are served here"
 
@@ -24,7 +25,6 @@ _PATHS = "/metrics and /healthz are served here"
 class MetricsAnswers(BaseHTTPRequestHandler):
     """Answers one request; the connection is closed then."""
 
-    timeout = SECONDS
     server_version, sys_version = "warren", ""
     error_message_format = "%(code)d %(message)s\n"
     error_content_type = "text/plain; charset=utf-8"
@@ -35,6 +35,7 @@ class MetricsAnswers(BaseHTTPRequestHandler):
         is_healthy: Callable[[], bool],
         keys: KeyRing | None,
         names: tuple[str, ...],
+        seconds: float,
         *connection: Any,
     ) -> None:
         """Answer the request of a connection; the other arguments are those of the server."""
@@ -42,7 +43,15 @@ class MetricsAnswers(BaseHTTPRequestHandler):
         self._is_healthy = is_healthy
         self._keys = keys
         self._names = names
+        self._seconds = seconds
         super().__init__(*connection)  # which answers
+
+    def setup(self) -> None:
+        """Read the request for a bounded time."""
+        super().setup()
+        self.connection.settimeout(self._seconds)
+        self.rfile.close()
+        self.rfile = io.BufferedReader(RequestReader(self.connection, self._seconds))
 
     def do_GET(self) -> None:
         """Answer with the metrics, or whether the consumer serves its connections."""

@@ -19,6 +19,7 @@ from app.settings.checks import names
 log = logging.getLogger(__name__)
 
 REQUESTS = 8  # at a time; further connections are closed
+SECONDS = 5.0  # that a client may take to send its request, and to read the answer
 
 
 class MetricsServer(ThreadingTCPServer):
@@ -34,15 +35,18 @@ class MetricsServer(ThreadingTCPServer):
         is_healthy: Callable[[], bool],
         keys: KeyRing | None = None,
         names: tuple[str, ...] = (),
+        seconds: float = SECONDS,
     ) -> None:
         """Listen. `keys` tell who may read the metrics; None lets everybody who asks by an address.
 
-        They may also ask by one of the `names`, as ALLOWED_HOSTS has them. Raises `OSError` if the
-        address cannot be had.
+        They may also ask by one of the `names`, as ALLOWED_HOSTS has them. A client may take
+        `seconds` to send its request, and to read the answer. Raises `OSError` if the address
+        cannot be had.
         """
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._free = threading.Semaphore(REQUESTS)
-        super().__init__(address, partial(MetricsAnswers, exposition, is_healthy, keys, names))
+        answers = partial(MetricsAnswers, exposition, is_healthy, keys, names, seconds)
+        super().__init__(address, answers)
 
     def start(self) -> None:
         """Serve in a thread until `shutdown`."""

@@ -35,11 +35,12 @@ def settings(**changes) -> Settings:
 
 
 @contextmanager
-def served(healthy=(True,), keys=None, names=()) -> Iterator[httpx2.Client]:
+def served(healthy=(True,), keys=None, names=(), **options) -> Iterator[httpx2.Client]:
     """A client of a server; `keys` are identities by their keys, in place of a key ring."""
     ring = keys and SimpleNamespace(identify=keys.get)
     exposition = Exposition(CONSUMER, GAUGES)
-    server = MetricsServer(("127.0.0.1", 0), exposition, lambda: all(healthy), ring, names)
+    address = ("127.0.0.1", 0)
+    server = MetricsServer(address, exposition, lambda: all(healthy), ring, names, **options)
     server.start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
     with closing(server.socket), httpx2.Client(base_url=url, trust_env=False) as client:
@@ -146,6 +147,19 @@ def test_clients_that_send_nothing_do_not_keep_others_waiting():
         assert any(answered() for _ in range(1000))
         for each in silent:
             each.close()
+
+
+def test_a_client_that_sends_byte_by_byte_is_not_waited_for():
+    def is_open(connection: socket.socket) -> bool:
+        with suppress(TimeoutError):
+            connection.sendall(b"G")
+            return connection.recv(1) != b""
+        return True
+
+    with served(seconds=0.1) as client:
+        address = (client.base_url.host, client.base_url.port)
+        with socket.create_connection(address, timeout=0.01) as slow, suppress(ConnectionError):
+            assert not all(is_open(slow) for _ in range(1000))
 
 
 @pytest.mark.parametrize(
