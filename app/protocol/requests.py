@@ -98,6 +98,11 @@ class PredictionInputs(RequestBody):
         return asked if isinstance(asked, list) else [] if asked is None else [asked]
 
     @property
+    def field(self) -> str:
+        """Return the name of the field that has the inputs."""
+        return "input_data" if self.image_data is None else "image_data"
+
+    @property
     def images(self) -> list[str]:
         """Return the images as a list, empty for rows."""
         asked = self.image_data

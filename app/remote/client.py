@@ -88,10 +88,10 @@ class RemoteModelClient:
         try:
             if background:
                 async with limiter.slot(background=True), asyncio.timeout(seconds):
-                    answer = await self._call_with_retries(spec, target, body)
+                    answer = await self._call_with_retries(spec, target, body, inputs.field)
             else:
                 async with asyncio.timeout(seconds), limiter.slot():
-                    answer = await self._call_with_retries(spec, target, body)
+                    answer = await self._call_with_retries(spec, target, body, inputs.field)
         except TimeoutError:
             raise errors.DeadlineExceeded(
                 f"model {model_id} gave no answer within {seconds:.3g} s"
@@ -100,27 +100,29 @@ class RemoteModelClient:
             len(answer), lambda: decode_response(spec, inputs, answer, self._redactor)
         )
 
-    async def _call_with_retries(self, spec: EndpointSpec, target: Target, body: bytes) -> bytes:
+    async def _call_with_retries(
+        self, spec: EndpointSpec, target: Target, body: bytes, field: str
+    ) -> bytes:
         """Return the body of the response; call an idempotent endpoint up to `TRIES` times."""
         for number in range(1, TRIES):
             try:
-                return await self._call(spec, target, body)
+                return await self._call(spec, target, body, field)
             except (errors.EndpointUnavailable, errors.EndpointLost) as error:
                 if not spec.idempotent:
                     raise
                 log.info("%s; trying again", error)
                 jitter = random.uniform(0.5, 1.0)  # noqa: S311 # nosec B311 # no secret
                 await asyncio.sleep(PAUSE_SECONDS * number * jitter)
-        return await self._call(spec, target, body)
+        return await self._call(spec, target, body, field)
 
-    async def _call(self, spec: EndpointSpec, target: Target, body: bytes) -> bytes:
+    async def _call(self, spec: EndpointSpec, target: Target, body: bytes, field: str) -> bytes:
         headers = target.headers
         if model := spec.sagemaker:
             signed = await self._signer.headers(target.url, model.region, target.keys, body)
             headers = CIMultiDict({**headers, **signed})
         session = self._idempotent_session if spec.idempotent else self._session
         response = await post(session, target.url, body, headers)
-        check_status(response, self._redactor)
+        check_status(response, self._redactor, field)
         return response.body
 
     def _resolved(self, model_id: str, spec: EndpointSpec) -> tuple[Target, ConcurrencyLimiter]:

@@ -21,11 +21,11 @@ def encode_request(spec: EndpointSpec, inputs: PredictionInputs) -> bytes:
     return strict_json.dumps(body)
 
 
-def check_status(response: HttpResponse, redactor: SecretRedactor) -> None:
+def check_status(response: HttpResponse, redactor: SecretRedactor, field: str) -> None:
     """Raise the error that the status of a response means, unless it means success.
 
-    Raises `errors.EndpointUnavailable` for 429, 503 and throttling, `Invalid` for 400 and 422,
-    `EndpointFailed` for all others.
+    Raises `errors.EndpointUnavailable` for 429, 503 and throttling, `Invalid` about `field` for 400
+    and 422, `EndpointFailed` for all others.
     """
     if 200 <= response.status < 300:
         return
@@ -39,7 +39,7 @@ def check_status(response: HttpResponse, redactor: SecretRedactor) -> None:
     if aws_error:  # from SageMaker itself; its body has the status of the container
         status = _container_status(response.body)
     if status in (400, 422):
-        raise errors.Invalid("input_data", detail)
+        raise errors.Invalid(field, detail)
     raise errors.EndpointFailed(detail)
 
 

@@ -125,7 +125,7 @@ def prediction_reply(
     """Return the reply to one request: a single prediction, or lists for a list of inputs."""
     whole = [each for each in predictions if each is not None]
     if len(whole) < len(predictions):
-        field = "input_data" if inputs.image_data is None else "image_data"
+        field = inputs.field
         if inputs.many:
             field = f"{field}.{predictions.index(None)}"
         return Failed.of(errors.Invalid(field, "has no finite answer"), model_id)

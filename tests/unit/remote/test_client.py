@@ -38,6 +38,12 @@ async def test_images_are_sent_as_they_came(endpoints, peer):
     assert json.loads(peer.requests[0].body) == {"image_data": "AAAA"}
 
 
+async def test_the_error_of_an_endpoint_that_refuses_an_image_names_it(endpoints, peer):
+    image = PredictionInputs(image_data="AAAA")
+    with pytest.raises(errors.Invalid, match="image_data: the model's endpoint answers 422"):
+        await endpoints.predict("m", at(peer, "status/422"), image, 20)
+
+
 async def test_instances_are_always_a_list_and_one_is_answered_by_one(endpoints, peer):
     spec = at(peer, "ok", sends="instances")
     assert await endpoints.predict("m", spec, ONE, 20) == {"prediction": 1.5}

@@ -65,7 +65,7 @@ def test_a_status_is_an_error_of_its_own_kind(status, kind, body, error, says):
     response = HttpResponse(status, {"x-amzn-errortype": kind}, body)
 
     with pytest.raises(error, match=says) as caught:
-        check_status(response, NO_SECRETS)
+        check_status(response, NO_SECRETS, "input_data")
 
     assert type(caught.value) is error
     assert caught.value.extra.get("may_have_begun", False) is (status == 503)
@@ -73,7 +73,7 @@ def test_a_status_is_an_error_of_its_own_kind(status, kind, body, error, says):
 
 @pytest.mark.parametrize("status", [200, 201, 299])
 def test_a_status_of_success_is_no_error(status):
-    check_status(HttpResponse(status, {}, b""), NO_SECRETS)
+    check_status(HttpResponse(status, {}, b""), NO_SECRETS, "input_data")
 
 
 @pytest.mark.parametrize("write", ["in JSON", "with escaped slashes"])
