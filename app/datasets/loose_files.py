@@ -47,8 +47,9 @@ def delete_loose_files(
             _column.since < read_time(connection, -age), sa.not_(needed)
         )
         keys = connection.scalars(old.order_by(_column.since).limit(batch)).all()
-        for key in keys:
-            files.delete(key)
-        if keys:
+    for key in keys:
+        files.delete(key)
+    if keys:
+        with connect(engine) as connection:
             connection.execute(bound(keys))
     return len(keys)

@@ -200,6 +200,21 @@ def test_files_of_no_version_are_deleted(versions, s3, bucket):
     assert loose(versions) == set()
 
 
+def test_no_connection_waits_while_files_are_deleted(versions, settings):
+    held = []
+
+    class Watched(VersionFiles):
+        def delete(self, key):
+            held.append(versions.engine.pool.checkedout())
+            super().delete(key)
+
+    add_loose_file(versions.engine, versions.files.new_key("d"))
+
+    files = Watched(S3Client(settings), settings.s3_path_name)
+    assert delete_loose_files(versions.engine, files, -AGE) == 1
+    assert held == [0]
+
+
 def test_the_upload_of_a_batch_job_stays_until_the_job_has_ended(versions, jobs, settings):
     files = BatchFiles(S3Client(settings), "batches/")
     for job_id in ("accepted", "killed"):
