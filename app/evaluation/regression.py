@@ -10,6 +10,7 @@ from app.models.evaluation_parts import Histogram, Regression
 
 POINTS = 2000
 _RANGES = 20
+_WIDER = 1e-9
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -24,7 +25,6 @@ def evaluate_regression(y: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> Reg
     if not np.isfinite([*residuals, *moments]).all():
         raise OverflowError
     shown = sample_places(len(y), POINTS)
-    counts, edges = np.histogram(residuals, bins=_RANGES)
     quantiles = np.quantile(residuals, QUANTILES)
     return Regression(
         rows=len(y),
@@ -36,5 +36,15 @@ def evaluate_regression(y: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> Reg
         residual_quantiles={
             f"{share:g}": float(each) for share, each in zip(QUANTILES, quantiles, strict=True)
         },
-        residual_histogram=Histogram(edges=edges.tolist(), counts=counts.tolist()),
+        residual_histogram=_histogram(residuals),
     )
+
+
+def _histogram(residuals: npt.NDArray[np.float64]) -> Histogram:
+    try:
+        counts, edges = np.histogram(residuals, bins=_RANGES)
+    except ValueError:  # float64 has too few numbers between huge ones that are nearly the same
+        low, high = residuals.min(), residuals.max()
+        more = max(abs(low), abs(high)) * _WIDER
+        counts, edges = np.histogram(residuals, bins=_RANGES, range=(low - more, high + more))
+    return Histogram(edges=edges.tolist(), counts=counts.tolist())

@@ -30,6 +30,18 @@ def test_a_constant_target_that_is_predicted_has_residuals_of_zero(rows):
     assert sum(found.residual_histogram.counts) == rows
 
 
+@pytest.mark.parametrize(
+    "y", [[1e15], [3e17, 3e17], [-1e17, -1e17 - 16], [1e300]], ids=["one", "same", "near", "huge"]
+)
+def test_huge_residuals_that_are_nearly_the_same_have_a_histogram(y):
+    found = evaluate_regression(np.array(y), np.zeros(len(y))).residual_histogram
+
+    assert sum(found.counts) == len(y)
+    assert len(set(found.edges)) == len(found.counts) + 1 == 21
+    assert found.edges[0] < min(y)
+    assert max(y) < found.edges[-1]
+
+
 def test_residuals_beyond_float64_are_refused():
     with pytest.raises(OverflowError):
         evaluate_regression(np.array([1.7e308]), np.array([-1.7e308]))
