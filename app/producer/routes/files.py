@@ -18,16 +18,19 @@ from app.producer.http.route_scopes import allow
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.services import ServicesDep
 from app.protocol.examples import DATASET_ID
-from app.protocol.types import CSV_MEDIA_TYPE, ModelKind, QualifiedId, VersionName
+from app.protocol.types import (
+    ARROW_MEDIA_TYPE,
+    CSV_MEDIA_TYPE,
+    PARQUET_MEDIA_TYPE,
+    ModelKind,
+    QualifiedId,
+    VersionName,
+)
 from app.storage.model_files import FILES
 
 BINARY = "application/octet-stream"
 _SUFFIX = {"csv": ".csv", "parquet": ".parquet", "arrow": ".arrow"}
-_MEDIA_TYPES = {
-    "csv": CSV_MEDIA_TYPE,
-    "parquet": "application/vnd.apache.parquet",
-    "arrow": "application/vnd.apache.arrow.file",
-}
+_MEDIA_TYPES = {"csv": CSV_MEDIA_TYPE, "parquet": PARQUET_MEDIA_TYPE, "arrow": ARROW_MEDIA_TYPE}
 
 _DatasetId = Annotated[
     QualifiedId, Path(description="A data set.", openapi_examples=example(DATASET_ID))
@@ -86,7 +89,9 @@ async def model_file(
 @router.get(
     "/datasets/{dataset_id}/file",
     response_class=Response,
-    responses=_content(CSV_MEDIA_TYPE, BINARY) | NOT_MODIFIED | problem_responses(404, 422, 503),
+    responses=_content(*_MEDIA_TYPES.values(), BINARY)
+    | NOT_MODIFIED
+    | problem_responses(404, 422, 503),
 )
 @allow(Scope.DATA)
 async def dataset_file(

@@ -20,7 +20,7 @@ from app.producer.http.route_scopes import allow, allow_everybody
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.http.worker_versions import has_skew, versions_of
 from app.producer.rpc.router import PredictionRouter
-from app.producer.schemas.health import Check, Health, ModelHealth, Versions
+from app.producer.schemas.health import Check, Health, ModelHealth, RunningVersions
 from app.producer.services import Services, ServicesDep
 from app.protocol.types import ModelKind
 
@@ -78,14 +78,14 @@ async def check_all(services: Services, owner: str) -> Health:
     )
 
 
-async def _versions(services: Services) -> Versions | None:
+async def _versions(services: Services) -> RunningVersions | None:
     """Return which versions run; None while the database, which has a check, cannot tell."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             workers = await run_in_thread(known_workers, services.jobs.engine)
     except (errors.Unavailable, TimeoutError):
         return None
-    return Versions(
+    return RunningVersions(
         producer=running_version(), consumers=versions_of(workers), skew=has_skew(workers)
     )
 

@@ -32,7 +32,7 @@ class Datasets(BaseModel):
     next: str | None
 
 
-class VersionView(BaseModel):
+class DatasetVersionView(BaseModel):
     """A content that a data set has or had."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -50,7 +50,7 @@ class DatasetDetail(Description):
     version: str = Field(description="The name of this content: the sha256 of the file.")
     size: int = Field(description="Bytes of the file.")
     created_at: datetime = Field(description="When this content was first seen.")
-    versions: list[VersionView] = Field(
+    versions: list[DatasetVersionView] = Field(
         description="At most 100 versions, the newest first. Those that no job or model names go "
         "some time after they were replaced."
     )

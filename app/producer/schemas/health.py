@@ -33,7 +33,7 @@ class ModelHealth(BaseModel):
     error: str | None = None
 
 
-class Versions(BaseModel):
+class RunningVersions(BaseModel):
     """The version of this producer, and how many consumers run each version.
 
     `skew` is true if one of them runs other code than this producer. GET /workers names them.
@@ -55,4 +55,4 @@ class Health(BaseModel):
     status: str
     checks: dict[str, Check]
     models: dict[str, ModelHealth]
-    versions: Versions | None = None
+    versions: RunningVersions | None = None

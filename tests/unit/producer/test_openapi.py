@@ -16,6 +16,7 @@ from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.producer.app import create_app
 from app.producer.http.route_scopes import ScopedRoute, scopes_of
+from app.protocol.types import ARROW_MEDIA_TYPE, CSV_MEDIA_TYPE, PARQUET_MEDIA_TYPE
 from app.settings import Settings
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
@@ -34,6 +35,19 @@ def test_the_openapi_document_is_that_of_the_snapshot() -> None:
         lines = (expected.splitlines(), actual.splitlines())
         diff = difflib.unified_diff(*lines, SNAPSHOT.name, "the application", lineterm="", n=6)
         pytest.fail("\n".join([*diff, "", HINT]), pytrace=False)
+
+
+def test_no_name_of_a_component_tells_a_module() -> None:
+    """FastAPI puts the module in front of a class whose name another one has, too."""
+    components = create_app(Settings(_env_file=None)).openapi()["components"]["schemas"]
+    assert [name for name in components if "__" in name] == []
+
+
+def test_a_download_names_each_format_that_a_data_set_has() -> None:
+    paths = create_app(Settings(_env_file=None)).openapi()["paths"]
+    answers = paths["/datasets/{dataset_id}/file"]["get"]["responses"]["200"]["content"]
+    stored = paths["/datasets/{dataset_id}"]["put"]["requestBody"]["content"]
+    assert {CSV_MEDIA_TYPE, PARQUET_MEDIA_TYPE, ARROW_MEDIA_TYPE} <= answers.keys() & stored.keys()
 
 
 def test_every_required_parameter_has_an_example_that_swagger_ui_reads() -> None:
