@@ -155,11 +155,14 @@ def test_a_data_set_is_replaced_only_if_nobody_else_did(running: Running) -> Non
     http, texts = running.http, [table(n) for n in range(3)]
     version = put(http, "shared", texts[0]).json()["version"]
 
-    assert put(http, "shared", texts[1], If_Match=f'"{version}"').status_code == 200
+    tag = http.get("/datasets/shared").headers["etag"]
+
+    assert put(http, "shared", texts[1], If_Match=tag).status_code == 200
+    read = put(http, "shared", texts[2], If_Match=tag)
     late = put(http, "shared", texts[2], If_Match=f'"{version}"')
     gone = http.delete("/datasets/shared", headers={"If-Match": f'"{version}"'})
 
-    for refused in (late, gone):
+    for refused in (read, late, gone):
         assert version_of(texts[1]) in is_problem(refused, 412)["detail"]
     assert http.get("/datasets/shared/file").text == texts[1]
 

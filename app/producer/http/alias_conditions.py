@@ -1,25 +1,15 @@
 """The conditions of a request that changes an alias (RFC 9110 section 13)."""
 
-from typing import Any
-
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
 from app.models.aliases import Check
-from app.producer.http.dataset_conditions import entity_tags
+from app.producer.http.entity_tags import describe_conditions, sent_tags
 
-CONDITIONS: list[dict[str, Any]] = [
-    {
-        "name": name,
-        "in": "header",
-        "description": f"{effect}.",
-        "schema": {"type": "string", "examples": ["*"]},
-    }
-    for name, effect in {
-        "If-Match": "`*` only changes an alias that is there, an `ETag` only one that is unchanged",
-        "If-None-Match": "`*` only makes a new alias",
-    }.items()
-]
+CONDITIONS = describe_conditions(
+    if_match="`*` only changes an alias that is there, an `ETag` only one that is unchanged",
+    if_none_match="`*` only makes a new alias",
+)
 
 
 def alias_tag(change: int) -> str:
@@ -29,7 +19,7 @@ def alias_tag(change: int) -> str:
 
 def alias_check(request: Request) -> Check:
     """Return a function that raises HTTP's 412 if a condition forbids to change an alias."""
-    wanted, unwanted = entity_tags(request, "if-match"), entity_tags(request, "if-none-match")
+    wanted, unwanted = sent_tags(request, "if-match"), sent_tags(request, "if-none-match")
 
     def check(change: int | None) -> None:
         tags = frozenset() if change is None else frozenset(("*", alias_tag(change)))

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.staticfiles import NotModifiedResponse
 
+from app.producer.http.entity_tags import TAG_SEPARATOR, has_answer
 from app.producer.http.strict_route import StrictRoute
 
 # OpenAPI's description of the answer without a body.
@@ -15,14 +16,14 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The answer is still that of the `ETag` in `If-None-Match`"}
 }
 
-
 _POLICY = "Content-Security-Policy"
 
 
 class ConditionalRoute(StrictRoute):
     """A strict route that gives each answer to a GET an `ETag`, made of its bytes.
 
-    `Cache-Control: no-cache` makes caches ask again; a browser would guess how long to keep it.
+    If the endpoint sets one, the tag begins with that. `Cache-Control: no-cache` makes caches ask
+    again; a browser would guess how long to keep it.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -33,11 +34,18 @@ class ConditionalRoute(StrictRoute):
             response = await handler(request)
             if request.method != "GET" or response.status_code != 200:
                 return response
-            tag = hashlib.sha256(response.body).hexdigest()[:32]
-            response.headers.update({"ETag": f'"{tag}"', "Cache-Control": "no-cache"})
-            return _not_modified(response) if _is_known(request, response) else response
+            return tagged(request, response)
 
         return conditional
+
+
+def tagged(request: Request, response: Response) -> Response:
+    """Return the answer to a GET with its `ETag`, or a 304 if the client has that answer."""
+    tag = hashlib.sha256(response.body).hexdigest()[:32]
+    if own := response.headers.get("ETag", "").strip('"'):
+        tag = f"{own}{TAG_SEPARATOR}{tag}"
+    response.headers.update({"ETag": f'"{tag}"', "Cache-Control": "no-cache"})
+    return _not_modified(response) if _is_known(request, response) else response
 
 
 def _not_modified(response: Response) -> Response:
@@ -50,10 +58,8 @@ def _not_modified(response: Response) -> Response:
 
 def _is_known(request: Request, response: Response) -> bool:
     """Return whether the client has this answer: by its tags, or by its date if it sent none."""
-    asked = ",".join(request.headers.getlist("if-none-match"))
-    if asked:
-        tags = [each.strip().removeprefix("W/") for each in asked.split(",")]
-        return tags == ["*"] or response.headers["ETag"] in tags
+    if request.headers.get("if-none-match"):
+        return has_answer(request, response.headers["ETag"])
     since = parsedate(request.headers.get("if-modified-since"))
     modified = parsedate(response.headers.get("last-modified"))
     return since is not None and modified is not None and since >= modified

@@ -2,30 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
 from app.datasets.version import DatasetVersion
+from app.producer.http.entity_tags import TAG_SEPARATOR, describe_conditions, sent_tags
 
-CONDITIONS: list[dict[str, Any]] = [
-    {
-        "name": name,
-        "in": "header",
-        "description": f"{effect}.",
-        "schema": {"type": "string", "examples": ["*"]},
-    }
-    for name, effect in {
-        "If-Match": '`*` only changes a data set that is there, `"<version>"` only that version',
-        "If-None-Match": '`*` only stores a new data set, `"<version>"` changes another version',
-    }.items()
-]
+CONDITIONS = describe_conditions(
+    if_match="`*` only changes a data set that is there, "
+    "an `ETag` or a version in quotes only that version",
+    if_none_match="`*` only stores a new data set, "
+    "an `ETag` or a version in quotes only changes another version",
+)
 
 
 @dataclass(frozen=True)
 class DatasetConditions:
-    """The tags of `If-Match` and `If-None-Match`; a data set's tag is its version in quotes."""
+    """The tags of `If-Match` and `If-None-Match`; a data set's tag begins with its version."""
 
     wanted: frozenset[str] | None
     unwanted: frozenset[str] | None
@@ -33,7 +28,7 @@ class DatasetConditions:
     @classmethod
     def of(cls, request: Request) -> Self:
         """Read the conditions of a request."""
-        return cls(entity_tags(request, "if-match"), entity_tags(request, "if-none-match"))
+        return cls(sent_tags(request, "if-match"), sent_tags(request, "if-none-match"))
 
     def check(
         self, dataset_id: str, find: Callable[[str], DatasetVersion | None]
@@ -65,10 +60,9 @@ def _missing(dataset_id: str, wanted: frozenset[str], current: DatasetVersion | 
 
 
 def _has(tags: frozenset[str], current: DatasetVersion) -> bool:
-    return "*" in tags or f'"{current.version}"' in tags
-
-
-def entity_tags(request: Request, name: str) -> frozenset[str] | None:
-    """Return the tags of a header; weak ones match none, because the comparison is strong."""
-    sent = ",".join(request.headers.getlist(name))
-    return frozenset(each.strip() for each in sent.split(",")) if sent else None
+    """Tell whether a tag is that of a version, or that of its description, which begins so."""
+    return "*" in tags or any(
+        each.strip('"').partition(TAG_SEPARATOR)[0] == current.version
+        for each in tags
+        if each.startswith('"')  # the comparison is strong, and weak ones begin with W/
+    )

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import errors
 from app.concurrency import run_in_thread
+from app.producer.http.entity_tags import has_answer
 
 PIECE_BYTES = 1_000_000
 
@@ -47,8 +48,7 @@ def download(
     `place` limits how many answers have their file open.
     """
     headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
-    sent = ",".join(request.headers.getlist("if-none-match")).split(",")
-    if {each.strip().removeprefix("W/") for each in sent} & {headers["ETag"], "*"}:
+    if has_answer(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return _Download(place, open_file, headers, media_type)

@@ -100,12 +100,17 @@ async def datasets(
 )
 @allow(Scope.DATA, Scope.TRAIN)
 async def dataset(
-    dataset_id: _DatasetId, services: ServicesDep, owner: OwnerDep, version: _Version = None
+    dataset_id: _DatasetId,
+    services: ServicesDep,
+    owner: OwnerDep,
+    response: Response,
+    version: _Version = None,
 ) -> dict[str, Any]:
     """Describe a data set, or an older version of it: its columns, first rows and warnings.
 
     Warren reads all of the file once for this. While that takes longer than a request may, the
-    answer is a 503: ask again in a moment.
+    answer is a 503: ask again in a moment. The `ETag` begins with the version, so it is good for
+    `If-Match`.
     """
     name = await services.access.dataset(owner, dataset_id)
     found = await run_in_thread(partial(services.datasets.pin, name, version, field="version"))
@@ -117,6 +122,7 @@ async def dataset(
         raise errors.Unavailable(
             f"data set {dataset_id} is being read; ask again in a moment"
         ) from None
+    response.headers["ETag"] = f'"{found.version}"'
     versions = await run_in_thread(read_versions, services.datasets.engine, name, _VERSIONS)
     return {
         "id": shown(owner, name),

@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 
+from app.producer.http.conditional_route import tagged
 from app.producer.http.security_fields import page_fields
 from app.producer.http.static_files import OwnStaticFiles
 
@@ -67,6 +68,7 @@ def _rendered_once(
         root = request.scope.get("root_path", "")
         if root not in answers:
             answers[root] = await endpoint(request)
-        return Response(answers[root].body, media_type=answers[root].media_type)
+        rendered = answers[root]
+        return tagged(request, Response(rendered.body, media_type=rendered.media_type))
 
     return answer

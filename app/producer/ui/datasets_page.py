@@ -66,7 +66,7 @@ async def dataset_page(
 ) -> Response:
     """Show a data set: its columns, its first rows, its warnings and versions."""
     found = DatasetDetail.model_validate(
-        await dataset(dataset_id, services, owner, version), from_attributes=True
+        await dataset(dataset_id, services, owner, Response(), version), from_attributes=True
     )
     plots = await run_in_thread(lambda: list(map(column_plot, found.columns[:_PLOTS])))
     return page(

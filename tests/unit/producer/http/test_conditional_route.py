@@ -23,6 +23,11 @@ def client() -> Client:
         response.headers["Last-Modified"] = DATE
         return {"number": number}
 
+    @router.get("/own")
+    async def own(response: Response, number: int = 1) -> dict[str, Any]:
+        response.headers["ETag"] = '"v1"'
+        return {"number": number}
+
     @router.post("/thing")
     async def make() -> dict[str, Any]:
         return {"number": 1}
@@ -37,6 +42,16 @@ def test_the_tag_is_that_of_the_answer(client: Client) -> None:
 
     assert first.headers["etag"] == same.headers["etag"] != other.headers["etag"]
     assert first.headers["cache-control"] == "no-cache"
+
+
+def test_the_tag_begins_with_that_of_the_endpoint_and_differs_with_the_answer(
+    client: Client,
+) -> None:
+    first, other = (client("GET", f"/own?number={n}").headers["etag"] for n in (1, 2))
+
+    assert first != other
+    assert [tag.partition(".")[0] for tag in (first, other)] == ['"v1', '"v1']
+    assert client("GET", "/own", headers={"If-None-Match": first}).status_code == 304
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

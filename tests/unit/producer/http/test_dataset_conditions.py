@@ -23,7 +23,9 @@ def conditions(**sent):
         ({"if_match": "*"}, CURRENT, None),
         ({"if_match": '"v1"'}, CURRENT, CURRENT),
         ({"if_match": '"v0", "v1"'}, CURRENT, CURRENT),
+        ({"if_match": '"v1.c0ffee"'}, CURRENT, CURRENT),  # the tag of its description
         ({"if_none_match": "*"}, None, None),
+        ({"if_none_match": '"v0.c0ffee"'}, CURRENT, None),
         ({"if_none_match": '"v0"'}, CURRENT, None),
         ({"if_none_match": '"v1"'}, None, None),
     ],
@@ -37,9 +39,12 @@ def test_a_condition_that_holds_lets_the_request_through(sent, current, replaced
     [
         ({"if_match": "*"}, None, "there is no data set d, and If-Match wants it"),
         ({"if_match": '"v0"'}, CURRENT, 'data set d is not at "v0" but at "v1"'),
+        ({"if_match": '"v0.v1"'}, CURRENT, 'data set d is not at "v0.v1" but at "v1"'),
+        ({"if_match": "v1"}, CURRENT, 'data set d is not at v1 but at "v1"'),
         ({"if_match": 'W/"v1"'}, CURRENT, 'not at W/"v1" but at "v1"'),
         ({"if_match": '"v1"'}, None, "there is no data set d"),
         ({"if_none_match": "*"}, CURRENT, "If-None-Match forbids it"),
+        ({"if_none_match": '"v1.c0ffee"'}, CURRENT, "If-None-Match forbids it"),
         ({"if_none_match": '"v0", "v1"'}, CURRENT, "If-None-Match forbids it"),
         ({"if_match": "*", "if_none_match": "*"}, CURRENT, "If-None-Match forbids it"),
     ],
