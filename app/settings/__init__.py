@@ -52,7 +52,8 @@ class Settings(OpenIdSettings, ObservabilitySettings, BrokerSettings):
         description="The hosts that requests may name in `Host`, with any port: "
         "`warren.example.com`, `*.example.com` for all below it, or `*` for all, separated by "
         "commas. The loopback names, and the address `HOST`, always may; if that is `0.0.0.0` or "
-        "`::`, so may every IP address. Others get a 421, except at `/health` and `/ping`.",
+        "`::`, so may every IP address. Others get a 421, except at `/health`, `/ping` and below "
+        "`/v2/health/`.",
     )
     cors_origins: Annotated[str, AfterValidator(check_origins)] = Field(
         "",

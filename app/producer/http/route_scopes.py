@@ -12,11 +12,12 @@ from app.auth.api_key import in_order
 from app.auth.identity import Scope
 from app.producer.http.caller import IDENTITY
 from app.producer.http.fallback import Fallback
+from app.producer.http.probes import PROBES
 
 # The paths that need no key, without slashes at their end, and the files of the pages among them.
-OPEN_PATHS = frozenset(("", "/health", "/ping", "/docs", "/redoc", "/openapi.json")) | {
+OPEN_PATHS = PROBES | {
+    *("", "/docs", "/redoc", "/openapi.json"),
     *("/asyncapi", "/asyncapi.json", "/login", "/logout"),
-    *("/v2/health/live", "/v2/health/ready"),
 }
 OPEN_FILES = "/static/"
 

@@ -14,11 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import errors
 from app.producer.http.authority import PROXY_HOST, address_of, host_of
+from app.producer.http.probes import PROBES
 from app.producer.http.problems import respond
 from app.protocol.wording import quoted
-
-# Load balancers ask these by any address, and there is nothing to protect in them.
-_FOR_EVERY_HOST = ("/health", "/ping", "/v2/health/live", "/v2/health/ready")
 
 
 class AllowedHosts:
@@ -38,9 +36,7 @@ class AllowedHosts:
         self._bound = bound.lower()
         self._names = names
         self._fault = lru_cache(maxsize=1024)(self._find_fault)
-        self._usual: list[bytes] | None = (
-            None  # the last host that was allowed, for most ask by one
-        )
+        self._usual: list[bytes] | None = None  # the last host that was allowed; most ask by it
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request. This is no coroutine, because each one costs a prediction time."""
@@ -65,7 +61,7 @@ class AllowedHosts:
             error = self._fault(host)
             if error is None:
                 self._usual = [host]
-            elif not (isinstance(error, errors.Misdirected) and _is_for_every_host(scope)):
+            elif not (isinstance(error, errors.Misdirected) and _is_probe(scope)):
                 return error
         return None
 
@@ -99,6 +95,7 @@ async def _refuse(error: Exception, scope: Scope, receive: Receive, send: Send) 
     await response(scope, receive, send)
 
 
-def _is_for_every_host(scope: Scope) -> bool:
+def _is_probe(scope: Scope) -> bool:
+    """Tell whether load balancers ask for this path, by any address; it has nothing to protect."""
     path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-    return path in _FOR_EVERY_HOST
+    return path in PROBES

@@ -10,13 +10,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
 from app.producer.http.caller import caller_of, identity_of
+from app.producer.http.probes import PROBES
 from app.producer.http.problems import respond
 from app.producer.http.row_count import TAKE_ROWS
 from app.producer.middleware.gcra import Gcra
 from app.producer.middleware.rate_shares import Share, take_of_all, tightest
 
-# Load balancers ask these, and must not take a producer for dead because they ask often.
-_UNLIMITED = ("/", "/health", "/health/all", "/ping")
+# Who asks these often must not take a producer for dead.
+_UNLIMITED = PROBES | {"/", "/health/all"}
 _RATES = 1024  # of keys; if there are more, the keys of the least used one have all units again
 
 

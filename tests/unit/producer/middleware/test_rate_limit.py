@@ -40,6 +40,7 @@ def limited(requests: float | None = None, rows: float | None = None) -> FastAPI
     app = FastAPI()
     problems.install(app)
 
+    @app.get("/v2/health/ready")
     @app.get("/health")
     async def health() -> None: ...
 
@@ -104,7 +105,7 @@ def test_rows_beyond_the_rate_are_refused_with_a_time() -> None:
 
 def test_callers_do_not_share_and_health_is_always_told() -> None:
     app = limited(requests=1)
-    paths = ["/rows/1", "/rows/1", "/health", "/health"]
+    paths = ["/rows/1", "/rows/1", "/health", "/v2/health/ready"]
     for client in ("192.0.2.1", "192.0.2.2"):
         told = [each.status_code for each in answers(app, *paths, client=client)]
         assert told == [200, 429, 200, 200]
