@@ -169,7 +169,7 @@ class BoundedProtocol(TurnProtocol):
             self.cycle.message_event.set()
         response = problem(status, refusal)
         lines = [STATUS_LINE[status], b"connection: close\r\n"]
-        fields = (*response.raw_headers, *OF_ALL, OF_DATA)
+        fields = (*self.server_state.default_headers, *response.raw_headers, *OF_ALL, OF_DATA)
         lines += [b"%b: %b\r\n" % field for field in fields]
         self.transport.write(b"".join([*lines, b"\r\n", bytes(response.body)]))
         if self.transport.can_write_eof():  # TLS has no half-closed connections here

@@ -165,5 +165,5 @@ def _http(request: Request, error: HTTPException) -> Response:
         about = {"field": "body"} if issubclass(kind, errors.FieldError) else {}
         return problem(error.status_code, detail, kind.type, **about)
     answer = problem(error.status_code, detail)
-    answer.headers.update(error.headers or {})  # Allow, for example
+    answer.headers.update(error.headers or {})  # Allow or Connection
     return answer

@@ -1,4 +1,4 @@
-"""The header fields that tell browsers what they may do with a response."""
+"""The header fields that tell browsers and caches what they may do with a response."""
 
 import re
 from base64 import b64encode
@@ -13,6 +13,10 @@ OF_ALL = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 )
+# Of an answer to a GET or HEAD that says nothing of caches. Some keep one, also a 404, for
+# minutes or a day, and do not know that it is for one `X-API-Key` (RFC 9111, 3.5 and 4.2.2).
+CACHING = b"cache-control"
+OF_GETS = (CACHING, b"no-cache")
 # A browser ignores it unless the connection is encrypted (RFC 6797, 8.1).
 OF_HTTPS = (b"strict-transport-security", b"max-age=31536000")
 

@@ -39,7 +39,7 @@ class AllowedHosts:
         self._usual: list[bytes] | None = None  # the last host that was allowed; most ask by it
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serve one request. This is no coroutine, because each one costs a prediction time."""
+        """Serve one request. It is no coroutine function, because each would cost `/predict`."""
         if scope["type"] == "http":
             hosts = []  # a loop, because it takes half the time of a comprehension
             for name, value in scope["headers"]:

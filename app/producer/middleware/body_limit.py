@@ -12,6 +12,9 @@ from app.producer.http.caller import caller_of
 from app.producer.http.caller_shares import UNBOUNDED, CallerShares
 from app.producer.middleware.body_rules import BodyRule, BodyRules
 
+# Nobody waits for the rest of a body that comes too slowly (RFC 9110, 15.5.9). After a 413 the rest
+# is read and dropped, because a client that still sends would lose the answer with the connection.
+_CLOSE = {"Connection": "close"}
 # Bodies of so many bytes do not count for their caller: counting costs more than they hold.
 _SMALL = 4096
 
@@ -19,10 +22,10 @@ _SMALL = 4096
 class BodyLimit:
     """ASGI middleware: reading a body that breaks its rule raises an HTTP error.
 
-    It is a 413 for too many bytes, announced or read; a 408 for a body that comes too slowly; a
-    503 if the bodies of all requests leave no room for this one; and a 429 if those of its caller
-    do not. The bytes of a body count in `memory` when they have come, in `shares` when they are
-    announced, and in both until its request ends.
+    It is a 413 for too many bytes, announced or read; a 408, which ends the connection, for a body
+    that comes too slowly; a 503 if the bodies of all requests leave no room for this one; and a 429
+    if those of its caller do not. The bytes of a body count in `memory` when they have come, in
+    `shares` when they are announced, and in both until its request ends.
     """
 
     def __init__(
@@ -89,7 +92,7 @@ class _Body:
             async with asyncio.timeout(self._seconds) as waited:
                 message = await self._receive()
         except TimeoutError:
-            raise HTTPException(408, f"body: {_late(rule)}") from None
+            raise HTTPException(408, f"body: {_late(rule)}", _CLOSE) from None
         size = len(message.get("body", b""))
         if self._size + size > rule.size:
             raise _too_large(rule)

@@ -30,7 +30,7 @@ class ContentDecoding:
         self._memory = memory
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serve one request. This is no coroutine, because each one costs a prediction time."""
+        """Serve one request. It is no coroutine function, because each would cost `/predict`."""
         if scope["type"] == "http":
             for name, _ in scope["headers"]:
                 if name == b"content-encoding" and scope["method"] in _METHODS:

@@ -29,7 +29,7 @@ class OriginCheck:
         self._all = "*" in origins
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serve one request. This is no coroutine, because each one costs a prediction time."""
+        """Serve one request. It is no coroutine function, because each would cost `/predict`."""
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS and not self._all:
             origin = site = None
             for name, value in scope["headers"]:

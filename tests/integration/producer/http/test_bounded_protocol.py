@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -92,18 +93,25 @@ def connected(address: tuple[str, int], *sent: bytes) -> Iterator[Any]:
 
 def answer(received: Any) -> tuple[int, bytes]:
     """Read one answer: its status and its body."""
-    status = int(received.readline().split()[1])
-    size = 0
+    status, _, body = response(received)
+    return status, body
+
+
+def response(received: Any) -> tuple[int, dict[bytes, bytes], bytes]:
+    """Read one answer: its status, its header fields and its body."""
+    status, fields = int(received.readline().split()[1]), {}
     while (field := received.readline()) != b"\r\n":
         name, _, value = field.partition(b":")
-        size = int(value) if name.lower() == b"content-length" else size
-    return status, received.read(size)
+        fields[name.lower()] = value.strip()
+    return status, fields, received.read(int(fields.get(b"content-length", 0)))
 
 
 def problem(received: Any) -> tuple[int, str]:
     """Read a problem document, after which the connection ends: its status and detail."""
-    status, body = answer(received)
+    status, fields, body = response(received)
     told = json.loads(body)
+    assert parsedate_to_datetime(fields[b"date"].decode())  # RFC 9110, 6.6.1
+    assert fields[b"connection"] == b"close"
     assert (told["status"], told["type"]) == (status, "about:blank")
     assert received.read() == b""
     return status, told["detail"]

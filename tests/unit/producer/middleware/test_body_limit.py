@@ -131,6 +131,7 @@ def test_a_body_that_comes_too_slowly_is_refused(rule, pauses, said):
         read_slowly(rule, *pauses)
 
     assert caught.value.status_code == 408
+    assert caught.value.headers == {"Connection": "close"}
     assert caught.value.detail.startswith(said)
 
 

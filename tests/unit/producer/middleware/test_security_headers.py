@@ -1,12 +1,14 @@
 """What browsers are told with a response."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
 import pytest
 from starlette.middleware import Middleware
 
+from app.producer.admission import AdmissionControl
 from app.producer.app import create_app
 from app.producer.http.security_fields import page_fields
 from app.producer.middleware.error_responses import ErrorResponses
@@ -63,6 +65,25 @@ def test_every_response_of_the_application_tells_it(
 
     assert (answer.status_code, told(answer)) == (status, OF_DATA)
     assert "strict-transport-security" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "caching"),
+    [
+        ("GET", "/health", "no-cache"),
+        ("HEAD", "/health", "no-cache"),
+        ("GET", "/nowhere", "no-cache"),
+        ("GET", "/docs", "no-cache"),
+        ("GET", "/static/favicon.png", "no-cache"),
+        ("GET", "/login", "no-store"),
+        ("POST", "/predict", None),
+    ],
+)
+def test_no_cache_answers_by_itself(method: str, path: str, caching: str | None) -> None:
+    app = create_app(Settings(_env_file=None))
+    app.state.services = SimpleNamespace(keys=None, in_flight=AdmissionControl(1, 10**6))
+
+    assert asked(app, method, path).headers.get("cache-control") == caching
 
 
 def test_a_file_that_the_client_has_tells_it_too() -> None:
