@@ -9,10 +9,10 @@ from pydantic_settings import SettingsConfigDict
 from app.settings.broker import BrokerSettings
 from app.settings.broker import Process as Process
 from app.settings.checks import (
-    PATH_PREFIX,
     check_hosts,
     check_networks,
     check_origins,
+    check_path_prefix,
     is_loopback,
 )
 from app.settings.limits import Bytes, Seconds
@@ -40,7 +40,12 @@ class Settings(OpenIdSettings, ObservabilitySettings, BrokerSettings):
     )
 
     host: str = Field("127.0.0.1", description="The address that the producer listens on.")
-    port: int = Field(5000, description="The port that the producer listens on.")
+    port: int = Field(
+        5000,
+        ge=0,
+        le=65_535,
+        description="The port that the producer listens on; 0 is any that is free.",
+    )
     auth: Literal["on", "off", ""] = Field(
         "",
         description="Whether requests need a key: `on` or `off`. Without a value it is off while "
@@ -68,9 +73,8 @@ class Settings(OpenIdSettings, ObservabilitySettings, BrokerSettings):
         description="How long an idle HTTP connection stays open. It must be longer than a proxy "
         "keeps it (60 seconds in nginx and AWS), or the proxy sometimes answers 502.",
     )
-    root_path: str = Field(
+    root_path: Annotated[str, AfterValidator(check_path_prefix)] = Field(
         "",
-        pattern=PATH_PREFIX,
         description="The path below which a proxy serves Warren, such as `/warren`. The proxy may "
         "remove it from the paths that it forwards, or leave it there.",
     )
@@ -111,10 +115,10 @@ class Settings(OpenIdSettings, ObservabilitySettings, BrokerSettings):
         128, ge=1, description="How many messages each prediction thread takes from the broker."
     )
     model_cache: Bytes = Field(
-        512_000_000, description="The memory of all models that a consumer keeps loaded."
+        512_000_000, ge=0, description="The memory of all models that a consumer keeps loaded."
     )
     drain_seconds: Seconds = Field(
-        30.0, description="How long a consumer may finish its work after SIGTERM."
+        30.0, ge=0, description="How long a consumer may finish its work after SIGTERM."
     )
 
     health_file: str | None = Field(

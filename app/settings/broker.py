@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self, get_args
 from annotated_types import Unit
 from pydantic import Field, SecretStr, model_validator
 
+from app.settings.checks import Port
 from app.settings.tls import TlsSettings
 
 Process = Literal["producer", "consumer", "tools"]  # those that may have users of their own
@@ -14,7 +15,7 @@ class BrokerSettings(TlsSettings):
     """The broker."""
 
     rabbitmq_host: str = Field("127.0.0.1", description="The broker's host.")
-    rabbitmq_port: int = Field(5672, description="The broker's AMQP port.")
+    rabbitmq_port: Port = Field(5672, description="The broker's AMQP port.")
     rabbitmq_user: str = Field("guest", description="The broker's user.")
     rabbitmq_password: SecretStr = Field(
         SecretStr("guest"), description="The password of the broker's user."
@@ -40,7 +41,7 @@ class BrokerSettings(TlsSettings):
         None, description="The password of the commands' user."
     )
     rabbitmq_vhost: str = Field("/", description="The broker's virtual host.")
-    rabbitmq_management_port: int = Field(
+    rabbitmq_management_port: Port = Field(
         15672,
         description="The port of the broker's management API, which only the operator's commands "
         "use.",

@@ -1,14 +1,20 @@
-"""Settings that are lists of names: hosts, origins, addresses."""
+"""Checks of settings that are texts: lists of hosts, origins and addresses, a path, a level."""
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from pydantic import Field
 
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s*A-Z]+")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
 # Segments of letters, digits and `._~-`. None begins with a dot, so that none is `..`.
 PATH_PREFIX = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$"
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
@@ -52,6 +58,23 @@ def check_hosts(hosts: str) -> str:
                 "without a port, or * for all"
             )
     return hosts.lower()
+
+
+def check_path_prefix(path: str) -> str:
+    """Return a path below which Warren is served, as it is written. Raises `ValueError`."""
+    if not re.fullmatch(PATH_PREFIX, path):
+        raise ValueError(
+            f"{path} is no path; write /warren, in letters, digits, dots, dashes, underscores and "
+            "tildes"
+        )
+    return path
+
+
+def check_level(level: str) -> str:
+    """Return a level of logging in upper case. Raises `ValueError` for another word."""
+    if level.upper() not in LEVELS:
+        raise ValueError(f"{level} is no level; use one of {', '.join(LEVELS)}")
+    return level.upper()
 
 
 def is_private(url: str) -> bool:

@@ -105,7 +105,7 @@ class LimitSettings(BaseSettings):
         description="How fast an upload has to come on average, except for pauses of 30 seconds. "
         "A slower one gets a 408.",
     )
-    max_dataset: Bytes = Field(2_000_000_000, description="The largest data set.")
+    max_dataset: Bytes = Field(2_000_000_000, ge=1, description="The largest data set.")
     max_batch_rows: Annotated[int, Unit("rows")] = Field(
         100_000_000,
         ge=1,

@@ -1,16 +1,20 @@
 """The settings of logs, metrics and traces; see `settings`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
+
+from app.settings.checks import check_level
 
 
 class ObservabilitySettings(BaseSettings):
     """What tells people and programs what Warren does."""
 
-    log_level: str = Field(
-        "INFO", description="The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR`."
+    log_level: Annotated[str, AfterValidator(check_level)] = Field(
+        "INFO",
+        description="The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR` or "
+        "`CRITICAL`.",
     )
     log_format: Literal["text", "json"] = Field(
         "text", description="How a record is logged: `text` is a line, `json` an object in a line."

@@ -4,6 +4,7 @@ from pydantic import ValidationError
 from app.amqp.connection import connection_parameters
 from app.settings import Settings
 from app.settings.checks import networks
+from app.settings.refused import wrong_settings
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +62,14 @@ def test_the_file_of_the_local_stack_is_read_where_the_environment_says_nothing(
     ("name", "value"),
     [
         ("PORT", "http"),
+        ("PORT", "65536"),
+        ("RABBITMQ_PORT", "0"),
+        ("RABBITMQ_MANAGEMENT_PORT", "65536"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_LEVEL", ""),
+        ("MODEL_CACHE", "-1"),
+        ("DRAIN_SECONDS", "-1"),
+        ("MAX_DATASET", "0"),
         ("AUTH", "yes"),
         ("ROOT_PATH", "warren"),
         ("ROOT_PATH", "//warren"),
@@ -98,6 +107,29 @@ def test_a_setting_that_makes_no_sense_is_refused_by_its_name(monkeypatch, name,
 
     with pytest.raises(ValidationError, match=name.lower()):
         Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("LOG_LEVEL", "loud", "loud is no level; use one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
+        ("ROOT_PATH", "warren", "warren is no path; write /warren, in letters, "),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_is_right(monkeypatch, name, value, line):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+
+    [told] = wrong_settings(caught.value)
+    assert told.startswith(f"{name}: {line}")
+
+
+def test_a_level_of_logging_may_be_in_small_letters(monkeypatch):
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+
+    assert Settings().log_level == "DEBUG"
 
 
 @pytest.mark.parametrize(
