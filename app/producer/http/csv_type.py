@@ -4,14 +4,14 @@ from fastapi import Request
 
 from app import errors
 from app.producer.http.body import content_type_parameter
-from app.protocol.types import CSV_MEDIA_TYPE
+from app.protocol.types import BINARY_MEDIA_TYPE, CSV_MEDIA_TYPE, URLENCODED_MEDIA_TYPE
 from app.protocol.wording import cut
 
 # Clients also send its older names, that of Excel (Windows) and that of a form (curl -d).
 CSV_TYPES = {
     *("", "text/plain", "text/x-csv", "text/comma-separated-values", CSV_MEDIA_TYPE),
     *("application/csv", "application/x-csv", "application/vnd.ms-excel"),
-    *("application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"),
+    *(BINARY_MEDIA_TYPE, "binary/octet-stream", URLENCODED_MEDIA_TYPE),
 }
 # The bytes are checked to be UTF-8, which ASCII is. The last two are the defaults of clients.
 CHARSETS = {"", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"}

@@ -11,10 +11,10 @@ from starlette.exceptions import HTTPException
 from app import errors
 from app.producer.http.body import content_type_parameter
 from app.producer.schemas.models import NamedManifest
+from app.protocol.types import MULTIPART_MEDIA_TYPE
 from app.protocol.validation import parse_request
 from app.protocol.wording import quoted
 
-FORM = "multipart/form-data"
 HOW = "curl -X PUT -F manifest=@manifest.json -F model=@model.onnx"
 _PARTS = ("manifest", "model")
 
@@ -45,8 +45,10 @@ async def read_form(request: Request, limit: int) -> AsyncIterator[FormData]:
 def _fault(reason: str) -> str:
     """Return what is wrong with a form; `reason` is the parser's."""
     if reason.startswith("Missing boundary"):
-        return f"Content-Type has no boundary; let the client write the whole {FORM} by itself"
-    return f"not a readable form; send {FORM} with the parts {' and '.join(_PARTS)}"
+        whole = f"let the client write the whole {MULTIPART_MEDIA_TYPE} by itself"
+        return f"Content-Type has no boundary; {whole}"
+    parts = " and ".join(_PARTS)
+    return f"not a readable form; send {MULTIPART_MEDIA_TYPE} with the parts {parts}"
 
 
 def check_charset(content_type: str) -> None:

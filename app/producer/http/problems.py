@@ -16,7 +16,7 @@ from app.auth.shown_names import shown_error, shown_text
 from app.producer.http.caller import identity_of
 from app.protocol.sent_value import sent_value
 from app.protocol.sentences import explain, field_name
-from app.protocol.types import JSON_MEDIA_TYPE
+from app.protocol.types import JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE
 from app.protocol.validation import refusal
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def problem(status: int, detail: str, kind: str = "about:blank", /, **extra: Any
         | {name: value for name, value in extra.items() if name not in _MEMBERS},
         status,
         headers=_headers(status, extra),
-        media_type="application/problem+json",
+        media_type=PROBLEM_MEDIA_TYPE,
     )
 
 

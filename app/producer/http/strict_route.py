@@ -14,6 +14,7 @@ from app.producer.http.query_parameters import check_query
 from app.producer.http.route_scopes import ScopedRoute, check_scopes
 from app.producer.schemas.responses import Problem
 from app.protocol import strict_json
+from app.protocol.types import PROBLEM_MEDIA_TYPE
 
 _MAX_VALUES = 30_000  # because FastAPI validates on the event loop, and lists each wrong value
 
@@ -53,5 +54,5 @@ class StrictRoute(ScopedRoute):
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return OpenAPI's description of the statuses that are problem documents."""
-    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    content = {PROBLEM_MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     return {status: {"content": content} for status in statuses}

@@ -10,7 +10,6 @@ from python_multipart.multipart import parse_options_header
 from app import errors
 from app.producer.http.body import content_type_parameter
 from app.producer.http.csv_type import CHARSETS, CSV_TYPES
-from app.producer.http.model_form import FORM
 from app.producer.http.multipart_file import MultipartFile
 from app.protocol.media_types import bare_type
 from app.protocol.types import (
@@ -18,6 +17,7 @@ from app.protocol.types import (
     ARROW_STREAM_MEDIA_TYPE,
     CSV_MEDIA_TYPE,
     GZIP_MEDIA_TYPE,
+    MULTIPART_MEDIA_TYPE,
     PARQUET_MEDIA_TYPE,
 )
 from app.protocol.wording import cut
@@ -26,7 +26,7 @@ from app.tables.sniff_encoding import WESTERN, WIDE
 
 MEDIA_TYPES = (
     *(CSV_MEDIA_TYPE, GZIP_MEDIA_TYPE, PARQUET_MEDIA_TYPE),
-    *(ARROW_MEDIA_TYPE, ARROW_STREAM_MEDIA_TYPE, FORM),
+    *(ARROW_MEDIA_TYPE, ARROW_STREAM_MEDIA_TYPE, MULTIPART_MEDIA_TYPE),
 )
 
 _TABS = {"text/tab-separated-values", "text/tsv"}
@@ -57,7 +57,7 @@ class RequestTable:
         self._form: MultipartFile | None = None
         self._typed = False
         content_type = request.headers.get("content-type", "")
-        if bare_type(content_type) == FORM:
+        if bare_type(content_type) == MULTIPART_MEDIA_TYPE:
             _, parameters = parse_options_header(content_type)
             boundary = parameters.get(b"boundary", b"").decode("latin-1")
             self._form = MultipartFile(next_chunk, boundary)

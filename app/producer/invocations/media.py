@@ -15,6 +15,7 @@ from app.protocol.types import (
     JSON_MEDIA_TYPE,
     NDJSON_MEDIA_TYPE,
     SAGEMAKER_LINES_MEDIA_TYPE,
+    URLENCODED_MEDIA_TYPE,
 )
 
 IMAGES: Final = ("image/jpeg", "image/png", "image/webp", "application/x-image")
@@ -27,8 +28,7 @@ WRITES: Final = (
     NDJSON_MEDIA_TYPE,
 )
 
-_FORM = "application/x-www-form-urlencoded"
-_OF_CURL = f": curl's -d says that it sends {_FORM}"
+_OF_CURL = f": curl's -d says that it sends {URLENCODED_MEDIA_TYPE}"
 _HEADERS = ("present", "absent")
 
 
@@ -37,7 +37,7 @@ def form_of_request(request: Request) -> str:
     kind = media_type(request)
     if kind not in (JSON_MEDIA_TYPE, CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE, *IMAGES):
         known = ", ".join(READS)
-        hint = _OF_CURL if kind == _FORM else ""
+        hint = _OF_CURL if kind == URLENCODED_MEDIA_TYPE else ""
         raise errors.Unsupported(
             "body", f"send one of {known}, and name it in Content-Type{hint}", media_types=known
         )

@@ -6,7 +6,6 @@ from starlette.middleware.cors import CORSMiddleware
 from app.auth.key_ring import KeyRing
 from app.producer.admission import AdmissionControl
 from app.producer.http.caller_shares import CallerShares
-from app.producer.http.model_form import FORM
 from app.producer.middleware.allowed_hosts import AllowedHosts
 from app.producer.middleware.authentication import Authentication, IdentifyToken
 from app.producer.middleware.body_limit import BodyLimit
@@ -22,7 +21,7 @@ from app.producer.middleware.security_headers import SecurityHeaders
 from app.producer.middleware.tracing import Tracing
 from app.producer.schemas.invocations import ATTRIBUTES
 from app.protocol.oip.message import HEADER_LENGTH
-from app.protocol.types import JSON_MEDIA_TYPE, ZIP_MEDIA_TYPE
+from app.protocol.types import JSON_MEDIA_TYPE, MULTIPART_MEDIA_TYPE, ZIP_MEDIA_TYPE
 from app.settings import Settings
 from app.settings.checks import names, networks
 
@@ -78,9 +77,9 @@ def _rules(settings: Settings) -> BodyRules:
     """Return the bounds of bodies; uploads are stored while they come."""
     uploads = (
         ("/datasets/", "", settings.max_dataset),
-        ("/ui/datasets/", FORM, settings.max_dataset),
+        ("/ui/datasets/", MULTIPART_MEDIA_TYPE, settings.max_dataset),
         (_BATCH, "", settings.max_dataset),
-        ("/models/", FORM, settings.max_model),
+        ("/models/", MULTIPART_MEDIA_TYPE, settings.max_model),
         ("/models/", ZIP_MEDIA_TYPE, settings.max_model),
     )
     rate = settings.upload_rate

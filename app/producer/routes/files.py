@@ -20,6 +20,7 @@ from app.producer.services import ServicesDep
 from app.protocol.examples import DATASET_ID
 from app.protocol.types import (
     ARROW_MEDIA_TYPE,
+    BINARY_MEDIA_TYPE,
     CSV_MEDIA_TYPE,
     PARQUET_MEDIA_TYPE,
     ModelKind,
@@ -28,7 +29,6 @@ from app.protocol.types import (
 )
 from app.storage.model_files import FILES
 
-BINARY = "application/octet-stream"
 _SUFFIX = {"csv": ".csv", "parquet": ".parquet", "arrow": ".arrow"}
 _MEDIA_TYPES = {"csv": CSV_MEDIA_TYPE, "parquet": PARQUET_MEDIA_TYPE, "arrow": ARROW_MEDIA_TYPE}
 
@@ -54,7 +54,9 @@ def _content(*media_types: str) -> dict[int | str, dict[str, Any]]:
 @router.get(
     "/models/{model_id}/file",
     response_class=Response,
-    responses=_content(BINARY) | NOT_MODIFIED | problem_responses(404, 409, 410, 422, 503),
+    responses=_content(BINARY_MEDIA_TYPE)
+    | NOT_MODIFIED
+    | problem_responses(404, 409, 410, 422, 503),
 )
 @allow(Scope.MODELS)
 async def model_file(
@@ -81,7 +83,7 @@ async def model_file(
         services.download_place,
         partial(services.model_files.open, record.file, runtime),
         name=f"{shown(owner, record.model_id)}.{suffix}",
-        media_type=BINARY,
+        media_type=BINARY_MEDIA_TYPE,
         tag=record.file.sha256,
     )
 
@@ -89,7 +91,7 @@ async def model_file(
 @router.get(
     "/datasets/{dataset_id}/file",
     response_class=Response,
-    responses=_content(*_MEDIA_TYPES.values(), BINARY)
+    responses=_content(*_MEDIA_TYPES.values(), BINARY_MEDIA_TYPE)
     | NOT_MODIFIED
     | problem_responses(404, 422, 503),
 )
@@ -115,6 +117,6 @@ async def dataset_file(
         services.download_place,
         partial(services.datasets.files.open, found.file_key),
         name=f"{dataset_id}{_SUFFIX.get(kind, '')}{'.gz' if packed else ''}",
-        media_type=BINARY if packed else _MEDIA_TYPES.get(kind, BINARY),
+        media_type=BINARY_MEDIA_TYPE if packed else _MEDIA_TYPES.get(kind, BINARY_MEDIA_TYPE),
         tag=found.version,
     )

@@ -24,8 +24,8 @@ from app.producer.http.same_origin import is_foreign
 from app.producer.http.session_cookie import delete_session, session_of, set_session
 from app.producer.http.strict_route import StrictRoute
 from app.producer.services import Services
+from app.protocol.types import URLENCODED_MEDIA_TYPE
 
-_FORM = "application/x-www-form-urlencoded"
 # In the page itself, because the style sheet of the others needs a login.
 _STYLE = """\
 :root { color-scheme: light dark; }
@@ -139,7 +139,7 @@ def _refuse_foreign(request: Request) -> None:
 
 def _read(request: Request, body: bytes) -> tuple[bytes, str]:
     """Return the key of a form and the page to go to; both are empty for what is no form."""
-    if media_type(request) != _FORM:
+    if media_type(request) != URLENCODED_MEDIA_TYPE:
         return b"", ""
     fields = parse_qs(body.decode("latin-1"), encoding="latin-1")
     (text, *_), (then, *_) = fields.get("key", [""]), fields.get("then", [""])

@@ -20,11 +20,10 @@ from app.producer.http.parameters import DatasetOfLatest, ModelInPath, check_lat
 from app.producer.http.route_scopes import allow
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.services import Services, ServicesDep
-from app.protocol.types import ZIP_MEDIA_TYPE, ModelKind
+from app.protocol.types import BINARY_MEDIA_TYPE, ZIP_MEDIA_TYPE, ModelKind
 
 router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
 
-_BINARY = "application/octet-stream"
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 _Format = Annotated[
     Literal["mlflow", "onnx"],
@@ -39,7 +38,7 @@ _Format = Annotated[
 @router.get(
     "/models/{model_id}/export",
     response_class=Response,
-    responses={200: {"content": {ZIP_MEDIA_TYPE: _FILE, _BINARY: _FILE}}}
+    responses={200: {"content": {ZIP_MEDIA_TYPE: _FILE, BINARY_MEDIA_TYPE: _FILE}}}
     | NOT_MODIFIED
     | problem_responses(404, 409, 410, 422, 503),
 )
@@ -69,7 +68,7 @@ async def export_model(
             services.download_place,
             partial(services.model_files.open, stored),
             name=f"{name}.onnx",
-            media_type=_BINARY,
+            media_type=BINARY_MEDIA_TYPE,
             tag=stored.sha256,
         )
     manifest = await _manifest(services, record)

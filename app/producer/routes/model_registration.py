@@ -25,13 +25,21 @@ from app.producer.http.body import media_type, parse_body
 from app.producer.http.caller import ActorDep
 from app.producer.http.examples import example
 from app.producer.http.location import location
-from app.producer.http.model_form import FORM, HOW, form_parts, read_form
+from app.producer.http.model_form import HOW, form_parts, read_form
 from app.producer.http.route_scopes import allow
 from app.producer.http.spooled_body import spooled
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.models import REGISTRATION, NamedEndpoint, Registered
 from app.producer.services import Services, ServicesDep
-from app.protocol.types import JSON_MEDIA_TYPE, LATEST, ZIP_MEDIA_TYPE, Id, JobKind, ModelKind
+from app.protocol.types import (
+    JSON_MEDIA_TYPE,
+    LATEST,
+    MULTIPART_MEDIA_TYPE,
+    ZIP_MEDIA_TYPE,
+    Id,
+    JobKind,
+    ModelKind,
+)
 
 router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
 
@@ -70,7 +78,7 @@ async def put_model(
     name = new_name(owner, model_id, "model_id")
     await run_in_thread(services.disks.check)
     sent = media_type(request)
-    if sent == FORM:
+    if sent == MULTIPART_MEDIA_TYPE:
         async with services.upload_place(), read_form(request, services.settings.max_body) as form:
             manifest, file = await form_parts(form, services.settings.max_body)
             spec = OnnxManifest.model_validate(manifest.spec)
@@ -87,8 +95,9 @@ async def put_model(
     else:
         raise errors.Invalid(
             "body",
-            f"send an ONNX file with its manifest as {FORM} ({HOW}), an MLflow model folder as "
-            f"{ZIP_MEDIA_TYPE}, or an endpoint as {JSON_MEDIA_TYPE}, and name it in Content-Type",
+            f"send an ONNX file with its manifest as {MULTIPART_MEDIA_TYPE} ({HOW}), an MLflow "
+            f"model folder as {ZIP_MEDIA_TYPE}, or an endpoint as {JSON_MEDIA_TYPE}, and name it "
+            "in Content-Type",
         )
     return JSONResponse(
         {"model_id": model_id, "kind": kind},

@@ -13,7 +13,7 @@ from app.producer.schemas.whole_schema import whole_schema
 from app.protocol.column_types import ColumnKind
 from app.protocol.label_keys import Label
 from app.protocol.references import NameField
-from app.protocol.types import JSON_MEDIA_TYPE, ZIP_MEDIA_TYPE
+from app.protocol.types import JSON_MEDIA_TYPE, MULTIPART_MEDIA_TYPE, ZIP_MEDIA_TYPE
 
 # Literals keep the enum inline in the OpenAPI document; the values are those of `ModelKind`.
 Kind = Literal["trained", "onnx", "endpoint"]
@@ -161,7 +161,7 @@ _SHOWN = f"{_MANIFEST['description']}\n\n```json\n{json.dumps(_IRIS, indent=2)}\
 REGISTRATION: JsonDict = {
     "required": True,
     "content": {
-        "multipart/form-data": {
+        MULTIPART_MEDIA_TYPE: {
             "schema": {
                 "type": "object",
                 "required": ["manifest", "model"],

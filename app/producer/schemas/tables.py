@@ -8,6 +8,7 @@ from app.protocol.types import (
     ARROW_STREAM_MEDIA_TYPE,
     CSV_MEDIA_TYPE,
     GZIP_MEDIA_TYPE,
+    MULTIPART_MEDIA_TYPE,
     PARQUET_MEDIA_TYPE,
 )
 
@@ -45,6 +46,6 @@ TABLE_BODY: dict[str, Any] = {
     "content": {
         CSV_MEDIA_TYPE: {"schema": {"type": "string"}, "examples": _EXAMPLES},
         **{kind: {"schema": _binary(said)} for kind, said in _FILES.items()},
-        "multipart/form-data": {"schema": _FORM},
+        MULTIPART_MEDIA_TYPE: {"schema": _FORM},
     },
 }

@@ -7,8 +7,8 @@ from fastapi import Request
 
 from app import errors
 from app.producer.http.body import call_with_body, media_type
+from app.protocol.types import URLENCODED_MEDIA_TYPE
 
-FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 5_000
 
 Form = dict[str, list[str]]
@@ -21,8 +21,10 @@ async def read_form(request: Request) -> Form:
     body that is no form.
     """
     body = await request.body()
-    if body and media_type(request) != FORM:
-        raise errors.Invalid("body", f"send a form, with the header Content-Type: {FORM}")
+    if body and media_type(request) != URLENCODED_MEDIA_TYPE:
+        raise errors.Invalid(
+            "body", f"send a form, with the header Content-Type: {URLENCODED_MEDIA_TYPE}"
+        )
     return await call_with_body(body, partial(_parse, body))
 
 

@@ -7,8 +7,9 @@ from fastapi import Request, Response
 
 from app.producer.http.accept import best
 from app.producer.ui.rendering import HEADERS, page
+from app.protocol.types import PROBLEM_MEDIA_TYPE
 
-_JSON, _HTML = "application/problem+json", "text/html"
+_HTML = "text/html"
 
 
 def problem_page(request: Request, problem: Response) -> Response:
@@ -18,7 +19,7 @@ def problem_page(request: Request, problem: Response) -> Response:
     if path != "/ui" and not path.startswith("/ui/"):
         return problem
     accepted = ", ".join(request.headers.getlist("accept"))
-    if not accepted or best(accepted, (_JSON, _HTML)) != _HTML:
+    if not accepted or best(accepted, (PROBLEM_MEDIA_TYPE, _HTML)) != _HTML:
         return problem
     if problem.status_code == 401 and request.method in ("GET", "HEAD"):
         query = request.scope["query_string"].decode("latin-1")

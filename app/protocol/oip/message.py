@@ -22,13 +22,13 @@ from app.protocol.oip.rows import InferPrediction, located, to_prediction
 from app.protocol.prediction_fields import AskedModel
 from app.protocol.replies import Failed, parse_reply
 from app.protocol.requests import RequestBody
+from app.protocol.types import BINARY_MEDIA_TYPE as BINARY_MEDIA_TYPE
 from app.protocol.types import JSON_MEDIA_TYPE
 from app.protocol.validation import validate
 from app.protocol.wire_errors import error_from_wire
 from app.protocol.wording import quoted
 
 OIP_MEDIA_TYPE = "application/vnd.oip+json"
-BINARY_MEDIA_TYPE = "application/octet-stream"
 HEADER_LENGTH = "Inference-Header-Content-Length"
 MODEL_ID = "model_id"
 

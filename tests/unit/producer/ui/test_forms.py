@@ -11,10 +11,11 @@ from app import errors
 from app.producer.schemas.models import Metadata, TakenFeature
 from app.producer.ui.comparison import differing_rows
 from app.producer.ui.formats import markdown, number, percent, plain, pretty, seconds, size
-from app.producer.ui.forms import FORM, read_form
+from app.producer.ui.forms import read_form
 from app.producer.ui.refresh_pace import PACES, RefreshPace
 from app.producer.ui.row_form import has_fields, inputs_of, sample_values
 from app.producer.ui.train_form import fields_of, request_of
+from app.protocol.types import URLENCODED_MEDIA_TYPE
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_names_of_columns_keep_their_blanks_and_typed_ones_do_not() -> None:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": sent}
 
-    request = Request({"type": "http", "headers": [(b"content-type", FORM.encode())]}, receive)
+    request = Request({"type": "http", "headers": [(b"content-type", URLENCODED_MEDIA_TYPE.encode())]}, receive)
     form = asyncio.run(read_form(request))
 
     assert request_of(form) == {"dataset_id": "d", "target": " t", "features": [" a"]}
