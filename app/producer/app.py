@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -18,7 +19,7 @@ from app.datasets.descriptions import Descriptions
 from app.datasets.versions import DatasetVersions
 from app.jobs.quotas import quotas_of
 from app.jobs.relay import OutboxRelay
-from app.jobs.store import open_store
+from app.jobs.store import JobStore, open_store
 from app.models.deletion_watch import DeletionWatch
 from app.models.references import ModelReferences
 from app.models.registry import CachedModelRegistry
@@ -42,11 +43,12 @@ from app.producer.rpc.router import PredictionRouter
 from app.producer.services import Services
 from app.producer.shadow_calls import ShadowCalls
 from app.producer.shadow_tally import ShadowTally
-from app.producer.sweeps import reserved_folders, sweeper_of
+from app.producer.sweeps import sweeper_of
 from app.producer.ui.overview import Look
 from app.producer.ui.problem_pages import problem_page
 from app.producer.ui.refresh_pace import RefreshPace
 from app.settings import Settings
+from app.settings.checks import names
 from app.storage.batch_files import BatchFiles
 from app.storage.client import S3Client
 from app.storage.model_files import ModelStore
@@ -116,7 +118,7 @@ def create_app(settings: Settings) -> FastAPI:
             watch=JobWatch(jobs, partial(show_job, jobs)),
             access=Access(Grants(jobs.engine), ModelReferences(jobs.engine)),
             quotas=quotas_of(settings),
-            disks=DiskReserve(reserved_folders(settings, jobs), settings.disk_reserve),
+            disks=DiskReserve(_reserved_folders(settings, jobs), settings.disk_reserve),
             uploads=CapacityLimiter(_UPLOADS),
             keys=ring,
         )
@@ -172,6 +174,12 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app, problem_page, protocol_error)
     describe_security(app)
     return app
+
+
+def _reserved_folders(settings: Settings, jobs: JobStore) -> list[Path]:
+    """Return the folders whose disks keep the reserve."""
+    named = [Path(each) for each in names(settings.reserved_folders)]
+    return [jobs.folder, *named] if jobs.folder else named
 
 
 def _streams(settings: Settings, ring: KeyRing | None) -> EventStreams:

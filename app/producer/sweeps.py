@@ -1,14 +1,12 @@
-"""What the producer deletes in the background, and the disks that keep a reserve."""
+"""What the producer deletes in the background."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from app.auth.audit_retention import delete_old_audit
 from app.datasets.loose_files import delete_loose_files
 from app.datasets.retention import delete_unneeded_versions
 from app.jobs.retention import Retention, delete_old_jobs
-from app.jobs.store import JobStore
 from app.jobs.sweeper import Sweeper
 from app.jobs.workers import forget_lost
 from app.models.folder_use import unneeded_folders
@@ -16,14 +14,6 @@ from app.producer.batch_sweep import clean_up_batches, delete_results
 from app.producer.services import Services
 from app.settings import Settings
 from app.storage.unneeded_files import abort_old_uploads, delete_unneeded_folders
-
-
-def reserved_folders(settings: Settings, jobs: JobStore) -> Iterator[Path]:
-    """Yield the folders whose disks keep the reserve."""
-    if jobs.folder:
-        yield jobs.folder
-    for name in filter(None, map(str.strip, settings.reserved_folders.split(","))):
-        yield Path(name)
 
 
 def sweeper_of(settings: Settings, services: Services) -> Sweeper:

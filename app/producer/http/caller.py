@@ -2,7 +2,7 @@
 
 import re
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from app.auth.actor import Actor
 from app.auth.identity import ANYONE, Identity
+from app.producer.http.authority import address_of
 
 IDENTITY = "warren.identity"  # the member of the scope that authentication adds
 WRONG_KEY = "warren.wrong_key"  # beside it: a function that logs a wrong key of a form
@@ -58,11 +59,9 @@ ActorDep = Annotated[Actor, Depends(_actor)]
 
 @lru_cache(maxsize=4096)
 def _named(host: str) -> str:
-    try:
-        address = ip_address(host.partition("%")[0])  # without a zone (RFC 4007)
-    except ValueError:
+    address = address_of(host.partition("%")[0])  # without a zone (RFC 4007)
+    if address is None:
         return host
-    address = getattr(address, "ipv4_mapped", None) or address
     if isinstance(address, IPv4Address):
         return str(address)
     kept = IPv6Address(int(address) >> _NETWORK_BITS << _NETWORK_BITS)

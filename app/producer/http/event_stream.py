@@ -55,7 +55,7 @@ class EventStreams:
             finally:
                 self._open -= 1
 
-    async def refused(self, identity: Identity) -> None:
+    async def until_invalid(self, identity: Identity) -> None:
         """Wait until a key or login is not valid any more."""
         while self._is_valid(identity):  # noqa: ASYNC110  nothing tells when it is revoked
             await asyncio.sleep(self._seconds)
@@ -83,7 +83,7 @@ class EventStream(EventSourceResponse):
         self, identity: Identity, scope: Scope, receive: Receive, send: Send
     ) -> None:
         with CancelScope() as sending:
-            watch = asyncio.ensure_future(self._streams.refused(identity))
+            watch = asyncio.ensure_future(self._streams.until_invalid(identity))
             watch.add_done_callback(lambda _: sending.cancel())
             try:
                 await super().__call__(scope, receive, send)

@@ -14,15 +14,22 @@ from app import errors
 from app.auth.names import is_latest
 from app.producer.http.examples import example
 from app.protocol import prediction_fields
-from app.protocol.examples import MODEL_NAME
+from app.protocol.examples import DATASET_ID, MODEL_NAME
 from app.protocol.references import ModelReference
-from app.protocol.types import LATEST, Explained, QualifiedId
+from app.protocol.types import LATEST, Explained, QualifiedId, VersionName
 
 MODEL = "A model: its id, `name`, `name:version`, `name@alias`, or `latest`."
 ModelInPath = Annotated[ModelReference, Path(description=MODEL, openapi_examples=example(LATEST))]
 JobInPath = Annotated[
     QualifiedId,
     Path(description="A job, or `latest`: the newest one.", openapi_examples=example(LATEST)),
+]
+DatasetInPath = Annotated[
+    QualifiedId, Path(description="A data set.", openapi_examples=example(DATASET_ID))
+]
+VersionOfDataset = Annotated[
+    VersionName | None,
+    Query(description="A version of the data set; the current one if left out.", examples=[None]),
 ]
 NameInPath = Annotated[
     QualifiedId, Path(description="A name of models.", openapi_examples=example(MODEL_NAME))

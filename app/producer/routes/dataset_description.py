@@ -1,4 +1,4 @@
-"""Data sets as they are: `GET /datasets`, `GET` and `DELETE /datasets/{id}`."""
+"""Data sets that are stored: `GET /datasets`, `GET` and `DELETE /datasets/{id}`."""
 
 import asyncio
 from functools import partial
@@ -21,28 +21,18 @@ from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
 from app.producer.http.dataset_conditions import CONDITIONS, DatasetConditions
 from app.producer.http.examples import example
 from app.producer.http.list_parameters import Cursor, next_link, sorted_by
+from app.producer.http.parameters import DatasetInPath, VersionOfDataset
 from app.producer.http.route_scopes import allow
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.datasets import DatasetDetail, Datasets
 from app.producer.services import ServicesDep
-from app.protocol.examples import DATASET_ID
-from app.protocol.types import QualifiedId, VersionName
+from app.protocol.types import QualifiedId
 
 DESCRIBE_SECONDS = 12.0  # that a request waits for a description
 _VERSIONS = 100  # that are shown
 
-_DatasetId = Annotated[
-    QualifiedId, Path(description="A data set.", openapi_examples=example(DATASET_ID))
-]
 _DeletedId = Annotated[
     QualifiedId, Path(description="The data set to delete.", openapi_examples=example("colours"))
-]
-_Version = Annotated[
-    VersionName | None,
-    Query(
-        description="A version of the data set; the current one if left out.",
-        examples=[None],
-    ),
 ]
 _Limit = Annotated[
     int | None,
@@ -100,11 +90,11 @@ async def datasets(
 )
 @allow(Scope.DATA, Scope.TRAIN)
 async def dataset(
-    dataset_id: _DatasetId,
+    dataset_id: DatasetInPath,
     services: ServicesDep,
     owner: OwnerDep,
     response: Response,
-    version: _Version = None,
+    version: VersionOfDataset = None,
 ) -> dict[str, Any]:
     """Describe a data set, or an older version of it: its columns, first rows and warnings.
 

@@ -1,4 +1,4 @@
-"""Data sets: `PUT /datasets/{id}` and `GET /datasets`."""
+"""`PUT /datasets/{id}`: store a data set."""
 
 from functools import partial
 from io import BufferedReader

@@ -1,9 +1,9 @@
 """Stored files: `GET /models/{id}/file` and `GET /datasets/{id}/file`."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app import errors
 from app.auth.identity import Scope
@@ -12,36 +12,27 @@ from app.concurrency import run_in_thread
 from app.producer.http.access import OwnerDep
 from app.producer.http.conditional_route import NOT_MODIFIED
 from app.producer.http.download import download
-from app.producer.http.examples import example
-from app.producer.http.parameters import DatasetOfLatest, ModelInPath, check_latest
+from app.producer.http.parameters import (
+    DatasetInPath,
+    DatasetOfLatest,
+    ModelInPath,
+    VersionOfDataset,
+    check_latest,
+)
 from app.producer.http.route_scopes import allow
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.services import ServicesDep
-from app.protocol.examples import DATASET_ID
 from app.protocol.types import (
     ARROW_MEDIA_TYPE,
     BINARY_MEDIA_TYPE,
     CSV_MEDIA_TYPE,
     PARQUET_MEDIA_TYPE,
     ModelKind,
-    QualifiedId,
-    VersionName,
 )
 from app.storage.model_files import FILES
 
 _SUFFIX = {"csv": ".csv", "parquet": ".parquet", "arrow": ".arrow"}
 _MEDIA_TYPES = {"csv": CSV_MEDIA_TYPE, "parquet": PARQUET_MEDIA_TYPE, "arrow": ARROW_MEDIA_TYPE}
-
-_DatasetId = Annotated[
-    QualifiedId, Path(description="A data set.", openapi_examples=example(DATASET_ID))
-]
-_Version = Annotated[
-    VersionName | None,
-    Query(
-        description="A version of the data set; the current one if left out.",
-        examples=[None],
-    ),
-]
 
 router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
 
@@ -97,11 +88,11 @@ async def model_file(
 )
 @allow(Scope.DATA)
 async def dataset_file(
-    dataset_id: _DatasetId,
+    dataset_id: DatasetInPath,
     request: Request,
     services: ServicesDep,
     owner: OwnerDep,
-    version: _Version = None,
+    version: VersionOfDataset = None,
 ) -> Response:
     """Download a data set, or an older version of it, as it was stored.
 

@@ -16,18 +16,16 @@ from app.producer.http.access import OwnerDep, own
 from app.producer.http.caller import ActorDep
 from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
 from app.producer.http.examples import example
+from app.producer.http.parameters import DatasetInPath
 from app.producer.http.route_scopes import allow
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.grants import GrantsAnswer
 from app.producer.services import Services, ServicesDep
-from app.protocol.examples import DATASET_ID, DELETED_MODEL_ID
+from app.protocol.examples import DELETED_MODEL_ID
 from app.protocol.types import LATEST, Grantee, QualifiedId
 
 _ModelId = Annotated[
     QualifiedId, Path(description="The model.", openapi_examples=example(DELETED_MODEL_ID))
-]
-_DatasetId = Annotated[
-    QualifiedId, Path(description="The data set.", openapi_examples=example(DATASET_ID))
 ]
 _Grantee = Annotated[
     Grantee, Path(description="An owner, or `*` for all.", openapi_examples=example("blue"))
@@ -84,7 +82,7 @@ async def revoke_model(
 @router.get("/datasets/{dataset_id}/grants", **_LISTED)
 @allow(Scope.DATA)
 async def dataset_grants(
-    dataset_id: _DatasetId, services: ServicesDep, owner: OwnerDep
+    dataset_id: DatasetInPath, services: ServicesDep, owner: OwnerDep
 ) -> dict[str, Any]:
     """List who may read a data set, beside its owner. Only the owner may ask."""
     return await _list(services, Kind.DATASET, await _dataset(services, owner, dataset_id))
@@ -93,7 +91,11 @@ async def dataset_grants(
 @router.put("/datasets/{dataset_id}/grants/{grantee}", **_CHANGED)
 @allow(Scope.DATA)
 async def grant_dataset(
-    dataset_id: _DatasetId, grantee: _Grantee, services: ServicesDep, owner: OwnerDep, by: ActorDep
+    dataset_id: DatasetInPath,
+    grantee: _Grantee,
+    services: ServicesDep,
+    owner: OwnerDep,
+    by: ActorDep,
 ) -> None:
     """Let an owner, or all with `*`, read a data set: see it, train on it, and have it scored.
 
@@ -106,7 +108,11 @@ async def grant_dataset(
 @router.delete("/datasets/{dataset_id}/grants/{grantee}", **_CHANGED)
 @allow(Scope.DATA)
 async def revoke_dataset(
-    dataset_id: _DatasetId, grantee: _Grantee, services: ServicesDep, owner: OwnerDep, by: ActorDep
+    dataset_id: DatasetInPath,
+    grantee: _Grantee,
+    services: ServicesDep,
+    owner: OwnerDep,
+    by: ActorDep,
 ) -> None:
     """Take a grant back, or do nothing if there is none. It is not valid after 2 seconds.
 

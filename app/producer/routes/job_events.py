@@ -21,6 +21,7 @@ _LastEvent = Annotated[
     str | None,
     Header(description="The id of the last event that the client has seen.", examples=["3"]),
 ]
+# event-source-polyfill, a library for browsers, sends this by itself when it reconnects.
 _LastEventOfQuery = Annotated[
     str | None,
     Query(

@@ -19,11 +19,7 @@ from app.producer.http.conditional_route import NOT_MODIFIED
 from app.producer.http.download import download
 from app.producer.http.examples import example
 from app.producer.http.job_query import JobQuery
-from app.producer.http.job_views import (
-    job_view,
-    read_job,
-    read_long_job,
-)
+from app.producer.http.job_views import job_view, read_job, read_long_job
 from app.producer.http.list_parameters import (
     Cursor,
     Metric,
@@ -80,7 +76,6 @@ _Sort = Annotated[
         examples=["-metrics.r2"],
     ),
 ]
-# event-source-polyfill, a library for browsers, sends this by itself when it reconnects.
 
 _FORMATS = {"csv": CSV_MEDIA_TYPE, "parquet": PARQUET_MEDIA_TYPE}
 

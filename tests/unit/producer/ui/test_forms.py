@@ -45,7 +45,9 @@ def test_names_of_columns_keep_their_blanks_and_typed_ones_do_not() -> None:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": sent}
 
-    request = Request({"type": "http", "headers": [(b"content-type", URLENCODED_MEDIA_TYPE.encode())]}, receive)
+    request = Request(
+        {"type": "http", "headers": [(b"content-type", URLENCODED_MEDIA_TYPE.encode())]}, receive
+    )
     form = asyncio.run(read_form(request))
 
     assert request_of(form) == {"dataset_id": "d", "target": " t", "features": [" a"]}
