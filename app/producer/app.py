@@ -27,7 +27,7 @@ from app.producer.admission import AdmissionControl
 from app.producer.disk_reserve import DiskReserve
 from app.producer.http import problems
 from app.producer.http.access import Access
-from app.producer.http.api_security import describe_security
+from app.producer.http.api_document import complete_document
 from app.producer.http.event_stream import EventStreams
 from app.producer.http.fallback import Fallback
 from app.producer.http.job_views import show_job
@@ -172,7 +172,7 @@ def create_app(settings: Settings) -> FastAPI:
     refuse_dependencies(app)
     refuse_undeclared(app)
     problems.install(app, problem_page, protocol_error)
-    describe_security(app)
+    complete_document(app)
     return app
 
 

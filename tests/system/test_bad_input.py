@@ -98,7 +98,7 @@ CASES = [
     raw("/predict", "no body", "", "not valid JSON"),
     *(raw(path, *each) for path in ("/train", "/predict") for each in NOT_JSON),
     *(
-        Case(f"{path}: {kind}", "POST", path, 422, "body", "application/json", b"{}", headers)
+        Case(f"{path}: {kind}", "POST", path, 415, "body", "application/json", b"{}", headers)
         for path in ("/train", "/predict")
         for kind, headers in [
             ("no type", {}),

@@ -249,10 +249,11 @@ def test_what_is_no_json_is_refused(http: httpx2.Client, path: str) -> None:
         (b"{", json_headers),
         (b'{"model_id": "m", "model_id": "m"}', json_headers),
         (b'{"tolerance": NaN}', json_headers),
-        (b"{}", {"Content-Type": "text/plain"}),
-        (b"", {}),
+        (b"", json_headers),
     ):
         assert is_problem(http.post(path, content=content, headers=headers), 422)["field"] == "body"
+    for headers in ({"Content-Type": "text/plain"}, {}):
+        assert is_problem(http.post(path, content=b"{}", headers=headers), 415)["field"] == "body"
 
 
 @pytest.mark.parametrize("path", ["/predict/async", "/predict/sync_async"])

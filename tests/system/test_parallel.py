@@ -238,7 +238,7 @@ def test_a_bad_request_is_refused_and_says_what_is_wrong(
 
 def test_what_is_no_json_is_refused(http: httpx2.Client) -> None:
     answer = http.post("/predict/parallel", content=b"{", headers={"Content-Type": "text/plain"})
-    assert "Content-Type" in is_problem(answer, 422)["detail"]
+    assert "Content-Type" in is_problem(answer, 415)["detail"]
     answer = http.post("/predict/parallel", json=[])
     is_problem(answer, 422)
     assert http.get("/predict/parallel").status_code == 405

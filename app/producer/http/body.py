@@ -12,7 +12,7 @@ from python_multipart.multipart import parse_options_header
 from app import errors
 from app.amqp.topology import MAX_MESSAGE_BYTES
 from app.concurrency import LARGE_BYTES, run_in_pool
-from app.producer.http.problems import SEND_JSON
+from app.producer.http.problems import not_json
 from app.protocol import media_types
 from app.protocol.types import JSON_MEDIA_TYPE
 from app.protocol.validation import RequestT, parse_request
@@ -36,9 +36,9 @@ def content_type_parameter(content_type: str, name: str) -> str:
 
 
 async def read_json_body(request: Request) -> bytes:
-    """Return the JSON body of a request. Raises `errors.Invalid`."""
+    """Return the JSON body of a request. Raises `errors.Unsupported` for another Content-Type."""
     if media_type(request) != JSON_MEDIA_TYPE:
-        raise errors.Invalid("body", SEND_JSON)
+        raise not_json()
     return await request.body()
 
 

@@ -22,7 +22,6 @@ from app.protocol.validation import refusal
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
-SEND_JSON = f"send JSON, with the header Content-Type: {JSON_MEDIA_TYPE}"
 
 # A class that is not listed has the status of its nearest listed base class.
 _STATUS: dict[type[errors.WarrenError], int] = {
@@ -80,6 +79,12 @@ def install(app: FastAPI, *forms: ProblemForm) -> None:
     app.state.problem_forms = forms
     for kind in (*EXPECTED_ERRORS, Exception):
         app.add_exception_handler(kind, respond)
+
+
+def not_json() -> errors.Unsupported:
+    """Return the error of a body that is not declared as JSON, where only that is read."""
+    said = f"send JSON, with the header Content-Type: {JSON_MEDIA_TYPE}"
+    return errors.Unsupported("body", said, media_types=JSON_MEDIA_TYPE)
 
 
 async def respond(request: Request, error: Exception) -> Response:
@@ -150,7 +155,7 @@ def _validation(request: Request, error: RequestValidationError) -> Response:
     origin, location = first["loc"][0], tuple(first["loc"][1:])
     field = field_name(location) or str(origin)
     if field == "body" and isinstance(error.body, bytes):
-        return _warren(request, errors.Invalid(field, SEND_JSON))
+        return _warren(request, not_json())
     declared = getattr(request.scope.get("route"), "body_field", None)
     if origin == "body" and declared is not None:
         kind = declared.field_info.annotation

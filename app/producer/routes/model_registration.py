@@ -93,11 +93,12 @@ async def put_model(
         known = await _put_endpoint(services, name, request, by)
         kind = ModelKind.ENDPOINT
     else:
-        raise errors.Invalid(
+        raise errors.Unsupported(
             "body",
             f"send an ONNX file with its manifest as {MULTIPART_MEDIA_TYPE} ({HOW}), an MLflow "
             f"model folder as {ZIP_MEDIA_TYPE}, or an endpoint as {JSON_MEDIA_TYPE}, and name it "
             "in Content-Type",
+            media_types=", ".join((MULTIPART_MEDIA_TYPE, ZIP_MEDIA_TYPE, JSON_MEDIA_TYPE)),
         )
     return JSONResponse(
         {"model_id": model_id, "kind": kind},

@@ -17,13 +17,15 @@ Form = dict[str, list[str]]
 async def read_form(request: Request) -> Form:
     """Return the values of each field that is not blank, as they were sent.
 
-    Names of columns, and texts in them, may begin or end with blanks. Raises `errors.Invalid` for a
-    body that is no form.
+    Names of columns, and texts in them, may begin or end with blanks. Raises `errors.Unsupported`
+    for a body that is declared as another one, and `errors.Invalid` for one that is no form.
     """
     body = await request.body()
     if body and media_type(request) != URLENCODED_MEDIA_TYPE:
-        raise errors.Invalid(
-            "body", f"send a form, with the header Content-Type: {URLENCODED_MEDIA_TYPE}"
+        raise errors.Unsupported(
+            "body",
+            f"send a form, with the header Content-Type: {URLENCODED_MEDIA_TYPE}",
+            media_types=URLENCODED_MEDIA_TYPE,
         )
     return await call_with_body(body, partial(_parse, body))
 

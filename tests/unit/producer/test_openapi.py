@@ -99,6 +99,19 @@ def test_each_operation_with_scopes_takes_a_key_and_says_which() -> None:
     assert app.openapi() is document
 
 
+def test_each_operation_has_the_answers_of_the_middlewares() -> None:
+    paths = create_app(Settings(_env_file=None)).openapi()["paths"]
+    seen = 0
+    for operations in paths.values():
+        for operation in operations.values():
+            if "security" in operation:
+                assert "429" in operation["responses"]
+            if "requestBody" in operation:
+                assert {"408", "413", "415"} <= operation["responses"].keys()
+                seen += 1
+    assert seen > 15
+
+
 def fields_of(
     operation: dict[str, Any], components: dict[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:

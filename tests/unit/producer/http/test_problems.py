@@ -154,8 +154,9 @@ def test_a_body_that_is_not_declared_as_json_is_told_how_to_be(client):
         "POST", "/train", content=b"dataset_id=d", headers={"Content-Type": "text/plain"}
     )
 
-    assert answer.status_code == 422
+    assert (answer.status_code, answer.json()["type"]) == (415, "unsupported")
     assert "Content-Type: application/json" in answer.json()["detail"]
+    assert answer.headers["accept"] == "application/json"  # RFC 9110, 15.5.16
 
 
 @pytest.mark.parametrize(

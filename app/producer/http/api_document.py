@@ -1,4 +1,7 @@
-"""Keys in the OpenAPI document: how they are sent, and which scopes each operation needs."""
+"""What FastAPI does not know of the OpenAPI document, because the middlewares do it.
+
+These are the keys and the scopes, and the answers to requests that no route gets.
+"""
 
 from typing import Any
 
@@ -22,11 +25,19 @@ _SCHEMES = {
 }
 
 
-def describe_security(app: FastAPI) -> None:
-    """Let the document of `app` name the schemes, and 401 and 403 of all operations with scopes.
+_TOO_MANY = {429: "The caller has sent too many requests; `Retry-After` says when to go on"}
+_OF_BODIES = {
+    408: "The body did not come in time",
+    413: "The body is too large",
+    415: "The body has another media type or encoding than those that are read here",
+}
 
-    The middleware and the routes check keys, and not FastAPI's dependencies, so FastAPI does not
-    know of them.
+
+def complete_document(app: FastAPI) -> None:
+    """Let the document of `app` have the schemes of keys, and the answers of the middlewares.
+
+    Those are 401 and 403 of all operations with scopes, 429 of the same, and 408, 413 and 415 of
+    those with a body. What an operation says itself stays.
     """
     make = app.openapi
 
@@ -52,7 +63,8 @@ def _add(app: FastAPI, document: dict[str, Any]) -> None:
             operation["security"] = [{name: []} for name in _SCHEMES]
             names = ", ".join(f"`{scope}`" for scope in in_order(scopes or ()))
             said = {401: "The key is missing or not valid", 403: f"The key has no scope of {names}"}
+            said |= _TOO_MANY | (_OF_BODIES if "requestBody" in operation else {})
             of = error_responses if is_of_protocol(route.path_format) else problem_responses
             for status, response in of(*said).items():
                 described = {"description": said[int(status)], **response}
-                operation["responses"][str(status)] = described
+                operation["responses"].setdefault(str(status), described)
