@@ -52,8 +52,8 @@ class DatasetVersions:
         facts: Callable[[], Facts],
         check: Callable[[], DatasetVersion | None] = lambda: None,
         by: Actor = SYSTEM,
-    ) -> DatasetVersion:
-        """Store a new version and make it the current one.
+    ) -> tuple[DatasetVersion, bool]:
+        """Store a new version and make it the current one; return it, and whether it is the first.
 
         `facts` is called when the body has been read to its end. `check` is called last; it returns
         the version that has to be replaced, or None for any. If one of them or the reading raises,
@@ -79,7 +79,7 @@ class DatasetVersions:
         self._save(dataset_id, stored, known)
         etag = self.store.copy_from(dataset_id, stored)
         queries.mark_current(self.engine, dataset_id, version, etag)
-        return self.get(dataset_id, version)
+        return self.get(dataset_id, version), not exists
 
     def pin(
         self, dataset_id: str, version: str | None = None, *, field: str = "dataset_version"

@@ -69,14 +69,16 @@ def read_shadow(engine: sa.Engine, name: str) -> Shadow:
     return Shadow(**row._mapping)
 
 
-def write_shadow(engine: sa.Engine, name: str, wanted: WantedShadow, by: Actor) -> None:
-    """Give a name a shadow in place of the one it has. Counts of the same versions go on.
+def write_shadow(engine: sa.Engine, name: str, wanted: WantedShadow, by: Actor) -> bool:
+    """Give a name a shadow in place of the one it has; return False if it has one.
 
-    Raises `errors.NotFound`, and `errors.Gone` for a version that was deleted.
+    Counts of the same versions go on. Raises `errors.NotFound`, and `errors.Gone` for a deleted
+    version.
     """
     row = {**vars(wanted), "name": name, "changed_at": database_now()}
     with transaction(engine, lock=name) as connection:
-        connection.execute(sa.delete(shadows_table).where(_column.name == name))
+        delete = sa.delete(shadows_table).where(_column.name == name)
+        is_new = connection.execute(delete).rowcount == 0
         require_name(connection, name)
         this = (_alias.name == name, _alias.alias == wanted.alias)
         if connection.execute(sa.select(_alias.version).where(*this)).first() is None:
@@ -85,6 +87,7 @@ def write_shadow(engine: sa.Engine, name: str, wanted: WantedShadow, by: Actor) 
         connection.execute(sa.insert(shadows_table).values(row))
         said = f"shadow of {wanted.alias}: {version_text(name, wanted.version)}, {wanted.share:g}"
         connection.execute(entry(by, Action.DESCRIBE, Thing.NAME, name, said))
+    return is_new
 
 
 def delete_shadow(engine: sa.Engine, name: str, by: Actor) -> bool:

@@ -293,7 +293,7 @@ def test_a_data_set_over_the_limit_leaves_nothing_behind(
     line = b"1,2\n"
     is_problem(limited.put("/datasets/large", content=iter([b"a,b\n", *[line] * 1000])), 413)
     assert "large" not in [each["id"] for each in http.get("/datasets").json()["datasets"]]
-    assert limited.put("/datasets/small", content=b"a,b\n" + line * 499).status_code == 200
+    assert limited.put("/datasets/small", content=b"a,b\n" + line * 499).status_code == 201
 
 
 def test_a_body_of_megabytes_gets_413_by_the_default_limit(http: httpx2.Client) -> None:

@@ -153,7 +153,9 @@ def test_a_data_set_is_downloaded_as_it_was(running: Running) -> None:
 
 def test_a_data_set_is_replaced_only_if_nobody_else_did(running: Running) -> None:
     http, texts = running.http, [table(n) for n in range(3)]
-    version = put(http, "shared", texts[0]).json()["version"]
+    first = put(http, "shared", texts[0])
+    version = first.json()["version"]
+    assert first.status_code == 201
 
     tag = http.get("/datasets/shared").headers["etag"]
 

@@ -43,7 +43,7 @@ def client(connection: pika.BlockingConnection) -> RpcClient:
 def promote(http: httpx2.Client, version: int, alias: str = "champion", **more: Any) -> None:
     path = f"/models/churn/aliases/{alias}"
     answer = http.put(path, json={"version": version, **more})
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code in (200, 201), answer.text
 
 
 def asked(http: httpx2.Client, reference: str, **more: Any) -> dict[str, Any]:
@@ -309,7 +309,7 @@ def test_a_shadow_with_fewer_features_is_compared(http: httpx2.Client) -> None:
     def counts(alias: str, version: int, sent: dict[str, Any]) -> tuple[int, int]:
         """Ask an alias with a new shadow; return how many rows were compared, and failed calls."""
         shadow = {"alias": alias, "version": version, "share": 1}
-        assert http.put("/models/wide/shadow", json=shadow).status_code == 200
+        http.put("/models/wide/shadow", json=shadow).raise_for_status()
         asks = {"model_id": f"wide@{alias}", "input_data": sent}
         assert http.post("/predict", json=asks).status_code == 200
         compared = until(
@@ -371,7 +371,7 @@ def test_a_worse_challenger_is_refused_with_the_numbers_unless_forced(
     for features in (["a"], ["noise"], ["a", "noise"]):
         trained(http, **asked, features=features)
     path, check = "/models/rivals/aliases/champion", {"metric": "rmse"}
-    assert http.put(path, json={"version": 1, **check}).status_code == 200
+    assert http.put(path, json={"version": 1, **check}).status_code == 201
 
     told = is_problem(http.put(path, json={"version": 2, **check}), 409)
 

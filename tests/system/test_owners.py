@@ -361,15 +361,15 @@ def prepare(clients: dict[str, httpx2.Client]) -> dict[str, dict[str, str]]:
     for factor, owner in enumerate(OWNERS, 1):
         http = clients[owner]
         rows = "".join(f"{n},{n * factor}\n" for n in range(30))
-        assert http.put("/datasets/houses", content=f"a,t\n{rows}").status_code == 200
+        assert http.put("/datasets/houses", content=f"a,t\n{rows}").status_code == 201
         model_id = trained(http, **TRAIN)
         batch = post("/predict/batch", model_id=..., dataset_id="houses")(http, model_id)
         job_id = str(batch.json()["message"]["job_id"])
         reached(http, job_id, "TASK_COMPLETED")
         named = trained(http, **TRAIN, name="prices")
         version = {"json": {"version": 1}}
-        assert http.put("/models/prices/aliases/champion", **version).status_code == 200
-        assert http.put("/models/prices/shadow", json=SHADOW).status_code == 200
+        assert http.put("/models/prices/aliases/champion", **version).status_code == 201
+        assert http.put("/models/prices/shadow", json=SHADOW).status_code == 201
         things[owner] = {DATASET: "houses", MODEL: model_id, "batches": job_id, NAME: "prices"}
         things[owner]["version"] = named
     for owner in ("default", "red"):
@@ -380,7 +380,7 @@ def prepare(clients: dict[str, httpx2.Client]) -> dict[str, dict[str, str]]:
 
 
 def granting(http: httpx2.Client, kind: str, name: str, grantee: str) -> None:
-    assert http.put(f"/{place(kind)}/{name}/grants/{grantee}").status_code == 204
+    assert http.put(f"/{place(kind)}/{name}/grants/{grantee}").status_code == 201
 
 
 def revoking(http: httpx2.Client, kind: str, name: str, grantee: str) -> None:
@@ -591,7 +591,7 @@ def test_a_shared_version_hides_its_name_until_that_is_shared(warren: Warren) ->
 def test_a_deleted_data_set_is_shared_no_more(warren: Warren) -> None:
     red, blue = warren.clients["red"], warren.clients["blue"]
     for _ in range(2):
-        assert red.put("/datasets/short", content="a,t\n1,2\n").status_code == 200
+        assert red.put("/datasets/short", content="a,t\n1,2\n").status_code == 201
         assert red.get("/datasets/short/grants").json() == {"grants": []}
         granting(red, DATASET, "short", "blue")
         until(lambda: blue.get("/datasets/red~short/file").status_code == 200, "it is seen")

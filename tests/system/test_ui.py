@@ -146,7 +146,7 @@ class Made:
 @pytest.fixture(scope="module")
 def made(running: Running) -> Iterator[Made]:
     http = running.http
-    assert http.put("/datasets/odd", content=table()).status_code == 200
+    assert http.put("/datasets/odd", content=table()).status_code == 201
     common = {"dataset_id": "odd", "features": [ODD, "colour"]}
     made = Made(
         trained(http, **common, target="price", cv=3, tags=["first"]),
@@ -170,7 +170,7 @@ def fill_name(http: httpx2.Client, common: dict[str, Any]) -> None:
         "split": {"weights": {"1": 9, "2": 1}},
         "shadow": {"alias": "champion", "version": 2, "share": 1},
     }.items():
-        assert http.put(f"/models/prices/{path}", json=body).status_code == 200
+        http.put(f"/models/prices/{path}", json=body).raise_for_status()
     rows = [{ODD: n, "colour": ("red", "blue")[n % 2]} for n in range(40)]
     asked = {"model_id": "prices@champion", "input_data": rows}
 

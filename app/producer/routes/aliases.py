@@ -52,6 +52,15 @@ _CHANGED: dict[str, Any] = {
     "openapi_extra": {"parameters": CONDITIONS},
 }
 
+_PUT: dict[str, Any] = {
+    **_CHANGED,
+    "responses": {
+        200: {"description": "It is there, and points to the version now"},
+        201: {"model": AliasView, "description": "It is new"},
+        **_CHANGED["responses"],
+    },
+}
+
 router = APIRouter(route_class=StrictRoute, tags=["names"])
 
 
@@ -81,7 +90,7 @@ async def alias(
     return _answer(owner, found, response)
 
 
-@router.put("/models/{name}/aliases/{alias}", **_CHANGED)
+@router.put("/models/{name}/aliases/{alias}", **_PUT)
 @allow(Scope.MODELS)
 async def put_alias(
     name: NameInPath,
@@ -102,7 +111,12 @@ async def put_alias(
     """
     full, check = own(owner, name, "name", "name"), alias_check(request)
     asked = Wanted(body.version, body.why, body.force)
-    found = await promote(services, full, alias, asked, body.metric, by, check)
+
+    def checked(change: int | None) -> None:
+        check(change)
+        response.status_code = 200 if change else 201
+
+    found = await promote(services, full, alias, asked, body.metric, by, checked)
     return _answer(owner, found, response)
 
 

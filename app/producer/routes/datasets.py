@@ -6,7 +6,7 @@ from typing import Annotated
 
 import anyio
 import anyio.to_thread
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BeforeValidator
 from starlette.routing import Match
 from starlette.types import Scope as AsgiScope
@@ -55,7 +55,11 @@ router = APIRouter(route_class=UploadRoute, tags=["catalogue"])
 @router.put(
     "/datasets/{dataset_id:path}",
     response_model=Stored,
-    responses=problem_responses(408, 409, 412, 413, 415, 422, 503, 507),
+    responses={
+        200: {"description": "It replaces one of the same id"},
+        201: {"model": Stored, "description": "It is new"},
+        **problem_responses(408, 409, 412, 413, 415, 422, 503, 507),
+    },
     openapi_extra={
         "parameters": CONDITIONS,
         "requestBody": TABLE_BODY,
@@ -65,6 +69,7 @@ router = APIRouter(route_class=UploadRoute, tags=["catalogue"])
 async def put_dataset(
     dataset_id: _DatasetId,
     request: Request,
+    response: Response,
     services: ServicesDep,
     owner: OwnerDep,
     options: TableOptions,
@@ -92,13 +97,15 @@ async def put_dataset(
 
     async with services.upload_place():
         with body:
-            stored = await anyio.to_thread.run_sync(
+            stored, is_new = await anyio.to_thread.run_sync(
                 partial(services.datasets.put, check=check, by=by),
                 name,
                 BufferedReader(body, _READ_BYTES),
                 body.facts,
                 limiter=anyio.CapacityLimiter(1),  # of its own: the place limits the threads
             )
+    if is_new:
+        response.status_code = 201
     return Stored(
         dataset_id=dataset_id,
         version=stored.version,

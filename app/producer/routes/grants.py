@@ -41,6 +41,14 @@ _CHANGED: dict[str, Any] = {
     "response_class": Response,
     "responses": problem_responses(404, 409, 410, 422, 503),
 }
+_GIVEN: dict[str, Any] = {
+    **_CHANGED,
+    "responses": {
+        201: {"description": "The grant is new"},
+        204: {"description": "The grant was there"},
+        **_CHANGED["responses"],
+    },
+}
 
 
 @router.get("/models/{model_id}/grants", **_LISTED)
@@ -52,18 +60,18 @@ async def model_grants(
     return await _list(services, Kind.MODEL, await _model(services, owner, model_id))
 
 
-@router.put("/models/{model_id}/grants/{grantee}", **_CHANGED)
+@router.put("/models/{model_id}/grants/{grantee}", **_GIVEN)
 @allow(Scope.MODELS)
 async def grant_model(
     model_id: _ModelId, grantee: _Grantee, services: ServicesDep, owner: OwnerDep, by: ActorDep
-) -> None:
+) -> Response:
     """Let an owner, or all with `*`, read a model: see it, and predict with it.
 
     The name of models shares all its versions. They ask for it by `owner~id`. Of a trained model
     they see the training, too.
     """
     name = await _model(services, owner, model_id)
-    await _give(services, Kind.MODEL, name, owner, grantee, by)
+    return await _give(services, Kind.MODEL, name, owner, grantee, by)
 
 
 @router.delete("/models/{model_id}/grants/{grantee}", **_CHANGED)
@@ -88,7 +96,7 @@ async def dataset_grants(
     return await _list(services, Kind.DATASET, await _dataset(services, owner, dataset_id))
 
 
-@router.put("/datasets/{dataset_id}/grants/{grantee}", **_CHANGED)
+@router.put("/datasets/{dataset_id}/grants/{grantee}", **_GIVEN)
 @allow(Scope.DATA)
 async def grant_dataset(
     dataset_id: DatasetInPath,
@@ -96,13 +104,13 @@ async def grant_dataset(
     services: ServicesDep,
     owner: OwnerDep,
     by: ActorDep,
-) -> None:
+) -> Response:
     """Let an owner, or all with `*`, read a data set: see it, train on it, and have it scored.
 
     They ask for it by `owner~id`. Their models stay if the grant is taken back.
     """
     name = await _dataset(services, owner, dataset_id)
-    await _give(services, Kind.DATASET, name, owner, grantee, by)
+    return await _give(services, Kind.DATASET, name, owner, grantee, by)
 
 
 @router.delete("/datasets/{dataset_id}/grants/{grantee}", **_CHANGED)
@@ -151,7 +159,8 @@ async def _list(services: Services, kind: Kind, name: str) -> dict[str, Any]:
 
 async def _give(
     services: Services, kind: Kind, name: str, owner: str, grantee: str, by: Actor
-) -> None:
+) -> Response:
     if grantee == owner:
         raise errors.Invalid("grantee", f"it belongs to {owner}, who may read it anyway")
-    await run_in_thread(services.access.grants.give, kind, name, grantee, by)
+    is_new = await run_in_thread(services.access.grants.give, kind, name, grantee, by)
+    return Response(status_code=201 if is_new else 204)

@@ -28,11 +28,20 @@ router = APIRouter(route_class=ConditionalRoute, tags=["names"])
 @router.put(
     "/models/{name}/shadow",
     response_model=ShadowView,
-    responses=problem_responses(404, 410, 422, 503),
+    responses={
+        200: {"description": "It replaces the one before"},
+        201: {"model": ShadowView, "description": "It is new"},
+        **problem_responses(404, 410, 422, 503),
+    },
 )
 @allow(Scope.MODELS)
 async def put_shadow(
-    name: NameInPath, body: ShadowBody, services: ServicesDep, owner: OwnerDep, by: ActorDep
+    name: NameInPath,
+    body: ShadowBody,
+    response: Response,
+    services: ServicesDep,
+    owner: OwnerDep,
+    by: ActorDep,
 ) -> dict[str, Any]:
     """Send a share of an alias's calls to another version once more, and compare the answers.
 
@@ -42,7 +51,8 @@ async def put_shadow(
     """
     full, engine = own(owner, name, "name", "name"), services.jobs.engine
     wanted = WantedShadow(body.alias, body.version, body.share)
-    await run_in_thread(write_shadow, engine, full, wanted, by)
+    if await run_in_thread(write_shadow, engine, full, wanted, by):
+        response.status_code = 201
     services.access.references.forget()
     return await _shown(services, owner, full)
 

@@ -107,5 +107,5 @@ async def upload(
     by: ActorDep,
 ) -> Response:
     """Store the file of a form, which has one part. Raises what `PUT /datasets/{id}` does."""
-    await put_dataset(dataset_id, request, services, owner, options, by)
+    await put_dataset(dataset_id, request, Response(), services, owner, options, by)
     return redirect(request, f"/ui/datasets/{dataset_id}")

@@ -121,7 +121,8 @@ async def set_shadow(
     name: QualifiedId, request: Request, services: ServicesDep, owner: OwnerDep, by: ActorDep
 ) -> Response:
     """Set the shadow of a name. Raises what `PUT /models/{name}/shadow` does."""
-    await put_shadow(name, shadow_of(await read_fields(request)), services, owner, by)
+    wanted = shadow_of(await read_fields(request))
+    await put_shadow(name, wanted, Response(), services, owner, by)
     return redirect(request, f"/ui/names/{name}")
 
 

@@ -41,7 +41,7 @@ def versions(settings, jobs):
 
 
 def put(versions, number, dataset_id="d"):
-    return versions.put(dataset_id, io.BytesIO(CSV + b"%d,0\n" % number), Facts)
+    return versions.put(dataset_id, io.BytesIO(CSV + b"%d,0\n" % number), Facts)[0]
 
 
 def age(versions, seconds=2 * AGE):

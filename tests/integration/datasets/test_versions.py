@@ -36,7 +36,7 @@ def put_outside(s3, bucket, settings):
 
 
 def put(versions, content, dataset_id="d", **facts):
-    return versions.put(dataset_id, io.BytesIO(content), lambda: Facts(**facts))
+    return versions.put(dataset_id, io.BytesIO(content), lambda: Facts(**facts))[0]
 
 
 def read(versions, version, tmp_path):
@@ -228,7 +228,7 @@ def test_of_two_that_replace_the_same_version_one_succeeds(versions):
 
     def replace(content):
         try:
-            outcomes.append(versions.put("d", io.BytesIO(content), Facts, check).version)
+            outcomes.append(versions.put("d", io.BytesIO(content), Facts, check)[0].version)
         except errors.Conflict as error:
             outcomes.append(error.detail)
 
