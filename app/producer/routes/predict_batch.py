@@ -1,10 +1,7 @@
 """`POST /predict/batch`: score a whole table in the background."""
 
-import hashlib
 import json
-import logging
 import uuid
-from contextlib import suppress
 from functools import partial
 from io import BufferedReader
 from typing import Annotated, Any
@@ -14,22 +11,23 @@ import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from app import errors
-from app.amqp.topology import BATCH_QUEUE
 from app.auth.identity import Scope
 from app.auth.names import qualified
-from app.auth.shown_names import MODEL_MEMBERS
 from app.concurrency import run_in_thread
 from app.datasets.loose_files import add_loose_file
 from app.inference.table_layout import TableLayout
-from app.jobs.quotas import quotas_for
-from app.jobs.record import Job
-from app.observability import logs
-from app.producer.http.accepted_prediction import accepted_prediction
+from app.producer.batch_acceptance import (
+    answer_again,
+    create_batch,
+    delete_upload,
+    digest_of,
+    job_of_key,
+    publish_batch,
+)
 from app.producer.http.access import OwnerDep, owner_in
 from app.producer.http.batch_checks import checked_layout
 from app.producer.http.body import media_type, parse_body
-from app.producer.http.caller import actor_of, caller_of, identity_of
-from app.producer.http.idempotency import IdempotencyKey, key_conflict, qualified_key
+from app.producer.http.idempotency import IdempotencyKey, qualified_key
 from app.producer.http.route_scopes import allow
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.http.table_body import TableBody
@@ -43,11 +41,9 @@ from app.producer.schemas.batch import (
 )
 from app.producer.services import Services, ServicesDep
 from app.protocol.batch_request import BatchOptions, BatchRequest
-from app.protocol.requests import job_notification
-from app.protocol.types import JSON_MEDIA_TYPE, LATEST, JobKind, JobStatus
+from app.protocol.types import JSON_MEDIA_TYPE, LATEST
 from app.protocol.validation import validate
-
-log = logging.getLogger(__name__)
+from app.tables.dialect import DialectOptions
 
 _READ_BYTES = 1_000_000
 _OF_TABLES = "Of a table in the body; JSON has a member of this name."
@@ -122,9 +118,41 @@ async def predict_batch(
             raise errors.Invalid(named[0], "it is of a table in the body; write it into the JSON")
         body = await parse_body(BatchBody, await request.body())
         return await _of_dataset(request, services, body, key)
-    table = RequestTable.of(request)
+    return await _of_table(request, services, given, table_options, key)
+
+
+async def _of_dataset(
+    request: Request, services: Services, body: BatchBody, key: str | None
+) -> Response:
+    owner, digest = owner_in(request), digest_of(body.told())
+    if known := await job_of_key(services, key):
+        return answer_again(request, known, digest)
+    exact, layout = await _checked(services, owner, body)
+    dataset_id = await services.access.dataset(owner, body.dataset_id)
+    await run_in_thread(services.disks.check)
+    pinned = await run_in_thread(services.datasets.pin, dataset_id, body.dataset_version)
+    if pinned.columns is not None:
+        layout.places(pinned.columns)
+    fields = body.model_dump(exclude={"dataset_version", "split_key"})
+    asked = BatchRequest(**{**fields, **exact, "dataset_id": dataset_id})
+    job_id = qualified(owner, uuid.uuid4().hex)
+    version = {"dataset_version": pinned.version}
+    if known := await create_batch(request, services, job_id, asked, digest, key, **version):
+        return answer_again(request, known, digest)
+    return await publish_batch(request, services, job_id, asked)
+
+
+async def _of_table(
+    request: Request,
+    services: Services,
+    given: dict[str, Any],
+    table_options: DialectOptions,
+    key: str | None,
+) -> Response:
+    """Accept the job of a table in the body, which is stored before its columns are known."""
+    owner, table = owner_in(request), RequestTable.of(request)
     options = validate(BatchOptions, given)
-    known = await _job_of_key(services, key)
+    known = await job_of_key(services, key)
     checked = None if known else await _checked(services, owner, options)
     await run_in_thread(services.disks.check)
     job_id = qualified(owner, uuid.uuid4().hex)
@@ -139,47 +167,22 @@ async def predict_batch(
                 limiter=anyio.CapacityLimiter(1),  # of its own: the place limits the threads
             )
     table_format = content.format.model_dump(mode="json")
-    digest = _digest(options.told(), json.dumps(table_format), sha256)
+    digest = digest_of(options.told(), json.dumps(table_format), sha256)
     try:
         if checked:
             exact, layout = checked
             layout.places(list(content.columns))
             chosen = options.model_dump(exclude={"split_key"})
             asked = BatchRequest(**{**chosen, **exact}, table_format=table_format)
-            known = await _create(request, services, job_id, asked, digest, key)
+            known = await create_batch(request, services, job_id, asked, digest, key)
     except errors.WarrenError as error:
         if not isinstance(error, errors.DatabaseUnavailable):  # else the job may exist
-            await _delete_upload(services, job_id)
+            await delete_upload(services, job_id)
         raise
     if known:
-        await _delete_upload(services, job_id)
-        return _again(request, known, digest)
-    return await _publish(request, services, job_id, asked)
-
-
-async def _of_dataset(
-    request: Request, services: Services, body: BatchBody, key: str | None
-) -> Response:
-    owner, digest = owner_in(request), _digest(body.told())
-    if known := await _job_of_key(services, key):
-        return _again(request, known, digest)
-    exact, layout = await _checked(services, owner, body)
-    dataset_id = await services.access.dataset(owner, body.dataset_id)
-    await run_in_thread(services.disks.check)
-    pinned = await run_in_thread(services.datasets.pin, dataset_id, body.dataset_version)
-    if pinned.columns is not None:
-        layout.places(pinned.columns)
-    fields = body.model_dump(exclude={"dataset_version", "split_key"})
-    asked = BatchRequest(**{**fields, **exact, "dataset_id": dataset_id})
-    job_id = qualified(owner, uuid.uuid4().hex)
-    version = {"dataset_version": pinned.version}
-    if known := await _create(request, services, job_id, asked, digest, key, **version):
-        return _again(request, known, digest)
-    return await _publish(request, services, job_id, asked)
-
-
-async def _job_of_key(services: Services, key: str | None) -> Job | None:
-    return await run_in_thread(services.jobs.of_key, key) if key else None
+        await delete_upload(services, job_id)
+        return answer_again(request, known, digest)
+    return await publish_batch(request, services, job_id, asked)
 
 
 async def _checked(
@@ -193,56 +196,3 @@ async def _checked(
     model = await run_in_thread(services.models.get, asked.model_id)
     layout = await run_in_thread(checked_layout, model, services.model_files, options)
     return {"model_id": model.model_id, **asked.told()}, layout
-
-
-async def _create(
-    request: Request,
-    services: Services,
-    job_id: str,
-    asked: BatchRequest,
-    digest: str,
-    key: str | None,
-    **more: Any,
-) -> Job | None:
-    """Create the job; return None, or the job that has the idempotency key already."""
-    row = {**asked.model_dump(mode="json", exclude_none=True), "sha256": digest}
-    create = partial(
-        services.jobs.create,
-        *(job_id, JobKind.BATCH, asked.dataset_id, row),
-        caller=caller_of(request.scope),
-        size=len(json.dumps(row)),
-        quotas=quotas_for(identity_of(request.scope), services.quotas),
-        by=actor_of(request.scope),
-        idempotency_key=key,
-        folder=services.batch_files.folder(job_id),
-        **more,
-    )
-    created = await run_in_thread(create)
-    return None if created else await _job_of_key(services, key)
-
-
-async def _publish(
-    request: Request, services: Services, job_id: str, asked: BatchRequest
-) -> Response:
-    with logs.log_task(log, job_id, f"batch model={asked.model_id}") as task:
-        message = job_notification(job_id)
-        task.status = await services.publish_job(BATCH_QUEUE, message, job_id, replied=False)
-    row = asked.model_dump(include=set(MODEL_MEMBERS), exclude_none=True)
-    return accepted_prediction(request, JobStatus.QUEUED, job_id, row)
-
-
-async def _delete_upload(services: Services, job_id: str) -> None:
-    with suppress(errors.Unavailable):  # the sweeper deletes it later
-        await run_in_thread(services.batch_files.delete_folder, services.batch_files.folder(job_id))
-
-
-def _digest(*asked: str) -> str:
-    """Return a hash of what was asked; a repeated request must have the same one."""
-    return hashlib.sha256("".join(asked).encode()).hexdigest()
-
-
-def _again(request: Request, job: Job, digest: str) -> Response:
-    """Answer a request whose idempotency key is that of a job."""
-    if job.kind is not JobKind.BATCH or job.request.get("sha256") != digest:
-        raise key_conflict(job)
-    return accepted_prediction(request, job.state, job.id, job.request)
