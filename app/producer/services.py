@@ -121,10 +121,14 @@ async def _place(places: CapacityLimiter, what: str) -> AsyncIterator[None]:
         places.release_on_behalf_of(token)
 
 
-async def get_services(request: Request) -> Services:
-    """Return the services of the application that serves `request`."""
+def services_of(request: Request) -> Services:
+    """Return the services of the application that serves `request`, for raw routes."""
     services: Services = request.app.state.services
     return services
 
 
-ServicesDep = Annotated[Services, Depends(get_services)]
+async def _services(request: Request) -> Services:  # not a thread's work
+    return services_of(request)
+
+
+ServicesDep = Annotated[Services, Depends(_services)]

@@ -23,7 +23,7 @@ from app.producer.http.route_scopes import allow_everybody
 from app.producer.http.same_origin import is_foreign
 from app.producer.http.session_cookie import delete_session, session_of, set_session
 from app.producer.http.strict_route import StrictRoute
-from app.producer.services import Services
+from app.producer.services import services_of
 from app.protocol.types import URLENCODED_MEDIA_TYPE
 
 # In the page itself, because the style sheet of the others needs a login.
@@ -79,7 +79,7 @@ router = APIRouter(route_class=StrictRoute, include_in_schema=False)
 async def login_page(request: Request, then: str = "") -> Response:
     """Show the form, or who is logged in. `then` is the page that a login leads to."""
     found = identity_of(request.scope)
-    if not _services(request).keys:
+    if not services_of(request).keys:
         return _page("<p>This Warren needs no key, so there is no login.</p>")
     return _page(_welcome(request, found) if found.key_id else _ask(request, then))
 
@@ -92,7 +92,7 @@ async def login(request: Request) -> Response:
     Raises `errors.Forbidden` for the form of a foreign page.
     """
     _refuse_foreign(request)
-    keys = _services(request).keys
+    keys = services_of(request).keys
     text, then = _read(request, await request.body())
     found = keys.identify(text) if keys and read_id(text, KEY_PREFIX) else None
     if not keys or not found or not found.key_id:
@@ -117,7 +117,7 @@ async def logout(request: Request) -> Response:
     Raises `errors.Forbidden` for the form of a foreign page.
     """
     _refuse_foreign(request)
-    keys = _services(request).keys
+    keys = services_of(request).keys
     text = (session_of(request.headers.get("cookie", "")) or "").encode("latin-1")
     if keys and keys.identify(text) and (session_id := read_id(text, SESSION_PREFIX)):
         await run_in_thread(end_session, keys.engine, session_id, actor_of(request.scope))
@@ -125,11 +125,6 @@ async def logout(request: Request) -> Response:
     answer = _redirect(request, "/login")
     delete_session(answer, request.scope)
     return answer
-
-
-def _services(request: Request) -> Services:
-    services: Services = request.app.state.services
-    return services
 
 
 def _refuse_foreign(request: Request) -> None:

@@ -19,7 +19,7 @@ from app.producer.http.route_scopes import allow
 from app.producer.http.row_count import count_rows
 from app.producer.oip.model_reference import model_reference
 from app.producer.schemas.oip import INFER_ANSWER, INFER_BODY, INFER_HEADER, InferResponse
-from app.producer.services import Services
+from app.producer.services import services_of
 from app.protocol.examples import TRAINED_NAME
 from app.protocol.media_types import media_type
 from app.protocol.oip.message import (
@@ -91,7 +91,7 @@ async def infer_by_version(request: Request) -> Response:
 
 
 async def _infer(request: Request, reference: str) -> Response:
-    services: Services = request.app.state.services
+    services = services_of(request)
     with services.in_flight.admit() as take:
         headers = request.headers
         kind = headers.get("content-type", "")

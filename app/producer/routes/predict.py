@@ -22,7 +22,7 @@ from app.producer.http.row_count import count_inputs
 from app.producer.http.strict_route import problem_responses
 from app.producer.schemas.requests import PredictBody
 from app.producer.schemas.responses import PredictionAnswer
-from app.producer.services import Services
+from app.producer.services import services_of
 from app.protocol.replies import with_model
 from app.protocol.types import JSON_MEDIA_TYPE
 
@@ -47,7 +47,7 @@ async def predict(request: Request) -> Response:
     `model_id` may be `latest`: the newest trained model, of `dataset_id` if that is given. It may
     be `name`, `name:version` or `name@alias`; the answer tells the `model`, `name:version`.
     """
-    services: Services = request.app.state.services
+    services = services_of(request)
     with services.in_flight.admit():
         body = await read_json_body(request)
         checked = await parse_body(PredictBody, body)

@@ -44,7 +44,7 @@ from app.producer.http.strict_route import problem_responses
 from app.producer.rpc.replies import read_prediction
 from app.producer.schemas.jobs import BothAnswer, QueuedAnswer
 from app.producer.schemas.requests import AsyncBody, SyncAsyncBody
-from app.producer.services import Services
+from app.producer.services import Services, services_of
 from app.protocol.replies import Failed, Reply
 from app.protocol.requests import PredictionInputs, job_notification
 from app.protocol.types import JSON_MEDIA_TYPE, JobKind, JobStatus
@@ -78,7 +78,7 @@ async def predict_async(request: Request) -> Response:
     An accepted job survives the loss of any process. The same `Idempotency-Key` with the same body
     returns the same job.
     """
-    services: Services = request.app.state.services
+    services = services_of(request)
     owner = owner_in(request)
     key = qualified_key(owner, idempotency_key(request))
     with services.in_flight.admit():
@@ -113,7 +113,7 @@ async def predict_sync_async(request: Request) -> Response:
     When both have answered, `/jobs/{job_id}` has both answers and tells whether they `disagree`. If
     the fast model cannot answer now, `status` is TASK_ERROR, and the job runs all the same.
     """
-    services: Services = request.app.state.services
+    services = services_of(request)
     owner = owner_in(request)
     key = qualified_key(owner, idempotency_key(request))
     with services.in_flight.admit():
@@ -187,7 +187,7 @@ async def _accept(
     sync: dict[str, Any] | None = None,
 ) -> Job | None:
     """Create the job, unless another one has its idempotency key by now; return that one."""
-    services: Services = request.app.state.services
+    services = services_of(request)
 
     def create() -> bool:
         return services.jobs.create(

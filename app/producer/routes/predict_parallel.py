@@ -30,7 +30,7 @@ from app.producer.parallel_call import ParallelCall, prepare_call, qualified_mod
 from app.producer.rpc.replies import read_prediction
 from app.producer.schemas.requests import ParallelBody
 from app.producer.schemas.responses import ParallelAnswer
-from app.producer.services import Services
+from app.producer.services import Services, services_of
 from app.protocol.label_keys import label_keys
 from app.protocol.replies import with_model
 from app.protocol.types import JSON_MEDIA_TYPE, JobStatus
@@ -83,7 +83,7 @@ async def parallel(request: Request) -> Response:
     have no label in common are not combined. An uploaded model with more than 100 labels reports
     only the five most probable ones; the others count as 0.
     """
-    services: Services = request.app.state.services
+    services = services_of(request)
     owner, began = owner_in(request), perf_counter()
     with ExitStack() as held:
         take = held.enter_context(services.in_flight.admit())

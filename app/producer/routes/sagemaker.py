@@ -28,7 +28,7 @@ from app.producer.schemas.health import Alive
 from app.producer.schemas.invocations import ANSWERS, ATTRIBUTES, describe_invocation
 from app.producer.schemas.requests import InvocationBody, InvocationTarget
 from app.producer.schemas.responses import ExecutionParameters, Invocation
-from app.producer.services import Services
+from app.producer.services import Services, services_of
 from app.protocol.replies import with_model
 from app.protocol.types import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE
 from app.protocol.validation import validate
@@ -48,7 +48,7 @@ router = APIRouter(route_class=RawRoute, tags=["predictions"])
 @allow_everybody
 async def ping(request: Request) -> Response:
     """Report whether predictions can be served: 503 while RabbitMQ is unreachable or blocked."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     services.rpc.check()
     return Response(b'{"status":"ok"}', media_type=JSON_MEDIA_TYPE)
 
@@ -59,7 +59,7 @@ async def ping(request: Request) -> Response:
 @allow(Scope.PREDICT)
 async def execution_parameters(request: Request) -> Response:
     """Tell SageMaker's batch transform how many calls to make at a time, and how large."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     settings = services.settings
     calls = settings.max_in_flight_bytes // (_GROWTH * settings.max_body)
     answer = ExecutionParameters(
@@ -85,7 +85,7 @@ async def invocations(request: Request) -> Response:
     is the `model_id` of the header, else of the body, else `latest`. The answer has the form that
     `Accept` names, else that of the body.
     """
-    services: Services = request.app.state.services
+    services = services_of(request)
     owner = owner_in(request)
     with services.in_flight.admit() as take:
         kind = media.form_of_request(request)
