@@ -3,8 +3,6 @@
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))  # RFC 9110, 9.2.1
-
 
 def is_own(origin: str, scope: Scope) -> bool:
     """Tell whether an origin has the host and port that the request is for.

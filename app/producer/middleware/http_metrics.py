@@ -9,10 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.observability.metrics import catalogue
 from app.observability.metrics.families import Histogram, Series
+from app.producer.http.methods import METHODS
 
 _REMEMBERED = 1000
 UNKNOWN = "unknown"  # any path that no route has, and any method that HTTP does not define
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
 class HttpMetrics:
@@ -50,7 +50,7 @@ class HttpMetrics:
         if not self._routes:
             self._routes = [each for each in iter_route_contexts(scope["app"].routes) if each.path]
             self._plain = {each.path for each in self._routes if "{" not in str(each.path_format)}
-        known = method if method in _METHODS else UNKNOWN
+        known = method if method in METHODS else UNKNOWN
         template = self._template(scope)
         series = self._durations.series(template, known, str(status))
         # A proxy may put a prefix in front; a bound, because others may invent prefixes.

@@ -6,8 +6,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.observability.traceparent import MOST_OF_TRACEPARENT, TRACEPARENT
 from app.observability.tracing import SpanKind, fail, leave_out, recorded_span
+from app.producer.http.methods import METHODS
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 _FIELD = TRACEPARENT.encode()
 
 
@@ -39,7 +39,7 @@ class Tracing:
                 status = message["status"]
             await send(message)
 
-        method = scope["method"] if scope["method"] in _METHODS else "HTTP"
+        method = scope["method"] if scope["method"] in METHODS else "HTTP"
         asked = {
             "http.request.method": "_OTHER" if method == "HTTP" else method,
             "url.path": scope["path"],
