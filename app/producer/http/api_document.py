@@ -1,6 +1,6 @@
-"""What FastAPI does not know of the OpenAPI document, because the middlewares do it.
+"""Complete the OpenAPI document by what FastAPI does not know.
 
-These are the keys and the scopes, and the answers to requests that no route gets.
+These are the keys and scopes, the answers of middlewares, and the schemas of errors.
 """
 
 from typing import Any
@@ -12,6 +12,8 @@ from app.auth.api_key import in_order
 from app.producer.http.oip_errors import error_responses, is_of_protocol
 from app.producer.http.route_scopes import ScopedRoute, scopes_of
 from app.producer.http.strict_route import problem_responses
+from app.producer.schemas.oip import ProtocolError
+from app.producer.schemas.responses import Problem
 
 _UNLESS = "Not needed where the producer runs with the setting AUTH=off."
 _SCHEMES = {
@@ -23,8 +25,7 @@ _SCHEMES = {
         "description": f"The same key in another header. {_UNLESS}",
     },
 }
-
-
+_ERRORS = (Problem, ProtocolError)  # to which `responses` of routes refer
 _TOO_MANY = {429: "The caller has sent too many requests; `Retry-After` says when to go on"}
 _OF_BODIES = {
     408: "The body did not come in time",
@@ -34,10 +35,10 @@ _OF_BODIES = {
 
 
 def complete_document(app: FastAPI) -> None:
-    """Let the document of `app` have the schemes of keys, and the answers of the middlewares.
+    """Let the document of `app` have all that, each time that it is made.
 
-    Those are 401 and 403 of all operations with scopes, 429 of the same, and 408, 413 and 415 of
-    those with a body. What an operation says itself stays.
+    Operations with scopes get the answers 401, 403 and 429, those with a body 408, 413 and 415,
+    too. What an operation says itself stays.
     """
     make = app.openapi
 
@@ -52,7 +53,10 @@ def complete_document(app: FastAPI) -> None:
 
 
 def _add(app: FastAPI, document: dict[str, Any]) -> None:
-    document.setdefault("components", {})["securitySchemes"] = _SCHEMES
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = _SCHEMES
+    schemas = {each.__name__: each.model_json_schema() for each in _ERRORS}
+    components["schemas"] = dict(sorted((components.get("schemas", {}) | schemas).items()))
     for each in iter_route_contexts(app.routes):
         route = each.original_route
         if not isinstance(route, ScopedRoute) or not route.include_in_schema:

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.responses import JSONResponse
 
+from app.producer.schemas.components import component
 from app.producer.schemas.oip import ProtocolError
 from app.protocol.types import JSON_MEDIA_TYPE
 
@@ -32,6 +33,9 @@ def protocol_error(request: Request, problem: Response) -> Response:
 
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return OpenAPI's description of the statuses that are errors of the protocol."""
-    content = {JSON_MEDIA_TYPE: {"schema": ProtocolError.model_json_schema()}}
+    """Return OpenAPI's description of the statuses that are errors of the protocol.
+
+    `complete_document` adds the schema to which it refers.
+    """
+    content = {JSON_MEDIA_TYPE: {"schema": component(ProtocolError)}}
     return {status: {"content": content} for status in statuses}

@@ -12,6 +12,7 @@ from app import errors
 from app.producer.http.body import call_with_body
 from app.producer.http.query_parameters import check_query
 from app.producer.http.route_scopes import ScopedRoute, check_scopes
+from app.producer.schemas.components import component
 from app.producer.schemas.responses import Problem
 from app.protocol import strict_json
 from app.protocol.types import PROBLEM_MEDIA_TYPE
@@ -53,6 +54,9 @@ class StrictRoute(ScopedRoute):
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return OpenAPI's description of the statuses that are problem documents."""
-    content = {PROBLEM_MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    """Return OpenAPI's description of the statuses that are problem documents.
+
+    `complete_document` adds the schema to which it refers.
+    """
+    content = {PROBLEM_MEDIA_TYPE: {"schema": component(Problem)}}
     return {status: {"content": content} for status in statuses}

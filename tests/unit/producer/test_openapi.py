@@ -4,6 +4,7 @@ import difflib
 import http
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.producer.app import create_app
 from app.producer.http.route_scopes import ScopedRoute, scopes_of
+from app.producer.schemas.responses import Problem
 from app.protocol.types import ARROW_MEDIA_TYPE, CSV_MEDIA_TYPE, PARQUET_MEDIA_TYPE
 from app.settings import Settings
 
@@ -41,6 +43,15 @@ def test_no_name_of_a_component_tells_a_module() -> None:
     """FastAPI puts the module in front of a class whose name another one has, too."""
     components = create_app(Settings(_env_file=None)).openapi()["components"]["schemas"]
     assert [name for name in components if "__" in name] == []
+
+
+def test_each_reference_is_to_a_component_and_errors_are_two_of_them() -> None:
+    document = create_app(Settings(_env_file=None)).openapi()
+    written = json.dumps(document)
+    referred = set(re.findall(r'"#/components/schemas/([^"]+)"', written))
+    assert referred <= document["components"]["schemas"].keys()
+    assert {"Problem", "ProtocolError"} <= referred
+    assert written.count(Problem.__doc__ or "") == 1
 
 
 def test_a_download_names_each_format_that_a_data_set_has() -> None:
