@@ -41,6 +41,16 @@ def _text_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"(CASE WHEN {is_odd} THEN {clean} ELSE {column} END ->> {name})"
 
 
+def has_odd_text(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Return whether a text in a column's JSON may have a NUL or half a character.
+
+    PostgreSQL reads no member of such an object, and SQLite cuts a text at its NUL. Whole pairs
+    count, too. Null if the column is.
+    """
+    text = sa.cast(column, sa.Text)
+    return sa.or_(*(text.contains(mark, autoescape=True) for mark in _MARKS))
+
+
 def json_number(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[float]:
     """Return a member of a column with a JSON object of numbers; null if there is none."""
     value: sa.ColumnElement[float] = column[name].as_float()

@@ -198,6 +198,18 @@ def test_long_answers_are_read_as_text(store, long):
     assert read_predictions(store.engine, "j") == (SYNC["prediction"], ANSWER["prediction"])
 
 
+@pytest.mark.parametrize(
+    "prediction",
+    ["a\0b", ["a\0b", "a"], "\ud800", ["\udfffx"], ["a", "\N{GRINNING FACE}"], [1, 0.1, 1e300]],
+)
+def test_predictions_are_read_whatever_texts_stand_in_an_answer(store, prediction):
+    accept(store, "j", kind=JobKind.PREDICT)
+    answer = {**ANSWER, "prediction": prediction, "pred_proba": {"a\0": 1.0, "\udc00": 0.0}}
+    put(store, "j", result=answer, sync={**SYNC, "prediction": prediction})
+
+    assert read_predictions(store.engine, "j") == (prediction, prediction)
+
+
 def test_a_job_without_answers_is_not_shortened(store):
     accept(store, "j", kind=JobKind.PREDICT)
 
