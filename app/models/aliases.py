@@ -1,7 +1,6 @@
 """Aliases: words that point to a version of a name, with a history that nobody changes."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,11 +10,11 @@ import sqlalchemy as sa
 from app import errors
 from app.auth.actor import Actor
 from app.auth.audit import Action, Thing, entry
-from app.database.engine import connect, database_now, transaction
-from app.database.name_tables import alias_history_table, aliases_table, names_table, versions_table
+from app.database.engine import connect, database_now
+from app.database.name_tables import alias_history_table, aliases_table, versions_table
 from app.jobs.model_names import version_text
 from app.models.alias_history import ChangeKind, no_alias
-from app.models.versions import require_name, require_version
+from app.models.versions import changing_name, require_name, require_version
 
 MAX_ALIASES = 100  # of a name
 
@@ -78,7 +77,7 @@ def set_alias(
     `check` may refuse the change. Raises `errors.NotFound`, `errors.Gone` for a deleted version,
     `errors.Conflict` beyond `MAX_ALIASES`, and what `check` raises.
     """
-    with _changing(engine, name) as connection:
+    with changing_name(engine, name) as (connection, _):
         now = _now(connection, name, alias)
         check(now and now.change)
         if now and now.version == wanted.version:
@@ -101,7 +100,7 @@ def roll_back(
     one came to, not to the version that it left. Raises `errors.NotFound`, `errors.Conflict` if
     there is nothing before, `errors.Gone` if that version was deleted, and what `check` raises.
     """
-    with _changing(engine, name) as connection:
+    with changing_name(engine, name) as (connection, _):
         now = _now(connection, name, alias)
         if now is None:
             raise no_alias(name, alias)
@@ -130,23 +129,13 @@ def delete_alias(
 
     Raises `errors.NotFound` for a name that is not there, and what `check` raises.
     """
-    with _changing(engine, name) as connection:
+    with changing_name(engine, name) as (connection, _):
         now = _now(connection, name, alias)
         check(now and now.change)
         if now is None:
             return False
         _write(connection, name, alias, ChangeKind.DELETE, Wanted(0, why), by)
     return True
-
-
-@contextmanager
-def _changing(engine: sa.Engine, name: str) -> Iterator[sa.Connection]:
-    """Begin a transaction that no other change of this name overlaps, because it holds its row."""
-    hold = sa.update(names_table).where(names_table.c.name == name)
-    with transaction(engine) as connection:
-        connection.execute(hold.values(last_version=names_table.c.last_version))
-        require_name(connection, name)
-        yield connection
 
 
 def _aliases(name: str) -> sa.Select[Any]:

@@ -1,6 +1,6 @@
 """Names of models: their descriptions, tags, and how calls of them are split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,10 +19,12 @@ from app.database.tables import jobs_table
 from app.jobs.model_names import is_name
 from app.jobs.search import has_name as job_has_name
 from app.jobs.transitions import UNENDED
-from app.models.versions import require_name, require_version
+from app.models.versions import changing_name, require_name, require_version
 from app.protocol.tags import tags_column, tags_of
 
 SORTS = ("created_at", "name")
+Split = dict[str, float] | None  # weights by version
+SplitCheck = Callable[[Split], None]  # gets the present split; may raise
 _column = names_table.c
 
 
@@ -37,7 +39,7 @@ class Name:
     last_version: int
     description: str | None
     tags: list[str]
-    split: dict[str, float] | None
+    split: Split
     created_at: datetime
 
 
@@ -111,18 +113,24 @@ def delete_name(engine: sa.Engine, name: str, by: Actor) -> None:
 
 
 def write_split(
-    engine: sa.Engine, name: str, weights: Mapping[int, float] | None, by: Actor
+    engine: sa.Engine,
+    name: str,
+    weights: Mapping[int, float] | None,
+    by: Actor,
+    check: SplitCheck | None = None,
 ) -> None:
     """Split the calls of a name by weights of its versions, or end the split.
 
-    Raises `errors.NotFound`, and `errors.Gone` for a version that was deleted.
+    `check` may refuse the change. Raises `errors.NotFound`, `errors.Gone` for a version that was
+    deleted, and what `check` raises.
     """
     split = None if weights is None else {str(n): weight for n, weight in weights.items()}
-    with transaction(engine) as connection:
-        connection.execute(sa.update(names_table).where(_column.name == name).values(split=split))
-        require_name(connection, name)
+    with changing_name(engine, name) as (connection, now):
+        if check is not None:
+            check(now.split)
         for number in weights or ():
             require_version(connection, name, number)
+        connection.execute(sa.update(names_table).where(_column.name == name).values(split=split))
         said = "no split" if split is None else f"split {split}"
         connection.execute(entry(by, Action.DESCRIBE, Thing.NAME, name, said))
 

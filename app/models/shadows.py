@@ -1,5 +1,6 @@
 """Shadows: a version that gets a share of the calls of an alias once more, to compare answers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from app import errors
 from app.auth.actor import Actor
 from app.auth.audit import Action, Thing, entry
-from app.database.engine import connect, database_now, transaction
+from app.database.engine import connect, database_now
 from app.database.name_tables import (
     aliases_table,
     shadow_counts_table,
@@ -18,7 +19,7 @@ from app.database.name_tables import (
 )
 from app.jobs.model_names import version_text
 from app.models.alias_history import no_alias
-from app.models.versions import require_name, require_version
+from app.models.versions import changing_name, require_name, require_version
 
 _column, _alias, _version = shadows_table.c, aliases_table.c, versions_table.c
 _JOINED = shadows_table.join(
@@ -57,6 +58,9 @@ class WantedShadow:
     share: float
 
 
+ShadowCheck = Callable[[WantedShadow | None], None]  # gets the present shadow; may raise
+
+
 def read_shadow(engine: sa.Engine, name: str) -> Shadow:
     """Return the shadow of a name. Raises `errors.NotFound`."""
     shown = (_column.name, _column.alias, _alias.version.label("base_version"), _column.version)
@@ -69,17 +73,24 @@ def read_shadow(engine: sa.Engine, name: str) -> Shadow:
     return Shadow(**row._mapping)
 
 
-def write_shadow(engine: sa.Engine, name: str, wanted: WantedShadow, by: Actor) -> bool:
+def write_shadow(
+    engine: sa.Engine,
+    name: str,
+    wanted: WantedShadow,
+    by: Actor,
+    check: ShadowCheck | None = None,
+) -> bool:
     """Give a name a shadow in place of the one it has; return False if it has one.
 
-    Counts of the same versions go on. Raises `errors.NotFound`, and `errors.Gone` for a deleted
-    version.
+    Counts of the same versions go on. `check` may refuse the change. Raises `errors.NotFound`,
+    `errors.Gone` for a version that was deleted, and what `check` raises.
     """
     row = {**vars(wanted), "name": name, "changed_at": database_now()}
-    with transaction(engine, lock=name) as connection:
+    with changing_name(engine, name) as (connection, _):
+        if check is not None:
+            check(_now(connection, name))
         delete = sa.delete(shadows_table).where(_column.name == name)
         is_new = connection.execute(delete).rowcount == 0
-        require_name(connection, name)
         this = (_alias.name == name, _alias.alias == wanted.alias)
         if connection.execute(sa.select(_alias.version).where(*this)).first() is None:
             raise no_alias(name, wanted.alias)
@@ -90,20 +101,30 @@ def write_shadow(engine: sa.Engine, name: str, wanted: WantedShadow, by: Actor) 
     return is_new
 
 
-def delete_shadow(engine: sa.Engine, name: str, by: Actor) -> bool:
+def delete_shadow(
+    engine: sa.Engine, name: str, by: Actor, check: ShadowCheck | None = None
+) -> bool:
     """Delete the shadow of a name and its counts; return False if there was none.
 
-    Raises `errors.NotFound` for a name that is not there.
+    `check` may refuse it. Raises `errors.NotFound` for a name that is not there, and what `check`
+    raises.
     """
     counts = shadow_counts_table
-    with transaction(engine, lock=name) as connection:
+    with changing_name(engine, name) as (connection, _):
+        if check is not None:
+            check(_now(connection, name))
         deleted = connection.execute(sa.delete(shadows_table).where(_column.name == name)).rowcount
-        require_name(connection, name)
         if not deleted:
             return False
         connection.execute(sa.delete(counts).where(counts.c.name == name))
         connection.execute(entry(by, Action.DESCRIBE, Thing.NAME, name, "no shadow"))
     return True
+
+
+def _now(connection: sa.Connection, name: str) -> WantedShadow | None:
+    query = sa.select(_column.alias, _column.version, _column.share).where(_column.name == name)
+    row = connection.execute(query).first()
+    return row and WantedShadow(*row)
 
 
 def find_shadow(connection: sa.Connection, name: str, alias: str | None) -> ShadowVersion | None:

@@ -1,6 +1,7 @@
 """Versions of a name: the models that were published under it, numbered from 1."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -115,6 +116,18 @@ def require_name(connection: sa.Connection, name: str) -> Any:
     if row is None:
         raise no_name(connection, name)
     return row
+
+
+@contextmanager
+def changing_name(engine: sa.Engine, name: str) -> Iterator[tuple[sa.Connection, Any]]:
+    """Begin a transaction that no other change of this name overlaps, because it holds its row.
+
+    Yield the connection and the row. Raises `errors.NotFound`.
+    """
+    hold = sa.update(names_table).where(names_table.c.name == name)
+    with transaction(engine) as connection:
+        connection.execute(hold.values(last_version=names_table.c.last_version))
+        yield connection, require_name(connection, name)
 
 
 def no_name(connection: sa.Connection, name: str, field: str = "name") -> errors.NotFound:

@@ -220,6 +220,10 @@ def pages() -> Iterator[Case]:
     yield readable("GET", path, "dataset_id", DATASET, get("/ui/datasets/{}"))
     path = "/ui/names/{name}"
     yield Case("GET", path, "name", NAME, get("/ui/names/{}"), shared=NAME)
+    for kind, name in ((MODEL, "model_id"), (DATASET, "dataset_id")):
+        path, below = f"/ui/{kind}/{{{name}}}/delete", f"/ui/{kind}/{{}}/delete"
+        yield Case("GET", path, name, kind, get(below))
+        yield Case("POST", path, name, kind, post(below), own=False)
     for action, fields in NAME_FORMS.items():
         path, form = f"/ui/names/{{name}}/{action}", urlencode(fields)
         asked = get(f"/ui/names/{{}}/{action}?{form}")

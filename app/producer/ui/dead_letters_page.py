@@ -1,6 +1,6 @@
 """`/ui/dead-letters`: the messages that nobody could use; to replay or to drop them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import anyio.to_thread
@@ -55,7 +55,7 @@ async def ask(
     chosen = list(filter(None, ids.split(",")))
     if not chosen:
         raise errors.Invalid("ids", "choose one or more messages")
-    return page(request, "ask_dead_letters.html", action=action, ids=chosen)
+    return _ask(request, action, chosen)
 
 
 @router.post("/ui/dead-letters")
@@ -63,7 +63,7 @@ async def ask(
 async def act(request: Request, services: ServicesDep, by: ActorDep) -> Response:
     """Replay messages to the queues where they died, or delete them for good.
 
-    Raises `errors.NotFound` if one is gone, and changes none then.
+    If one is gone, none is changed: the page says so, and asks about those that are left.
     """
     form = await read_form(request)
     action, ids = first(form, "action"), form.get("ids", [])
@@ -74,7 +74,11 @@ async def act(request: Request, services: ServicesDep, by: ActorDep) -> Response
 
     def change(queue: DeadLetterQueue) -> tuple[int, list[str]]:
         done, refused = 0, []
-        for each in queue.select(ids):
+        chosen = [each for each in queue.messages if each.id in ids]
+        there = {each.id for each in chosen}
+        if gone := [each for each in dict.fromkeys(ids) if each not in there]:
+            raise errors.NotFound(None, "they are gone", gone=gone)
+        for each in chosen:
             died_in = f"queue {plain(each.death.get('queue'))}"
             begin(services.jobs.engine, by, audited, Thing.DEAD_LETTER, each.id, died_in)
             try:
@@ -84,10 +88,22 @@ async def act(request: Request, services: ServicesDep, by: ActorDep) -> Response
                 refused.append(f"{each.id} stays: {error.detail}")
         return done, refused
 
-    done, refused = await _with_queue(services, change)
+    try:
+        done, refused = await _with_queue(services, change)
+    except errors.NotFound as error:
+        gone = error.extra["gone"]
+        return _ask(request, action, [each for each in ids if each not in gone], gone)
     if refused:
         raise errors.Conflict(None, f"{done} done; {'; '.join(refused[:5])}")
     return redirect(request, "/ui/dead-letters", done=done)
+
+
+def _ask(
+    request: Request, action: str | None, ids: Sequence[str], gone: Sequence[str] = ()
+) -> Response:
+    """Return the page that asks; those that are `gone` since an earlier page come first."""
+    asked = {"action": action, "ids": ids, "gone": gone}
+    return page(request, "ask_dead_letters.html", 409 if gone else 200, **asked)
 
 
 async def _with_queue(services: Services, call: Callable[[DeadLetterQueue], _T]) -> _T:

@@ -115,7 +115,7 @@ async def cancel_all(
     done, asked = 0, await _asked_about(request, owner)
     for job in [each async for each in _jobs(services, owner, which, "cancel", asked)]:
         done += await run_in_thread(services.jobs.cancel, job.id, by)
-    return redirect(request, "/ui/jobs", **which.query, done=done)
+    return redirect(request, "/ui/jobs", **which.query, done=done, left=_left(asked, done))
 
 
 @router.get("/ui/run-jobs-again")
@@ -148,7 +148,12 @@ async def run_all_again(
                 each.detail = f"{done} of {len(jobs)} trainings run again; then: {each.detail}"
             if isinstance(each, BaseException):
                 raise each
-    return redirect(request, "/ui/jobs", kind="train", done=done)
+    return redirect(request, "/ui/jobs", kind="train", done=done, left=_left(asked, done))
+
+
+def _left(asked: Collection[str] | None, done: int) -> int | None:
+    """Return how many of the jobs that were asked about are as they were, or None if none is."""
+    return (len(set(asked)) - done or None) if asked else None
 
 
 async def _run_again(request: Request, services: Services, owner: str, job: Job) -> str:

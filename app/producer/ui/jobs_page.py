@@ -38,6 +38,7 @@ async def jobs_page(
     sort: Annotated[str, sorted_by(*SORTS, metrics=False)] = NEWEST,
     cursor: Cursor = None,
     done: Annotated[int | None, Query(ge=0)] = None,
+    left: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
     """Show the jobs of a filter, the newest first unless `sort` says otherwise."""
     found, following = await summaries(services, owner, which, Page(_ROWS, sort, cursor))
@@ -50,6 +51,7 @@ async def jobs_page(
         following=following,
         is_first=cursor is None,
         done=done,
+        left=left,
         states=STATES,
         estimators=sorted(ESTIMATORS),
         refresh=refresh_seconds(request),

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 
 from app import errors
-from app.models.aliases import Check
 from app.producer.schemas.names import AliasBody, ReasonBody, SplitBody
 from app.producer.schemas.shadow import ShadowBody
 from app.producer.ui.typed_number import typed_number
@@ -70,21 +69,6 @@ def shadow_of(fields: Fields) -> ShadowBody:
         except ValueError:
             raise errors.Invalid("share", "must be a number from 0 to 1, such as 0.1") from None
     return validate(ShadowBody, asked)
-
-
-def unchanged_since(seen: int) -> Check:
-    """Return a check that raises `errors.Conflict` if an alias was changed after a page was shown.
-
-    `seen` is the newest change that the page has shown, 0 if the alias was not there.
-    """
-
-    def check(change: int | None) -> None:
-        if (change or 0) != seen:
-            raise errors.Conflict(
-                "alias", "somebody has changed it since this page was loaded; look at it again"
-            )
-
-    return check
 
 
 def _whole(fields: Fields, name: str) -> int:

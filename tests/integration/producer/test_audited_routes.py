@@ -5,6 +5,7 @@ nothing.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
@@ -84,6 +85,12 @@ class Change(NamedTuple):
 
 def put_data(user: User) -> None:
     user("PUT", "/datasets/d", content=CSV, headers={"Content-Type": "text/csv"})
+
+
+def delete_seen_data(user: User) -> None:
+    asked = user("GET", "/ui/datasets/d/delete").text
+    (seen,) = re.findall(r'name="seen" value="(\w+)"', asked)
+    user("POST", "/ui/datasets/d/delete", data={"seen": seen})
 
 
 def put_model(user: User) -> None:
@@ -236,6 +243,12 @@ CHANGES: dict[tuple[str, str], Change] = {
             "POST", "/ui/datasets/d/upload", content=CSV, headers={"Content-Type": "text/csv"}
         ),
     ),
+    ("POST", "/ui/models/{model_id}/delete"): Change(
+        ("delete", "model", "red~m"), lambda user: user("POST", "/ui/models/m/delete"), put_model
+    ),
+    ("POST", "/ui/datasets/{dataset_id}/delete"): Change(
+        ("delete", "dataset", "red~d"), delete_seen_data, put_data
+    ),
     ("POST", "/ui/names/{name}/promote"): Change(
         ("promote", "alias", "red~n@a"),
         lambda user: user("POST", "/ui/names/n/promote", data={"alias": "a", "version": "2"}),
@@ -265,7 +278,9 @@ CHANGES: dict[tuple[str, str], Change] = {
     ),
     ("POST", "/ui/names/{name}/end-shadow"): Change(
         ("describe", "name", "red~n"),
-        lambda user: user("POST", "/ui/names/n/end-shadow"),
+        lambda user: user(
+            "POST", "/ui/names/n/end-shadow", data={"seen": "version 2 for 0.5 of a"}
+        ),
         lambda user: (put_versions(user), promote(user, 1), put_shadow(user)),
     ),
     ("POST", "/ui/train"): Change(

@@ -6,7 +6,6 @@ from app.producer.ui.name_forms import (
     rollback_of,
     shadow_of,
     split_of,
-    unchanged_since,
 )
 
 
@@ -73,11 +72,3 @@ def test_the_field_of_a_split_with_a_wrong_version_is_that_version():
 def test_a_split_has_a_weight_for_each_version():
     assert split_of({"weights": "1=9, 2=0.5"}).weights == {"1": 9.0, "2": 0.5}
     assert split_of({"weights": "1 = 1e3,2= .5"}).weights == {"1": 1000.0, "2": 0.5}
-
-
-def test_a_change_after_the_page_was_shown_is_a_conflict():
-    unchanged_since(0)(None)
-    unchanged_since(3)(3)
-    for seen, now in ((0, 1), (3, 4), (3, None)):
-        with pytest.raises(errors.Conflict, match="since this page was loaded"):
-            unchanged_since(seen)(now)

@@ -124,8 +124,12 @@ def test_a_version_is_promoted_after_a_page_that_asks(browser: Client) -> None:
     assert browser("GET", "/models/churn/aliases/champion").json()["change"] == 3
     again = browser("POST", "/ui/names/churn/promote", OWN, data={**fields, "version": "1"})
     assert again.status_code == 409
-    assert "since this page was loaded" in said(again)
+    told = "champion was changed since this page was loaded: anyone set it to version 3 (new)"
+    assert said(again) == told
     assert champion(browser) == 3
+    assert "It means version 3 since" in again.text
+    fresh = browser("POST", "/ui/names/churn/promote", OWN, data=hidden(again.text))
+    assert (fresh.status_code, champion(browser)) == (303, 1)
 
 
 def test_a_refused_promotion_shows_its_numbers_and_can_be_forced(
@@ -167,7 +171,12 @@ def test_an_alias_is_rolled_back_once_for_each_page_that_asked(browser: Client) 
 
     assert browser("POST", "/ui/names/churn/rollback", OWN, data=fields).status_code == 303
     assert champion(browser) == 1
-    assert browser("POST", "/ui/names/churn/rollback", OWN, data=fields).status_code == 409
+    again = browser("POST", "/ui/names/churn/rollback", OWN, data=fields)
+    assert again.status_code == 409
+    assert said(again) == (
+        "alias: champion was changed since this page was loaded: anyone rolled it back to version "
+        "1 (nonsense); churn@champion has pointed to nothing before; point it to another version"
+    )
     assert "nonsense" in browser("GET", "/ui/names/churn").text
     asked = browser("GET", "/ui/names/churn/rollback?alias=champion")
     assert (asked.status_code, "has pointed to nothing before" in said(asked)) == (409, True)
@@ -228,8 +237,9 @@ def test_a_split_is_set_and_ended(browser: Client) -> None:
     browser("PUT", "/models/churn/split", json=exact)
     assert 'value="1=333333.25, 3=1e-06"' in browser("GET", "/ui/names/churn").text
 
-    assert "End the split" in browser("GET", "/ui/names/churn/end-split").text
-    browser("POST", "/ui/names/churn/end-split", OWN)
+    asked = browser("GET", "/ui/names/churn/end-split").text
+    assert "End the split" in asked
+    browser("POST", "/ui/names/churn/end-split", OWN, data=hidden(asked))
     assert browser("GET", "/names/churn").json()["split"] is None
     assert "danger" not in browser("GET", "/ui/names/churn/end-split").text
 
@@ -255,9 +265,76 @@ def test_a_shadow_is_set_shown_by_feature_and_ended(app: FastAPI, browser: Clien
         *(("&lt;b&gt;", "8", "50 %", "2"),),
     ]  # fmt: skip
     assert "2 gets no calls" not in page
-    assert "is deleted" in browser("GET", "/ui/names/churn/end-shadow").text
-    browser("POST", "/ui/names/churn/end-shadow", OWN)
+    asked = browser("GET", "/ui/names/churn/end-shadow").text
+    assert "is deleted" in asked
+    browser("POST", "/ui/names/churn/end-shadow", OWN, data=hidden(asked))
     assert browser("GET", "/models/churn/shadow").status_code == 404
+
+
+SPLIT = {"weights": {"1": 9, "3": 1}}
+SHADOW = {"alias": "champion", "version": 3, "share": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("asked", "others", "was", "now"),
+    [
+        ("split?weights=2%3D1", SPLIT, "none", "1=9, 3=1"),
+        ("split?weights=2%3D1", None, "1=9, 3=1", "none"),
+        ("end-split", {"weights": {"2": 1}}, "1=9, 3=1", "2=1"),
+        (
+            "shadow?alias=champion&version=1&share=1",
+            SHADOW,
+            "none",
+            "version 3 for 0.25 of champion",
+        ),
+        ("shadow?alias=champion&version=1&share=1", None, "version 3 for 0.25 of champion", "none"),
+        (
+            "end-shadow",
+            {**SHADOW, "share": 1},
+            "version 3 for 0.25 of champion",
+            "version 3 for 1 of champion",
+        ),
+    ],
+)
+def test_a_form_changes_only_what_its_page_has_shown(
+    browser: Client, asked: str, others: dict[str, object] | None, was: str, now: str
+) -> None:
+    path, what = asked.partition("?")[0], "split" if "split" in asked else "shadow"
+    address = f"/models/churn/{what}"
+    if was != "none":
+        browser("PUT", address, json=SPLIT if what == "split" else SHADOW)
+    first = browser("GET", f"/ui/names/churn/{asked}")
+    assert first.status_code == 200
+    browser("PUT", address, json=others) if others else browser("DELETE", address)
+
+    stale = browser("POST", f"/ui/names/churn/{path}", OWN, data=hidden(first.text))
+
+    assert stale.status_code == 409
+    assert said(stale) == (
+        f"somebody has changed the {what} since this page was loaded: it was {was}, it is {now} now"
+    )
+    fields = hidden(stale.text)
+    assert (hidden(first.text)["seen"], fields["seen"]) == (was, now)
+    assert fields | {"seen": was} == hidden(first.text)  # it asks for the same again
+    for _ in range(2):  # a second click is no error
+        answer = browser("POST", f"/ui/names/churn/{path}", OWN, data=fields)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/ui/names/churn")
+
+
+def test_a_stale_page_of_a_rollback_asks_for_the_one_that_is_next(
+    app: FastAPI, browser: Client
+) -> None:
+    asked = browser("GET", "/ui/names/churn/rollback?alias=champion").text
+    point(app, 3, why="<b>better</b>")
+
+    stale = browser("POST", "/ui/names/churn/rollback", OWN, data={**hidden(asked), "why": "bad"})
+
+    assert (stale.status_code, champion(browser)) == (409, 3)
+    assert "key 7 set it to version 3 (&lt;b&gt;better&lt;/b&gt;)" in said(stale)
+    assert "It gets version 2, which it meant before" in stale.text
+    assert 'name="why" value="bad"' in stale.text
+    assert browser("POST", "/ui/names/churn/rollback", OWN, data=hidden(stale.text)).is_redirect
+    assert champion(browser) == 2
 
 
 def compare(app: FastAPI, name: str) -> None:

@@ -185,7 +185,9 @@ def test_jobs_that_came_after_the_page_that_asked_are_not_cancelled(
 
     answer = browser("POST", "/ui/cancel-jobs?text=HOUSE", OWN, data={"ids": ids})
 
-    assert answer.headers["location"] == "/ui/jobs?text=HOUSE&done=11"
+    assert answer.headers["location"] == "/ui/jobs?text=HOUSE&done=11&left=1"
+    page = browser("GET", answer.headers["location"]).text
+    assert "11 jobs done. 1 of those that were asked about had changed meanwhile" in page
     assert {jobs.get(f"seen-{n}").state for n in range(12)} == {"TASK_CANCELLED"}
     assert jobs.get("unseen").state == "TASK_QUEUED"
     assert jobs.get("waiting").state == "TASK_QUEUED"
@@ -195,7 +197,7 @@ def test_jobs_that_came_after_the_page_that_asked_are_not_cancelled(
 def test_only_jobs_of_the_filter_are_cancelled(app: FastAPI, browser: Client, ids: str) -> None:
     answer = browser("POST", "/ui/cancel-jobs?text=other-text", OWN, data={"ids": ids})
 
-    assert answer.headers["location"] == "/ui/jobs?text=other-text&done=0"
+    assert answer.headers["location"] == "/ui/jobs?text=other-text&done=0&left=1"
     assert app.state.services.jobs.get("waiting").state == "TASK_QUEUED"
 
 
@@ -351,6 +353,22 @@ def test_a_form_for_training_comes_back_with_what_is_wrong(browser: Client) -> N
             continue
         assert answer.status_code == 422
         assert said(answer).startswith(text)
+
+
+def test_a_model_is_deleted_after_a_page_that_asks(browser: Client) -> None:
+    assert "/ui/models/remote/delete" in browser("GET", "/ui/models/remote").text
+    asked = browser("GET", "/ui/models/remote/delete").text
+    assert "Delete model <code>remote</code>?" in asked
+    assert "version 1 of" in browser("GET", "/ui/models/versioned/delete").text
+
+    for _ in range(2):  # a second click is no error
+        answer = browser("POST", "/ui/models/remote/delete", OWN)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/ui/models")
+
+    assert browser("GET", "/ui/models/remote").status_code == 410
+    used = browser("POST", "/ui/models/versioned/delete", OWN)
+    assert (used.status_code, "named@champion points to" in said(used)) == (409, True)
+    assert browser("GET", "/ui/models/versioned").status_code == 200
 
 
 def test_the_page_and_the_reports_of_a_model_that_has_no_name(
