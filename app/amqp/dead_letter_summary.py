@@ -1,5 +1,6 @@
 """What lists show of a dead letter."""
 
+from datetime import datetime
 from typing import Any
 
 from app import errors
@@ -21,6 +22,15 @@ def summary(message: DeadLetter) -> dict[str, Any]:
         "size": len(message.body),
         "body": plain(message.body[: 4 * MAX_WIDTH])[:MAX_WIDTH],
     }
+
+
+def deaths(message: DeadLetter) -> dict[str, Any]:
+    """Return how often a message died, and when first, as its headers tell; None if they do not."""
+    found = (message.properties.headers or {}).get("x-death")
+    entries = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    times = [each["time"] for each in entries if isinstance(each.get("time"), datetime)]
+    counts = [each["count"] for each in entries if isinstance(each.get("count"), int)]
+    return {"first": plain(min(times)) if times else None, "deaths": sum(counts) or None}
 
 
 def parse(body: bytes) -> Any:

@@ -107,6 +107,17 @@ def read_name_history(
     return found, page.following(last.changed_at, last.key)
 
 
+def read_version_history(
+    engine: sa.Engine, name: str, version: int, limit: int
+) -> list[tuple[str, AliasChange]]:
+    """Return the newest changes that pointed an alias to a version or away, each with its alias."""
+    touches = sa.or_(_past.from_version == version, _past.to_version == version)
+    query = sa.select(_past.alias, *_CHANGES).where(_past.name == name, touches)
+    query = query.order_by(_past.changed_at.desc(), _past.alias, _past.change.desc()).limit(limit)
+    with connect(engine) as connection:
+        return [(row.alias, _change(row)) for row in connection.execute(query)]
+
+
 def read_newest_changes(engine: sa.Engine, name: str) -> dict[str, AliasChange]:
     """Return the newest change of each alias of a name that is there."""
     alias = aliases_table.c

@@ -7,7 +7,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from app import errors
-from app.amqp.dead_letter_summary import summary
+from app.amqp.dead_letter_summary import deaths, summary
 from app.amqp.dead_letters import DeadLetterQueue, open_dead_letters, plain
 from app.amqp.topology import DEAD_LETTER_QUEUE
 from app.auth.audit import Action, Thing, begin
@@ -37,7 +37,7 @@ async def dead_letters_page(
     """Show the dead letters, the oldest first."""
 
     def read(queue: DeadLetterQueue) -> list[dict[str, Any]]:
-        return [summary(each) for each in queue.messages]
+        return [summary(each) | deaths(each) for each in queue.messages]
 
     found = await _with_queue(services, read)
     # In a thread, because a page of many takes some 20 ms.

@@ -7,7 +7,9 @@ from typing import Any
 from fastapi import Response
 
 from app import errors
+from app.auth.names import owner_of, qualified
 from app.concurrency import run_in_thread
+from app.models.alias_history import AliasChange, read_version_history
 from app.models.evaluation import Evaluation
 from app.producer.routes.model_evaluation import evaluation
 from app.producer.routes.model_metadata import metadata
@@ -16,6 +18,8 @@ from app.producer.schemas.models import Metadata
 from app.producer.services import Services
 from app.producer.ui.plots.evaluation import plots_of
 from app.producer.ui.plots.svg import Plot
+
+CHANGES = 20  # of aliases, that a page shows
 
 # What not every model has: a name, and what a training tells of itself.
 _MAY_LACK = (
@@ -28,7 +32,8 @@ _MAY_LACK = (
 class ModelFacts:
     """A model's description, its inputs, and its evaluation, or why there is none.
 
-    What the model has not is None in its description.
+    What the model has not is None in its description. `history` has the newest changes of the
+    aliases that pointed to it, each with its alias; of other owners' models there is none.
     """
 
     detail: dict[str, Any]
@@ -36,6 +41,7 @@ class ModelFacts:
     evaluation: Evaluation | None
     plots: list[Plot]
     missing: str | None
+    history: list[tuple[str, AliasChange]]
 
     @property
     def scores(self) -> list[tuple[str, float | None, float | None, float | None]]:
@@ -74,9 +80,15 @@ async def read_facts(services: Services, owner: str, model_id: str) -> ModelFact
         model(model_id, services, owner, Response()), metadata(model_id, services, owner)
     )
     detail = {**dict.fromkeys(_MAY_LACK), **described}
+    history: list[tuple[str, AliasChange]] = []
+    if detail["name"] and owner_of(qualified(owner, detail["model_id"])) == owner:
+        full, engine = qualified(owner, detail["name"]), services.jobs.engine
+        history = await run_in_thread(
+            read_version_history, engine, full, detail["version"], CHANGES
+        )
     try:
         answer = await evaluation(model_id, services, owner)
     except errors.Conflict as error:
-        return ModelFacts(detail, inputs, None, [], error.message)
+        return ModelFacts(detail, inputs, None, [], error.message, history)
     found = await run_in_thread(Evaluation.model_validate_json, bytes(answer.body))
-    return ModelFacts(detail, inputs, found, await run_in_thread(plots_of, found), None)
+    return ModelFacts(detail, inputs, found, await run_in_thread(plots_of, found), None, history)

@@ -90,6 +90,24 @@ def test_a_page_tells_who_changed_an_alias_and_why(app: FastAPI, browser: Client
     assert 'href="/ui/names/churn"' in browser("GET", "/ui/models/m2").text
 
 
+def test_the_page_of_a_model_tells_when_aliases_meant_it(app: FastAPI, browser: Client) -> None:
+    point(app, 3, why="<i>newer</i>")
+    browser("POST", "/models/churn/aliases/champion/rollback")
+
+    def history(model_id: str) -> list[tuple[str, str]]:
+        page = browser("GET", f"/ui/models/{model_id}").text
+        assert "<i>" not in page
+        return re.findall(r'<th scope="row">(\w+)</th><td>([^<]*)</td><td>', page)
+
+    assert history("m3") == [
+        ("champion", "means version 2, rolled back"),
+        ("champion", "means it"),
+    ]
+    assert history("m1") == [("champion", "means version 2"), ("champion", "means it")]
+    assert len(history("m2")) == 3
+    assert "History</h2>" not in browser("GET", "/ui/models/remote").text
+
+
 def test_the_history_goes_on_over_pages_to_its_first_change(app: FastAPI, browser: Client) -> None:
     for number in range(60):
         point(app, 1 + number % 2, why=f"change-{number:02}.")

@@ -236,6 +236,7 @@ def test_the_overview_counts_jobs_and_says_which_service_is_away(
         ("1", "queued"), ("0", "running"), ("0", "completed"), ("0", "error"), ("1", "cancelled"),
     ]  # fmt: skip
     assert re.search(r"not ok</span> broker: ", page)
+    assert '<a href="/health/all">' in page
     assert re.findall(r'scope="row">([^<]*)</th><td class="n">(99[^<]*)</td>', page) == [
         ("Requests without a 5xx", "99.9 %"),
         ("Answers within 100 ms", "99 %"),
