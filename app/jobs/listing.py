@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,6 +56,20 @@ def list_jobs(
         return jobs, None
     last = rows[page.limit - 1]
     return jobs, page.following(last[SORTED_BY], last["id"])
+
+
+def list_versions(
+    engine: sa.Engine, which: JobFilter, page: Page, *shown: sa.ColumnElement[bool]
+) -> dict[str, tuple[datetime, int]]:
+    """Return when the jobs of a page, and the next one, were accepted, and their versions, by id.
+
+    As long as these are the same, `list_jobs` returns the same. Raises what that does.
+    """
+    query = sa.select(_column.id, _column.created_at, _column.version)
+    query = query.where(*shown, *_conditions(which))
+    query = select_page(query, sort_column(SORTS, _column.metrics, page), _column.id, page)
+    with connect(engine) as connection:
+        return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
 
 
 def count_jobs(

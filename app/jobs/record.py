@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,11 +23,13 @@ _ANSWERS = ("result", "sync")
 _LISTED = ("request", "metrics", "fit_summary", "error")
 
 
+@cache
 def listed_columns() -> list[sa.ColumnElement[Any]]:
     """Return the columns to read for a list: null in place of answers, and of JSON that is long."""
     return _shortened(_LISTED, LISTED_CHARACTERS, without=_ANSWERS)
 
 
+@cache
 def shown_columns() -> list[sa.ColumnElement[Any]]:
     """Return the columns to read for one job: null in place of answers that are long."""
     return _shortened(_ANSWERS, LONG_CHARACTERS)

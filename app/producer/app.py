@@ -44,6 +44,7 @@ from app.producer.services import Services
 from app.producer.shadow_calls import ShadowCalls
 from app.producer.shadow_tally import ShadowTally
 from app.producer.sweeps import sweeper_of
+from app.producer.ui.kept_pages import KeptPages
 from app.producer.ui.overview import Look
 from app.producer.ui.problem_pages import problem_page
 from app.producer.ui.refresh_pace import RefreshPace
@@ -164,6 +165,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.keys = ring
     docs.install(app, _STATIC_URL)
     app.state.refresh_pace, app.state.look = RefreshPace(), Look()
+    app.state.kept_pages = KeptPages()
     for frequent in FREQUENT:  # not included, because that takes longer than all other matching
         app.router.routes += frequent.router.routes
     for each in (*ROUTES, *PAGES):

@@ -61,15 +61,18 @@ def when(value: datetime | None) -> Markup:
     """Return a time in UTC, to the second, as an element of HTML."""
     if value is None:
         return Markup("-")
-    utc = value.astimezone(UTC)
-    shown = utc.strftime("%Y-%m-%d %H:%M:%S")
-    return Markup('<time datetime="{}">{}</time>').format(f"{utc:%Y-%m-%dT%H:%M:%SZ}", shown)
+    return _time(value, "seconds")
 
 
 def moment(value: datetime) -> Markup:
     """Return a time in UTC, to the millisecond, as an element of HTML."""
-    shown = value.astimezone(UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
-    return Markup('<time datetime="{}Z">{}</time>').format(shown.replace(" ", "T"), shown)
+    return _time(value, "milliseconds")
+
+
+def _time(value: datetime, precision: str) -> Markup:
+    shown = value.astimezone(UTC).isoformat(" ", precision).removesuffix("+00:00")
+    # Nothing has to be escaped, and `Markup.format` takes five times as long. A list has 150 times.
+    return Markup(f'<time datetime="{shown.replace(" ", "T")}Z">{shown}</time>')  # noqa: S704
 
 
 def state(value: str) -> str:

@@ -1,23 +1,23 @@
 """`/ui/jobs`: the jobs of a filter, page by page."""
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from app.concurrency import run_in_thread
 from app.database.paging import Page
-from app.jobs.listing import SORTS
+from app.jobs.listing import SORTS, JobFilter
 from app.producer.http.access import OwnerDep
-from app.producer.http.job_query import JobQuery, JobQueryDep
+from app.producer.http.job_query import JobQueryDep
 from app.producer.http.job_views import job_view
 from app.producer.http.list_parameters import Cursor, sorted_by
 from app.producer.http.route_scopes import allow
 from app.producer.schemas.jobs import JobSummary
 from app.producer.services import Services, ServicesDep
+from app.producer.ui.kept_pages import KeptPages
 from app.producer.ui.page_route import PageRoute
 from app.producer.ui.pages import JOBS
-from app.producer.ui.refresh import refresh_seconds
-from app.producer.ui.rendering import page
 from app.protocol.estimators import ESTIMATORS
 from app.protocol.types import JobStatus
 
@@ -41,26 +41,34 @@ async def jobs_page(
     left: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
     """Show the jobs of a filter, the newest first unless `sort` says otherwise."""
-    found, following = await summaries(services, owner, which, Page(_ROWS, sort, cursor))
-    return page(
-        request,
-        "jobs.html",
-        jobs=found,
-        which=which,
-        sort=sort,
-        following=following,
-        is_first=cursor is None,
-        done=done,
-        left=left,
-        states=STATES,
-        estimators=sorted(ESTIMATORS),
-        refresh=refresh_seconds(request),
-    )
+    kept: KeptPages = request.app.state.kept_pages
+    part, wanted = Page(_ROWS, sort, cursor), which.filter(owner)
+    versions = await run_in_thread(services.jobs.list_versions, wanted, part)
+
+    async def values() -> dict[str, Any]:
+        found, following = await summaries(services, owner, replace(wanted, ids=versions), part)
+        return {
+            "jobs": found,
+            "which": which,
+            "sort": sort,
+            "following": following,
+            "is_first": cursor is None,
+            "done": done,
+            "left": left,
+            "states": STATES,
+            "estimators": sorted(ESTIMATORS),
+        }
+
+    return await kept.page(request, "jobs.html", versions, values)
 
 
 async def summaries(
-    services: Services, owner: str, which: JobQuery, part: Page
+    services: Services, owner: str, which: JobFilter, part: Page
 ) -> tuple[list[JobSummary], str | None]:
     """Return a page of jobs as `owner` sees them, and the cursor of the next one."""
-    found, following = await run_in_thread(services.jobs.list, which.filter(owner), part)
-    return [job_view(JobSummary, each, owner) for each in found], following
+
+    def read() -> tuple[list[JobSummary], str | None]:
+        found, following = services.jobs.list(which, part)
+        return [job_view(JobSummary, each, owner) for each in found], following
+
+    return await run_in_thread(read)

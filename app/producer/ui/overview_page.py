@@ -1,22 +1,24 @@
 """`/ui`: what runs, what waits, what failed."""
 
+from datetime import datetime
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from app.amqp.topology import DEAD_LETTER_QUEUE
 from app.auth.identity import Scope
+from app.concurrency import run_in_thread
 from app.database.paging import Page
+from app.jobs.listing import JobFilter
 from app.producer.http.access import OwnerDep
 from app.producer.http.caller import identity_of
-from app.producer.http.job_query import JobQuery
 from app.producer.http.route_scopes import allow
-from app.producer.schemas.jobs import JobSummary
 from app.producer.services import ServicesDep
 from app.producer.ui.jobs_page import NEWEST, summaries
+from app.producer.ui.kept_pages import KeptPages
 from app.producer.ui.overview import MOST_COUNTED, Look
 from app.producer.ui.page_route import PageRoute
 from app.producer.ui.pages import JOBS
-from app.producer.ui.refresh import refresh_seconds
-from app.producer.ui.rendering import page
 from app.protocol.types import JobStatus
 
 _LAST = 8  # jobs
@@ -30,22 +32,26 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 async def overview_page(request: Request, services: ServicesDep, owner: OwnerDep) -> Response:
     """Show the states of the jobs, the newest jobs, and to operators the queues and services."""
     look: Look = request.app.state.look
+    kept: KeptPages = request.app.state.kept_pages
     scopes = identity_of(request.scope).scopes
     counts: dict[JobStatus, int] = {}
-    newest: list[JobSummary] = []
-    broker = None
+    newest, broker = Page(_LAST, NEWEST), None
+    versions: dict[str, tuple[datetime, int]] = {}
     if not scopes.isdisjoint(JOBS):
         counts = await look.jobs(services, owner)
-        newest, _ = await summaries(services, owner, JobQuery(), Page(_LAST, NEWEST))
+        versions = await run_in_thread(services.jobs.list_versions, JobFilter(owner), newest)
     if not scopes.isdisjoint(_OPERATORS):
         broker = await look.broker(services, owner)
-    return page(
-        request,
-        "overview.html",
-        counts=counts,
-        most=MOST_COUNTED,
-        jobs=newest,
-        broker=broker,
-        dead=broker.queues[DEAD_LETTER_QUEUE] if broker else None,
-        refresh=refresh_seconds(request),
-    )
+
+    async def values() -> dict[str, Any]:
+        which = JobFilter(owner, ids=versions)
+        jobs = (await summaries(services, owner, which, newest))[0] if versions else []
+        return {
+            "counts": counts,
+            "most": MOST_COUNTED,
+            "jobs": jobs,
+            "broker": broker,
+            "dead": broker.queues[DEAD_LETTER_QUEUE] if broker else None,
+        }
+
+    return await kept.page(request, "overview.html", (counts, versions, broker), values)
