@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -58,18 +58,39 @@ def list_jobs(
     return jobs, page.following(last[SORTED_BY], last["id"])
 
 
-def list_versions(
-    engine: sa.Engine, which: JobFilter, page: Page, *shown: sa.ColumnElement[bool]
-) -> dict[str, tuple[datetime, int]]:
-    """Return when the jobs of a page, and the next one, were accepted, and their versions, by id.
+class Place(NamedTuple):
+    """A job's place in a list. While `created_at` and `version` are the same, so is the job."""
 
-    As long as these are the same, `list_jobs` returns the same. Raises what that does.
-    """
+    id: str
+    created_at: datetime
+    version: int
+    sorted_by: Any
+
+
+def list_places(
+    engine: sa.Engine, which: JobFilter, page: Page, *shown: sa.ColumnElement[bool]
+) -> list[Place]:
+    """Return the places of a page's jobs, and of the next one. Raises what `list_jobs` does."""
     query = sa.select(_column.id, _column.created_at, _column.version)
     query = query.where(*shown, *_conditions(which))
     query = select_page(query, sort_column(SORTS, _column.metrics, page), _column.id, page)
     with connect(engine) as connection:
-        return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+        return [Place(*row) for row in connection.execute(query)]
+
+
+def jobs_at(engine: sa.Engine, places: list[Place], page: Page) -> tuple[list[Job], str | None]:
+    """Return what `list_jobs` does, by the places that were read before; jobs may be newer."""
+    ids = [each.id for each in places[: page.limit]]
+    # Not sorted by SQL: SQLite would read all jobs of the owner in that order.
+    query = sa.select(*listed_columns()).where(_column.id.in_(ids))
+    with connect(engine) as connection:
+        rows = {row["id"]: row for row in connection.execute(query).mappings()}
+    found = [rows[each] for each in ids if each in rows]
+    jobs = [_job(row) for row in found if row["kind"] in KINDS]
+    if len(places) <= page.limit:
+        return jobs, None
+    last = places[page.limit - 1]
+    return jobs, page.following(last.sorted_by, last.id)
 
 
 def count_jobs(

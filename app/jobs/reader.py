@@ -11,7 +11,7 @@ from app.auth.names import is_latest, owner_of
 from app.database.engine import connect, create_engine, read_time, sqlite_file
 from app.database.paging import Page
 from app.database.tables import jobs_table
-from app.jobs.listing import JobFilter, count_jobs, list_jobs, list_versions
+from app.jobs.listing import JobFilter, Place, count_jobs, jobs_at, list_jobs, list_places
 from app.jobs.parts import HELD_BY_PARTS
 from app.jobs.record import JOB_COLUMNS, Job, read_jobs, shown_columns
 from app.jobs.transitions import IS_RUNNING
@@ -113,13 +113,17 @@ class JobReader:
         """Return the newest jobs of one or all states, in short: see `listed_columns`."""
         return self.list(JobFilter(state=state), Page(limit, "-created_at"))[0]
 
+    def places(self, which: JobFilter, page: Page) -> list[Place]:
+        """Return the places of a page's jobs, which change when the page does."""
+        return list_places(self.engine, which, page, _IS_SHOWN)
+
+    def at(self, places: list[Place], page: Page) -> tuple[list[Job], str | None]:
+        """Return the jobs at some places in short, and the cursor of the next page."""
+        return jobs_at(self.engine, places, page)
+
     def list(self, which: JobFilter, page: Page) -> tuple[list[Job], str | None]:
         """Return jobs in short, and the cursor of the next page; see `list_jobs`."""
         return list_jobs(self.engine, which, page, _IS_SHOWN)
-
-    def list_versions(self, which: JobFilter, page: Page) -> dict[str, tuple[datetime, int]]:
-        """Return what changes when a page of a list does; see `list_versions`."""
-        return list_versions(self.engine, which, page, _IS_SHOWN)
 
     def count(self, which: JobFilter, most: int) -> int:
         """Return how many jobs there are, or `most` if there are more."""

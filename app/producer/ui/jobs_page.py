@@ -1,13 +1,12 @@
 """`/ui/jobs`: the jobs of a filter, page by page."""
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from app.concurrency import run_in_thread
 from app.database.paging import Page
-from app.jobs.listing import SORTS, JobFilter
+from app.jobs.listing import SORTS, Place
 from app.producer.http.access import OwnerDep
 from app.producer.http.job_query import JobQueryDep
 from app.producer.http.job_views import job_view
@@ -42,11 +41,11 @@ async def jobs_page(
 ) -> Response:
     """Show the jobs of a filter, the newest first unless `sort` says otherwise."""
     kept: KeptPages = request.app.state.kept_pages
-    part, wanted = Page(_ROWS, sort, cursor), which.filter(owner)
-    versions = await run_in_thread(services.jobs.list_versions, wanted, part)
+    part = Page(_ROWS, sort, cursor)
+    places = await run_in_thread(services.jobs.places, which.filter(owner), part)
 
     async def values() -> dict[str, Any]:
-        found, following = await summaries(services, owner, replace(wanted, ids=versions), part)
+        found, following = await summaries(services, owner, places, part)
         return {
             "jobs": found,
             "which": which,
@@ -59,16 +58,16 @@ async def jobs_page(
             "estimators": sorted(ESTIMATORS),
         }
 
-    return await kept.page(request, "jobs.html", versions, values)
+    return await kept.page(request, "jobs.html", places, values)
 
 
 async def summaries(
-    services: Services, owner: str, which: JobFilter, part: Page
+    services: Services, owner: str, places: list[Place], part: Page
 ) -> tuple[list[JobSummary], str | None]:
-    """Return a page of jobs as `owner` sees them, and the cursor of the next one."""
+    """Return the jobs at some places as `owner` sees them, and the cursor of the next one."""
 
     def read() -> tuple[list[JobSummary], str | None]:
-        found, following = services.jobs.list(which, part)
+        found, following = services.jobs.at(places, part)
         return [job_view(JobSummary, each, owner) for each in found], following
 
     return await run_in_thread(read)

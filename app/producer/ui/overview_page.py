@@ -1,6 +1,5 @@
 """`/ui`: what runs, what waits, what failed."""
 
-from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -9,7 +8,7 @@ from app.amqp.topology import DEAD_LETTER_QUEUE
 from app.auth.identity import Scope
 from app.concurrency import run_in_thread
 from app.database.paging import Page
-from app.jobs.listing import JobFilter
+from app.jobs.listing import JobFilter, Place
 from app.producer.http.access import OwnerDep
 from app.producer.http.caller import identity_of
 from app.producer.http.route_scopes import allow
@@ -36,16 +35,15 @@ async def overview_page(request: Request, services: ServicesDep, owner: OwnerDep
     scopes = identity_of(request.scope).scopes
     counts: dict[JobStatus, int] = {}
     newest, broker = Page(_LAST, NEWEST), None
-    versions: dict[str, tuple[datetime, int]] = {}
+    places: list[Place] = []
     if not scopes.isdisjoint(JOBS):
         counts = await look.jobs(services, owner)
-        versions = await run_in_thread(services.jobs.list_versions, JobFilter(owner), newest)
+        places = await run_in_thread(services.jobs.places, JobFilter(owner), newest)
     if not scopes.isdisjoint(_OPERATORS):
         broker = await look.broker(services, owner)
 
     async def values() -> dict[str, Any]:
-        which = JobFilter(owner, ids=versions)
-        jobs = (await summaries(services, owner, which, newest))[0] if versions else []
+        jobs = (await summaries(services, owner, places, newest))[0] if places else []
         return {
             "counts": counts,
             "most": MOST_COUNTED,
@@ -54,4 +52,4 @@ async def overview_page(request: Request, services: ServicesDep, owner: OwnerDep
             "dead": broker.queues[DEAD_LETTER_QUEUE] if broker else None,
         }
 
-    return await kept.page(request, "overview.html", (counts, versions, broker), values)
+    return await kept.page(request, "overview.html", (counts, places, broker), values)

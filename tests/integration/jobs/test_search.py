@@ -41,10 +41,12 @@ def jobs(store):
 
 
 def ids(store, sort="-created_at", limit=1, **which):
-    """Return the ids of all pages."""
-    seen, cursor = [], None
+    """Return the ids of all pages, which are the same whether read at once or by their places."""
+    seen, cursor, wanted = [], None, JobFilter(**which)
     while True:
-        found, cursor = store.list(JobFilter(**which), Page(limit, sort, cursor))
+        page = Page(limit, sort, cursor)
+        found, cursor = store.list(wanted, page)
+        assert store.at(store.places(wanted, page), page) == (found, cursor)
         seen += [each.id for each in found]
         if cursor is None:
             return seen
