@@ -6,7 +6,7 @@ The consumers count in all three: they cannot be told not to.
 from contextlib import ExitStack
 from typing import Any
 
-from benchmarks.harness.in_turn import compared
+from benchmarks.harness.in_turn import Requests, compared
 from benchmarks.harness.servers import Bench
 
 NAME = "metrics"
@@ -21,8 +21,8 @@ PRODUCERS = {
 def run(bench: Bench) -> list[dict[str, Any]]:
     """Load a producer that counts nothing, one as it is, and one with the instrumentator."""
     with ExitStack() as running:
-        urls = {
-            name: f"{running.enter_context(bench.stack(producer=producer)).url}/predict"
+        sides = {
+            name: Requests(running.enter_context(bench.stack(producer=producer)), bench.body)
             for name, producer in PRODUCERS.items()
         }
-        return compared(bench, urls)
+        return compared(bench, sides)

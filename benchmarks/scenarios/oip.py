@@ -2,11 +2,10 @@
 
 import json
 import struct
-from statistics import median
 from typing import Any
 
-from benchmarks.harness import hey
-from benchmarks.harness.servers import Bench
+from benchmarks.harness.in_turn import Requests, Slice, load_in_turn, ratio
+from benchmarks.harness.servers import Bench, Stack
 from benchmarks.reporting.figures import middle, shown
 from benchmarks.scenarios.rows import batch
 
@@ -15,8 +14,6 @@ NAME = "oip"
 IN_FLIGHT = {1: 64, 1_000: 8}  # by the rows of a request
 LENGTH = "Inference-Header-Content-Length"
 
-Request = tuple[str, bytes, dict[str, str]]  # path, body and headers
-
 
 def run(bench: Bench) -> list[dict[str, Any]]:
     """Load one stack with each form of the same rows, in turn."""
@@ -24,47 +21,45 @@ def run(bench: Bench) -> list[dict[str, Any]]:
         return [
             row
             for size, in_flight in IN_FLIGHT.items()
-            for row in compared(bench, stack.url, requests(stack.model_id, size), size, in_flight)
+            for row in compared(bench, requests(stack, size), size, in_flight)
         ]
 
 
 def compared(
-    bench: Bench, url: str, forms: dict[str, Request], size: int, in_flight: int
+    bench: Bench, forms: dict[str, Requests], size: int, in_flight: int
 ) -> list[dict[str, Any]]:
-    """Return a row for each form; a ratio to /predict is the median of those of the rounds."""
-    for path, body, headers in forms.values():
-        hey.warm(f"{url}{path}", body, in_flight, headers)
-    rounds = [
-        {
-            name: hey.load(f"{url}{path}", body, in_flight, bench.seconds, headers=headers)
-            for name, (path, body, headers) in forms.items()
-        }
-        for _ in range(bench.rounds)
-    ]
+    """Return a row for each form; a ratio to /predict is the median of those of the slices."""
+    slices = load_in_turn(bench, forms, in_flight)
     return [
         shown(
             {
                 "rows in a request": size,
                 "request": name,
-                "body bytes": len(body),
-                "requests/s": middle([each[name].rate for each in rounds], 1),
-                "of /predict": round(
-                    median(each[name].rate / each["/predict"].rate for each in rounds), 2
+                "body bytes": len(form.body),
+                "requests/s": middle([each[name].load.rate for each in slices], 1),
+                "of /predict": ratio(slices, name, "/predict", lambda each: each.load.rate),
+                "p50 ms": middle([each[name].load.p50 for each in slices], 2),
+                "producer and consumer, µs of a core": middle(
+                    [_cost(each[name]) for each in slices]
                 ),
-                "p50 ms": middle([each[name].p50 for each in rounds], 2),
-                "errors": sum(each[name].errors for each in rounds),
+                "that of /predict": ratio(slices, name, "/predict", _cost),
+                "errors": sum(each[name].load.errors for each in slices),
             }
         )
-        for name, (_, body, _) in forms.items()
+        for name, form in forms.items()
     ]
 
 
-def requests(model_id: str, size: int) -> dict[str, Request]:
+def _cost(of: Slice) -> float:
+    return of.producer + of.consumers
+
+
+def requests(stack: Stack, size: int) -> dict[str, Requests]:
     """Return the same rows in each form."""
     rows = batch(size)
     names = list(rows[0])
     matrix = [row[name] for row in rows for name in names]
-    path = f"/v2/models/{model_id}/infer"
+    path = f"/v2/models/{stack.model_id}/infer"
     columns = [
         {"name": name, "shape": [size], "datatype": "FP64", "data": [row[name] for row in rows]}
         for name in names
@@ -77,11 +72,13 @@ def requests(model_id: str, size: int) -> dict[str, Request]:
             "parameters": {"binary_data_output": True},
         }
     )
+    predict = encoded({"model_id": stack.model_id, "input_data": rows})
+    whole_matrix = encoded({"inputs": [{**whole, "data": matrix}]})
     return {
-        "/predict": ("/predict", encoded({"model_id": model_id, "input_data": rows}), {}),
-        "a tensor for each feature": (path, encoded({"inputs": columns}), {}),
-        "a matrix": (path, encoded({"inputs": [{**whole, "data": matrix}]}), {}),
-        "a matrix in bytes": (path, header + raw, {LENGTH: str(len(header))}),
+        "/predict": Requests(stack, predict),
+        "a tensor for each feature": Requests(stack, encoded({"inputs": columns}), path),
+        "a matrix": Requests(stack, whole_matrix, path),
+        "a matrix in bytes": Requests(stack, header + raw, path, {LENGTH: str(len(header))}),
     }
 
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from benchmarks.harness.in_turn import compared
+from benchmarks.harness.in_turn import Requests, compared
 from benchmarks.harness.servers import Bench, Stack
 
 NAME = "traces"
@@ -19,11 +19,11 @@ def run(bench: Bench) -> list[dict[str, Any]]:
     """Load a producer and a consumer without spans, and others that make them."""
     with ExitStack() as running:
         collectors = {"off": "", "1 %": running.enter_context(_collector())}
-        urls = {
-            name: f"{running.enter_context(_stack(bench, collector)).url}/predict"
+        sides = {
+            name: Requests(running.enter_context(_stack(bench, collector)), bench.body)
             for name, collector in collectors.items()
         }
-        return compared(bench, urls)
+        return compared(bench, sides)
 
 
 def _stack(bench: Bench, collector: str) -> AbstractContextManager[Stack]:
