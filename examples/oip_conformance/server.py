@@ -15,6 +15,10 @@ class Wrong(Exception):
     """What the server does is not what the protocol says."""
 
 
+class NotOffered(Exception):
+    """The server does not say that it has this extension of the protocol."""
+
+
 def check(holds: bool, said: str) -> None:
     """Raise `Wrong` unless something holds."""
     if not holds:
@@ -38,11 +42,11 @@ class Server:
         """Return the path of the model."""
         return f"/v2/models/{self.model}"
 
-    def json(self, path: str) -> Any:
-        """Return the JSON of a path. Raises `Wrong` unless it is a 200."""
+    def json(self, path: str) -> dict[str, Any]:
+        """Return the JSON object of a path. Raises `Wrong` unless it is a 200 with one."""
         answer = self.http.get(path)
         check(answer.status_code == 200, f"GET {path} is a {answer.status_code}")
-        return answer.json()
+        return json_of(answer)
 
     def inputs(self) -> list[Tensor]:
         """Return inputs that the model can answer, as flat JSON."""
@@ -84,7 +88,7 @@ class Server:
         found: dict[str, Any] = json.loads(whole if length is None else whole[: int(length)])
         raw = b"" if length is None else whole[int(length) :]
         for each in found["outputs"]:
-            if (size := each.get("parameters", {}).get("binary_data_size")) is not None:
+            if (size := parameters_of(each).get("binary_data_size")) is not None:
                 check("data" not in each, "an output has data in JSON and as bytes")
                 each["data"], raw = unpack(each["datatype"], raw[:size]), raw[size:]
             each["data"] = flat(each["data"])
@@ -92,10 +96,29 @@ class Server:
         return found
 
 
+def json_of(answer: httpx2.Response) -> dict[str, Any]:
+    """Return the JSON object of an answer. Raises `Wrong` for anything else."""
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Wrong(f"the body of a {answer.status_code} is no JSON object: {answer.text[:60]!r}")
+    return found
+
+
+def parameters_of(tensor: Tensor) -> dict[str, Any]:
+    """Return the parameters of a tensor; some servers send null for none."""
+    return tensor.get("parameters") or {}
+
+
 def refused(answer: httpx2.Response) -> None:
-    """Check that a request is refused as the protocol says. Raises `Wrong`."""
+    """Check that a request is refused as the protocol says. Raises `Wrong`.
+
+    It demands an HTTP error status, "typically 400", and the error object.
+    """
     status = answer.status_code
-    check(400 <= status < 500, f"the answer is a {status}, not a 4xx")
+    check(400 <= status < 600, f"the answer is a {status}, not an error")
     try:
         error = answer.json()["error"]
     except (ValueError, KeyError, TypeError):
