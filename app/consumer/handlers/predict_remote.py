@@ -18,7 +18,7 @@ from app.auth.names import is_latest
 from app.concurrency import offload_if_large, run_in_pool
 from app.consumer.message_identity import is_of_service
 from app.consumer.message_owner import asked_model, owner_of_message
-from app.consumer.read_prediction import read_prediction
+from app.consumer.read_prediction import read_prediction, refuse_unread
 from app.consumer.versioned_request import versioned
 from app.models.endpoint import EndpointSpec
 from app.models.exact import Exact
@@ -124,7 +124,7 @@ class RemotePredictHandler:
         try:
             request = await offload_if_large(len(message.body), lambda: read_prediction(message))
         except errors.WarrenError as error:
-            reject_with_error(message, error)
+            refuse_unread(message, error)
             return
         if not request.job_id:
             await self._reply(message, request)

@@ -26,7 +26,7 @@ from app.protocol.oip.message import (
     BINARY_MEDIA_TYPE,
     HEADER_LENGTH,
     answer_of,
-    parse_body,
+    check_body,
     wrap,
 )
 from app.protocol.oip.rows import located
@@ -102,9 +102,7 @@ async def _infer(request: Request, reference: str) -> Response:
         length = headers.get(HEADER_LENGTH)
         body = await request.body()
         size = len(body)
-        parsed = await call_with_body(body, partial(parse_body, body, length))
-        count_rows(request.scope, parsed.rows)
-        del parsed
+        count_rows(request.scope, await call_with_body(body, partial(check_body, body, length)))
         owner = owner_in(request)
         exact, _ = await services.access.exact_of(owner, reference, None)
         model = (exact.model_id, None)

@@ -7,6 +7,7 @@ whole way, errors too.
 """
 
 import re
+from itertools import chain
 from typing import Any, NamedTuple
 
 from app import errors
@@ -32,16 +33,28 @@ class _Form(NamedTuple):
 
     `heads` are the names, datatypes, rows and widths of its tensors, a tuple of each. `counts` are
     the numbers of elements of the tensors in JSON. `binary` are the places of the others among all,
-    and where their bytes begin and end.
+    and where their bytes begin and end. `columns` are the types of elements with which all tensors
+    are columns as they are sent, none if these are not features of one datatype in JSON.
     """
 
     request: InferRequest
     heads: list[tuple[Any, ...]]
     counts: list[int]
     binary: list[tuple[int, int, int]]
+    columns: frozenset[type]
 
 
 _forms: dict[_Key, _Form] = {}
+
+
+class _Looked(NamedTuple):
+    """What is found of a request: its form if that is known, its id, and its lists if they fit."""
+
+    key: _Key
+    form: _Form | None
+    own: str | None
+    lists: int
+    data: list[Any] | None
 
 
 def parse_infer(header: bytes, raw: Buffer) -> InferRequest:
@@ -51,22 +64,50 @@ def parse_infer(header: bytes, raw: Buffer) -> InferRequest:
     """
     if len(header) > MAX_BYTES:
         return read_infer(strict_json.loads_request(header), raw)
+    found = _look_at(header, raw)
+    if found.form is None or found.data is None:
+        return _read_and_keep(found, header, raw)
+    form, data = found.form, found.data
+    if form.columns and form.columns.issuperset(map(type, chain.from_iterable(data))):
+        columns = dict(zip(form.heads[0], data, strict=True))
+        return form.request._replace(id=found.own, columns=columns)
+    for place, begin, end in form.binary:
+        data.insert(place, raw[begin:end])
+    return form.request._replace(id=found.own, tensors=list(map(Tensor, *form.heads, data)))
+
+
+def check_infer(header: bytes, raw: Buffer) -> int:
+    """Return the rows of a request that `parse_infer` accepts. Raises as that does."""
+    if len(header) > MAX_BYTES:
+        return read_infer(strict_json.loads_request(header), raw).rows
+    found = _look_at(header, raw)
+    if found.form is None or found.data is None:
+        return _read_and_keep(found, header, raw).rows
+    return found.form.request.rows
+
+
+def _look_at(header: bytes, raw: Buffer) -> _Looked:
     rest, own = _without_id(header)
     parts = _DATA.split(rest)
     key, lists = (len(raw), own is not None, *parts[::2]), parts[1::2]
     form = _forms.get(key)
-    if form and (found := _filled(form, own, lists, raw)):
-        return found
+    return _Looked(key, form, own, len(lists), form and _data(form, lists))
+
+
+def _read_and_keep(found: _Looked, header: bytes, raw: Buffer) -> InferRequest:
+    """Read a whole request, and keep its form if requests that differ in elements share it."""
     request = read_infer(strict_json.loads_request(header), raw)
-    if request.id == own and _is_clear(header, len(lists), request.tensors):
+    if request.id == found.own and _is_clear(header, found.lists, request.tensors):
         if len(_forms) >= MAX_FORMS:  # those that are still asked for come again
             _forms.clear()
-        _forms[key] = _form(request)
+        _forms[found.key] = _form(request)
     return request
 
 
 def _without_id(header: bytes) -> tuple[bytes, str | None]:
     """Cut out the id of a request; return that, too, None if there is none that can be cut out."""
+    if _ID_KEY not in header:
+        return header, None
     found = _ID.search(header)
     if found is None or header.count(_ID_KEY) > 1:
         return header, None
@@ -74,17 +115,13 @@ def _without_id(header: bytes) -> tuple[bytes, str | None]:
     return header[:begin] + header[end:], found[1].decode()
 
 
-def _filled(form: _Form, own: str | None, lists: list[bytes], raw: Buffer) -> InferRequest | None:
-    """Return a request of a known form with its `own` id, or None if its elements are wrong."""
+def _data(form: _Form, lists: list[bytes]) -> list[Any] | None:
+    """Return the elements of tensors in JSON, None if they do not fit the form."""
     try:
         data = strict_json.loads(b"[[%s]]" % b"],[".join(lists)) if lists else []
     except errors.Malformed:
         return None
-    if list(map(len, data)) != form.counts:
-        return None
-    for place, begin, end in form.binary:
-        data.insert(place, raw[begin:end])
-    return form.request._replace(id=own, tensors=list(map(Tensor, *form.heads, data)))
+    return data if list(map(len, data)) == form.counts else None
 
 
 def _is_clear(header: bytes, lists: int, tensors: list[Tensor]) -> bool:
@@ -107,4 +144,17 @@ def _form(request: InferRequest) -> _Form:
             binary.append((place, begin, begin + size))
             begin += size
     *heads, _ = zip(*request.tensors, strict=True)
-    return _Form(request._replace(tensors=[]), heads, counts, binary)
+    return _Form(request._replace(tensors=[]), heads, counts, binary, _columns(request.tensors))
+
+
+def _columns(tensors: list[Tensor]) -> frozenset[type]:
+    """Return the types of elements with which tensors need no further check, perhaps none.
+
+    One tensor alone may be a matrix, or images.
+    """
+    datatype = tensors[0].datatype
+    are_alike = all(
+        each.datatype is datatype and each.width in (None, 1) and isinstance(each.data, list)
+        for each in tensors
+    )
+    return datatype.as_they_are if are_alike and len(tensors) > 1 else frozenset()

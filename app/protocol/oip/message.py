@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from app import errors
 from app.protocol import strict_json
-from app.protocol.oip.forms import parse_infer
+from app.protocol.oip.forms import check_infer, parse_infer
 from app.protocol.oip.request import InferRequest
 from app.protocol.oip.rows import InferPrediction, located, to_prediction
 from app.protocol.prediction_fields import AskedModel
@@ -99,6 +99,11 @@ def parse_body(body: bytes, header_length: object) -> InferRequest:
     return parse_infer(*split_body(body, header_length))
 
 
+def check_body(body: bytes, header_length: object) -> int:
+    """Return the rows of a body that `parse_body` accepts. Raises as that does."""
+    return check_infer(*split_body(body, header_length))
+
+
 def parse_message(body: bytes, head: InferHead) -> InferPrediction:
     """Parse a client's message. Raises `errors.Invalid`, `Malformed` or `TooLarge`."""
     if head.model_id is None:
@@ -108,12 +113,17 @@ def parse_message(body: bytes, head: InferHead) -> InferPrediction:
 
 
 def wrap(body: bytes, header_length: object, model_id: str) -> bytes:
-    """Return the message of a body that `parse_body` accepts."""
+    """Return the message of a body that `check_body` accepts."""
     header, raw = split_body(body, header_length)
     parts = [b'{"model_id":"', model_id.encode(), b'",']
     if header_length is not None:
         parts += [b'"raw":"', base64.b64encode(raw), b'",']
     return b"".join((*parts, b'"infer":', header.removeprefix(codecs.BOM_UTF8), b"}"))
+
+
+def is_wrapped(message: bytes) -> bool:
+    """Tell whether a message looks like one of `wrap`."""
+    return message.endswith(b"}") and _WRAPPED.match(message) is not None
 
 
 def unwrap(message: bytes) -> InferPrediction | None:
@@ -125,7 +135,7 @@ def unwrap(message: bytes) -> InferPrediction | None:
         return None
     model_id, raw = head.groups(b"")
     try:
-        behind = base64.b64decode(raw)
+        behind = base64.b64decode(raw) if raw else b""
     except binascii.Error:
         raise errors.Invalid("raw", "must be base64") from None
     infer = parse_infer(message[head.end() : -1], behind)

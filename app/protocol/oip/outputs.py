@@ -1,9 +1,8 @@
 """Predictions as the output tensors of the Open Inference Protocol."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from app import errors
 from app.protocol import strict_json
@@ -18,15 +17,14 @@ PROBABLE = "pred_proba_labels"  # which labels the probabilities are of, where t
 _LARGEST = 2**63
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """An output tensor: its elements, row by row, where None is no number."""
 
     name: str
     datatype: Datatype
     shape: list[int]
     elements: Sequence[Any]
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] | None = None
 
     def encode(self, *, binary: bool) -> tuple[bytes, bytes]:
         """Return the tensor's JSON and, if it is `binary`, its bytes behind that."""
@@ -46,7 +44,7 @@ class Output:
         if self.datatype is FP64 and None in elements:
             elements = [float("nan") if each is None else each for each in elements]
         raw = pack(self.datatype, elements)
-        parameters = {**self.parameters, "binary_data_size": len(raw)}
+        parameters = {**(self.parameters or {}), "binary_data_size": len(raw)}
         return strict_json.dumps({**said, "parameters": parameters}), raw
 
 

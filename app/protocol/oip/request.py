@@ -5,8 +5,9 @@ docs/protocol/extension_binary_data.md). Their sizes are checked here, and their
 are read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from app import errors
@@ -63,7 +64,8 @@ class Tensor(NamedTuple):
 class InferRequest(NamedTuple):
     """An inference request. `outputs` are those asked for by name, None for all.
 
-    An output comes as bytes if `binary` names it, or names none and `all_binary` is true.
+    Instead of `tensors` there are `columns` where each tensor is a feature: its elements, which are
+    checked. An output comes as bytes if `binary` names it, or names none and `all_binary` is true.
     """
 
     id: str | None
@@ -72,6 +74,7 @@ class InferRequest(NamedTuple):
     outputs: list[str] | None
     binary: dict[str, bool]
     all_binary: bool
+    columns: Mapping[str, list[Any]] = MappingProxyType({})
 
     def is_binary(self, output: str) -> bool:
         """Tell whether an output is to come as bytes."""

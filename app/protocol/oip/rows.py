@@ -5,6 +5,7 @@ features, in the model's order, if it has several columns or the name `input-0`.
 """
 
 import base64
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ConfigDict, SkipValidation
@@ -38,9 +39,11 @@ _EMPTY = InferPrediction.model_construct(model_id="", infer=_NOTHING)
 
 def to_prediction(infer: InferRequest, model_id: str) -> InferPrediction:
     """Return the request of a prediction. Raises `errors.Invalid` or `TooLarge`."""
-    first = infer.tensors[0]
     inputs: dict[str, Any] = {"input_data": None, "image_data": None}
-    if len(infer.tensors) == 1 and first.name == IMAGES and first.datatype is BYTES:
+    first = infer.tensors[0] if infer.tensors else None
+    if first is None:
+        inputs["input_data"] = _rows(infer.columns)
+    elif len(infer.tensors) == 1 and first.name == IMAGES and first.datatype is BYTES:
         inputs["image_data"] = _images(first)
     elif len(infer.tensors) == 1 and ((first.width or 1) > 1 or first.name == MATRIX):
         inputs["input_data"] = _matrix_rows(first)
@@ -73,9 +76,11 @@ def _named_rows(tensors: list[Tensor]) -> list[dict[str, Any]]:
         if (each.width or 1) > 1:
             said = "a matrix of all features has to be the only input; a feature has one column"
             raise errors.Invalid(each.field, said)
-    names = [each.name for each in tensors]
-    columns = [each.elements() for each in tensors]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return _rows({each.name: each.elements() for each in tensors})
+
+
+def _rows(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _images(tensor: Tensor) -> list[str]:

@@ -44,3 +44,17 @@ def test_a_message_of_the_protocol_without_its_model_is_refused():
 
     with pytest.raises(errors.Invalid, match="model_id: this header is missing"):
         read_prediction(own)
+
+
+def test_a_wrong_element_that_a_producer_has_sent_is_answered_and_not_kept():
+    """Its caller gets the error, as for a row of /predict that does not fit the model."""
+    tensors = {"inputs": [{**INFER["inputs"][0], "data": ["high"]}]}
+    message = delivery(wrap(json.dumps(tensors).encode(), None, "m"))
+
+    assert read_or_reject(message) is None
+
+    assert message.channel.replies[0]["error"]["field"] == "inputs.a"
+    assert message.disposition is Disposition.ACK
+    nameless = delivery(message.body, reply_to=None)
+    assert read_or_reject(nameless) is None
+    assert nameless.disposition is Disposition.REJECT

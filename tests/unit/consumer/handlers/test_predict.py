@@ -465,3 +465,22 @@ def test_lines_of_both_forms_are_answered_in_one_run(predict, models):
     assert (said["model_name"], said["id"]) == ("a", "7")
     assert said["outputs"][0]["data"] == [prediction] * 2
     assert json.loads(third)["error"]["field"] == "input_data.0.b"
+
+
+def test_a_wrong_line_of_a_producer_keeps_none_of_the_lines(predict):
+    tensors = [
+        {"name": name, "shape": [1], "datatype": "FP64", "data": [value]}
+        for name, value in NUMERIC.items()
+    ]
+    right = wrap(json.dumps({"inputs": tensors}).encode(), None, "a")
+    tensors[0]["data"] = ["high"]
+    wrong = wrap(json.dumps({"inputs": tensors}).encode(), None, "a")
+    message = delivery(b"\n".join((right, wrong, right)), is_ndjson=True)
+
+    predict([message])
+
+    first, second, third = message.channel.published[0].body.split(b"\n")
+    assert json.loads(second)["error"]["type"] == "invalid"
+    assert first == third
+    assert b"outputs" in first
+    assert message.disposition is Disposition.ACK

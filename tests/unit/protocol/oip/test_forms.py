@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from app import errors
 from app.protocol import strict_json
-from app.protocol.oip.forms import MAX_BYTES, MAX_FORMS, parse_infer
+from app.protocol.oip.forms import MAX_BYTES, MAX_FORMS, check_infer, parse_infer
 from app.protocol.oip.request import read_infer
+from app.protocol.oip.rows import to_prediction
 
 FAILURES = (errors.Invalid, errors.Malformed, errors.TooLarge)
 OUTPUTS = [{"name": "prediction"}]
@@ -25,10 +26,12 @@ def body(*tensors, more=""):
 
 
 def outcome(parse, header, raw=b""):
-    """What a function returns or raises, with its elements."""
+    """What a function returns or raises: all but the tensors, their elements, and the rows."""
     try:
         found = parse(header, raw)
-        return found, [list(each.elements()) for each in found.tensors]
+        elements = {each.name: list(each.elements()) for each in found.tensors}
+        rest = found._replace(tensors=[], columns={})
+        return rest, elements or found.columns, to_prediction(found, "m").input_data
     except FAILURES as error:
         return type(error), error.detail
 
@@ -124,6 +127,57 @@ def test_bytes_and_lists_stay_in_their_order():
 
 
 @pytest.mark.parametrize(
+    ("datatype", "data", "are_ready"),
+    [
+        ("FP64", "[1.5,null]", True),
+        ("FP64", "[1.5,2]", False),
+        ("BYTES", '["x",""]', True),
+        ("BOOL", "[true,false]", True),
+        ("FP32", "[0.1,0.2]", False),
+        ("INT64", "[1,2]", False),
+    ],
+)
+def test_features_of_a_known_form_are_columns_where_their_elements_need_no_check(
+    datatype, data, are_ready
+):
+    parts = [tensor(name, f'"data":{data}', datatype=datatype) for name in "ab"]
+    parse_infer(body(*parts), b"")
+    assert bool(parse_infer(body(*parts), b"").columns) is are_ready
+    assert outcome(parse_infer, body(*parts)) == outcome(whole, body(*parts))
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        body(tensor("input-0", shape="[1,2]")),
+        body(tensor("input-0", '"data":[1.5]', shape="[1]")),
+        body(tensor("a", '"data":[1.5]', shape="[1,1]")),
+        body(tensor(), tensor("b", '"data":["x","y"]', datatype="BYTES")),
+        body(tensor("a", shape="[1,2]"), tensor("b", '"data":[1.5]', shape="[1,1]")),
+        body(tensor("image_data", '"data":["x","y"]', datatype="BYTES")),
+    ],
+)
+def test_other_tensors_of_a_known_form_are_no_columns(bodies):
+    """Neither a matrix, nor images, nor tensors of several datatypes."""
+    expected = outcome(whole, bodies)
+    for _ in range(2):
+        assert outcome(parse_infer, bodies) == expected
+        assert not parse_infer(bodies, b"").columns
+
+
+@pytest.mark.parametrize("header", [body(tensor()), body(tensor(data='"data":[1]')), b"{"])
+def test_a_check_tells_the_rows_or_the_error_of_reading(header):
+    def rows(parse):
+        try:
+            return parse(header, b"")
+        except FAILURES as error:
+            return type(error), error.detail
+
+    expected = rows(lambda *request: whole(*request).rows)
+    assert [rows(check_infer) for _ in range(2)] == [expected] * 2
+
+
+@pytest.mark.parametrize(
     "data",
     [
         '"data":[1]',
@@ -190,6 +244,7 @@ def test_forms_are_forgotten_and_a_long_request_has_none():
 scalars = st.sampled_from(
     [
         "1",
+        "2.5",
         "-0.0",
         "1e3",
         "null",
