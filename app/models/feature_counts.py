@@ -8,6 +8,7 @@ agree first, and the quartiles are those of all rows. Up to `POINTS` different n
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field
 from operator import itemgetter
+from time import sleep
 from typing import Any, NamedTuple, TypeVar
 
 MAX_FEATURES = 30  # the first that are met
@@ -101,9 +102,13 @@ def most_frequent_first(texts: Mapping[str, Rows]) -> list[tuple[str, Rows]]:
 
 
 def count_rows(compared: Iterable[ComparedRow]) -> Features:
-    """Return the counts of rows, of the first `MAX_FEATURES` features."""
+    """Return the counts of rows, of the first `MAX_FEATURES` features.
+
+    The interpreter is free for other threads between rows and between features.
+    """
     found: Features = {}
     for values, (disagreed, difference) in compared:
+        sleep(0)
         one = Rows(1, int(disagreed), int(difference is not None), difference or 0.0)
         for name, value in values.items():
             counts = found.get(name)
@@ -112,7 +117,10 @@ def count_rows(compared: Iterable[ComparedRow]) -> Features:
                     continue
                 counts = found[name] = FeatureCounts()
             _count(counts, value, one)
-    return {name: _bounded(counts) for name, counts in found.items()}
+    for name, counts in found.items():
+        sleep(0)
+        found[name] = _bounded(counts)
+    return found
 
 
 def added(one: Features, other: Features) -> Features:

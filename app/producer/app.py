@@ -36,6 +36,7 @@ from app.producer.http.oip_errors import protocol_error
 from app.producer.http.raw_route import refuse_dependencies
 from app.producer.http.route_scopes import refuse_undeclared
 from app.producer.middleware.stack import middlewares
+from app.producer.model_features import ModelFeatures
 from app.producer.routers import FREQUENT, PAGES, ROUTES
 from app.producer.routes import docs
 from app.producer.rpc.client import RpcClient
@@ -102,18 +103,20 @@ def create_app(settings: Settings) -> FastAPI:
         jobs, s3 = open_store(settings), S3Client(settings)
         versions = DatasetVersions.of(jobs.engine, s3, settings.s3_path_name)
         predictions = PredictionRouter(rpc, settings.predict_timeout)
+        models, files = CachedModelRegistry(jobs), ModelStore(s3, settings.s3_model_path_name)
+        features = ModelFeatures(models, files).of
         services = Services(
             settings=settings,
             rpc=rpc,
             predictions=predictions,
             in_flight=in_flight,
-            shadows=ShadowCalls(predictions, in_flight, ShadowTally(jobs.engine)),
+            shadows=ShadowCalls(predictions, in_flight, ShadowTally(jobs.engine), features),
             jobs=jobs,
-            models=CachedModelRegistry(jobs),
+            models=models,
             s3=s3,
             datasets=versions,
             descriptions=Descriptions(versions),
-            model_files=ModelStore(s3, settings.s3_model_path_name),
+            model_files=files,
             batch_files=BatchFiles(s3, settings.s3_batch_path_name),
             streams=_streams(settings, ring),
             watch=JobWatch(jobs, partial(show_job, jobs)),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -25,7 +25,7 @@ from app.protocol.orients import inputs_of_split, to_rows
 log = logging.getLogger(__name__)
 
 MAX_CALLS = 4  # in flight at a time
-RATE = 50.0  # calls a second of all shadows, and so many at once
+RATE = 10.0  # calls a second of all shadows, and so many at once; others wait meanwhile
 MAX_BODY = 64_000  # bytes of a request
 MAX_ANSWER = 256_000  # bytes of an answer that is compared
 SECONDS = 5.0  # in which a shadow answers
@@ -44,17 +44,19 @@ class ShadowCalls:
         predictions: PredictionRouter,
         callers: AdmissionControl,
         tally: ShadowTally,
+        features: Callable[[str], Awaitable[frozenset[str] | None]],
         chance: Callable[[], float] = random.random,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         """Send none while `callers` are at more than half of their limit.
 
-        `chance` returns a number from 0 to less than 1: those below the share are sent.
-        `clock` returns monotonic seconds.
+        `features` returns those of a model, None if they are not known. `chance` returns a number
+        from 0 to less than 1: those below the share are sent. `clock` returns monotonic seconds.
         """
         self._predictions = predictions
         self._callers = callers
         self._tally = tally
+        self._features = features
         self._chance = chance
         self._rate = Gcra("calls of shadows", RATE, clock)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,7 +71,8 @@ class ShadowCalls:
             self._tally.drop(pair)
             return
         self._rate.take(_ALL)
-        task = asyncio.create_task(self._call(pair, shadow.model_id, body, answer))
+        models = exact.model_id, shadow.model_id
+        task = asyncio.create_task(self._call(pair, models, body, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -85,9 +88,9 @@ class ShadowCalls:
         is_busy = len(self._tasks) >= MAX_CALLS or self._callers.is_half_full
         return not is_busy and self._rate.left(_ALL)[0] > 0
 
-    async def _call(self, pair: Pair, model_id: str, body: bytes, answer: bytes) -> None:
+    async def _call(self, pair: Pair, models: tuple[str, str], body: bytes, answer: bytes) -> None:
         try:
-            counts, rows = await self._compared(model_id, body, answer)
+            counts, rows = await self._compared(models, body, answer)
         except Exception as error:
             counts, rows = Counts(failed=1), []
             if isinstance(error, errors.WarrenError):
@@ -97,22 +100,33 @@ class ShadowCalls:
         self._tally.add(pair, counts, rows)
 
     async def _compared(
-        self, model_id: str, body: bytes, answer: bytes
+        self, models: tuple[str, str], body: bytes, answer: bytes
     ) -> tuple[Counts, list[ComparedRow]]:
         asked = inputs_of_split(strict_json.loads(body))
         inputs = {name: each for name, each in asked.items() if name not in _NOT_SENT}
         inputs["extra"] = "ignore"  # the shadow may know fewer features than the version
-        message = strict_json.dumps({"model_id": model_id, **inputs})
-        reply = await self._predictions.predict((model_id, None), message, SECONDS)
+        message = strict_json.dumps({"model_id": models[1], **inputs})
+        reply = await self._predictions.predict((models[1], None), message, SECONDS)
         if len(reply) > MAX_ANSWER:
             return Counts(dropped=1), []
-        compared = partial(_compared, asked, answer, reply)
+        known = await self._known(models) if asked.get("extra") == "ignore" else None
+        compared = partial(_compared, asked, answer, reply, known)
         return await offload_if_large(len(body) + len(answer) + len(reply), compared)
+
+    async def _known(self, models: tuple[str, str]) -> frozenset[str] | None:
+        """Return the features of both models, None if they are not known; none if S3 is away."""
+        try:
+            found = [await self._features(each) for each in models]
+        except errors.WarrenError as error:
+            log.debug("the features of a shadow are not counted: %s", error)
+            return frozenset()
+        known = [each for each in found if each is not None]
+        return frozenset().union(*known) if len(known) == len(found) else None
 
 
 def _compared(
-    asked: dict[str, Any], answer: bytes, reply: bytes
+    asked: dict[str, Any], answer: bytes, reply: bytes, known: frozenset[str] | None
 ) -> tuple[Counts, list[ComparedRow]]:
     inputs = to_rows(asked.get("input_data") or asked.get("image_data"))
     outcomes = compare(answer, reply, many=isinstance(inputs, list))
-    return counted(outcomes), compared_rows(inputs, outcomes)
+    return counted(outcomes), compared_rows(inputs, outcomes, known)

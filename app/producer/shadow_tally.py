@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 5.0
 MAX_PAIRS = 1000  # whose counts wait in memory; further ones are not counted
-MAX_ROWS = 2000  # of all pairs that wait to be counted by feature; further ones are not
+MAX_ROWS = 500  # of all pairs that wait to be counted by feature; further ones are not
 
 
 class ShadowTally:

@@ -29,6 +29,7 @@ from app.producer.http.event_stream import EventStreams
 from app.producer.http.job_views import show_job
 from app.producer.http.job_watch import JobWatch
 from app.producer.http.oip_errors import is_of_protocol
+from app.producer.model_features import ModelFeatures
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
 from app.producer.services import Services
@@ -117,6 +118,8 @@ def application(database_url: str, **more: Any) -> Iterator[FastAPI]:
     jobs, s3 = JobStore(database_url), S3Client(settings)
     rpc = RpcClient(None)  # type: ignore[arg-type]
     models = CachedModelRegistry(jobs)
+    files = ModelStore(s3, "models/")
+    features = ModelFeatures(models, files).of
     predictions, in_flight = PredictionRouter(rpc, 1.0), AdmissionControl(9, 9_000_000)
     versions = DatasetVersions.of(jobs.engine, s3, "data/")
     made = create_app(settings)
@@ -125,13 +128,13 @@ def application(database_url: str, **more: Any) -> Iterator[FastAPI]:
         rpc=rpc,
         predictions=predictions,
         in_flight=in_flight,
-        shadows=ShadowCalls(predictions, in_flight, ShadowTally(jobs.engine)),
+        shadows=ShadowCalls(predictions, in_flight, ShadowTally(jobs.engine), features),
         jobs=jobs,
         models=models,
         s3=s3,
         datasets=versions,
         descriptions=Descriptions(versions),
-        model_files=ModelStore(s3, "models/"),
+        model_files=files,
         batch_files=BatchFiles(s3, "batches/"),
         streams=EventStreams(1, None),
         watch=JobWatch(jobs, partial(show_job, jobs)),

@@ -68,7 +68,16 @@ class World:
         self.callers = AdmissionControl(4, 1000)
         self.now = 1000.0
         clock = lambda: self.now  # noqa: E731
-        self.calls = ShadowCalls(self.predictions, self.callers, self.tally, chance, clock)
+        self.features = {"base": frozenset({"a"}), "other": frozenset({"a", "b"})}
+        self.calls = ShadowCalls(
+            self.predictions, self.callers, self.tally, self.features_of, chance, clock
+        )
+
+    async def features_of(self, model_id):
+        found = self.features[model_id]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     @property
     def counts(self):
@@ -284,5 +293,39 @@ def test_calls_in_flight_are_given_up_at_the_end():
 
         assert world.predictions.asked
         assert world.tally.counts == {"stopped": Counts()}
+
+    run(work)
+
+
+@pytest.mark.parametrize(
+    ("extra", "base", "counted"),
+    [
+        ("ignore", frozenset({"a"}), {"a", "b"}),  # the shadow reads b
+        ("ignore", None, {"a", "b", "note"}),  # an endpoint may read all
+        (None, frozenset({"a"}), {"a", "b", "note"}),  # the version has accepted them
+    ],
+)
+def test_of_rows_with_fields_of_the_caller_only_features_are_counted(extra, base, counted):
+    async def work(world):
+        world.features["base"] = base
+        body = {"model_id": "base", "input_data": {"a": 1, "b": 2, "note": 3}, "extra": extra}
+        world.calls.offer(BASE, json.dumps(body).encode(), answer())
+        await world.counted(1)
+
+        ((values, _),) = world.tally.rows
+        assert set(values) == counted
+
+    run(work)
+
+
+def test_a_call_whose_features_cannot_be_read_is_counted_without_them():
+    async def work(world):
+        world.features["base"] = errors.StorageUnavailable("S3 is away")
+        body = {"model_id": "base", "input_data": {"a": 1, "note": 3}, "extra": "ignore"}
+        world.calls.offer(BASE, json.dumps(body).encode(), answer())
+        await world.counted(1)
+
+        assert world.counts.calls == 1
+        assert [each.values for each in world.tally.rows] == [{}]
 
     run(work)

@@ -34,3 +34,9 @@ def test_values_are_cut_and_of_too_many_features_the_first_by_name_stay():
 
     odd = {"a": "x" * 999, "b": "\ud800", "c": [1], "n" * (MAX_TEXT + 1): 1}
     assert compared_rows(odd, [SAME]) == [({"a": "x" * MAX_TEXT, "b": "?", "c": ()}, SAME)]
+
+
+def test_fields_of_the_caller_that_no_model_reads_are_not_counted():
+    row = {**{f"a{n:02}": n for n in range(MAX_FEATURES)}, "x": 1.5, "e\u0301": 2}
+
+    assert compared_rows(row, [SAME], {"x", "\u00e9"}) == [({"x": 1.5, "e\u0301": 2}, SAME)]
