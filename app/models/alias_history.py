@@ -8,11 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import errors
-from app.database.engine import connect
+from app.database.engine import connect, read_time
 from app.database.name_tables import alias_history_table, aliases_table
 from app.database.paging import Page, select_page
 from app.models.versions import require_name
 
+AHEAD_SECONDS = 60.0  # by which a client's clock may be ahead
 _FIRST = 1_000_000_000
 
 _past = alias_history_table.c
@@ -68,13 +69,16 @@ def read_history(
 
 
 def read_alias_at(engine: sa.Engine, name: str, alias: str, time: datetime) -> AliasChange:
-    """Return the change that an alias was in at a time. Raises `errors.NotFound` if there is none.
+    """Return the change that an alias was in at a time.
 
-    That of a deletion says that the alias pointed to nothing then.
+    That of a deletion says that the alias pointed to nothing then. Raises `errors.NotFound` if
+    there is none, and `errors.Invalid` for a time of which nobody knows yet.
     """
     this = (_past.name == name, _past.alias == alias)
     query = sa.select(*_CHANGES).where(*this, _past.changed_at <= time)
     with connect(engine) as connection:
+        if time > read_time(connection, AHEAD_SECONDS):
+            raise errors.Invalid("at", f"{time.isoformat()} has not come yet; leave it out for now")
         row = connection.execute(query.order_by(_past.change.desc()).limit(1)).first()
         if row is None:
             require_name(connection, name)

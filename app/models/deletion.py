@@ -81,7 +81,11 @@ def _require_unused(connection: sa.Connection, model_id: str) -> None:
     pointing = sa.select(alias.alias).where(alias.name == row.name, alias.version == row.version)
     if found := connection.scalars(pointing.order_by(alias.alias)).all():
         names = listed([f"{row.name}@{each}" for each in found])
-        detail = f"{names} points to {text}; point it to another version first"
+        one = len(found) == 1
+        detail = (
+            f"{names} {'points' if one else 'point'} to {text}; "
+            f"point {'it' if one else 'them'} to another version first"
+        )
         raise errors.Conflict("model_id", detail, aliases=list(found))
     if row.split and str(row.version) in row.split:
         detail = f"calls of {row.name} are split to {text}; change the split first"

@@ -195,6 +195,10 @@ def test_an_alias_keeps_its_model(store, registry):
         registry.delete("first")
 
     assert caught.value.extra["aliases"] == ["champion"]
+    point(store, "best", 1)
+    with pytest.raises(errors.Conflict, match=r"@best, churn@champion point to .*; point them to"):
+        registry.delete("first")
+    point(store, "best", 2)
     assert registry.get("first").model_id == "first"
     point(store, "champion", 2)
     registry.delete("first")
@@ -253,6 +257,9 @@ def test_the_history_says_who_when_from_to_and_why(store):
     early = changes[0].changed_at.replace(year=2000)
     with pytest.raises(errors.NotFound, match="pointed to nothing at 2000"):
         read_alias_at(store.engine, "churn", "champion", early)
+    late = changes[3].changed_at.replace(year=2999)
+    with pytest.raises(errors.Invalid, match=r"at: 2999.* has not come yet"):
+        read_alias_at(store.engine, "churn", "champion", late)
     with store.engine.connect() as connection:
         audited = connection.execute(
             sa.select(audit_table.c.action, audit_table.c.name, audit_table.c.detail)
