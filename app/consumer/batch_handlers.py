@@ -10,6 +10,7 @@ from app.consumer.handlers.batch_part import BatchPartHandler
 from app.consumer.handlers.claimed_work import ClaimedWork
 from app.consumer.held_table_model import HeldTableModel
 from app.inference.loader import ModelLoader
+from app.inference.memory_budget import MemoryBudget
 from app.inference.table_model import PART_RUN_SECONDS, find_of_main_output
 from app.jobs.attempt import JobAttempts
 from app.jobs.lease import LeaseKeeper
@@ -30,11 +31,12 @@ def batch_handlers(
     leases: LeaseKeeper,
     log_writer: JobLogWriter,
     model_files: ModelStore,
+    budget: MemoryBudget,
 ) -> dict[str, Handler]:
     """Return the handlers by the names of their threads; `num_threads` of them score parts.
 
-    Each of these has models of its own, which `find` names and `model_files` holds. `host` begins
-    the names of the workers.
+    Each of these has models of its own, which `find` names and `model_files` holds, and take
+    their memory from the `budget`. `host` begins the names of the workers.
     """
 
     def claimed(kind: JobKind, name: str) -> ClaimedWork:
@@ -45,7 +47,9 @@ def batch_handlers(
         partial(find_of_main_output, find),
         model_files,
         settings.max_pixels,
+        budget=budget,
         run_seconds=PART_RUN_SECONDS,
+        spares=False,  # a part that is scored again must run the same rows together
     )
     handlers: dict[str, Handler] = {
         "batch": BatchHandler(claimed(JobKind.BATCH, "batch"), work),

@@ -42,6 +42,7 @@ from app.consumer.work_folders import delete_abandoned_folders
 from app.datasets.versions import DatasetVersions
 from app.inference.cache import ModelCache
 from app.inference.loader import ModelLoader
+from app.inference.memory_budget import MemoryBudget, default_total
 from app.inference.part_process import CHILD_MODULE as PART_CHILD
 from app.inference.sklearn_runtime import CHILD_MODULE as SKLEARN_CHILD
 from app.jobs.attempt import JobAttempts
@@ -63,6 +64,7 @@ from app.settings.refused import ends_for_wrong_settings
 from app.storage.batch_files import BatchFiles
 from app.storage.client import LOW_LATENCY_CONFIG, S3Client
 from app.storage.model_files import ModelStore
+from app.training.child_death import machine_memory
 from app.training.fit_process import FitLimits, FitRunner, run_child
 
 log = logging.getLogger("app.consumer")
@@ -120,7 +122,9 @@ def run(
     store = open_store(settings)
     registry, references = CachedModelRegistry(store), ModelReferences(store.engine)
     files = ModelStore(S3Client(settings, LOW_LATENCY_CONFIG), settings.s3_model_path_name)
-    load = ModelLoader(registry.get, files, settings.max_pixels)
+    total = settings.model_memory or default_total(machine_memory())
+    budget = MemoryBudget(total, settings.model_cache, num_threads)
+    load = ModelLoader(registry.get, files, settings.max_pixels, budget=budget)
     cache = ModelCache(load, settings.model_cache)
     drained = threading.Event()
     retry = RetryUntilAvailable(drained)
@@ -163,6 +167,7 @@ def run(
         leases=leases,
         log_writer=log_writer,
         model_files=files,
+        budget=budget,
     )
     # These share an async consumer:
     prediction = JobPrediction(store, registry.get, cache, endpoints, retry, num_threads)

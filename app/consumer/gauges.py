@@ -10,6 +10,7 @@ from typing import Protocol
 from app.consumer.heartbeat import Heartbeat
 from app.inference.cache import ModelCache
 from app.inference.child_process import running_children
+from app.inference.process_memory import private_memory
 from app.jobs.lease import LeaseKeeper
 from app.jobs.workers import Worker
 from app.observability.metrics import catalogue
@@ -84,8 +85,8 @@ def _by_purpose(total: Callable[[list[int]], int]) -> dict[Labels, float]:
 
 
 def _children() -> dict[str, list[int]]:
-    """Return the resident bytes of each child that runs."""
+    """Return the bytes of each child that runs, without the pages that it shares with others."""
     found: dict[str, list[int]] = {"fit": [], "answer": []}
     for purpose, pid in running_children():
-        found.setdefault(purpose, []).append(resident_memory(pid))
+        found.setdefault(purpose, []).append(private_memory(pid))
     return found

@@ -179,6 +179,10 @@ class ModelLost(Unavailable):
     type = "model_lost"
 
 
+class ModelKilled(ModelLost):
+    """The same by a signal from outside, as where memory ends; the model is not at fault."""
+
+
 class ConsumerLost(Unavailable):
     """The consumer that ran the job was lost."""
 

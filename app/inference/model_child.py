@@ -17,6 +17,7 @@ from app.inference.process_memory import limit_memory, memory_of, private_memory
 
 Answer = Callable[[Tensors], Tensors]
 
+KEPT_BYTES = 32_000_000  # that a process may keep between two runs
 ANSWER_BYTES = 16_000_000  # of the arrays of one answer
 TEXTS = "texts"  # in place of the type of an array that comes as JSON
 
@@ -31,33 +32,51 @@ def serve(
     """Call `load`, send the description that it returns, and answer by the function.
 
     `load` may take `load_memory` bytes more than the process has, and the answers `run_memory`
-    bytes more than the loaded model. `confine` is called between the two.
+    bytes more than the loaded model, or fewer if the parent says so. `confine` is called between
+    the two. A child that cannot give back what an answer took says that it `keeps` it.
     """
     follow_parent()
     limit_memory(memory_of("self") + load_memory)
     try:
         description, answer = load()
     except Exception as error:  # noqa: BLE001  the parent reports it
-        _send_error(pipe, error, load_memory, "to be loaded")
+        _send(pipe, {"error": _known(error, load_memory, "to be loaded").to_wire()})
         return
     give_back_memory()
-    limit_memory(memory_of("self") + run_memory)
+    begin = memory_of("self")
+    limit_memory(begin + run_memory)
     memory = private_memory()
     confine()
     _send(pipe, {"description": description, "memory": memory})
     while True:
         try:
-            inputs = pipe.recv()
+            allowed, inputs = pipe.recv()
         except (EOFError, OSError):
             return  # the parent does not need the model any more
+        allowed = min(run_memory, allowed or run_memory)
+        limit_memory(begin + allowed)
         try:
             contents = {name: _content(each) for name, each in answer(inputs).items()}
             _check_size(contents)
         except Exception as error:  # noqa: BLE001  the parent reports it
-            _send_error(pipe, error, run_memory, "to answer")
+            known = _known(error, allowed, "to answer")
+            error.__traceback__ = error.__cause__ = error.__context__ = None  # they hold the rows
+            _send(pipe, {"error": known.to_wire(), "keeps": _keeps(begin, memory)})
         else:
-            _send(pipe, {}, contents)
+            _send(pipe, {"keeps": _keeps(begin, memory)}, contents)
+            del contents
         del inputs
+
+
+def _keeps(begin: int, memory: int) -> bool:
+    """Give back what a run took; tell whether much of it is still there.
+
+    The process had `begin` bytes of data before the first run, and held `memory` alone.
+    """
+    if memory_of("self") <= begin + KEPT_BYTES:
+        return False
+    give_back_memory()
+    return private_memory() > memory + ANSWER_BYTES + KEPT_BYTES
 
 
 class _Content(NamedTuple):
@@ -95,16 +114,15 @@ def _send(
         pipe.send_bytes(each.content)
 
 
-def _send_error(pipe: Connection, error: Exception, memory: int, purpose: str) -> None:
+def _known(error: Exception, memory: int, purpose: str) -> errors.WarrenError:
+    """Return the error that the parent is told."""
     match error:
         case errors.WarrenError():
-            known = error
+            return error
         case MemoryError():
             detail = f"the model needs more than {memory / 1e6:,.0f} MB of memory {purpose}"
-            known = errors.ModelOutOfMemory(detail)
+            return errors.ModelOutOfMemory(detail)
         case OSError() if error.strerror:  # the system refused something, as on a full disk
-            known = errors.Unavailable(f"the model's process could not go on: {error.strerror}")
-        case _:  # the log says where it came from
-            traceback.print_exception(error)
-            known = errors.WarrenError()
-    _send(pipe, {"error": known.to_wire()})
+            return errors.Unavailable(f"the model's process could not go on: {error.strerror}")
+    traceback.print_exception(error)  # the log says where it came from
+    return errors.WarrenError()

@@ -18,6 +18,7 @@ import numpy as np
 
 from app import errors
 from app.inference.child_process import join_child, start_child
+from app.inference.memory_budget import RunAccount
 from app.inference.model_child import ANSWER_BYTES, TEXTS
 from app.inference.predictor import Tensors
 from app.inference.run_deadline import watchdog
@@ -25,6 +26,7 @@ from app.protocol.wire_errors import error_from_wire
 
 LOAD_SECONDS = 30.0
 RUN_SECONDS = 15.0  # below two heartbeats, because a connection's thread predicts small requests
+WAIT_SHARE = 1 / 3  # of the seconds of a run, which a run may wait for much memory
 LOAD_MEMORY = 256_000_000  # bytes, beside those that a file's size allows
 LOAD_MEMORY_OF_BYTE = 8  # a file of many small objects takes most
 SAID_BYTES = 10_000_000  # of JSON; that of a model of 100,000 labels is shorter
@@ -48,9 +50,14 @@ class ModelProcess:
         *arguments: Any,
         load_seconds: float = LOAD_SECONDS,
         run_seconds: float = RUN_SECONDS,
+        run_memory: int = 0,
+        account: RunAccount | None = None,
         on_stop: Callable[[errors.WarrenError], None] = lambda _: None,
     ) -> None:
         """Start a child that runs `serve(pipe, *arguments)`, and wait until it has the model.
+
+        With an `account`, a run gets little memory first. If that is not enough, it waits for its
+        turn and gets `run_memory` of the account's budget. Without one the child has its limit.
 
         `on_stop` is called with each error by which the model ended the child: it took too long,
         it crashed, or it could not be loaded in its memory. Raises the error of the child, or as
@@ -65,10 +72,12 @@ class ModelProcess:
         self._child = child
         self._killed = False
         self._run_seconds = run_seconds
+        self._run_memory = run_memory
+        self._account = account
         self._on_stop = on_stop
         self._turn = threading.Lock()
         try:
-            loaded = self._ask(None, load_seconds)[0]
+            loaded = self._ask(load_seconds)[0]
         except errors.ModelOutOfMemory as error:
             on_stop(error)
             raise
@@ -91,13 +100,13 @@ class ModelProcess:
         """Return the child's answer to `inputs`.
 
         Raises the error of the child; `errors.DeadlineExceeded` if it takes longer than
-        `run_seconds`, which kills the child; `Overloaded` if other threads use it for as long;
-        `ModelLost` if it has ended.
+        `run_seconds`, which kills the child; `Overloaded` if other threads use it for as long, or
+        other models leave no memory; `ModelLost` if it has ended.
         """
         if not self._turn.acquire(timeout=self._run_seconds):
             raise errors.Overloaded("this model has too many requests at a time; try again later")
         try:
-            return self._ask(inputs, self._run_seconds)[1]
+            return self._run(inputs)
         finally:
             self._turn.release()
 
@@ -105,13 +114,44 @@ class ModelProcess:
         """End the child now; a thread that waits for its answer gets `errors.ModelLost`."""
         self._kill()
 
-    def _ask(self, inputs: Tensors | None, seconds: float) -> tuple[dict[str, Any], Tensors]:
-        """Send `inputs` unless they are None; return the child's answer: JSON and arrays."""
+    def _run(self, inputs: Tensors) -> Tensors:
+        """Answer in little memory, or if that is not enough in much, after a wait for it."""
+        seconds = self._run_seconds
+        if (account := self._account) is None:
+            return self._ask(seconds, inputs)[1]
+        size = sum(each.nbytes for each in inputs.values())
+        small = account.budget.small
+        if size < account.large_from:
+            try:
+                with account.timed():
+                    return self._ask(seconds, inputs, small)[1]
+            except errors.ModelOutOfMemory:
+                if self._run_memory <= small:
+                    raise
+                account.large_from = size
+        wait = seconds * WAIT_SHARE
+        with (
+            account.budget.reserved(self._run_memory, slow=account.slow, seconds=wait) as allowed,
+            account.timed(),
+        ):
+            return self._ask(seconds, inputs, allowed)[1]
+
+    def _ask(
+        self, seconds: float, inputs: Tensors | None = None, memory: int = 0
+    ) -> tuple[dict[str, Any], Tensors]:
+        """Send `inputs` unless they are None; return the child's answer: JSON and arrays.
+
+        The answer may take `memory`, or if that is 0 what the child may.
+        """
         with self._ended_by_errors(), watchdog().deadline(_Run(self._child), seconds):
+            if self._killed:
+                raise EOFError
             if inputs is not None:
-                self._pipe.send(inputs)
+                self._pipe.send((memory, inputs))
             said = json.loads(self._pipe.recv_bytes(SAID_BYTES))
             arrays = {each["name"]: self._array(each) for each in said.get("arrays", ())}
+        if said.get("keeps"):  # from now on, this memory is that of others
+            self._kill()
         if error := said.get("error"):
             raise error_from_wire(error)
         return said, arrays
@@ -137,9 +177,11 @@ class ModelProcess:
             known = self._killed  # other threads may have waited for this child when it died
             self._kill()
             cause = join_child(self._child)
-            error = errors.ModelLost(f"the process of the model died ({cause})")
-            # By SIGKILL the system ends who is not at fault.
-            if not known and self._child.exitcode != -SIGKILL:
+            detail = f"the process of the model died ({cause})"
+            if self._child.exitcode == -SIGKILL:  # by which the system ends who is not at fault
+                raise errors.ModelKilled(detail) from None
+            error = errors.ModelLost(detail)
+            if not known:
                 self._on_stop(error)
             raise error from None
         except errors.DeadlineExceeded as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from app import errors
 from app.inference import onnx_child
 from app.inference.graph import RUN_MEMORY, GraphInput
+from app.inference.memory_budget import RunAccount
 from app.inference.model_process import LOAD_SECONDS, RUN_SECONDS, ModelProcess, load_memory
 from app.inference.predictor import Tensors
 from app.models.manifest import OnnxManifest
@@ -24,18 +25,25 @@ class ProcessGraph:
         *,
         load_seconds: float = LOAD_SECONDS,
         run_seconds: float = RUN_SECONDS,
+        load_bytes: int | None = None,
         run_memory: int = RUN_MEMORY,
+        account: RunAccount | None = None,
         on_stop: Callable[[errors.WarrenError], None] = lambda _: None,
     ) -> None:
-        """Load an ONNX file, which may be deleted afterwards. Raises as `ModelProcess` does."""
+        """Load an ONNX file, which may be deleted afterwards, in `load_bytes` of memory.
+
+        Raises as `ModelProcess` does.
+        """
         self._process = ModelProcess(
             onnx_child.serve_uploaded,
             str(path),
             spec.model_dump_json(),
-            load_memory(path),
+            load_bytes or load_memory(path),
             run_memory,
             load_seconds=load_seconds,
             run_seconds=run_seconds,
+            run_memory=run_memory,
+            account=account,
             on_stop=on_stop,
         )
         described = json.loads(self._process.description)

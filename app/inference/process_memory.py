@@ -13,13 +13,13 @@ def memory_of(pid: int | str) -> int:
     return pages * resource.getpagesize()
 
 
-def private_memory() -> int:
-    """Return the bytes that only this process holds; 0 on systems without `/proc`.
+def private_memory(pid: int | str = "self") -> int:
+    """Return the bytes that only one process holds; 0 on systems without `/proc`.
 
     Pages that a forked child still shares with its parent do not count.
     """
     try:
-        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app import errors
+from app.inference.memory_budget import RunAccount
 from app.inference.model_process import LOAD_SECONDS, RUN_SECONDS, ModelProcess, load_memory
 from app.inference.predictor import Tensors
 from app.inference.runtime import Answers, answers_from_tensors
@@ -24,17 +25,24 @@ class ProcessRuntime:
         *,
         load_seconds: float = LOAD_SECONDS,
         run_seconds: float = RUN_SECONDS,
+        load_bytes: int | None = None,
         run_memory: int = RUN_MEMORY,
+        account: RunAccount | None = None,
         on_stop: Callable[[errors.WarrenError], None] = lambda _: None,
     ) -> None:
-        """Have `serve` load a file, which may be deleted then. Raises as `ModelProcess` does."""
+        """Have `serve` load a file, which may be deleted then, in `load_bytes` of memory.
+
+        Raises as `ModelProcess` does.
+        """
         self._process = ModelProcess(
             serve,
             str(path),
-            load_memory(path),
+            load_bytes or load_memory(path),
             run_memory,
             load_seconds=load_seconds,
             run_seconds=run_seconds,
+            run_memory=run_memory,
+            account=account,
             on_stop=on_stop,
         )
         self.manifest = TrainedManifest.model_validate_json(self._process.description)

@@ -117,6 +117,13 @@ class Settings(OpenIdSettings, ObservabilitySettings, BrokerSettings):
     model_cache: Bytes = Field(
         512_000_000, ge=0, description="The memory of all models that a consumer keeps loaded."
     )
+    model_memory: Annotated[int | None, Unit("bytes")] = Field(
+        None,
+        ge=1_000_000_000,
+        description="The memory that loads and runs of models may take together in a consumer, "
+        "beside `MODEL_CACHE`. Without a value it is a quarter of the memory of the machine or "
+        "container, at least 1 GB.",
+    )
     drain_seconds: Seconds = Field(
         30.0, ge=0, description="How long a consumer may finish its work after SIGTERM."
     )

@@ -13,6 +13,7 @@ from app.inference.model_child import serve
 
 MEMORY = 300_000_000
 GREED = 1_000_000_000
+_kept = []
 
 
 def obey(pipe, commands=(), memory=MEMORY):
@@ -65,6 +66,9 @@ COMMANDS = {
     "nap": lambda: time.sleep(0.3),
     "hold": hold_interpreter,
     "take": take_memory,
+    "take 8 MB": lambda: bytearray(8_000_000),
+    "take 200 MB": lambda: bytearray(200_000_000),
+    "keep 100 MB": lambda: _kept.append(bytearray(b"x") * 100_000_000),
     "fail": fail,
     "refuse": refuse,
 }

@@ -25,8 +25,8 @@ from tests.system.support.client import (
     trained,
     upload,
 )
-from tests.system.support.memory import Peaks, peak
-from tests.system.support.processes import Stack, until
+from tests.system.support.memory import Peaks, peak, share
+from tests.system.support.processes import Process, Stack, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -37,6 +37,7 @@ PREDICT_QUEUE = "queue.model.predict"
 GROWTH = 150_000_000  # of a consumer, by what it holds for the requests
 CHILD = 1_200_000_000  # of a process that answers, with its libraries
 BOXES, SIDE = 200_000, 55_000  # minutes; 12 GB
+BUDGET, HUNGRY_SIDE = 1_000_000_000, 10_000  # 400 MB
 
 
 @pytest.fixture
@@ -65,6 +66,10 @@ def register(http: httpx2.Client, name: str, file: bytes) -> None:
         files={"model": ("model.onnx", file)},
     )
     assert answer.status_code == 201, answer.text
+
+
+def share_of(process: Process) -> int:
+    return sum(map(share, process.family()))
 
 
 def ask(http: httpx2.Client, name: str, a: float, b: float = 0) -> httpx2.Response:
@@ -96,6 +101,34 @@ def test_gigabytes_at_a_request_end_only_the_process_of_the_model(
     found = job(http, fit)
     assert (found["state"], found["attempt"]) == ("TASK_RUNNING", 1)
     http.delete(f"/jobs/{fit}")
+
+
+def test_many_models_that_need_much_memory_take_turns(
+    stack: Stack, threads: ThreadPoolExecutor
+) -> None:
+    _, consumer, http = stack.pair(MODEL_MEMORY=str(BUDGET))
+    upload(http)
+    model_id = trained(http)
+    register(http, "linear", graphs.linear())
+    names = [f"hungry-{n}" for n in range(12)]
+    for name in names:
+        register(http, name, hostile_graphs.greedy())
+        assert ask(http, name, 1).status_code == 200
+    before = share_of(consumer)
+
+    with Peaks(consumer) as peaks:
+        hungry = [threads.submit(ask, http, name, HUNGRY_SIDE) for name in names]
+        are_answered(http, model_id)
+        answers = [each.result() for each in hungry]
+
+    statuses = [each.status_code for each in answers]
+    assert 200 in statuses
+    assert set(statuses) <= {200, 503}
+    for each in answers:
+        if each.status_code == 503:
+            assert is_problem(each, 503)["type"] == "overloaded"
+    assert peaks.together < before + BUDGET
+    assert ask(http, names[0], HUNGRY_SIDE).status_code == 200
 
 
 @pytest.mark.parametrize(("name", "value"), [("quadratic", BOXES), ("endless", 1)])

@@ -143,7 +143,7 @@ CHILDREN = Gauge(
 )
 CHILD_BYTES = Gauge(
     "warren_child_memory_bytes",
-    "Resident memory of this consumer's children.",
+    "Memory of this consumer's children, without the pages that they share.",
     ("purpose",),
     (CONSUMER,),
 )

@@ -1,3 +1,4 @@
+import gc
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -6,7 +7,7 @@ import pytest
 
 from app import errors
 from app.inference.loader import ModelLoader
-from app.inference.loading_memory import LARGE, LoadingMemory
+from app.inference.memory_budget import MemoryBudget
 from app.inference.quarantine import STOPS, Quarantine
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest
@@ -123,9 +124,27 @@ def test_a_model_that_keeps_ending_its_process_is_not_loaded_any_more():
 
 
 def test_a_load_waits_for_the_memory_of_others():
-    memory = LoadingMemory(LARGE, wait_seconds=0.0)
-    load = loader(frames.file("numeric", "ridge"), memory=memory)
+    budget = MemoryBudget(wait_seconds=0.0)
+    load = loader(frames.file("numeric", "ridge"), budget=budget)
 
-    with memory.reserved(LARGE), pytest.raises(errors.Overloaded):
+    with budget.reserved(budget.most), pytest.raises(errors.Overloaded):
         load("m")
     assert answer(load("m"))
+
+
+def test_a_loaded_model_takes_its_memory_until_it_is_deleted():
+    budget = MemoryBudget()
+    model = loader(frames.file("numeric", "ridge"), budget=budget)("m", isolated=True)
+    assert budget.taken == model.bytes
+
+    del model
+    gc.collect()
+
+    assert budget.taken == 0
+
+
+def test_a_trained_model_that_is_too_large_to_load_beside_others_gets_a_process(monkeypatch):
+    monkeypatch.setattr("app.inference.loader.COPIES", 10**9)  # of a file as small as this one
+    load = loader(frames.file("numeric", "ridge"), budget=MemoryBudget())
+
+    assert load("m").isolated

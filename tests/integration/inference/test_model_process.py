@@ -12,7 +12,9 @@ import psutil
 import pytest
 
 from app import errors
+from app.inference.memory_budget import MemoryBudget
 from app.inference.model_process import ModelProcess
+from app.jobs.outcomes import Interrupted, outcome_of
 from devstack.layout import ROOT
 from tests.support.model_children import asked, gone, obey
 from tests.support.waiting import until
@@ -183,6 +185,79 @@ def test_the_kernel_kills_a_child_before_its_parent(process):
 
     assert score(pid_of(process)) == 1000
     assert score(os.getpid()) < 1000
+
+
+def test_a_killed_child_costs_a_job_no_failure():
+    process = ModelProcess(obey)
+    os.kill(pid_of(process), signal.SIGKILL)
+
+    with pytest.raises(errors.ModelLost) as killed:
+        process.run(asked("who"))
+
+    assert isinstance(outcome_of(killed.value), Interrupted)
+    assert killed.value.to_wire()["type"] == "model_lost"
+
+
+def test_a_run_that_needs_little_memory_waits_for_nobody():
+    budget = MemoryBudget(wait_seconds=0.0)
+    budget.take(budget.most)
+    process = ModelProcess(obey, run_memory=300_000_000, account=budget.account("m"))
+
+    for command in ("who", "take 8 MB"):
+        assert process.run(asked(command))["pid"][0] != os.getpid()
+
+
+def test_a_run_that_needs_more_gets_it_in_its_turn():
+    budget = MemoryBudget()
+    account = budget.account("m")
+    process = ModelProcess(obey, run_memory=300_000_000, account=account)
+    pid = pid_of(process)
+
+    assert process.run(asked("take 200 MB"))["pid"][0] == pid
+    assert account.large_from == asked("take 200 MB")["text"].nbytes
+    assert budget.taken == 0
+
+
+def test_a_run_that_needs_more_than_others_leave_is_refused_and_the_child_goes_on():
+    budget = MemoryBudget()
+    process = ModelProcess(
+        obey, run_seconds=3.0, run_memory=300_000_000, account=budget.account("m")
+    )
+    pid = pid_of(process)
+
+    with budget.reserved(budget.most), pytest.raises(errors.Overloaded, match="need memory"):
+        process.run(asked("take 200 MB"))
+
+    assert process.run(asked("take 200 MB"))["pid"][0] == pid
+
+
+def test_a_run_gets_no_more_than_all_models_may_take():
+    budget = MemoryBudget()
+    budget.most = 100_000_000
+    process = ModelProcess(obey, run_memory=300_000_000, account=budget.account("m"))
+
+    with pytest.raises(errors.ModelOutOfMemory, match="more than 100 MB"):
+        process.run(asked("take 200 MB"))
+
+
+def test_a_child_that_keeps_memory_is_ended_after_its_answer():
+    process = ModelProcess(obey)
+    pid = pid_of(process)
+
+    assert process.run(asked("keep 100 MB"))["pid"][0] == pid
+
+    assert not process.alive
+    until(lambda: gone(pid), "the child ends")
+
+
+def test_a_child_that_gives_memory_back_goes_on():
+    process = ModelProcess(obey)
+    pid = pid_of(process)
+
+    for _ in range(3):
+        process.run(asked("take 200 MB"))
+
+    assert pid_of(process) == pid
 
 
 def test_a_child_that_was_killed_is_noticed_before_it_is_asked():
