@@ -36,6 +36,8 @@ def main() -> int:
     settings = {}
     if asked.max_attempts != MAX_ATTEMPTS:
         settings["MAX_ATTEMPTS"] = str(asked.max_attempts)
+    if asked.hostile:
+        settings |= hostile.SETTINGS
     with World(folder, settings, proxied=not asked.hostile) as world:
         page, holds = (hostile.run if asked.hostile else chaos)(world, asked)
     (folder / "report.md").write_text(page)
@@ -91,6 +93,13 @@ def arguments() -> argparse.Namespace:
         default="",
         metavar="PART,PART",
         help="with --hostile, only those whose name contains one of these",
+    )
+    parser.add_argument(
+        "--untimed",
+        dest="timed",
+        action="store_false",
+        help="with --hostile, report how much slower predictions were, but do not judge it, and "
+        "attack after a seventh of the time",
     )
     parser.add_argument("--seed", type=int, default=None, help="draws jobs and faults")
     parser.add_argument("--rate", type=float, default=5, help="jobs a second")

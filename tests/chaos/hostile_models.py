@@ -1,6 +1,7 @@
 """Attacks by models: uploads and questions that take all memory or time, and slow loads."""
 
 import json
+import threading
 from functools import cache
 from time import sleep
 
@@ -11,6 +12,7 @@ from tests.support import graphs, harmful_graphs, hostile_graphs
 
 ROWS, LABELS, SLOW_MODELS = 100_000, 1000, 2
 SIDE, BOXES = 55_000, 200_000  # 12 GB; minutes
+HUNGRY_MODELS, HUNGRY_SIDE = 12, 10_000  # of 400 MB
 TRAIN_SECONDS = 60
 
 
@@ -64,6 +66,30 @@ class Greedy:
 
     def strike(self, neighbour: Neighbour) -> None:
         predict(neighbour, self.name, f"{PREFIX}greedy", {"a": SIDE, "b": 0})
+
+
+class Hungry:
+    """Ask several uploaded models at a time, each of which fills most of what a run may take."""
+
+    name = "uploaded models: most of a gigabyte each, at a time"
+
+    def prepare(self, neighbour: Neighbour) -> None:
+        self._names = [f"hungry-{n}" for n in range(HUNGRY_MODELS)]
+        for name in self._names:
+            register(neighbour, self.name, name, hostile_graphs.greedy())
+
+    def strike(self, neighbour: Neighbour) -> None:
+        asks = [
+            threading.Thread(
+                target=predict,
+                args=(neighbour, self.name, f"{PREFIX}{name}", {"a": HUNGRY_SIDE, "b": 0}),
+            )
+            for name in self._names
+        ]
+        for each in asks:
+            each.start()
+        for each in asks:
+            each.join()
 
 
 class Quadratic:

@@ -2,9 +2,10 @@
 
 blamed    a job that failed, whoever counted it: nothing but a neighbour can have been the cause
 refused   a request that got 429, a 5xx or no answer at all
-slowed    the 99th centile of /predict is more than `MOST_SLOWED` times that of the quiet phase
+slowed    the 99th centile of /predict is more than `MOST_SLOWED` times that of the quiet phase;
+          of a run that is not timed, as on a machine that does other work, it is not judged
 ended     a process of ours ended
-weak      the neighbours had too little of the cores for the run to show anything
+weak      the neighbours had too little of the cores for the run to show anything, if it is timed
 """
 
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ class Harm:
     blamed: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     attacked: float = 0.0
+    timed: bool = True
 
     @property
     def slowed(self) -> float | None:
@@ -44,13 +46,14 @@ class Harm:
     @property
     def holds(self) -> bool:
         """Whether nobody was harmed, and there was somebody to be harmed."""
+        in_time = self.slowed is not None and self.slowed <= MOST_SLOWED
+        in_time = in_time and self.attacked >= LEAST_ATTACK
         return (
-            self.slowed is not None
-            and self.slowed <= MOST_SLOWED
+            (in_time or not self.timed)
+            and bool(self.quiet and self.hostile)
             and len(self.refused) <= MOST_REFUSED * self.asked
             and not self.blamed
             and not self.ended
-            and self.attacked >= LEAST_ATTACK
         )
 
 
@@ -62,11 +65,13 @@ def judge_harm(
     begin: float,
     end: float,
     attacked: float,
+    *,
+    timed: bool = True,
 ) -> Harm:
     """Judge by the answers to the client of /predict, and to the others; by the rows of their jobs.
 
     The attacks began at `begin` and ended at `end`, in seconds since 1970. `ended` are the
-    processes that did. `attacked` is that of `Harm`.
+    processes that did. `attacked` and `timed` are those of `Harm`.
     """
     within = [ask for ask in asks if begin + SETTLING <= ask["at"] < end]
     both = [*within, *(call for call in calls if begin <= call["at"] < end)]
@@ -86,6 +91,7 @@ def judge_harm(
         ],
         ended=list(ended),
         attacked=attacked,
+        timed=timed,
     )
 
 

@@ -43,10 +43,11 @@ def render(
 
 
 def _harm(harm: Harm) -> str:
+    slowed = f"at most {MOST_SLOWED:g}" if harm.timed else "not judged"
     rows = [
         ("/predict in the quiet phase, p50 / p99, ms", latencies(harm.quiet)),
         ("/predict under attack, p50 / p99, ms", latencies(harm.hostile)),
-        (f"**the p99 is longer by a factor** (at most {MOST_SLOWED:g})", fixed(harm.slowed, 1)),
+        (f"**the p99 is longer by a factor** ({slowed})", fixed(harm.slowed, 1)),
         (
             f"**refused or not answered under attack** (at most {MOST_REFUSED:.0%})",
             f"{len(harm.refused)} of {harm.asked}",

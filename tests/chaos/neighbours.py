@@ -42,6 +42,7 @@ def attacks(parts: list[str]) -> list[Attack]:
     """Return one of each kind whose name has one of the parts."""
     every: list[Attack] = [
         hostile_models.Greedy(),
+        hostile_models.Hungry(),
         hostile_models.Quadratic(),
         hostile_models.Endless(),
         hostile_models.ManyRows(),

@@ -55,6 +55,13 @@ def test_harm_is_found(changes: dict[str, Any]) -> None:
     assert not harm(**changes).holds
 
 
+def test_a_run_that_is_not_timed_judges_all_else() -> None:
+    slow = [*QUIET, *asks(150, 1.0)]
+    assert harm(asks=slow, attacked=0.01, timed=False).holds
+    assert not harm(asks=slow, ended=["consumer-a: status -9"], timed=False).holds
+    assert not harm(asks=QUIET, timed=False).holds
+
+
 def test_what_was_asked_at_another_time_is_not_put_down_to_the_neighbours() -> None:
     before, after = asks(50, 0.1, 503), asks(250, 0.1, 503)
     assert harm(calls=[*before, *after]).refused == []
