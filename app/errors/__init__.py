@@ -195,6 +195,10 @@ class Overloaded(Unavailable):
     type = "overloaded"
 
 
+class MemoryTaken(Overloaded):
+    """Other models take the memory of the consumer."""
+
+
 class BrokerUnavailable(Unavailable):
     """RabbitMQ cannot be reached."""
 

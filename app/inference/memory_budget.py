@@ -75,8 +75,8 @@ class MemoryBudget:
     def take(self, size: int, *, slow: bool = False, seconds: float = inf) -> int:
         """Wait for `size` bytes, at most `most`, and take them; return how many these are.
 
-        Slow runs get at most half of all. Raises `errors.Overloaded` after `wait_seconds`, or
-        after `seconds`.
+        Slow runs get at most half of all. Raises `errors.MemoryTaken` after `wait_seconds`,
+        or after `seconds`.
         """
         turn = _Turn(min(size, self.most), slow=slow)
         with self._changed:
@@ -84,7 +84,7 @@ class MemoryBudget:
             try:
                 wait = min(seconds, self.wait_seconds)
                 if not self._changed.wait_for(lambda: self._is_next(turn), wait):
-                    raise errors.Overloaded(
+                    raise errors.MemoryTaken(
                         "too many models need memory at a time; ask again in a moment"
                     )
                 self._add(turn, turn.size)

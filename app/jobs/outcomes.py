@@ -100,9 +100,7 @@ def outcome_of(error: Exception, *, may_have_run: bool = False) -> Outcome:
             return Released()
         case errors.Fenced():
             return Lost()
-        case errors.ChildLost() | errors.ModelKilled() if not may_have_run:
-            return Interrupted(error)
-        case errors.Overloaded() if not may_have_run:  # by what others ask of this consumer
+        case errors.ChildLost() | errors.ModelKilled() | errors.MemoryTaken() if not may_have_run:
             return Interrupted(error)
         case errors.Unavailable() if not may_have_run:
             return Retryable(error)

@@ -68,6 +68,8 @@ def run(world: World, asked: argparse.Namespace) -> tuple[str, bool]:
             steady.communicate()  # it waits for its answers
             idle.communicate()
         load.stop()
+        if not asked.timed:
+            cancel_hostile(world)  # else they hold half of the slots that train
         drained = drain(world)
     watch.stop()
     ended = [
@@ -122,6 +124,14 @@ def trained(url: str) -> str:
         job = str(answer.json()["message"]["model_id"])
         until(lambda: http.get(f"/jobs/{job}").json()["state"] == COMPLETED, "a model", 30)
         return job
+
+
+def cancel_hostile(world: World) -> None:
+    """Cancel the jobs of the neighbours that have not ended."""
+    with httpx2.Client(base_url=world.address, trust_env=False, timeout=30) as http:
+        for row in world.database.jobs():
+            if row["state"] not in TERMINAL and is_hostile(row["request"]):
+                http.delete(f"/jobs/{row['id']}")
 
 
 def drain(world: World) -> float | None:

@@ -12,7 +12,7 @@ from tests.support import graphs, harmful_graphs, hostile_graphs
 
 ROWS, LABELS, SLOW_MODELS = 100_000, 1000, 2
 SIDE, BOXES = 55_000, 200_000  # 12 GB; minutes
-HUNGRY_MODELS, HUNGRY_SIDE = 12, 10_000  # of 400 MB
+HUNGRY_MODELS, HUNGRY_SIDE = 4, 10_000  # of 400 MB
 TRAIN_SECONDS = 60
 
 

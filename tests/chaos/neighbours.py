@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Protocol
@@ -18,6 +19,7 @@ from tests.chaos import hostile_jobs, hostile_models, hostile_requests
 from tests.chaos.journal import Journal
 from tests.chaos.neighbour import Neighbour
 
+PREPARING = 4  # attacks at a time
 PAUSE = 0.1  # seconds between two strikes of an attack
 # The clients of a real server have other machines. Of two sessions that always compute, Linux gives
 # the one of nice value 5 a quarter of the time: enough for an attack beside fits without end.
@@ -62,8 +64,9 @@ def main(url: str, journal: Path, parts: list[str]) -> None:
     leave_cores_to_others()
     neighbour = Neighbour(url, Journal(journal))
     every = attacks(parts)
-    for attack in every:
-        attack.prepare(neighbour)
+    with ThreadPoolExecutor(PREPARING) as pool:
+        for each in [pool.submit(attack.prepare, neighbour) for attack in every]:
+            each.result()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     seconds = float(sys.stdin.readline() or 0)
