@@ -142,7 +142,7 @@ def drain(world: World) -> float | None:
     begun = changed = monotonic()
     before: list[Any] = []
     while left := [
-        (row["id"], row["state"], row["attempt"])
+        (row["id"], row["state"], row["attempt"], row["progress"])
         for row in world.database.jobs()
         if row["state"] not in TERMINAL and ours(row["request"])
     ]:
