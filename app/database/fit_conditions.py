@@ -12,6 +12,7 @@ def fit_conditions(
     table: sa.Table,
     request: sa.ColumnElement[object],
     trains: sa.ColumnElement[bool],
+    fitted: sa.ColumnElement[bool],
     *,
     estimator: str | None,
     tag: str | None,
@@ -19,14 +20,16 @@ def fit_conditions(
 ) -> list[sa.ColumnElement[bool]]:
     """Return the conditions on a `table` with `fit_summary`, `tags` and `metrics`.
 
-    `request` is its column with the training's request, which names the estimator until a fit does,
-    and `trains` is true for rows of trainings. An argument that is None asks for nothing.
+    `request` is its column with the training's request, which names the estimator until a fit does.
+    `trains` is true for rows of trainings, and `fitted` for those that have a fit: without one, the
+    estimator of a request that names none is not known yet, because the target chooses it. An
+    argument that is None asks for nothing.
     """
     column, found = table.c, []
     if estimator is not None:
-        fitted = json_text(column.fit_summary, "estimator")
-        asked = sa.func.coalesce(json_text(request, "estimator"), DEFAULT_ESTIMATOR)
-        found += [trains, sa.func.coalesce(fitted, asked) == estimator]
+        told = json_text(column.fit_summary, "estimator"), json_text(request, "estimator")
+        older = sa.case((fitted, DEFAULT_ESTIMATOR))  # a fit that did not tell chose nothing else
+        found += [trains, sa.func.coalesce(*told, older) == estimator]
     if tag is not None:
         found.append(has_tag(column.tags, tag))
     if metric is not None:

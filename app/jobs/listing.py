@@ -118,6 +118,7 @@ def _conditions(which: JobFilter) -> list[sa.ColumnElement[bool]]:
         jobs_table,
         _column.request,
         _column.kind == JobKind.TRAIN,
+        _column.state == JobStatus.COMPLETED,
         estimator=which.estimator,
         tag=which.tag,
         metric=which.metric,

@@ -84,6 +84,7 @@ def _conditions(which: ModelFilter) -> list[sa.ColumnElement[bool]]:
         models_table,
         _column.spec,
         IS_TRAINED,
+        IS_TRAINED,
         estimator=which.estimator,
         tag=which.tag,
         metric=which.metric,

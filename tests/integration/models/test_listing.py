@@ -165,12 +165,14 @@ def test_a_cursor_of_another_order_is_refused(registry):
 @pytest.mark.parametrize(
     ("which", "expected"),
     [
-        ({}, ["p", "w", "e", "d", "c", "b", "a"]),
+        ({}, ["p", "q", "w", "e", "d", "c", "b", "a"]),
         ({"state": JobStatus.COMPLETED}, ["e", "d", "c", "b", "a"]),
         ({"kind": JobKind.PREDICT}, ["p"]),
         ({"dataset_id": "set1"}, ["e", "d"]),
-        ({"estimator": "ridge"}, ["a"]),
-        ({"estimator": "random_forest_regressor"}, ["w", "e", "d", "c"]),
+        ({"estimator": "ridge"}, ["q", "a"]),
+        # Which one `w` gets is not known before its target is read.
+        ({"estimator": "random_forest_regressor"}, ["e", "d", "c"]),
+        ({"estimator": "random_forest_classifier"}, []),
         ({"tag": "x-y"}, ["e", "c", "a"]),
         ({"metric": MetricCondition.parse("r2>0.3")}, ["c", "a"]),
     ],
@@ -178,6 +180,8 @@ def test_a_cursor_of_another_order_is_refused(registry):
 def test_jobs_are_filtered(store, registry, which, expected):
     wait_for_the_clock(store)
     store.create("w", JobKind.TRAIN, "other", REQUEST)
+    wait_for_the_clock(store)
+    store.create("q", JobKind.TRAIN, "other", {**REQUEST, "estimator": "ridge"})
     wait_for_the_clock(store)
     store.create("p", JobKind.PREDICT, None, {"model_id": "a"}, inputs="{}")
     seen, cursor = [], None
@@ -188,6 +192,17 @@ def test_jobs_are_filtered(store, registry, which, expected):
             break
 
     assert seen == expected
+
+
+def test_a_fit_of_an_older_version_that_does_not_tell_its_estimator_is_a_regressor(store):
+    store.create("old", JobKind.TRAIN, "d", REQUEST)
+    attempt = store.claim("old", "w")
+    assert store.complete_training("old", attempt, "models/old/1/", "a" * 64, {}, {})
+    which = {"estimator": "random_forest_regressor"}
+
+    jobs, _ = store.list(JobFilter(**which), Page(2, "-created_at"))
+
+    assert [each.id for each in jobs] == ids(CachedModelRegistry(store), **which) == ["old"]
 
 
 def test_jobs_are_sorted_by_their_metrics(store, registry):
