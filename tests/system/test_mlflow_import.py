@@ -21,8 +21,8 @@ ROWS = [{"a": n / 3, "b": n - 2.5} for n in range(5)]
 DOUBLES = [["a", "double"], ["b", "double"]]
 
 
-def put(http: httpx2.Client, model_id: str, archive: bytes) -> httpx2.Response:
-    return http.put(f"/models/{model_id}", content=archive, headers=ZIP)
+def put(http: httpx2.Client, model_id: str, archive: bytes, **params: str) -> httpx2.Response:
+    return http.put(f"/models/{model_id}", content=archive, headers=ZIP, params=params)
 
 
 def zip_of(path: Path) -> bytes:
@@ -64,6 +64,20 @@ def test_the_same_folder_again_is_known_and_another_one_is_refused(running: Runn
     assert is_problem(put(running.http, "again", other), 409)["field"] == "model_id"
     file = running.http.get("/models/again/file")
     assert file.content == graphs.linear()
+
+
+def test_a_folder_becomes_the_next_version_of_a_name(running: Running) -> None:
+    archive = folder(graphs.linear(), AB)
+    for number in (1, 2):
+        assert put(running.http, f"linear-{number}", archive, name="linear").status_code == 201
+        assert running.http.get("/models/linear").json()["version"] == number
+    assert put(running.http, "linear-2", archive, name="linear").status_code == 200
+    assert is_problem(put(running.http, "linear-2", archive), 409)["field"] == "name"
+    wrong = put(running.http, "linear-3", archive, name="a b")
+    assert is_problem(wrong, 422)["field"] == "name"
+    body = {"url": "http://127.0.0.1:1/predict"}
+    refused = running.http.put("/models/far", json=body, params={"name": "linear"})
+    assert "put it into the body" in is_problem(refused, 422)["detail"]
 
 
 def test_code_of_a_folder_is_never_run(running: Running, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import IO, Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.responses import JSONResponse
 
 from app import errors
@@ -31,6 +31,7 @@ from app.producer.http.spooled_body import spooled
 from app.producer.http.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.models import REGISTRATION, NamedEndpoint, Registered
 from app.producer.services import Services, ServicesDep
+from app.protocol.references import ModelName
 from app.protocol.types import (
     JSON_MEDIA_TYPE,
     LATEST,
@@ -40,6 +41,15 @@ from app.protocol.types import (
     JobKind,
     ModelKind,
 )
+
+_NameOfFolder = Annotated[
+    ModelName | None,
+    Query(
+        alias="name",
+        description="Of an MLflow model folder: the name of which it becomes the next version.",
+        examples=[None],
+    ),
+]
 
 router = APIRouter(route_class=StrictRoute, tags=["catalogue"])
 
@@ -64,20 +74,24 @@ async def put_model(
     services: ServicesDep,
     owner: OwnerDep,
     by: ActorDep,
+    of_folder: _NameOfFolder = None,
 ) -> Response:
     """Register a model that was not trained here: an ONNX file, or an endpoint to be called.
 
     An ONNX file comes as `multipart/form-data` with its `manifest`, or in the zip of an MLflow
     model folder; it is loaded and tried before it is accepted. An endpoint is described by JSON;
     its host has to be among `INVOKE_HOSTS`. A model never changes. The same model again gets a 200,
-    another one with the same id a 409. With a `name`, which a folder has none of, the model becomes
-    the next version of that name.
+    another one with the same id a 409. With a `name` the model becomes the next version of that
+    name; of a folder it is a parameter, of the others a member of what describes them.
     """
     if model_id == LATEST:
         raise errors.Invalid("model_id", f"{LATEST} always means the newest model")
     name = new_name(owner, model_id, "model_id")
     await run_in_thread(services.disks.check)
     sent = media_type(request)
+    if of_folder and sent in (MULTIPART_MEDIA_TYPE, JSON_MEDIA_TYPE):
+        where = "the manifest" if sent == MULTIPART_MEDIA_TYPE else "the body"
+        raise errors.Invalid("name", f"put it into {where}; only a folder has it as a parameter")
     if sent == MULTIPART_MEDIA_TYPE:
         async with services.upload_place(), read_form(request, services.settings.max_body) as form:
             manifest, file = await form_parts(form, services.settings.max_body)
@@ -87,7 +101,8 @@ async def put_model(
         kind = ModelKind.ONNX
     elif sent == ZIP_MEDIA_TYPE:
         async with services.upload_place(), spooled(request) as archive:
-            known = await _put_folder(services, name, archive, by)
+            called = _name(name, of_folder)
+            known = await _put_folder(services, name, archive, by, called)
         kind = ModelKind.ONNX
     elif sent == JSON_MEDIA_TYPE:
         known = await _put_endpoint(services, name, request, by)
@@ -120,14 +135,16 @@ async def _put_endpoint(services: Services, model_id: str, request: Request, by:
     return known
 
 
-async def _put_folder(services: Services, model_id: str, archive: IO[bytes], by: Actor) -> bool:
+async def _put_folder(
+    services: Services, model_id: str, archive: IO[bytes], by: Actor, name: str | None
+) -> bool:
     """Register the ONNX file of an MLflow model folder; return whether it was known."""
     limit = services.settings.max_model
     async with services.inspections:
         found = await read_folder(archive, limit)
     async with extracted(archive, found.member, limit) as file:
         try:
-            return await _put_onnx(services, model_id, found.manifest, file, by)
+            return await _put_onnx(services, model_id, found.manifest, file, by, name)
         except errors.Invalid as error:  # nobody sent this manifest
             if str(error.extra["field"]).startswith("manifest"):
                 raise error.renamed("model", error.message) from None

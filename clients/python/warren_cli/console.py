@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 Row = Sequence[Any]
+LEAST_WIDTH = 14  # of a column with longer cells, such as states
+_BETWEEN = 2
 
 
 def plain(value: Any) -> str:
@@ -37,7 +39,11 @@ def say(text: str) -> None:
 
 
 def print_table(names: Sequence[str], rows: Iterable[Row]) -> None:
-    """Print rows below their heading, with rich on a terminal where it is installed."""
+    """Print rows below their heading, with rich on a terminal where it is installed.
+
+    Nothing is cut: where the terminal is too narrow for cells of several lines, each row is printed
+    as names and values.
+    """
     cells = [[plain(cell) for cell in row] for row in rows]
     if not (sys.stdout.isatty() and _print_rich(names, cells)):
         _print_columns([list(names), *cells])
@@ -66,9 +72,29 @@ def _print_rich(names: Sequence[str], cells: Sequence[Row]) -> bool:
         from rich.text import Text
     except ImportError:
         return False
-    table = Table(*names, box=None, pad_edge=False)
+    console = Console()
+    if _least_width([names, *cells]) > console.width:
+        _print_blocks(names, cells)
+        return True
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold", min_width=min(len(name), LEAST_WIDTH))
     table.columns[0].no_wrap = True  # ids are to be copied
     for row in cells:
         table.add_row(*map(Text, row))  # never markup: others chose these texts
-    Console().print(table)
+    console.print(table)
     return True
+
+
+def _least_width(lines: Sequence[Row]) -> int:
+    """Return how wide a terminal has to be for a table: the first column has whole ids."""
+    first, *others = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return first + sum(min(each, LEAST_WIDTH) + _BETWEEN for each in others)
+
+
+def _print_blocks(names: Sequence[str], cells: Sequence[Row]) -> None:
+    for place, row in enumerate(cells):
+        if place:
+            click.echo()
+        told = {name.lower(): cell for name, cell in zip(names, row, strict=True) if cell != "-"}
+        print_fields(told)

@@ -23,6 +23,10 @@ COMMANDS = {
         f"{_HERE}.models:models",
         "List, upload, compare, promote, split, export and delete models.",
     ),
+    "endpoints": (
+        f"{_HERE}.endpoints:endpoints",
+        "List, show, register and delete models that run elsewhere.",
+    ),
     "datasets": (f"{_HERE}.datasets:datasets", "List, show, store and delete data sets."),
     "workers": (f"{_HERE}.workers:workers", "List the consumers."),
     "status": (f"{_HERE}.status:status", "Tell whether Warren and all that it needs work."),
@@ -50,7 +54,12 @@ class Program(LazyGroup):
         sys.exit(code if isinstance(code, int) else exit_codes.OK)
 
 
-@click.group(cls=Program, table=COMMANDS | operator_commands())
+# Help is as wide as the terminal, up to a width that is read easily.
+@click.group(
+    cls=Program,
+    table=COMMANDS | operator_commands(),
+    context_settings={"max_content_width": 120},
+)
 @click.version_option(package_name="warren-client", prog_name="warren")
 def warren() -> None:
     """Train, ask and look after models.

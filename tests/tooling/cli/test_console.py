@@ -1,6 +1,15 @@
 """What is printed for people."""
 
+import fcntl
+import os
+import pty
+import re
+import struct
+import sys
+import termios
+from contextlib import suppress
 from datetime import UTC, datetime
+from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -36,6 +45,57 @@ def test_a_table_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_empty_table_is_its_heading(capsys: pytest.CaptureFixture[str]) -> None:
     console.print_table(("ID", "N"), [])
     assert capsys.readouterr().out == "ID  N\n"
+
+
+WIDE = (("ID", "STATE", "WHY"), [("a" * 20, "TASK_COMPLETED", "word " * 12), ("b", "-", "c")])
+
+
+def on_a_terminal(columns: int) -> list[str]:
+    """Return the lines of the table above as a terminal of this width gets them."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    program = f"from warren_cli import console; console.print_table(*{WIDE!r})"
+    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    run = Popen(
+        [sys.executable, "-c", program],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=kept | {"TERM": "xterm", "NO_COLOR": "1"},
+    )
+    os.close(theirs)
+    told = b""
+    with suppress(OSError):  # which is the end of what it has printed
+        while piece := os.read(ours, 4096):
+            told += piece
+    os.close(ours)
+    assert run.wait() == 0, told
+    text = re.sub(r"\x1b\[[0-9;]*m", "", told.decode())
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def test_a_table_has_the_width_of_the_terminal() -> None:
+    long = ("word " * 12).rstrip()
+    assert on_a_terminal(120) == [
+        f"{'ID':20}  STATE           WHY",
+        f"{'a' * 20}  TASK_COMPLETED  {long}",
+        f"{'b':20}  -               c",
+    ]
+
+
+def test_what_does_not_fit_takes_several_lines_and_is_not_cut() -> None:
+    lines = on_a_terminal(60)
+    assert lines[1] == f"{'a' * 20}  TASK_COMPLETED  word word word word"
+    assert " ".join(lines).count("word") == 12
+    assert max(map(len, lines)) <= 60
+
+
+def test_a_row_that_no_line_can_hold_is_told_as_names_and_values() -> None:
+    assert on_a_terminal(50) == [
+        *(f"id     {'a' * 20}", "state  TASK_COMPLETED"),
+        f"why    {'word ' * 12}".rstrip(),
+        *("", "id   b", "why  c"),
+    ]
 
 
 def test_fields_without_a_value_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,6 +67,71 @@ def test_another_conflict_is_told_as_it_is(script: Script) -> None:
     assert told.stderr == "Error: it was changed meanwhile\n"
 
 
+def test_an_alias_is_deleted(script: Script) -> None:
+    script.answer(200, CHURN)
+    script.answer(204)
+    told = run("models", "rm-alias", "churn", "champion", "--yes")
+    assert (told.exit_code, told.stdout) == (0, "the alias churn@champion is deleted\n")
+    deleted = script.asked[1]
+    assert (deleted.method, deleted.path) == ("DELETE", "/models/churn/aliases/champion")
+
+
+def test_an_alias_that_is_not_there_is_told(script: Script) -> None:
+    script.problem(404, "not_found", "churn has no alias champoin")
+    told = run("models", "rm-alias", "churn", "champoin", "--yes")
+    assert told.exit_code == exit_codes.NOT_FOUND
+    assert "no alias champoin" in told.stderr
+
+
+def test_a_name_is_deleted_unless_it_had_a_version(script: Script) -> None:
+    script.answer(200, {"name": "churn"})
+    script.answer(204)
+    told = run("models", "rm-name", "churn", "--yes", "-q")
+    assert (told.exit_code, told.stdout) == (0, "churn\n")
+    script.answer(200, {"name": "churn"})
+    script.problem(409, "conflict", "name: churn has versions")
+    told = run("models", "rm-name", "churn", "--yes")
+    assert (told.exit_code, told.stderr) == (exit_codes.OTHER, "Error: name: churn has versions\n")
+
+
+FAR = {"model_id": "far", "kind": "endpoint", "url": "http://h/x", "seconds": 5, "limit": 100}
+
+
+def test_an_endpoint_is_registered_with_its_members(script: Script) -> None:
+    script.answer(201, {"model_id": "far"})
+    script.answer(200, FAR)
+    more = ("--set", "seconds=5", "--set", "secret.name=s", "--name", "churn")
+    told = run("endpoints", "put", "far", "http://h/x", *more, "-q")
+    assert (told.exit_code, told.stdout) == (0, "far\n")
+    body = {"kind": "endpoint", "url": "http://h/x", "seconds": 5, "secret": {"name": "s"}}
+    assert script.asked[0].json() == {**body, "name": "churn"}
+
+
+def test_endpoints_are_listed_with_their_address(script: Script) -> None:
+    there = {"endpoint_name": "churn-prod", "region": "eu-central-1"}
+    sagemaker = {"model_id": "aws", "kind": "endpoint", "name": "c", "version": 2, "seconds": 9}
+    script.answer(200, {"models": [{"model_id": "far"}, {"model_id": "aws"}], "next": None})
+    script.answer(200, FAR)
+    script.answer(200, {**sagemaker, "limit": 1, "sagemaker": there})
+    told = run("endpoints", "ls")
+    assert told.stdout.splitlines() == [
+        "ID   NAME  WHERE                               SECONDS  LIMIT",
+        "far  -     http://h/x                          5        100",
+        "aws  c:2   sagemaker churn-prod, eu-central-1  9        1",
+    ]
+    assert "kind=endpoint" in script.asked[0].path
+
+
+def test_only_an_endpoint_is_deleted_as_one(script: Script) -> None:
+    script.answer(200, FAR)
+    script.answer(204)
+    assert run("endpoints", "rm", "far", "--yes").stdout == "endpoint far is deleted\n"
+    script.answer(200, CHURN)
+    told = run("endpoints", "rm", "m3", "--yes")
+    assert told.exit_code == exit_codes.USAGE
+    assert "m3 is no endpoint" in told.stderr
+
+
 def scored(script: Script) -> None:
     script.answer(200, {"model_id": "m3", "kind": "trained"})
     script.answer(202, {"message": {"job_id": "j7"}})

@@ -9,6 +9,7 @@ from warren_cli import exit_codes
 from warren_cli.program import warren
 
 NOWHERE = "http://127.0.0.1:1"
+FAR = "http://models.example.com/x"
 
 
 @pytest.mark.parametrize(
@@ -32,12 +33,28 @@ def test_what_cannot_be_meant_is_a_usage_error(arguments: tuple[str, ...], said:
     assert said in told.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "say where it is: a URL, or"),
+        ((FAR, "--set", f"url={FAR}"), "--set url: use the argument URL"),
+        ((FAR, "--set", "name=churn"), "--set name: use --name"),
+        ((FAR, "--set", "seconds=1", "--set", "seconds=2"), "seconds is given twice"),
+    ],
+)
+def test_an_endpoint_is_said_once_and_whole(arguments: tuple[str, ...], said: str) -> None:
+    told = CliRunner().invoke(
+        warren, ["endpoints", "put", "far", *arguments], env={"WARREN_URL": NOWHERE}
+    )
+    assert told.exit_code == exit_codes.USAGE, told.output
+    assert said in told.stderr
+
+
 def test_an_upload_says_what_its_file_lacks(tmp_path: Path) -> None:
     model, manifest = tmp_path / "m.onnx", tmp_path / "m.json"
     model.write_bytes(b"model")
     for arguments, said in (
         ([], "an ONNX file needs --manifest"),
-        (["--name", "churn"], "--name needs --manifest"),
         (["--manifest", str(manifest)], "No such file"),
     ):
         told = CliRunner().invoke(warren, ["models", "upload", str(model), *arguments])

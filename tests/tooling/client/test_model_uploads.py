@@ -52,11 +52,41 @@ def test_a_zip_goes_as_it_is(scripted, tmp_path):
 
 
 def test_what_is_no_model_of_mlflow_is_not_sent(scripted, tmp_path):
-    for file, name, said in (
-        (tmp_path, None, "has no file MLmodel"),
-        (tmp_path / "a.onnx", None, "needs a manifest"),
-        (a_folder(tmp_path), "churn", "gets no name"),
+    for file, said in (
+        (tmp_path, "has no file MLmodel"),
+        (tmp_path / "a.onnx", "needs a manifest"),
     ):
         with pytest.raises(errors.Unsendable, match=said):
-            scripted.warren.models.upload(file, name=name)
+            scripted.warren.models.upload(file)
     assert scripted.script.asked == []
+
+
+def test_a_folder_may_become_the_next_version_of_a_name(scripted, tmp_path):
+    folder = a_folder(tmp_path)
+    answered(scripted, 2)
+    scripted.warren.models.upload(folder)
+    scripted.warren.models.upload(folder, name="churn")
+
+    unnamed, named = [each for each in scripted.script.asked if each.method == "PUT"]
+    assert named.path.endswith("?name=churn")
+    assert named.path.partition("?")[0] != unnamed.path  # because it is registered otherwise
+    assert named.body == unnamed.body
+
+
+def test_an_endpoint_is_registered_as_it_is_described(scripted):
+    answered(scripted)
+    endpoint = {"url": "http://127.0.0.1:1/predict", "seconds": 5}
+    scripted.warren.models.register("far", endpoint, name="churn")
+
+    put = scripted.script.asked[0]
+    assert (put.method, put.path) == ("PUT", "/models/far")
+    assert put.json() == {"kind": "endpoint", **endpoint, "name": "churn"}
+
+
+def test_an_alias_that_may_have_been_deleted_is_not_deleted_again(scripted):
+    scripted.script.answer(204)
+    scripted.warren.models.delete_alias("churn", "champion")
+    assert scripted.script.asked[0].path == "/models/churn/aliases/champion"
+    scripted.script.answer(503)
+    with pytest.raises(errors.Unavailable):
+        scripted.warren.models.delete_alias("churn", "champion")

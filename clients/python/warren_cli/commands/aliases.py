@@ -1,4 +1,4 @@
-"""What `warren models` does with names: promote, roll back, history, versions."""
+"""What `warren models` does with names: promote, roll back, history, versions, aliases."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from warren_cli import console
 from warren_cli.arguments import model_reference, named
 from warren_cli.command import Command
+from warren_cli.confirm import YES, confirm
 from warren_cli.records import time
 from warren_cli.session import Session
 
@@ -101,6 +102,23 @@ def versions(session: Session, name: str) -> None:
         [console.plain(each.get("model_id")) for each in found],
         lambda: console.print_table(VERSIONS_HEADING, rows),
     )
+
+
+@click.command("rm-alias", cls=Command)
+@NAME
+@ALIAS
+@YES
+@click.pass_obj
+def remove_alias(session: Session, name: str, alias: str, yes: bool) -> None:
+    """Delete ALIAS of NAME. The model that it means stays, and so does its history."""
+    with session.client() as warren:
+        found = warren.models[f"{name}@{alias}"]
+        meant = f"{name}@{alias}, which is version {found.version}"
+        confirm(f"Delete the alias {console.plain(meant)}?", yes=yes)
+        warren.models.delete_alias(name, alias)
+    told = {"name": name, "alias": alias, "model_id": found.id, "deleted": True}
+    text = f"the alias {name}@{alias} is deleted"
+    session.give(told, found.id, lambda: click.echo(console.plain(text)))
 
 
 def lasting(warren: Warren, model: str) -> Model:

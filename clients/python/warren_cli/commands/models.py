@@ -7,8 +7,8 @@ import click
 from warren_cli import console
 from warren_cli.arguments import model_reference, output_file
 from warren_cli.command import Commands
-from warren_cli.commands.aliases import history, promote, rollback, versions
-from warren_cli.commands.names import describe, names, shadow, split
+from warren_cli.commands.aliases import history, promote, remove_alias, rollback, versions
+from warren_cli.commands.names import describe, names, remove_name, shadow, split
 from warren_cli.commands.uploads import upload
 from warren_cli.confirm import YES, confirm
 from warren_cli.records import MODEL_HEADING, as_json, model_fields, model_row, reference
@@ -122,7 +122,10 @@ def export(session: Session, model: str, output: Path, form: str) -> None:
 @YES
 @click.pass_obj
 def remove(session: Session, model: str, yes: bool) -> None:
-    """Delete a model and its file. Its id is never used again."""
+    """Delete a model and its file. Its id is never used again.
+
+    An alias that points to it is moved, or deleted by `rm-alias`, first.
+    """
     with session.client() as warren:
         found = warren.models[model]
         confirm(f"Delete model {reference(found.record) or found.id} for good?", yes=yes)
@@ -131,5 +134,7 @@ def remove(session: Session, model: str, yes: bool) -> None:
     session.give(told, found.id, lambda: click.echo(f"model {found.id} is deleted"))
 
 
-for each in (upload, promote, rollback, history, versions, names, describe, split, shadow):
+for each in (upload, promote, rollback, history, versions, remove_alias):
+    models.add_command(each)
+for each in (names, describe, split, shadow, remove_name):
     models.add_command(each)

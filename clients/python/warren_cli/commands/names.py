@@ -1,4 +1,4 @@
-"""What `warren models` does with whole names: list, describe, split, shadow."""
+"""What `warren models` does with whole names: list, describe, split, shadow, delete."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from warren_cli import console
 from warren_cli.arguments import model_reference, named, share, weight
 from warren_cli.command import Command
 from warren_cli.commands.aliases import NAME, lasting
+from warren_cli.confirm import YES, confirm
 from warren_cli.records import time
 from warren_cli.session import Session
 
@@ -120,6 +121,20 @@ def shadow(session: Session, model: str, alias: str | None, share: float | None,
             found = warren.names.shadow(model)
     show = (lambda: click.echo(f"{model} has no shadow now")) if end else (lambda: _show(found))
     session.give(found, found.get("model_id", model), show)
+
+
+@click.command("rm-name", cls=Command)
+@NAME
+@YES
+@click.pass_obj
+def remove_name(session: Session, name: str, yes: bool) -> None:
+    """Delete NAME, if it never had a version; one that had is kept, because its history is."""
+    with session.client() as warren:
+        _ = warren.names[name]
+        confirm(f"Delete the name {console.plain(name)} for good?", yes=yes)
+        warren.names.delete(name)
+    told = {"name": name, "deleted": True}
+    session.give(told, name, lambda: click.echo(console.plain(f"the name {name} is deleted")))
 
 
 def _weights(split: Mapping[str, float] | None) -> str | None:

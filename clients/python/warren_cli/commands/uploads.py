@@ -20,7 +20,7 @@ from warren_cli.session import Session
 @click.option(
     "--manifest", metavar="FILE", type=named, help="What an ONNX file takes and returns: JSON."
 )
-@click.option("--name", type=named, help="The name of which an ONNX file becomes the next version.")
+@click.option("--name", type=named, help="The name of which the model becomes the next version.")
 @click.option("--id", "model_id", type=named, help="The id; without one the content makes it.")
 @click.pass_obj
 def upload(
@@ -34,8 +34,6 @@ def upload(
     path, said = Path(file), _read(manifest)
     if not path.exists():
         raise click.UsageError(f"there is no file {file}")
-    if said is None and name is not None:
-        raise click.UsageError("--name needs --manifest: a model of MLflow gets no name")
     if said is None and path.suffix == ".onnx":
         raise click.UsageError("an ONNX file needs --manifest, which tells what it takes")
     with session.client() as warren:

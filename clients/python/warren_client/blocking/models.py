@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from warren_client.blocking.listing import entries
 from warren_client.blocking.model import Model
 from warren_client.blocking.primitives import READ_BYTES, work
-from warren_client.calls import UPLOAD_SECONDS, Call, Form, get, part
+from warren_client.calls import UPLOAD_SECONDS, Call, Form, get, parameters, part, with_json
 from warren_client.comparison import comparison
-from warren_client.errors import Unsendable
 from warren_client.model_archive import zipped
 from warren_client.records import ModelRecord, member, read
 
@@ -84,29 +83,38 @@ class Models:
     ) -> Model:
         """Register an ONNX file with its manifest, or the folder of an MLflow model; return it.
 
-        Without a manifest, the file is a folder that MLflow has saved, or a zip of one, and has no
-        name. Without an id, the id follows from the content, so the same model is registered once.
-        With a `name` the model is the next version of it. Raises `Unsendable`, `OSError`,
-        `WarrenError`.
+        Without a manifest, the file is a folder that MLflow has saved, or a zip of one. Without an
+        id, the id follows from the content, so the same model is registered once. With a `name` the
+        model is the next version of it. Raises `Unsendable`, `OSError`, `WarrenError`.
         """
         path = Path(file)
         if manifest is None:
-            if name is not None:
-                raise Unsendable(
-                    "a folder of MLflow gets no name; its ONNX file with a manifest does"
-                )
-            return self._upload_folder(path, model_id)
+            return self._upload_folder(path, name, model_id)
         sent = dict(manifest) if name is None else {**manifest, "name": name}
         if model_id is None:
             model_id = work(lambda: _id(path, sent))
         return self._put(model_id, form=Form(sent, path))
 
-    def _upload_folder(self, path: Path, model_id: str | None) -> Model:
+    def register(
+        self, model_id: str, endpoint: Mapping[str, Any], name: str | None = None
+    ) -> Model:
+        """Register an endpoint, a model that runs elsewhere; return it.
+
+        `endpoint` is what `PUT /models/{id}` takes: `{"url": ...}` or `{"sagemaker": ...}`, and
+        perhaps `secret`, `seconds`, `limit`, `idempotent`, `sample`. With a `name` the model is the
+        next version of it. The same endpoint again is the same model. Raises `WarrenError`.
+        """
+        body = {"kind": "endpoint", **endpoint} | ({} if name is None else {"name": name})
+        call = with_json("PUT", f"/models/{part(model_id)}", body)
+        return self[member(self._warren.transport.json(call), "model_id")]
+
+    def _upload_folder(self, path: Path, name: str | None, model_id: str | None) -> Model:
         with TemporaryDirectory(prefix="warren-") as folder:
             archive = work(lambda: zipped(path, Path(folder)))
             if model_id is None:
-                model_id = work(lambda: _id(archive))
-            return self._put(model_id, body=archive, headers=_ZIP)
+                model_id = work(lambda: _id(archive, name and {"name": name}))
+            sent = parameters({"name": name})
+            return self._put(model_id, body=archive, headers=_ZIP, params=sent)
 
     def _put(self, model_id: str, **sent: Any) -> Model:
         call = Call("PUT", f"/models/{part(model_id)}", seconds=UPLOAD_SECONDS, **sent)
@@ -134,6 +142,11 @@ class Models:
         path, body = f"{_alias(name, alias)}/rollback", None if why is None else {"why": why}
         return dict(self._warren.request("POST", path, body, once=True))
 
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Delete an alias; its history stays. Raises `NotFound` for the name, `WarrenError`."""
+        call = Call("DELETE", _alias(name, alias), once=True)
+        self._warren.transport.send(call)
+
     def delete(self, reference: str) -> None:
         """Delete a model and its file; its id is never used again.
 
@@ -147,7 +160,7 @@ def _alias(name: str, alias: str) -> str:
     return f"/models/{part(name)}/aliases/{part(alias)}"
 
 
-def _id(file: Path, manifest: dict[str, Any] | None = None) -> str:
+def _id(file: Path, manifest: object = None) -> str:
     """Return an id that follows from a model's content."""
     told = b"" if manifest is None else json.dumps(manifest, sort_keys=True).encode()
     digest = hashlib.sha256(told)
