@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from devstack import ports
 from devstack.layout import ROOT
@@ -251,6 +252,27 @@ def test_an_onnx_file_is_registered_once(warren: Warren, tmp_path: Path) -> None
     warren.models.delete(model.id)
     with pytest.raises(errors.Gone):
         warren.models[model.id]
+
+
+def test_images_of_all_kinds_get_the_same_answers(warren: Warren, tmp_path: Path) -> None:
+    (tmp_path / "colours.onnx").write_bytes(tiny.colours())
+    model = warren.models.upload(tmp_path / "colours.onnx", tiny.COLOURS)
+    file, pixels = tmp_path / "blue.png", np.zeros((6, 9, 3), np.uint8)
+    pixels[..., 2] = 255
+    Image.fromarray(pixels).save(file)
+    kinds = [file, str(file), file.read_bytes(), Image.open(file), pixels]
+
+    assert [model.predict(each) for each in kinds] == ["blue"] * 5
+    assert model.predict(kinds) == ["blue"] * 5
+    both = pd.Series([file, tiny.image()], index=["b", "r"])
+    assert model.predict(both).to_dict() == {"b": "blue", "r": "red"}
+    shares = model.predict(both, proba=True)
+    assert list(shares.columns) == ["red", "green", "blue"]
+    assert shares.loc["b"].idxmax() == "blue"
+    noise = np.random.default_rng(7).integers(0, 255, (99, 150, 3), np.uint8)
+    assert len(model.predict([noise] * 9)) == 9  # 540 kB, where a request may have 200 kB
+    with pytest.raises(errors.Invalid, match="none of JPEG, PNG, WEBP"):
+        model.predict(b"no image")
 
 
 def test_lists_go_over_all_pages(warren: Warren, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,11 @@ class ModelRecord(Record):
     warnings: list[dict[str, Any]] | None = None
 
     @property
+    def takes_images(self) -> bool:
+        """Whether the model takes images in place of rows."""
+        return any(each.get("image") for each in self.inputs or [])
+
+    @property
     def columns(self) -> list[str] | None:
         """The names of the features, or None if they are unknown."""
         if self.features is not None:

@@ -1,33 +1,53 @@
-"""Make rows of a request, and answers of the kind that was asked with."""
+"""Make rows or images of a request, and answers of the kind that was asked with."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from warren_client.errors import Unsendable
+from warren_client.images import Images, images_of, is_image
 from warren_client.records import ModelRecord
 from warren_client.tables import is_frame
 from warren_client.values import plain
 
 MAX_ROWS = 10_000  # of a request
+ENDPOINT = "endpoint"  # the kind of models that may take rows or images
 
 
 @dataclass(frozen=True)
 class Rows:
     """Rows to predict: lists of values below `columns`, or whole rows without them.
 
-    `asked` is what they were made of; `single` says that it was one row.
+    `asked` is what they were made of; `single` says that it was one row, `indexed` that it was a
+    data frame.
     """
 
     asked: Any
     data: Sequence[Any]
     columns: list[str] | None = None
     single: bool = False
+    indexed: bool = False
 
-    def part(self, begin: int, count: int) -> Any:
-        """Return some of the rows as `input_data` of a request."""
-        some = self.data[begin : begin + count]
-        return list(some) if self.columns is None else {"columns": self.columns, "data": some}
+    def part(self, begin: int, most: int) -> tuple[int, dict[str, Any]]:
+        """Return how many of the rows are in a request, and the member that holds them."""
+        some = self.data[begin : begin + min(most, MAX_ROWS)]
+        rows = list(some) if self.columns is None else {"columns": self.columns, "data": some}
+        return len(some), {"input_data": rows}
+
+
+def inputs_of(asked: Any, model: ModelRecord) -> Rows | Images:
+    """Return what a model is asked about as rows or images of requests.
+
+    Raises `Unsendable`, also for an image where the model takes rows.
+    """
+    first = asked[0] if isinstance(asked, list | tuple) and asked else asked
+    if model.takes_images:
+        return images_of(asked)
+    if not is_image(first):
+        return rows_of(asked, model)
+    if model.kind != ENDPOINT:
+        raise Unsendable("the model takes rows, and this is an image")
+    return images_of(asked)
 
 
 def rows_of(asked: Any, model: ModelRecord) -> Rows:
@@ -40,7 +60,7 @@ def rows_of(asked: Any, model: ModelRecord) -> Rows:
         from warren_client.frame_rows import frame_rows  # it needs pandas
 
         columns, data = frame_rows(asked, model.columns)
-        return Rows(asked, data, columns)
+        return Rows(asked, data, columns, indexed=True)
     if hasattr(asked, "to_dict"):  # a row of a frame, of which only the features are taken, too
         row = {str(name): value for name, value in asked.to_dict().items()}
         wanted = row if model.columns is None else model.columns
@@ -68,12 +88,12 @@ class Answers:
     probabilities: list[Any]
 
 
-def shaped(answers: Answers, rows: Rows, model: ModelRecord, *, proba: bool) -> Any:
-    """Return the answers as the rows came: a Series or DataFrame, a list, or a single one.
+def shaped(answers: Answers, rows: Rows | Images, model: ModelRecord, *, proba: bool) -> Any:
+    """Return the answers as the question came: a Series or DataFrame, a list, or a single one.
 
     Probabilities have the labels of the model as keys, and as columns.
     """
-    if is_frame(rows.asked):
+    if rows.indexed:
         from warren_client.frame_rows import predictions_like, probabilities_like
 
         if proba:

@@ -5,7 +5,18 @@ import sys
 
 from devstack.layout import ROOT
 
-HEAVY = ("app", "numpy", "pandas", "pyarrow", "matplotlib", "sklearn", "click", "rich", "pika")
+HEAVY = (
+    "app",
+    "PIL",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "sklearn",
+    "click",
+    "rich",
+    "pika",
+)
 ASK = """
 import sys
 from warren_client import AsyncWarren, Warren

@@ -13,7 +13,7 @@ from warren_client.errors import Invalid
 from warren_client.evaluation import Evaluation
 from warren_client.progress import Progress
 from warren_client.records import ModelRecord, read
-from warren_client.rows import rows_of, shaped
+from warren_client.rows import inputs_of, shaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,16 +71,20 @@ class AsyncModel:
     ) -> Any: ...
 
     async def predict(self, rows: Any, proba: bool = False, extra: str | None = None) -> Any:
-        """Predict for a data frame, a row, or a list of rows.
+        """Predict for a data frame, a row, or a list of rows; for an image or a list of images.
 
         A frame gives a Series with its index, a list of rows a list, and a single row, which is an
         object, one prediction. With `proba` the answers are the probabilities of each label: a
         DataFrame, or objects. Of a frame only the columns that the model needs are sent; with
         `extra="ignore"` rows may have other members, too.
 
-        Raises `Unsendable` for values that JSON has no form of, and `WarrenError`.
+        An image is the path of a file, its bytes, an image of Pillow, or an array of uint8, height
+        x width x 3. A Series of images gives a Series.
+
+        Raises `Unsendable` for values that JSON has no form of, `OSError` for a file that cannot be
+        read, and `WarrenError`.
         """
-        asked = await work(lambda: rows_of(rows, self.record))
+        asked = await work(lambda: inputs_of(rows, self.record))
         answers = await predicted(self._warren.transport, self.record, asked, extra)
         return shaped(answers, asked, self.record, proba=proba)
 

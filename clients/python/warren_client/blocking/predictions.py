@@ -1,28 +1,31 @@
 # Written by `python -m devstack.blocking_client`; change asynchronous/predictions.py instead.
-"""Ask a model for rows, in as many requests as the limits demand."""
+"""Ask a model about rows or images, in as many requests as the limits demand."""
 
+from functools import partial
 from typing import Any
 
+from warren_client.blocking.primitives import work
 from warren_client.blocking.transport import Transport
 from warren_client.calls import with_json
 from warren_client.errors import ModelOutOfMemory, TooLarge, UnexpectedAnswer
+from warren_client.images import Images
 from warren_client.records import ModelRecord, member
-from warren_client.rows import MAX_ROWS, Answers, Rows
-
-ENDPOINT = "endpoint"
+from warren_client.rows import ENDPOINT, MAX_ROWS, Answers, Rows
 
 
-def predicted(transport: Transport, model: ModelRecord, rows: Rows, extra: str | None) -> Answers:
-    """Return the answers for all rows, in their order. Raises `WarrenError`.
+def predicted(
+    transport: Transport, model: ModelRecord, rows: Rows | Images, extra: str | None
+) -> Answers:
+    """Return the answers for all rows or images, in their order. Raises `WarrenError`.
 
-    A request has at most 10,000 rows, and half as many as one that was too large. Only a model that
-    runs elsewhere may mind that a request is sent twice.
+    A request has as many as one may have, and half as many as one that was too large. Only a model
+    that runs elsewhere may mind that a request is sent twice.
     """
     found = Answers([], [])
     done, size = 0, MAX_ROWS
     while done < len(rows.data):
-        count = min(size, len(rows.data) - done)
-        body = {"model_id": model.model_id, "input_data": rows.part(done, count)}
+        count, inputs = work(partial(rows.part, done, size))
+        body = {"model_id": model.model_id, **inputs}
         if extra:
             body["extra"] = extra
         call = with_json("POST", "/predict", body, safe=model.kind not in (None, ENDPOINT))
