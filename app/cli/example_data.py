@@ -10,7 +10,6 @@ from app import errors
 from app.auth.audit import Action, Thing, begin
 from app.auth.store import add_example_key
 from app.cli.actor import operator
-from app.cli.database import only_existing
 from app.database.engine import Engine
 from app.jobs import parts
 from app.jobs.store import JobStore, open_store
@@ -49,7 +48,6 @@ def main() -> None:
     try:
         s3 = S3Client(settings)
         jobs = open_store(settings)
-        only_existing(jobs.engine, settings)
         if rows := store_dataset(DatasetStore(s3, settings.s3_path_name), jobs.engine):
             click.echo(f"Stored the data set '{DATASET_ID}': {rows} rows")
         if add_cancelled_job(jobs):

@@ -39,6 +39,7 @@ from app.consumer.process_end import end_process, join_all
 from app.consumer.senders import senders_of
 from app.consumer.threaded_consumer import ThreadedConsumer
 from app.consumer.work_folders import delete_abandoned_folders
+from app.database.existing import end_without_database
 from app.datasets.versions import DatasetVersions
 from app.inference.cache import ModelCache
 from app.inference.loader import ModelLoader
@@ -90,6 +91,7 @@ def main(num_threads: int, invoke: int) -> None:
     """
     with ends_for_wrong_settings():
         settings = Settings().acting_as("consumer")
+    end_without_database(settings)
     run(settings, num_threads, invoke)
 
 

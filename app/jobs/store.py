@@ -17,6 +17,7 @@ from app.auth.actor import SYSTEM, Actor
 from app.auth.audit import Action, Thing, creator, entry
 from app.auth.names import owner_of, qualified
 from app.database.engine import connect, database_now, transaction
+from app.database.existing import only_existing
 from app.database.json_members import json_text
 from app.database.tables import jobs_table
 from app.jobs.acceptance import JobAcceptance
@@ -232,6 +233,10 @@ class JobStore(JobAcceptance):
 
 
 def open_store(settings: Settings) -> JobStore:
-    """Return the store of the database that the settings name."""
+    """Return the store of the database that the settings name; it makes none."""
     url = settings.database_address
-    return JobStore(url, settings.lease_seconds, settings.max_attempts, settings.caller_max_running)
+    store = JobStore(
+        url, settings.lease_seconds, settings.max_attempts, settings.caller_max_running
+    )
+    only_existing(store.engine, settings)
+    return store

@@ -15,6 +15,7 @@ from app.auth.grants import Grants
 from app.auth.key_ring import KeyRing
 from app.concurrency import run_in_thread
 from app.database.engine import create_engine
+from app.database.existing import only_existing
 from app.datasets.descriptions import Descriptions
 from app.datasets.versions import DatasetVersions
 from app.jobs.quotas import quotas_of
@@ -87,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
     ring = None
     if settings.authenticates:
         ring = KeyRing(create_engine(settings.database_address))
+        only_existing(ring.engine, settings)
     tokens = None
     if ring and settings.oidc_issuer:
         from app.auth.openid import OpenIdTokens  # of the extra `oidc`

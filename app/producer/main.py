@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from app import errors
 from app.auth.key_ring import KeyRing
 from app.auth.store import has_usable_key
+from app.database.existing import end_without_database
 from app.observability import logs
 from app.observability.span_export import export_spans
 from app.producer.app import create_app
@@ -50,6 +51,7 @@ def main() -> None:
     export_spans(
         settings.otel_exporter_otlp_endpoint, settings.otel_traces_sampler_arg, "warren-producer"
     )
+    end_without_database(settings)
     check_openid(settings)
     app = create_app(settings)
     if app.state.keys and not settings.oidc_issuer:
