@@ -7,9 +7,8 @@ and says what is different.
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-import sqlalchemy as sa
-
 from app import errors
+from app.database.engine import Engine
 from app.database.paging import Page
 from app.models.alias_history import AliasChange, ChangeKind, read_history
 from app.models.aliases import Check
@@ -83,7 +82,7 @@ def unchanged_since(seen: int) -> Check:
     return check
 
 
-def alias_changes(engine: sa.Engine, name: str, alias: str, seen: int) -> str:
+def alias_changes(engine: Engine, name: str, alias: str, seen: int) -> str:
     """Tell who has changed an alias since the change `seen`, the newest first, and to what."""
     found, _ = read_history(engine, name, alias, Page(_SHOWN, "-change"))
     told = "; ".join(_did(each) for each in found if each.change > seen)
