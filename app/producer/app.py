@@ -50,6 +50,7 @@ from app.producer.ui.kept_pages import KeptPages
 from app.producer.ui.overview import Look
 from app.producer.ui.problem_pages import problem_page
 from app.producer.ui.refresh_pace import RefreshPace
+from app.producer.ui.rendering import compile_templates
 from app.settings import Settings
 from app.settings.checks import names
 from app.storage.batch_files import BatchFiles
@@ -138,6 +139,7 @@ def create_app(settings: Settings) -> FastAPI:
         watch.start()
         for door in doors:
             await run_in_thread(door.begin)
+        await run_in_thread(compile_templates)
         yield
         relay.stop()
         sweeper.stop()

@@ -79,6 +79,12 @@ def environment() -> Environment:
     return made
 
 
+def compile_templates() -> None:
+    """Compile all templates, so that no first view of a page holds up other requests."""
+    for name in environment().list_templates():
+        environment().get_template(name)
+
+
 def text(request: Request, template: str, **values: Any) -> str:
     """Return a template filled in."""
     return environment().get_template(template).render(here=Here.of(request), **values)

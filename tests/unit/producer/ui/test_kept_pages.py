@@ -18,7 +18,7 @@ from app.producer.http.job_views import job_view
 from app.producer.schemas.jobs import JobSummary
 from app.producer.ui.jobs_page import NEWEST
 from app.producer.ui.kept_pages import KeptPages
-from app.producer.ui.rendering import in_pieces, text
+from app.producer.ui.rendering import compile_templates, environment, in_pieces, text
 from app.protocol.types import JobKind
 from tests.support.application import application
 from tests.support.browser import Client
@@ -87,6 +87,15 @@ def test_the_pages_that_were_asked_for_last_are_kept(app: FastAPI) -> None:
 
     assert [statements(app, path) for path in asked] == [2, 2, 1, 1, 2, 1]
     assert statements(app, "/ui/jobs?tag=a") == 2
+
+
+def test_no_template_is_left_to_the_first_view_of_its_page() -> None:
+    environment.cache_clear()
+
+    compile_templates()
+
+    compiled = {name for _, name in environment().cache}
+    assert compiled == set(environment().list_templates())
 
 
 def test_others_have_their_turns_while_a_list_is_rendered(app: FastAPI) -> None:
