@@ -45,7 +45,7 @@ class MemoryBudget:
     ) -> None:
         """Share `total` bytes, and `cache` bytes more for the loaded models that are kept.
 
-        `threads` of each kind run models. A turn comes within `wait_seconds`, or never.
+        `threads` of each kind run models. A turn that names no time comes within `wait_seconds`.
         """
         self.small = _within(_SMALL, total // 4 // PROCESSES)
         self.piece = _within(_PIECE, total // 8 // (2 * threads))
@@ -72,17 +72,17 @@ class MemoryBudget:
                 known = self._accounts[model_id] = RunAccount(self)
             return known
 
-    def take(self, size: int, *, slow: bool = False, seconds: float = inf) -> int:
+    def take(self, size: int, *, slow: bool = False, seconds: float | None = None) -> int:
         """Wait for `size` bytes, at most `most`, and take them; return how many these are.
 
-        Slow runs get at most half of all. Raises `errors.MemoryTaken` after `wait_seconds`,
-        or after `seconds`.
+        Slow runs get at most half of all. Raises `errors.MemoryTaken` after `seconds`, or
+        `wait_seconds`.
         """
         turn = _Turn(min(size, self.most), slow=slow)
         with self._changed:
             self.waiting.append(turn)
             try:
-                wait = min(seconds, self.wait_seconds)
+                wait = self.wait_seconds if seconds is None else seconds
                 if not self._changed.wait_for(lambda: self._is_next(turn), wait):
                     raise errors.MemoryTaken(
                         "too many models need memory at a time; ask again in a moment"
@@ -100,7 +100,9 @@ class MemoryBudget:
             self._changed.notify_all()
 
     @contextmanager
-    def reserved(self, size: int, *, slow: bool = False, seconds: float = inf) -> Iterator[int]:
+    def reserved(
+        self, size: int, *, slow: bool = False, seconds: float | None = None
+    ) -> Iterator[int]:
         """Hold bytes during the block, and give it their number; see `take`."""
         taken = self.take(size, slow=slow, seconds=seconds)
         try:

@@ -51,11 +51,18 @@ def test_who_finds_no_memory_in_time_is_told_so():
     assert memory.taken == 0
 
 
-def test_a_caller_may_wait_for_less():
+def test_a_caller_may_wait_for_less_or_for_longer():
     memory = budget()
-
     with memory.reserved(memory.most), pytest.raises(errors.Overloaded):
         memory.take(1, seconds=0.0)
+
+    memory = budget(0.0)
+    with ThreadPoolExecutor(1) as pool:
+        memory.take(memory.most)
+        waiting = pool.submit(memory.take, 1, seconds=60.0)
+        until(lambda: memory.waiting, "it waits")
+        memory.give(memory.most)
+        assert waiting.result(20) == 1
 
 
 def test_a_run_that_needs_more_than_there_is_gets_all_and_runs_alone():
