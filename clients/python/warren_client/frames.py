@@ -46,7 +46,7 @@ def with_text_names(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with names that are texts, as files have them. Raises `Unsendable`."""
     if frame.columns.nlevels > 1:
         raise Unsendable("the columns have names of several levels; give each one name")
-    names = [str(name) for name in frame.columns]
+    names = [str(name) for name in frame.columns.get_level_values(0)]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise Unsendable(f"two columns have the name {twice!r}; give each its own")
@@ -67,8 +67,12 @@ def _array(name: Any, column: "pd.Series[Any]") -> Any:
     """Return a column as pyarrow has it; NaN and None are null."""
     import pyarrow as pa
 
+    if isinstance(column.dtype, pd.SparseDtype):
+        column = column.astype(column.dtype.subtype)
     try:
         array = pa.Array.from_pandas(column)
+    except UnicodeEncodeError:
+        raise _broken_text(name) from None
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as why:
         raise _mixed(name, column) from why
     if isinstance(array, pa.ChunkedArray):
@@ -97,7 +101,12 @@ def _csv(frame: pd.DataFrame) -> bytes:
 def _cells(name: Any, column: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return the cells of a column as CSV has them, each a text; None where one is missing."""
     _family(name, column)
-    return pd.Series([_cell(value) for value in column.astype(object)], dtype=object)
+    cells = [_cell(value) for value in column.astype(object)]
+    try:
+        "".join(cell for cell in cells if cell is not None).encode()
+    except UnicodeEncodeError:
+        raise _broken_text(name) from None
+    return pd.Series(cells, dtype=object)
 
 
 def _cell(value: Any) -> str | None:
@@ -126,6 +135,10 @@ def _is_numbered_category(column: "pd.Series[Any]") -> bool:
     """Tell whether a column has categories that are numbers, which a file has as numbers."""
     kind = column.dtype
     return isinstance(kind, pd.CategoricalDtype) and kind.categories.dtype.kind in "iuf"
+
+
+def _broken_text(name: Any) -> Unsendable:
+    return Unsendable(f"column {name!r} has a text with half a character, a lone surrogate")
 
 
 def _mixed(name: Any, column: "pd.Series[Any]") -> Unsendable:

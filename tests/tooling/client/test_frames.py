@@ -205,3 +205,24 @@ def test_a_text_is_a_file_or_the_id_of_a_data_set(tmp_path, monkeypatch):
         table_of(np.zeros(1))  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError):
         table_of("none.csv")
+
+
+@pytest.mark.parametrize("packages", ["pyarrow", None])
+def test_a_text_with_half_a_character_is_not_sent(packages, request):
+    if packages is None:
+        request.getfixturevalue("without_pyarrow")
+    frame = pd.DataFrame({"a": pd.Series(["x", "b\ud800"], dtype=object)})
+    with pytest.raises(Unsendable, match="column 'a' has a text with half a character"):
+        frame_table(frame)
+
+
+def test_a_sparse_column_is_sent_as_its_values():
+    frame = pd.DataFrame({"a": pd.arrays.SparseArray([0, 1, 0])})
+    table = frame_table(frame)
+    assert pd.read_parquet(io.BytesIO(table.content))["a"].tolist() == [0, 1, 0]
+
+
+def test_names_of_one_level_are_names():
+    columns = pd.MultiIndex.from_tuples([("a",), ("b",)])
+    names, rows = frame_rows(pd.DataFrame([[1, 2]], columns=columns), None)
+    assert (names, rows) == (["a", "b"], [[1, 2]])
