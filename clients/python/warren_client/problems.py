@@ -26,6 +26,14 @@ _BY_STATUS: dict[int, type[errors.WarrenError]] = {
     504: errors.DeadlineExceeded,
     507: errors.Unavailable,
 }
+# Types without a status, as replies over AMQP and jobs have them, that may succeed later.
+_LATER = frozenset(
+    {
+        *("broker_unavailable", "child_killed", "consumer_lost", "database_unavailable"),
+        *("endpoint_unavailable", "model_lost", "overloaded", "storage_full"),
+        *("storage_unavailable", "unroutable"),
+    }
+)
 _MOST_TEXT = 300  # of an answer that is no problem document
 
 
@@ -59,7 +67,8 @@ def error_of_answer(answer: httpx2.Response) -> errors.WarrenError:
 def error_of_job(problem: Mapping[str, Any] | None) -> errors.WarrenError:
     """Return the error that a job has kept of its last attempt."""
     told = problem or {}
-    kind = _BY_TYPE.get(str(told.get("type")), errors.WarrenError)
+    name = str(told.get("type"))
+    kind = _BY_TYPE.get(name, errors.Unavailable if name in _LATER else errors.WarrenError)
     return kind(str(told.get("detail") or "no reason given"), problem=problem)
 
 

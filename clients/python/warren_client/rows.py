@@ -45,7 +45,7 @@ def inputs_of(asked: Any, model: ModelRecord) -> Rows | Images:
         return images_of(asked)
     if not is_image(first):
         return rows_of(asked, model)
-    if model.kind != ENDPOINT:
+    if model.kind not in (None, ENDPOINT):
         raise Unsendable("the model takes rows, and this is an image")
     return images_of(asked)
 

@@ -2,19 +2,25 @@
 """Ask a model about rows or images, in as many requests as the limits demand."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from warren_client.blocking.primitives import work
-from warren_client.blocking.transport import Transport
-from warren_client.calls import with_json
+from warren_client.calls import Call, with_json
 from warren_client.errors import ModelOutOfMemory, TooLarge, UnexpectedAnswer
 from warren_client.images import Images
 from warren_client.records import ModelRecord, member
 from warren_client.rows import ENDPOINT, MAX_ROWS, Answers, Rows
 
 
+class Sender(Protocol):
+    """What sends a call and returns the JSON of its answer."""
+
+    def json(self, call: Call) -> Any:
+        """Send a call. Raises `WarrenError`."""
+
+
 def predicted(
-    transport: Transport, model: ModelRecord, rows: Rows | Images, extra: str | None
+    transport: Sender, model: ModelRecord, rows: Rows | Images, extra: str | None
 ) -> Answers:
     """Return the answers for all rows or images, in their order. Raises `WarrenError`.
 

@@ -1,0 +1,247 @@
+"""Train and predict over the broker, without HTTP: `Broker("amqp://...")`. It needs pika.
+
+Install `warren-client[amqp]`. The protocol is that of docs/amqp.md.
+"""
+
+import json
+import os
+import ssl
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+try:
+    import pika
+    from pika import exceptions as failures
+except ImportError:
+    from warren_client.errors import MissingPackage
+
+    raise MissingPackage("install pika: pip install 'warren-client[amqp]'") from None
+
+from warren_client import errors
+from warren_client.blocking.predictions import predicted
+from warren_client.calls import JSON_MEDIA_TYPE, Call, as_json
+from warren_client.problems import error_of_job
+from warren_client.records import CANCELLED, COMPLETED, JobRecord, ModelRecord, member
+from warren_client.rows import inputs_of, shaped
+from warren_client.trainings import training_body
+from warren_client.trust import trusted
+
+TRAIN_QUEUE, PREDICT_QUEUE = "queue.model.train", "queue.model.predict"
+_CLIENT_USER, _CLIENT_EXCHANGE = "wrn-client-", "exchange.model.requests"
+_RECEIVED = "TASK_RECEIVED"
+_TRIES = 3
+_ASK_AGAIN_SECONDS = 5.0
+ResultT = TypeVar("ResultT")
+
+
+class Broker:
+    """A client of the broker. It is a context manager, which closes its connection.
+
+    It belongs to one thread. A lost connection is made anew, and what was under way is sent again:
+    a training is the same job then, and a prediction is answered again.
+    """
+
+    def __init__(
+        self, url: str | None = None, ca_file: str | Path | None = None, timeout: float = 30
+    ) -> None:
+        """Name the broker; nothing is sent yet.
+
+        The URL is `amqp://user:password@host:port/vhost`, or that of `WARREN_AMQP_URL`. `ca_file`
+        has the authorities that may sign the certificate of an `amqps:` URL. `timeout` are the
+        seconds that a prediction may take. Raises `Misconfigured`.
+        """
+        named = url or os.environ.get("WARREN_AMQP_URL")
+        if not named:
+            raise errors.Misconfigured("name the broker: Broker('amqp://...'), or WARREN_AMQP_URL")
+        try:
+            if not named.startswith(("amqp://", "amqps://")):
+                raise ValueError
+            self._address = pika.URLParameters(named)
+        except (ValueError, TypeError, IndexError):
+            raise errors.Misconfigured(
+                "the URL of the broker is none; it is amqp://user:password@host:port/vhost"
+            ) from None
+        context = trusted(ca_file)
+        if self._address.ssl_options is not None and isinstance(context, ssl.SSLContext):
+            self._address.ssl_options = pika.SSLOptions(context, self._address.host)
+        self._timeout = timeout
+        self._connection: pika.BlockingConnection | None = None
+        self._channel: Any = None
+        self._reply_to = ""
+        self._replies: dict[str, list[dict[str, Any]]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Warren by the broker at {self._address.host}:{self._address.port}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None and self._connection.is_open:
+            self._connection.close()
+        self._connection = None
+
+    def predict(self, model: str, rows: Any, proba: bool = False) -> Any:
+        """Predict as `Model.predict` does, for a model by its id or by a reference to it.
+
+        What the model takes is not known here: all columns of a frame are sent, and the model
+        leaves out those that it does not need. Labels are texts as keys of probabilities. Raises
+        `DeadlineExceeded` and what `Model.predict` does.
+        """
+        known = ModelRecord(model_id=model)
+        asked = inputs_of(rows, known)
+        return shaped(predicted(self, known, asked, "ignore"), asked, known, proba=proba)
+
+    def train(
+        self,
+        dataset_id: str,
+        target: str | None = None,
+        name: str | None = None,
+        *,
+        timeout: float | None = None,
+        message_id: str | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Train a model, and wait for the end; return the last reply, with `model_id`, `metrics`.
+
+        `options` are other members of `POST /train`. Trainings with the same `message_id` and body
+        are one job. Raises `WaitTimeout`, `JobCancelled`, and the error of the training.
+        """
+        body = as_json(training_body(dataset_id, None, target, name, {}, options)).encode()
+        sent = {"message_id": message_id or uuid.uuid4().hex, "delivery_mode": 2}
+        return self._ask(TRAIN_QUEUE, body, timeout, **sent)
+
+    def json(self, call: Call) -> dict[str, Any]:
+        """Send the body of a prediction; return the reply as HTTP answers it."""
+        assert isinstance(call.body, bytes)
+        sent = {"expiration": str(int(self._timeout * 1000))}
+        try:
+            reply = self._ask(PREDICT_QUEUE, call.body, self._timeout, **sent)
+        except errors.WarrenError as error:
+            queue = (error.problem or {}).get("queue")
+            if (error.problem or {}).get("type") != "elsewhere" or not isinstance(queue, str):
+                raise
+            reply = self._ask(queue, call.body, self._timeout, **sent)
+        return {"message": reply}
+
+    def _ask(self, queue: str, body: bytes, seconds: float | None, **sent: Any) -> dict[str, Any]:
+        """Publish a request, and wait for its last reply; again if the connection is lost."""
+        end = None if seconds is None else monotonic() + seconds
+        asked = uuid.uuid4().hex
+        self._replies[asked] = []
+        try:
+            return self._again(lambda first: self._once(asked, queue, body, end, sent, first))
+        finally:
+            del self._replies[asked]
+
+    def _again(self, work: Callable[[bool], ResultT]) -> ResultT:
+        """Do something that needs the connection, and again if that is lost.
+
+        `work` is told whether it is the first time.
+        """
+        for left in reversed(range(_TRIES)):
+            try:
+                return work(left == _TRIES - 1)
+            except (failures.ProbableAuthenticationError, failures.ProbableAccessDeniedError):
+                raise errors.Unauthenticated(f"{self!r} refuses the user, or its vhost") from None
+            except failures.UnroutableError:
+                raise errors.Unavailable(
+                    f"{self!r} has no queue of Warren; a consumer makes it when it starts"
+                ) from None
+            except failures.NackError:
+                raise errors.Unavailable(f"{self!r} took no message; is a queue full?") from None
+            except failures.ChannelClosedByBroker as error:
+                self.close()
+                raise errors.Forbidden(f"{self!r} refuses: {error.reply_text}") from None
+            except (failures.AMQPError, OSError) as error:
+                self._connection = None
+                if not left:
+                    why = str(error) or "no connection could be made"
+                    raise errors.Unreachable(f"no answer from {self!r}: {why}") from None
+        raise AssertionError("unreachable")
+
+    def _once(
+        self,
+        asked: str,
+        queue: str,
+        body: bytes,
+        end: float | None,
+        sent: dict[str, Any],
+        first: bool,
+    ) -> dict[str, Any]:
+        """Publish a request, and return its last reply.
+
+        A training that runs already replies to the connection that is lost, so it is asked for
+        again until it has ended.
+        """
+        self._connect()
+        user = str(getattr(self._address.credentials, "username", ""))
+        client = user.startswith(_CLIENT_USER)
+        properties = pika.BasicProperties(
+            reply_to=self._reply_to,
+            correlation_id=asked,
+            content_type=JSON_MEDIA_TYPE,
+            user_id=user if client else None,
+            **sent,
+        )
+        exchange = _CLIENT_EXCHANGE if client else ""
+        pause = _ASK_AGAIN_SECONDS if queue == TRAIN_QUEUE and not first else None
+        ask_again: float | None = monotonic()
+        while True:
+            if ask_again is not None and monotonic() >= ask_again:
+                self._channel.basic_publish(exchange, queue, body, properties, mandatory=True)
+                ask_again = None if pause is None else monotonic() + pause
+            for reply in self._replies[asked]:
+                if reply.get("status") != _RECEIVED:
+                    return _result(reply)
+            left = None if end is None else end - monotonic()
+            if left is not None and left <= 0:
+                raise _late(queue)
+            assert self._connection is not None
+            waits = [each for each in (left, pause) if each is not None]
+            self._connection.process_data_events(min(waits, default=None))  # and heartbeats
+
+    def _connect(self) -> None:
+        if self._connection is not None and self._connection.is_open:
+            return
+        self._connection = pika.BlockingConnection(self._address)
+        self._channel = self._connection.channel()
+        self._channel.confirm_delivery()
+        self._reply_to = self._channel.queue_declare("", exclusive=True).method.queue
+        self._channel.basic_consume(self._reply_to, self._take, auto_ack=True)
+
+    def _take(self, _: Any, __: Any, properties: Any, body: bytes) -> None:
+        known = self._replies.get(str(properties.correlation_id))
+        if known is not None:  # for others, nobody waits any more
+            known.append(json.loads(body))
+
+
+def _late(queue: str) -> errors.WarrenError:
+    if queue == TRAIN_QUEUE:
+        return errors.WaitTimeout("the training had not ended in time; it goes on")
+    return errors.DeadlineExceeded("no reply came in time; is a consumer running?")
+
+
+def _result(reply: dict[str, Any]) -> dict[str, Any]:
+    """Return a reply that is a result. Raises what it tells otherwise."""
+    if reply.get("status") == COMPLETED:
+        return reply
+    if reply.get("status") == CANCELLED:
+        job = JobRecord(id=member(reply, "model_id"), state=CANCELLED)
+        raise errors.JobCancelled(f"job {job.id} was cancelled", job)
+    told = reply.get("error") or {}
+    beside = {name: value for name, value in reply.items() if name not in ("status", "error")}
+    raise error_of_job({**beside, **told})
