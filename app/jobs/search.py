@@ -3,6 +3,7 @@
 No index helps, so a search reads the owner's jobs in the order of the list until a page is full.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,15 +25,20 @@ def has_text(owner: str, text: str) -> sa.ColumnElement[bool]:
     differ; SQLite knows those of A to Z only. Names are searched as their owner has them, and as
     they are inside if the text looks like that.
     """
-    models = (json_text(_column.request, name) for name in _MODELS)
-    names = [_column.id, _column.dataset_id, *models]
+    models = [json_text(_column.request, name) for name in _MODELS]
+    names = [_column.id, _column.dataset_id]
     kind, detail = json_text(_column.error, "type"), json_text(_column.error, "detail")
     # No text has a line break, so that none is found in two tags together.
     searched = [sa.func.replace(_column.tags, "|", "\n"), kind, _without(owner, detail)]
     searched += [_own_name(owner, each) for each in names]
+    asked = [_own_name(owner, each) for each in models]
     if SEPARATOR in text:
         searched += [*names, detail]
-    return sa.or_(*(each.icontains(text, autoescape=True) for each in searched))
+        asked += models
+    is_asked = _has(asked, text)
+    if _is_plain(text):
+        is_asked = _has([sa.cast(_column.request, sa.Text)], text) & is_asked
+    return _has(searched, text) | is_asked
 
 
 def has_name(owner: str, name: str) -> sa.ColumnElement[bool]:
@@ -44,7 +50,20 @@ def has_name(owner: str, name: str) -> sa.ColumnElement[bool]:
     trains = (_column.kind == JobKind.TRAIN) & (json_text(_column.request, "name") == own)
     # LIKE would not tell upper from lower case on SQLite.
     asks = sa.func.substr(json_text(_column.request, "model"), 1, len(asked)) == asked
-    return sa.or_(trains, asks)
+    return sa.cast(_column.request, sa.Text).contains(own, autoescape=True) & (trains | asks)
+
+
+def _has(texts: Sequence[sa.ColumnElement[Any]], text: str) -> sa.ColumnElement[bool]:
+    return sa.or_(*(each.icontains(text, autoescape=True) for each in texts))
+
+
+def _is_plain(text: str) -> bool:
+    """Tell whether JSON writes a text as it is.
+
+    An object then has it in one of its members only if its JSON has it. To look there is quicker
+    than to read the members.
+    """
+    return text.isascii() and not any(each in text for each in '"\\')
 
 
 def _prefix(owner: str) -> str:
