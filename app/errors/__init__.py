@@ -3,6 +3,20 @@
 from app.errors.base import FieldError as FieldError
 from app.errors.base import WarrenError as WarrenError
 from app.errors.base import escaped as escaped
+from app.errors.unavailable import BrokerUnavailable as BrokerUnavailable
+from app.errors.unavailable import ChildKilled as ChildKilled
+from app.errors.unavailable import ChildLost as ChildLost
+from app.errors.unavailable import ConsumerLost as ConsumerLost
+from app.errors.unavailable import DatabaseUnavailable as DatabaseUnavailable
+from app.errors.unavailable import EndpointUnavailable as EndpointUnavailable
+from app.errors.unavailable import MemoryTaken as MemoryTaken
+from app.errors.unavailable import ModelKilled as ModelKilled
+from app.errors.unavailable import ModelLost as ModelLost
+from app.errors.unavailable import Overloaded as Overloaded
+from app.errors.unavailable import StorageFull as StorageFull
+from app.errors.unavailable import StorageUnavailable as StorageUnavailable
+from app.errors.unavailable import Unavailable as Unavailable
+from app.errors.unavailable import Unroutable as Unroutable
 
 
 class Invalid(FieldError):
@@ -155,83 +169,6 @@ class Corrupt(WarrenError):
     type = "corrupt"
 
 
-class Unavailable(WarrenError):
-    """A dependency is unavailable; the same request may succeed later."""
-
-    type = "unavailable"
-
-
-class ChildKilled(Unavailable):
-    """The process that fitted the model was killed."""
-
-    type = "child_killed"
-
-
-class ChildLost(ChildKilled):
-    """The process that fitted the model was killed, and not for what it did."""
-
-    type = "child_lost"
-
-
-class ModelLost(Unavailable):
-    """The process that answered for the model ended; another one answers the next request."""
-
-    type = "model_lost"
-
-
-class ModelKilled(ModelLost):
-    """The same by a signal from outside, as where memory ends; the model is not at fault."""
-
-
-class ConsumerLost(Unavailable):
-    """The consumer that ran the job was lost."""
-
-    type = "consumer_lost"
-
-
-class Overloaded(Unavailable):
-    """Too many requests arrive at a time; ask again in a moment."""
-
-    type = "overloaded"
-
-
-class MemoryTaken(Overloaded):
-    """Other models take the memory of the consumer."""
-
-
-class BrokerUnavailable(Unavailable):
-    """RabbitMQ cannot be reached."""
-
-    type = "broker_unavailable"
-
-
-class Unroutable(BrokerUnavailable):
-    """The queue does not exist: no consumer has declared it yet."""
-
-    type = "unroutable"
-
-
-class StorageUnavailable(Unavailable):
-    """S3 cannot be reached."""
-
-    type = "storage_unavailable"
-
-
-class StorageFull(Unavailable):
-    """There is no room to store more; the same request may succeed when something was deleted."""
-
-    type = "storage_full"
-
-
-class EndpointUnavailable(Unavailable):
-    """A remote model cannot be reached, or is too busy.
-
-    It has not begun to work on the request, unless `may_have_begun` is set.
-    """
-
-    type = "endpoint_unavailable"
-
-
 class EndpointFailed(WarrenError):
     """A remote model gave no usable answer, but it may have carried out the call."""
 
@@ -242,12 +179,6 @@ class EndpointLost(EndpointFailed):
     """The connection to a remote model ended before the answer was complete."""
 
     type = "endpoint_lost"
-
-
-class DatabaseUnavailable(Unavailable):
-    """The job table cannot be reached."""
-
-    type = "database_unavailable"
 
 
 class DeadlineExceeded(WarrenError):
