@@ -38,10 +38,12 @@ def collect_garbage_rarely() -> None:
     """Search for cyclic garbage only every `GC_THRESHOLD` new objects, and not in existing ones.
 
     A search among all imported objects takes 50 ms, in which nothing else runs. Python's default,
-    every 700 new objects, finds no garbage, because those belong to requests under way.
+    every 700 new objects, finds no garbage, because those belong to requests under way. A process
+    that starts without any search has them from here on.
     """
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
+    gc.enable()
 
 
 def inspection_environment() -> dict[str, str]:

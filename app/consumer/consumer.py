@@ -1,5 +1,6 @@
 """The consumer: `python app/consumer/consumer.py --num_threads 2`."""
 
+import gc
 import logging
 import os
 import secrets
@@ -15,6 +16,8 @@ from typing import Any, NoReturn
 
 if not __package__:  # run as a file: find `app` where `python -m` would
     sys.path[0] = str(Path(__file__).resolve().parents[2])
+if __name__ == "__main__":
+    gc.disable()  # until `collect_garbage_rarely`: imports leave no garbage, and searches take long
 
 import click
 

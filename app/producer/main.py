@@ -1,9 +1,13 @@
 """The producer: `python -m app.producer.main`."""
 
+import gc
 import logging
 import signal
 import sys
 from importlib.util import find_spec
+
+if __name__ == "__main__":
+    gc.disable()  # until `collect_garbage_rarely`: imports leave no garbage, and searches take long
 
 import uvicorn
 from fastapi import FastAPI

@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -56,3 +57,39 @@ while True:
 def test_the_signal_tells_that_a_process_took_too_much_processor_time():
     ended = subprocess.run([sys.executable, "-c", TIME], check=False, timeout=60)
     assert ended.returncode == -signal.SIGXCPU
+
+
+STARTED = """
+import gc, runpy, sys
+searches = []
+gc.callbacks.append(lambda phase, info: searches.append(info["generation"]))
+try:
+    runpy.run_module(sys.argv.pop(), run_name="__main__")
+except SystemExit as ended:
+    print(bool(ended.code), [each for each in searches if each == 2])
+"""
+
+
+@pytest.mark.parametrize("module", ["app.producer.main", "app.consumer.consumer"])
+def test_a_process_starts_without_a_search_for_garbage_among_all_it_has_imported(module):
+    command = [sys.executable, "-c", STARTED, module]
+    environment = os.environ | {"RABBITMQ_PORT": "wrong, so that it ends"}
+    said = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True, timeout=100
+    )
+    assert said.stdout == "True []\n"
+
+
+SEARCHING = """
+import gc
+from app import runtime
+gc.disable()
+runtime.collect_garbage_rarely()
+print(gc.isenabled(), gc.get_threshold()[0] == runtime.GC_THRESHOLD, gc.get_freeze_count() > 0)
+"""
+
+
+def test_garbage_is_searched_for_from_the_end_of_the_start_on_but_rarely():
+    command = [sys.executable, "-c", SEARCHING]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout == "True True True\n"

@@ -172,11 +172,10 @@ def test_probabilities_have_the_labels_of_the_model(labels, shares):
 def test_what_is_no_row_is_named(frame):
     model = ModelRecord(model_id="m")
 
-    assert rows_of(frame[["texts", "codes"]].iloc[0], model).part(0, 1) == [
-        {"texts": "007", "codes": 7}
-    ]
+    row = frame[["texts", "codes"]].iloc[0]
+    assert rows_of(row, model).part(0, 1) == (1, {"input_data": [{"texts": "007", "codes": 7}]})
     wanted = ModelRecord(model_id="m", features=[{"name": "codes"}])
-    assert rows_of(frame[["texts", "codes"]].iloc[0], wanted).part(0, 1) == [{"codes": 7}]
+    assert rows_of(row, wanted).part(0, 1) == (1, {"input_data": [{"codes": 7}]})
     for asked, said in [(7, "no list of rows"), ("a", "no list of rows"), ([1, 2], "1 is no row")]:
         with pytest.raises(Unsendable, match=said):
             rows_of(asked, model)
