@@ -97,7 +97,7 @@ def test_a_data_set_is_put_with_a_slash_and_only_if_the_conditions_hold(running:
         ("/datasets/new", replace, 412),
         ("/datasets/new", (*replace, *keep), 412),
         ("/datasets/new", ("-H", 'If-Match: "abc"'), 412),
-        ("/datasets/new/", keep, 200),
+        ("/datasets/new/", keep, 201),
         ("/datasets/new", keep, 412),
         ("/datasets/new", (*replace, *keep), 412),
         ("/datasets/new", ("-H", 'If-Match: "abc", W/"def"'), 412),
