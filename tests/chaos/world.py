@@ -62,6 +62,8 @@ class World:
         }
         #: When the queues were last declared, as far as a fault had a hand in it.
         self.declared = float("-inf")
+        #: When a fault last started the broker.
+        self.started = float("-inf")
         self.bucket = self.s3_server.s3.bucket
         self.s3 = self._s3_client()
 
