@@ -63,7 +63,7 @@ class Broker:
             self._address = pika.URLParameters(named)
         except (ValueError, TypeError, IndexError):
             raise errors.Misconfigured(
-                "the URL of the broker is none; it is amqp://user:password@host:port/vhost"
+                "the URL of the broker is not valid; write amqp://user:password@host:port/vhost"
             ) from None
         context = trusted(ca_file)
         if self._address.ssl_options is not None and isinstance(context, ssl.SSLContext):

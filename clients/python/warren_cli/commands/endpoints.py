@@ -100,7 +100,7 @@ def put(
 @YES
 @click.pass_obj
 def remove(session: Session, model_id: str, yes: bool) -> None:
-    """Delete an endpoint here; what it means elsewhere stays. Its id is never used again."""
+    """Delete an endpoint; the model that runs elsewhere stays. The id is never used again."""
     with session.client() as warren:
         found = warren.models[model_id]
         if found.record.kind != "endpoint":
