@@ -100,12 +100,16 @@ class DeadLetterQueue:
         self._consumer.cancel()  # replayed messages that come back are not consumed again
 
     def select(self, ids: Collection[str]) -> Iterable[DeadLetter]:
-        """Return the messages with these ids, or all without ids. Raises `errors.NotFound`."""
+        """Return the messages with these ids, or all without ids.
+
+        Raises `errors.NotFound`, whose extra `gone` lists the ids that are not there.
+        """
         if not ids:
             return self.messages
         found = {message.id: message for message in self.messages if message.id in ids}
         if missing := [each for each in dict.fromkeys(ids) if each not in found]:
-            raise errors.NotFound(None, f"not in {DEAD_LETTER_QUEUE}: {', '.join(missing)}")
+            detail = f"not in {DEAD_LETTER_QUEUE}: {', '.join(missing)}"
+            raise errors.NotFound(None, detail, gone=missing)
         return found.values()
 
     def replay(self, message: DeadLetter, to: str | None, *, as_default: bool = False) -> None:

@@ -148,7 +148,7 @@ class _Turn:
 
 
 class RunAccount:
-    """What is known of the runs of a model, also after its process has ended.
+    """The memory and the time that the runs of a model took. It outlives the model's process.
 
     `large_from` is the size of the smallest inputs that needed more than a small run has, and
     `slow` tells whether the last run took long.

@@ -74,11 +74,7 @@ async def act(request: Request, services: ServicesDep, by: ActorDep) -> Response
 
     def change(queue: DeadLetterQueue) -> tuple[int, list[str]]:
         done, refused = 0, []
-        chosen = [each for each in queue.messages if each.id in ids]
-        there = {each.id for each in chosen}
-        if gone := [each for each in dict.fromkeys(ids) if each not in there]:
-            raise errors.NotFound(None, "they are gone", gone=gone)
-        for each in chosen:
+        for each in queue.select(ids):
             died_in = f"queue {plain(each.death.get('queue'))}"
             begin(services.jobs.engine, by, audited, Thing.DEAD_LETTER, each.id, died_in)
             try:

@@ -1,4 +1,4 @@
-"""What a page that asked has shown of a name, as a field of its form, and what changed since.
+"""The state of a name that a page has shown, as a field of its form, and the changes since then.
 
 A form changes nothing if somebody else has changed the same meanwhile. The page then asks again,
 and says what is different.

@@ -48,7 +48,7 @@ _forms: dict[_Key, _Form] = {}
 
 
 class _Looked(NamedTuple):
-    """What is found of a request: its form if that is known, its id, and its lists if they fit."""
+    """The parts of a request: its form if that is known, its id, and its lists if they fit."""
 
     key: _Key
     form: _Form | None
