@@ -16,9 +16,9 @@ from app.concurrency import run_in_thread
 from app.jobs.quotas import quotas_for
 from app.jobs.record import Job
 from app.observability import logs
-from app.producer.http.accepted_prediction import accepted_prediction
-from app.producer.http.caller import actor_of, caller_of, identity_of
-from app.producer.http.idempotency import key_conflict
+from app.producer.callers.caller import actor_of, caller_of, identity_of
+from app.producer.jobs.accepted_prediction import accepted_prediction
+from app.producer.jobs.idempotency import key_conflict
 from app.producer.services import Services
 from app.protocol.batch_request import BatchRequest
 from app.protocol.requests import job_notification

@@ -19,8 +19,8 @@ from app.database.existing import end_without_database
 from app.observability import logs
 from app.observability.span_export import export_spans
 from app.producer.app import create_app
-from app.producer.http.bounded_protocol import ConnectionLimits, bounded
-from app.producer.http.server_certificate import ServerCertificate
+from app.producer.server.bounded_protocol import ConnectionLimits, bounded
+from app.producer.server.server_certificate import ServerCertificate
 from app.runtime import collect_garbage_rarely, raise_open_file_limit, switch_threads_often
 from app.settings import Settings
 from app.settings.refused import ends_for_wrong_settings
@@ -77,7 +77,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
         app,
         host=settings.host,
         port=settings.port,
-        loop="app.producer.http.server_loop:ServerLoop",
+        loop="app.producer.server.server_loop:ServerLoop",
         http=bounded(limits),
         ws="none",
         timeout_keep_alive=settings.keep_alive_seconds,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app import errors
 from app.inference import ensemble
 from app.models.exact import Exact
-from app.producer.http.body import encode_message
+from app.producer.routing.body import encode_message
 from app.producer.schemas.requests import ParallelBody
 from app.producer.services import Services
 

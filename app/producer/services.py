@@ -19,10 +19,10 @@ from app.jobs.quotas import JobQuotas
 from app.jobs.store import JobStore
 from app.models.registry import CachedModelRegistry
 from app.producer.admission import AdmissionControl
+from app.producer.answers.event_stream import EventStreams
+from app.producer.callers.access import Access
 from app.producer.disk_reserve import DiskReserve
-from app.producer.http.access import Access
-from app.producer.http.event_stream import EventStreams
-from app.producer.http.job_watch import JobWatch
+from app.producer.jobs.job_watch import JobWatch
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter
 from app.producer.scrapes import Scrapes

@@ -22,13 +22,13 @@ from app.models.references import ModelReferences
 from app.models.registry import CachedModelRegistry
 from app.models.shadows import WantedShadow, write_shadow
 from app.producer.admission import AdmissionControl
+from app.producer.answers.event_stream import EventStreams
+from app.producer.answers.oip_errors import is_of_protocol
 from app.producer.app import create_app
+from app.producer.callers.access import Access
 from app.producer.disk_reserve import DiskReserve
-from app.producer.http.access import Access
-from app.producer.http.event_stream import EventStreams
-from app.producer.http.job_views import show_job
-from app.producer.http.job_watch import JobWatch
-from app.producer.http.oip_errors import is_of_protocol
+from app.producer.jobs.job_views import show_job
+from app.producer.jobs.job_watch import JobWatch
 from app.producer.model_features import ModelFeatures
 from app.producer.rpc.client import RpcClient
 from app.producer.rpc.router import PredictionRouter

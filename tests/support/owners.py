@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth.identity import Identity
-from app.producer.http.caller import IDENTITY
+from app.producer.callers.caller import IDENTITY
 
 HEADER = "x-test-owner"
 

@@ -18,8 +18,8 @@ import pytest
 import uvicorn
 from fastapi.routing import iter_route_contexts
 
+from app.producer.answers.oip_errors import is_of_protocol
 from app.producer.app import create_app
-from app.producer.http.oip_errors import is_of_protocol
 from app.settings import Settings
 from tests.support.owners import HEADER, ActsFor
 from tests.support.uvicorn_server import serving

@@ -6,7 +6,7 @@ from pathlib import Path
 from fastapi.routing import iter_route_contexts
 
 from app.producer.app import create_app
-from app.producer.http.route_scopes import OPEN_PATHS, ScopedRoute, scopes_of
+from app.producer.routing.route_scopes import OPEN_PATHS, ScopedRoute, scopes_of
 from app.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "keys.md").read_text()

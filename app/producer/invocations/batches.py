@@ -6,9 +6,9 @@ from functools import partial
 
 from app import errors
 from app.concurrency import offload_if_large
-from app.producer.http.body import encode_message
 from app.producer.invocations.answers import Answers
 from app.producer.invocations.rows import InputRows
+from app.producer.routing.body import encode_message
 from app.producer.rpc.replies import read_prediction
 
 

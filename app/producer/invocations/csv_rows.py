@@ -13,10 +13,10 @@ from math import isfinite
 from typing import Literal
 
 from app import errors
-from app.producer.http.csv_header import CURL_JOINED, has_line_break, separator_problem
 from app.producer.invocations.model_inputs import ColumnType, ModelInputs
 from app.producer.invocations.rows import InputRows, in_line, wrong_count
 from app.producer.schemas.invocations import ATTRIBUTES
+from app.producer.uploads.csv_header import CURL_JOINED, has_line_break, separator_problem
 from app.protocol import content_sniffing
 from app.protocol.cells import declared_boolean, means_missing
 from app.protocol.wording import cut, did_you_mean, listed, nfc, quoted, repeated

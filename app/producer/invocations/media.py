@@ -5,10 +5,10 @@ from typing import Final, cast
 from fastapi import Request
 
 from app import errors
-from app.producer.http import csv_type
-from app.producer.http.accept import choose
-from app.producer.http.body import media_type
+from app.producer.answers.accept import choose
 from app.producer.invocations.csv_rows import Header
+from app.producer.routing.body import media_type
+from app.producer.uploads import csv_type
 from app.protocol.media_types import bare_type
 from app.protocol.types import (
     CSV_MEDIA_TYPE,

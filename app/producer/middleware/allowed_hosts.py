@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import errors
-from app.producer.http.authority import PROXY_HOST, address_of, host_of
-from app.producer.http.probes import PROBES
-from app.producer.http.problems import respond
+from app.producer.answers.problems import respond
+from app.producer.callers.authority import PROXY_HOST, address_of, host_of
+from app.producer.routing.probes import PROBES
 from app.protocol.wording import quoted
 
 

@@ -11,11 +11,11 @@ from app import errors
 from app.auth.identity import Identity
 from app.auth.key_ring import KeyRing
 from app.auth.tokens import sent_key
-from app.producer.http.caller import IDENTITY, WRONG_KEY, caller_of
-from app.producer.http.methods import SAFE_METHODS
-from app.producer.http.route_scopes import is_open
-from app.producer.http.same_origin import is_same_origin
-from app.producer.http.session_cookie import session_of
+from app.producer.callers.caller import IDENTITY, WRONG_KEY, caller_of
+from app.producer.callers.same_origin import is_same_origin
+from app.producer.callers.session_cookie import session_of
+from app.producer.routing.methods import SAFE_METHODS
+from app.producer.routing.route_scopes import is_open
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
 from app.producer.admission import AdmissionControl
-from app.producer.http.caller import caller_of
-from app.producer.http.caller_shares import UNBOUNDED, CallerShares
+from app.producer.callers.caller import caller_of
+from app.producer.callers.caller_shares import UNBOUNDED, CallerShares
 from app.producer.middleware.body_rules import BodyRule, BodyRules
 
 # Nobody waits for the rest of a body that comes too slowly (RFC 9110, 15.5.9). After a 413 the rest

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.producer.http.problems import respond
+from app.producer.answers.problems import respond
 
 
 class ErrorResponses:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.producer.http.authority import PORT, PROXY_HOST, address_of, host_of
+from app.producer.callers.authority import PORT, PROXY_HOST, address_of, host_of
 from app.settings.checks import PATH_PREFIX, Networks
 
 _FOR, _HOST = b"x-forwarded-for", b"x-forwarded-host"

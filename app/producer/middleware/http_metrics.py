@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.observability.metrics import catalogue
 from app.observability.metrics.families import Histogram, Series
-from app.producer.http.methods import METHODS
+from app.producer.routing.methods import METHODS
 
 _REMEMBERED = 1000
 UNKNOWN = "unknown"  # any path that no route has, and any method that HTTP does not define

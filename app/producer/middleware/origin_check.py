@@ -9,8 +9,8 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import errors
-from app.producer.http.methods import SAFE_METHODS
-from app.producer.http.same_origin import is_own
+from app.producer.callers.same_origin import is_own
+from app.producer.routing.methods import SAFE_METHODS
 from app.protocol.wording import quoted
 
 _OWN_SITE = (b"same-origin", b"none")  # none: the user typed the address, or chose a bookmark

@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
-from app.producer.http.caller import caller_of, identity_of
-from app.producer.http.probes import PROBES
-from app.producer.http.problems import respond
-from app.producer.http.row_count import TAKE_ROWS
+from app.producer.answers.problems import respond
+from app.producer.callers.caller import caller_of, identity_of
+from app.producer.callers.row_count import TAKE_ROWS
 from app.producer.middleware.gcra import Gcra
 from app.producer.middleware.rate_shares import Share, take_of_all, tightest
+from app.producer.routing.probes import PROBES
 
 # Who asks these often must not take a producer for dead.
 _UNLIMITED = PROBES | {"/", "/health/all"}

@@ -5,8 +5,7 @@ from collections.abc import Awaitable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.producer.http.authority import host_of
-from app.producer.http.security_fields import (
+from app.producer.answers.security_fields import (
     CACHING,
     OF_ALL,
     OF_DATA,
@@ -14,6 +13,7 @@ from app.producer.http.security_fields import (
     OF_HTTPS,
     POLICY,
 )
+from app.producer.callers.authority import host_of
 from app.settings.checks import is_loopback
 
 _CACHED = ("GET", "HEAD")  # methods whose answers a cache may keep unasked

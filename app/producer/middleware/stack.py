@@ -5,7 +5,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.auth.key_ring import KeyRing
 from app.producer.admission import AdmissionControl
-from app.producer.http.caller_shares import CallerShares
+from app.producer.callers.caller_shares import CallerShares
 from app.producer.middleware.allowed_hosts import AllowedHosts
 from app.producer.middleware.authentication import Authentication, IdentifyToken
 from app.producer.middleware.body_limit import BodyLimit

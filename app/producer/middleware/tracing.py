@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.observability.traceparent import MOST_OF_TRACEPARENT, TRACEPARENT
 from app.observability.tracing import SpanKind, fail, leave_out, recorded_span
-from app.producer.http.methods import METHODS
+from app.producer.routing.methods import METHODS
 
 _FIELD = TRACEPARENT.encode()
 

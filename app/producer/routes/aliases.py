@@ -16,15 +16,15 @@ from app.models.aliases import (
     list_aliases,
     read_alias,
 )
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.alias_conditions import CONDITIONS, alias_check, alias_tag
-from app.producer.http.caller import ActorDep
-from app.producer.http.examples import example
-from app.producer.http.list_parameters import Cursor, next_link, sorted_by
-from app.producer.http.parameters import Limit, NameInPath
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
+from app.producer.conditions.alias_conditions import CONDITIONS, alias_check, alias_tag
 from app.producer.promotion import promote, switch_back
+from app.producer.routing.examples import example
+from app.producer.routing.list_parameters import Cursor, next_link, sorted_by
+from app.producer.routing.parameters import Limit, NameInPath
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.names import AliasBody, Aliases, AliasHistory, AliasView, ReasonBody
 from app.producer.services import ServicesDep
 from app.protocol.examples import DELETED_ALIAS, MODEL_ALIAS

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Response
 
 from app.producer.asyncapi.document import encoded
-from app.producer.http.conditional_route import ConditionalRoute
-from app.producer.http.route_scopes import allow_everybody
+from app.producer.routing.conditional_route import ConditionalRoute
+from app.producer.routing.route_scopes import allow_everybody
 from app.protocol.types import JSON_MEDIA_TYPE
 
 router = APIRouter(route_class=ConditionalRoute, include_in_schema=False)

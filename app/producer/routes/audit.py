@@ -9,10 +9,10 @@ from app.auth.audit_listing import NEWEST_FIRST, OLDEST_FIRST, AuditFilter, list
 from app.auth.identity import Scope
 from app.concurrency import run_in_thread
 from app.database.paging import Page
-from app.producer.http.list_parameters import Cursor, next_link, sorted_by
-from app.producer.http.parameters import Limit, UtcTime
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.routing.list_parameters import Cursor, next_link, sorted_by
+from app.producer.routing.parameters import Limit, UtcTime
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.audit import AuditAnswer
 from app.producer.services import ServicesDep
 from app.protocol.types import OwnerName

@@ -15,15 +15,15 @@ from app.database.paging import Page
 from app.datasets.listing import SORTS, list_datasets
 from app.datasets.queries import read_versions
 from app.datasets.retention import delete_dataset
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.caller import ActorDep
-from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
-from app.producer.http.dataset_conditions import CONDITIONS, DatasetConditions
-from app.producer.http.examples import example
-from app.producer.http.list_parameters import Cursor, next_link, sorted_by
-from app.producer.http.parameters import DatasetInPath, VersionOfDataset
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import problem_responses
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
+from app.producer.conditions.dataset_conditions import CONDITIONS, DatasetConditions
+from app.producer.routing.conditional_route import NOT_MODIFIED, ConditionalRoute
+from app.producer.routing.examples import example
+from app.producer.routing.list_parameters import Cursor, next_link, sorted_by
+from app.producer.routing.parameters import DatasetInPath, VersionOfDataset
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import problem_responses
 from app.producer.schemas.datasets import DatasetDetail, Datasets
 from app.producer.services import ServicesDep
 from app.protocol.types import QualifiedId

@@ -15,19 +15,19 @@ from app.auth.identity import Scope
 from app.auth.names import new_name
 from app.concurrency import run_in_thread
 from app.datasets.version import DatasetVersion
-from app.producer.http.access import OwnerDep
-from app.producer.http.caller import ActorDep
-from app.producer.http.conditional_route import ConditionalRoute
-from app.producer.http.dataset_conditions import CONDITIONS, DatasetConditions
-from app.producer.http.examples import example
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import problem_responses
-from app.producer.http.table_body import TableBody
-from app.producer.http.table_options import TableOptions
-from app.producer.http.table_type import RequestTable
+from app.producer.callers.access import OwnerDep
+from app.producer.callers.caller import ActorDep
+from app.producer.conditions.dataset_conditions import CONDITIONS, DatasetConditions
+from app.producer.routing.conditional_route import ConditionalRoute
+from app.producer.routing.examples import example
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import problem_responses
 from app.producer.schemas.responses import Stored
 from app.producer.schemas.tables import TABLE_BODY
 from app.producer.services import ServicesDep
+from app.producer.uploads.table_body import TableBody
+from app.producer.uploads.table_options import TableOptions
+from app.producer.uploads.table_type import RequestTable
 from app.protocol.types import Id
 
 _READ_BYTES = 1_000_000

@@ -9,9 +9,9 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 
-from app.producer.http.conditional_route import tagged
-from app.producer.http.security_fields import page_fields
-from app.producer.http.static_files import OwnStaticFiles
+from app.producer.answers.security_fields import page_fields
+from app.producer.routing.conditional_route import tagged
+from app.producer.routing.static_files import OwnStaticFiles
 
 
 def install(app: FastAPI, static_url: str) -> None:

@@ -9,18 +9,18 @@ from app import errors
 from app.auth.identity import Scope
 from app.auth.names import shown
 from app.concurrency import run_in_thread
-from app.producer.http.access import OwnerDep
-from app.producer.http.conditional_route import NOT_MODIFIED
-from app.producer.http.download import download
-from app.producer.http.parameters import (
+from app.producer.answers.download import download
+from app.producer.callers.access import OwnerDep
+from app.producer.routing.conditional_route import NOT_MODIFIED
+from app.producer.routing.parameters import (
     DatasetInPath,
     DatasetOfLatest,
     ModelInPath,
     VersionOfDataset,
     check_latest,
 )
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.services import ServicesDep
 from app.protocol.types import (
     ARROW_MEDIA_TYPE,

@@ -12,13 +12,13 @@ from app.auth.identity import Scope
 from app.auth.names import is_latest
 from app.concurrency import run_in_thread
 from app.models.names import has_name
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.caller import ActorDep
-from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
-from app.producer.http.examples import example
-from app.producer.http.parameters import DatasetInPath
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import problem_responses
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
+from app.producer.routing.conditional_route import NOT_MODIFIED, ConditionalRoute
+from app.producer.routing.examples import example
+from app.producer.routing.parameters import DatasetInPath
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import problem_responses
 from app.producer.schemas.grants import GrantsAnswer
 from app.producer.services import Services, ServicesDep
 from app.protocol.examples import DELETED_MODEL_ID

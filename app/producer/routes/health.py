@@ -15,10 +15,10 @@ from app.auth.shown_names import shown_text
 from app.concurrency import run_in_thread
 from app.jobs.workers import known_workers
 from app.observability.version import running_version
-from app.producer.http.access import OwnerDep
-from app.producer.http.route_scopes import allow, allow_everybody
-from app.producer.http.strict_route import StrictRoute, problem_responses
-from app.producer.http.worker_versions import has_skew, versions_of
+from app.producer.answers.worker_versions import has_skew, versions_of
+from app.producer.callers.access import OwnerDep
+from app.producer.routing.route_scopes import allow, allow_everybody
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.rpc.router import PredictionRouter
 from app.producer.schemas.health import Check, Health, ModelHealth, RunningVersions
 from app.producer.services import Services, ServicesDep

@@ -6,11 +6,11 @@ from fastapi import APIRouter
 
 from app.auth.identity import Scope
 from app.concurrency import run_in_thread
-from app.producer.http.access import OwnerDep
-from app.producer.http.attempt_views import read_attempts
-from app.producer.http.parameters import JobInPath
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.callers.access import OwnerDep
+from app.producer.jobs.attempt_views import read_attempts
+from app.producer.routing.parameters import JobInPath
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.attempts import Attempts, AttemptView
 from app.producer.services import ServicesDep
 

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from app.auth.identity import Scope
-from app.producer.http.access import OwnerDep
-from app.producer.http.caller import caller_of
-from app.producer.http.event_stream import EventStream
-from app.producer.http.job_views import CLOSE_SECONDS, job_changes
-from app.producer.http.parameters import JobInPath
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.answers.event_stream import EventStream
+from app.producer.callers.access import OwnerDep
+from app.producer.callers.caller import caller_of
+from app.producer.jobs.job_views import CLOSE_SECONDS, job_changes
+from app.producer.routing.parameters import JobInPath
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.services import ServicesDep
 
 _LastEvent = Annotated[

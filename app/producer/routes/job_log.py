@@ -6,11 +6,11 @@ from fastapi import APIRouter, Query
 
 from app.auth.identity import Scope
 from app.jobs.job_log import MAX_LINES
-from app.producer.http.access import OwnerDep
-from app.producer.http.job_log import job_log
-from app.producer.http.parameters import JobInPath
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.callers.access import OwnerDep
+from app.producer.jobs.job_log import job_log
+from app.producer.routing.parameters import JobInPath
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.job_log import JobLogView
 from app.producer.services import ServicesDep
 

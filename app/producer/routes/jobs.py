@@ -13,14 +13,14 @@ from app.concurrency import run_in_thread
 from app.database.paging import Page
 from app.jobs.listing import SORTS
 from app.jobs.record import no_job
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.caller import ActorDep
-from app.producer.http.conditional_route import NOT_MODIFIED
-from app.producer.http.download import download
-from app.producer.http.examples import example
-from app.producer.http.job_query import JobQuery
-from app.producer.http.job_views import job_view, read_job, read_long_job
-from app.producer.http.list_parameters import (
+from app.producer.answers.download import download
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
+from app.producer.jobs.job_query import JobQuery
+from app.producer.jobs.job_views import job_view, read_job, read_long_job
+from app.producer.routing.conditional_route import NOT_MODIFIED
+from app.producer.routing.examples import example
+from app.producer.routing.list_parameters import (
     Cursor,
     Metric,
     OfEstimator,
@@ -30,9 +30,9 @@ from app.producer.http.list_parameters import (
     next_link,
     sorted_by,
 )
-from app.producer.http.parameters import JobInPath, Limit
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.routing.parameters import JobInPath, Limit
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.jobs import Jobs, JobSummary, JobView
 from app.producer.services import ServicesDep
 from app.protocol.examples import CANCELLED_JOB_ID, DATASET_ID, SCORED_JOB_ID

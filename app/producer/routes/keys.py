@@ -8,10 +8,10 @@ from app.auth import store
 from app.auth.api_key import ApiKey, NewKey, in_order
 from app.auth.identity import Scope
 from app.concurrency import run_in_thread
-from app.producer.http.caller import ActorDep
-from app.producer.http.examples import example
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.callers.caller import ActorDep
+from app.producer.routing.examples import example
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.keys import KeyMade, Keys, KeyView, Rotation
 from app.producer.services import Services, ServicesDep
 from app.protocol.examples import REVOKED_KEY_ID, ROTATED_KEY_ID

@@ -17,12 +17,12 @@ from app.auth.identity import Identity
 from app.auth.sessions import begin_session, end_session
 from app.auth.tokens import KEY_PREFIX, SESSION_PREFIX, read_id
 from app.concurrency import run_in_thread
-from app.producer.http.body import media_type
-from app.producer.http.caller import WRONG_KEY, actor_of, identity_of
-from app.producer.http.route_scopes import allow_everybody
-from app.producer.http.same_origin import is_foreign
-from app.producer.http.session_cookie import delete_session, session_of, set_session
-from app.producer.http.strict_route import StrictRoute
+from app.producer.callers.caller import WRONG_KEY, actor_of, identity_of
+from app.producer.callers.same_origin import is_foreign
+from app.producer.callers.session_cookie import delete_session, session_of, set_session
+from app.producer.routing.body import media_type
+from app.producer.routing.route_scopes import allow_everybody
+from app.producer.routing.strict_route import StrictRoute
 from app.producer.services import services_of
 from app.protocol.types import URLENCODED_MEDIA_TYPE
 

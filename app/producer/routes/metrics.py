@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request, Response
 
 from app.auth.identity import Scope
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.services import ServicesDep
 
 router = APIRouter(route_class=StrictRoute, tags=["health"])

@@ -10,11 +10,11 @@ from app.auth.shown_names import shown_members
 from app.concurrency import run_in_thread
 from app.models.evaluation import Evaluation
 from app.models.record import TrainedSpec
-from app.producer.http.access import OwnerDep
-from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
-from app.producer.http.parameters import DatasetOfLatest, ModelInPath, check_latest
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import problem_responses
+from app.producer.callers.access import OwnerDep
+from app.producer.routing.conditional_route import NOT_MODIFIED, ConditionalRoute
+from app.producer.routing.parameters import DatasetOfLatest, ModelInPath, check_latest
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import problem_responses
 from app.producer.services import ServicesDep
 from app.protocol.types import JSON_MEDIA_TYPE
 

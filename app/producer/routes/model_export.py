@@ -13,12 +13,12 @@ from app.mlflow.export import export_of
 from app.mlflow.zip_stream import ZipStream
 from app.models.manifest import TrainedManifest
 from app.models.record import ModelRecord, StoredFile
-from app.producer.http.access import OwnerDep
-from app.producer.http.conditional_route import NOT_MODIFIED
-from app.producer.http.download import download
-from app.producer.http.parameters import DatasetOfLatest, ModelInPath, check_latest
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.answers.download import download
+from app.producer.callers.access import OwnerDep
+from app.producer.routing.conditional_route import NOT_MODIFIED
+from app.producer.routing.parameters import DatasetOfLatest, ModelInPath, check_latest
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.services import Services, ServicesDep
 from app.protocol.types import BINARY_MEDIA_TYPE, ZIP_MEDIA_TYPE, ModelKind
 

@@ -12,14 +12,14 @@ from app.concurrency import run_in_thread
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import ZEROS, OnnxManifest, TrainedManifest
 from app.models.record import ModelRecord
-from app.producer.http.access import OwnerDep
-from app.producer.http.body import encode_message
-from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
-from app.producer.http.examples import example
-from app.producer.http.parameters import MODEL, DatasetOfLatest, check_latest
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import problem_responses
-from app.producer.http.version_members import version_members, version_seen
+from app.producer.answers.version_members import version_members, version_seen
+from app.producer.callers.access import OwnerDep
+from app.producer.routing.body import encode_message
+from app.producer.routing.conditional_route import NOT_MODIFIED, ConditionalRoute
+from app.producer.routing.examples import example
+from app.producer.routing.parameters import MODEL, DatasetOfLatest, check_latest
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import problem_responses
 from app.producer.schemas.models import Metadata, TakenFeature, TakenImage
 from app.producer.schemas.responses import PredictionAnswer
 from app.producer.services import Services, ServicesDep

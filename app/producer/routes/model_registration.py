@@ -20,17 +20,17 @@ from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.models.record import Spec, StoredFile
 from app.models.versions import version_of
-from app.producer.http.access import OwnerDep
-from app.producer.http.body import media_type, parse_body
-from app.producer.http.caller import ActorDep
-from app.producer.http.examples import example
-from app.producer.http.location import location
-from app.producer.http.model_form import HOW, form_parts, read_form
-from app.producer.http.route_scopes import allow
-from app.producer.http.spooled_body import spooled
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.answers.location import location
+from app.producer.callers.access import OwnerDep
+from app.producer.callers.caller import ActorDep
+from app.producer.routing.body import media_type, parse_body
+from app.producer.routing.examples import example
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.models import REGISTRATION, NamedEndpoint, Registered
 from app.producer.services import Services, ServicesDep
+from app.producer.uploads.model_form import HOW, form_parts, read_form
+from app.producer.uploads.spooled_body import spooled
 from app.protocol.references import ModelName
 from app.protocol.types import (
     JSON_MEDIA_TYPE,

@@ -18,11 +18,12 @@ from app.models.alias_history import read_alias_at
 from app.models.listing import SORTS, ModelFilter
 from app.models.record import TrainedSpec
 from app.models.versions import read_version
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.caller import ActorDep
-from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
-from app.producer.http.examples import example
-from app.producer.http.list_parameters import (
+from app.producer.answers.version_members import version_members, version_seen
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
+from app.producer.routing.conditional_route import NOT_MODIFIED, ConditionalRoute
+from app.producer.routing.examples import example
+from app.producer.routing.list_parameters import (
     Cursor,
     Metric,
     OfEstimator,
@@ -31,10 +32,15 @@ from app.producer.http.list_parameters import (
     next_link,
     sorted_by,
 )
-from app.producer.http.parameters import DatasetOfLatest, Limit, ModelInPath, UtcTime, check_latest
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import problem_responses
-from app.producer.http.version_members import version_members, version_seen
+from app.producer.routing.parameters import (
+    DatasetOfLatest,
+    Limit,
+    ModelInPath,
+    UtcTime,
+    check_latest,
+)
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import problem_responses
 from app.producer.schemas.models import ModelDetail, Models
 from app.producer.schemas.names import VersionThen
 from app.producer.services import Services, ServicesDep

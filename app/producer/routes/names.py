@@ -10,14 +10,14 @@ from app.auth.shown_names import shown_members
 from app.concurrency import run_in_thread
 from app.database.paging import Page
 from app.models.names import SORTS, delete_name, describe_name, list_names, read_name, write_split
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.caller import ActorDep
-from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
-from app.producer.http.examples import example
-from app.producer.http.list_parameters import Cursor, WithTag, next_link, sorted_by
-from app.producer.http.parameters import Limit, NameInPath
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import problem_responses
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
+from app.producer.routing.conditional_route import NOT_MODIFIED, ConditionalRoute
+from app.producer.routing.examples import example
+from app.producer.routing.list_parameters import Cursor, WithTag, next_link, sorted_by
+from app.producer.routing.parameters import Limit, NameInPath
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import problem_responses
 from app.producer.schemas.names import DescriptionBody, Names, NameView, SplitBody
 from app.producer.services import Services, ServicesDep
 from app.protocol.examples import UNUSED_NAME

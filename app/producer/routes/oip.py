@@ -13,13 +13,13 @@ from app.models.listing import ModelFilter
 from app.models.record import ModelRecord
 from app.models.versions import NEWEST_FIRST, list_versions
 from app.observability.version import running_version
-from app.producer.http.access import OwnerDep
-from app.producer.http.examples import example
-from app.producer.http.oip_errors import error_responses
-from app.producer.http.route_scopes import allow, allow_everybody
-from app.producer.http.strict_route import StrictRoute
+from app.producer.answers.oip_errors import error_responses
+from app.producer.callers.access import OwnerDep
 from app.producer.oip.model_reference import model_reference
 from app.producer.oip.model_tensors import describe_model
+from app.producer.routing.examples import example
+from app.producer.routing.route_scopes import allow, allow_everybody
+from app.producer.routing.strict_route import StrictRoute
 from app.producer.schemas.oip import (
     IndexedModel,
     ModelMetadata,

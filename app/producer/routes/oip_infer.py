@@ -11,13 +11,13 @@ from app.auth.identity import Scope
 from app.auth.shown_names import shown_reply
 from app.concurrency import offload_if_large
 from app.observability import logs
-from app.producer.http.access import owner_in
-from app.producer.http.body import call_with_body, check_message_size
-from app.producer.http.oip_errors import error_responses
-from app.producer.http.raw_route import RawRoute
-from app.producer.http.route_scopes import allow
-from app.producer.http.row_count import count_rows
+from app.producer.answers.oip_errors import error_responses
+from app.producer.callers.access import owner_in
+from app.producer.callers.row_count import count_rows
 from app.producer.oip.model_reference import model_reference
+from app.producer.routing.body import call_with_body, check_message_size
+from app.producer.routing.raw_route import RawRoute
+from app.producer.routing.route_scopes import allow
 from app.producer.schemas.oip import INFER_ANSWER, INFER_BODY, INFER_HEADER, InferResponse
 from app.producer.services import services_of
 from app.protocol.examples import TRAINED_NAME

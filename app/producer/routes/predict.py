@@ -9,17 +9,17 @@ from fastapi import APIRouter, Request, Response
 from app.auth.identity import Scope
 from app.auth.shown_names import shown_reply
 from app.observability import logs
-from app.producer.http.access import owner_in
-from app.producer.http.body import (
+from app.producer.callers.access import owner_in
+from app.producer.callers.row_count import count_inputs
+from app.producer.routing.body import (
     call_with_body,
     check_message_size,
     parse_body,
     read_json_body,
 )
-from app.producer.http.raw_route import RawRoute, body_schema, document_body
-from app.producer.http.route_scopes import allow
-from app.producer.http.row_count import count_inputs
-from app.producer.http.strict_route import problem_responses
+from app.producer.routing.raw_route import RawRoute, body_schema, document_body
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import problem_responses
 from app.producer.schemas.requests import PredictBody
 from app.producer.schemas.responses import PredictionAnswer
 from app.producer.services import services_of

@@ -21,26 +21,26 @@ from app.jobs.quotas import quotas_for
 from app.jobs.record import Job
 from app.models.exact import Exact
 from app.observability import logs
-from app.producer.http.accepted_prediction import accepted_prediction, told_model
-from app.producer.http.access import owner_in
-from app.producer.http.body import (
-    call_with_body,
-    encode_message,
-    parse_body,
-    read_json_body,
-)
-from app.producer.http.caller import caller_of, identity_of
-from app.producer.http.idempotency import (
+from app.producer.answers.location import location
+from app.producer.callers.access import owner_in
+from app.producer.callers.caller import caller_of, identity_of
+from app.producer.callers.row_count import count_inputs
+from app.producer.jobs.accepted_prediction import accepted_prediction, told_model
+from app.producer.jobs.idempotency import (
     IDEMPOTENCY_PARAMETER,
     idempotency_key,
     key_conflict,
     qualified_key,
 )
-from app.producer.http.location import location
-from app.producer.http.raw_route import RawRoute, body_schema, document_body
-from app.producer.http.route_scopes import allow
-from app.producer.http.row_count import count_inputs
-from app.producer.http.strict_route import problem_responses
+from app.producer.routing.body import (
+    call_with_body,
+    encode_message,
+    parse_body,
+    read_json_body,
+)
+from app.producer.routing.raw_route import RawRoute, body_schema, document_body
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import problem_responses
 from app.producer.rpc.replies import read_prediction
 from app.producer.schemas.jobs import BothAnswer, QueuedAnswer
 from app.producer.schemas.requests import AsyncBody, SyncAsyncBody

@@ -24,15 +24,12 @@ from app.producer.batch_acceptance import (
     job_of_key,
     publish_batch,
 )
-from app.producer.http.access import OwnerDep, owner_in
-from app.producer.http.batch_checks import checked_layout
-from app.producer.http.body import media_type, parse_body
-from app.producer.http.idempotency import IdempotencyKey, qualified_key
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
-from app.producer.http.table_body import TableBody
-from app.producer.http.table_options import TableOptions
-from app.producer.http.table_type import RequestTable
+from app.producer.callers.access import OwnerDep, owner_in
+from app.producer.jobs.batch_checks import checked_layout
+from app.producer.jobs.idempotency import IdempotencyKey, qualified_key
+from app.producer.routing.body import media_type, parse_body
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.batch import (
     BatchAnswer,
     BatchBody,
@@ -40,6 +37,9 @@ from app.producer.schemas.batch import (
     named_columns,
 )
 from app.producer.services import Services, ServicesDep
+from app.producer.uploads.table_body import TableBody
+from app.producer.uploads.table_options import TableOptions
+from app.producer.uploads.table_type import RequestTable
 from app.protocol.batch_request import BatchOptions, BatchRequest
 from app.protocol.types import JSON_MEDIA_TYPE, LATEST
 from app.protocol.validation import validate

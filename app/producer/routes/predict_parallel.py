@@ -20,13 +20,13 @@ from app.inference.ensemble import check_labels, combine, named_labels
 from app.models.manifest import OnnxManifest
 from app.models.record import TrainedSpec
 from app.observability import logs
-from app.producer.http.access import owner_in
-from app.producer.http.body import call_with_body, parse_body, read_json_body
-from app.producer.http.raw_route import RawRoute, body_schema, document_body
-from app.producer.http.route_scopes import allow
-from app.producer.http.row_count import count_rows
-from app.producer.http.strict_route import problem_responses
+from app.producer.callers.access import owner_in
+from app.producer.callers.row_count import count_rows
 from app.producer.parallel_call import ParallelCall, prepare_call, qualified_models
+from app.producer.routing.body import call_with_body, parse_body, read_json_body
+from app.producer.routing.raw_route import RawRoute, body_schema, document_body
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import problem_responses
 from app.producer.rpc.replies import read_prediction
 from app.producer.schemas.requests import ParallelBody
 from app.producer.schemas.responses import ParallelAnswer

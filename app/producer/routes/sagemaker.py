@@ -12,17 +12,17 @@ from app.auth.identity import Scope
 from app.auth.shown_names import shown_reply
 from app.concurrency import offload_if_large
 from app.observability import logs
-from app.producer.http.access import owner_in
-from app.producer.http.body import call_with_body, check_message_size
-from app.producer.http.raw_route import RawRoute
-from app.producer.http.route_scopes import allow, allow_everybody
-from app.producer.http.row_count import count_inputs, count_rows
-from app.producer.http.strict_route import problem_responses
+from app.producer.callers.access import owner_in
+from app.producer.callers.row_count import count_inputs, count_rows
 from app.producer.invocations import media
 from app.producer.invocations.answers import Answers
 from app.producer.invocations.batches import predict_rows
 from app.producer.invocations.invocation_request import parse_invocation
 from app.producer.invocations.model_inputs import inputs_of
+from app.producer.routing.body import call_with_body, check_message_size
+from app.producer.routing.raw_route import RawRoute
+from app.producer.routing.route_scopes import allow, allow_everybody
+from app.producer.routing.strict_route import problem_responses
 from app.producer.rpc.replies import read_prediction
 from app.producer.schemas.health import Alive
 from app.producer.schemas.invocations import ANSWERS, ATTRIBUTES, describe_invocation

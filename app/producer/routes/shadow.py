@@ -13,12 +13,12 @@ from app.models.feature_ranges import FeatureDisagreement, by_feature
 from app.models.shadow_counts import Compared, read_counts
 from app.models.shadow_features import read_features
 from app.models.shadows import WantedShadow, delete_shadow, read_shadow, write_shadow
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.caller import ActorDep
-from app.producer.http.conditional_route import NOT_MODIFIED, ConditionalRoute
-from app.producer.http.parameters import NameInPath
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import problem_responses
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
+from app.producer.routing.conditional_route import NOT_MODIFIED, ConditionalRoute
+from app.producer.routing.parameters import NameInPath
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import problem_responses
 from app.producer.schemas.shadow import ShadowBody, ShadowView
 from app.producer.services import Services, ServicesDep
 

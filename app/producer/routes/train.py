@@ -15,13 +15,13 @@ from app.concurrency import run_in_thread
 from app.jobs.quotas import quotas_for
 from app.jobs.record import Job
 from app.observability import logs
-from app.producer.http.access import OwnerDep, owner_in
-from app.producer.http.body import call_with_body
-from app.producer.http.caller import actor_of, caller_of, identity_of
-from app.producer.http.idempotency import IdempotencyKey, key_conflict, qualified_key
-from app.producer.http.location import location
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
+from app.producer.answers.location import location
+from app.producer.callers.access import OwnerDep, owner_in
+from app.producer.callers.caller import actor_of, caller_of, identity_of
+from app.producer.jobs.idempotency import IdempotencyKey, key_conflict, qualified_key
+from app.producer.routing.body import call_with_body
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.requests import TrainBody
 from app.producer.schemas.responses import AcceptedAnswer
 from app.producer.services import ServicesDep

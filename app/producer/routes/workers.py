@@ -8,9 +8,9 @@ from app.auth.identity import Scope
 from app.concurrency import run_in_thread
 from app.jobs.workers import known_workers
 from app.observability.version import running_version
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute, problem_responses
-from app.producer.http.worker_versions import has_skew
+from app.producer.answers.worker_versions import has_skew
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute, problem_responses
 from app.producer.schemas.workers import Workers, WorkerView
 from app.producer.services import ServicesDep
 

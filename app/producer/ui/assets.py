@@ -10,8 +10,8 @@ from fastapi import Path as InPath
 
 from app import errors
 from app.auth.identity import Scope
-from app.producer.http.route_scopes import allow
-from app.producer.http.strict_route import StrictRoute
+from app.producer.routing.route_scopes import allow
+from app.producer.routing.strict_route import StrictRoute
 
 _FOLDER = Path(__file__).with_name("static")
 _TYPES = {".css": "text/css", ".js": "text/javascript"}

@@ -9,7 +9,7 @@ from app.amqp.topology import REQUEST_EXCHANGE
 from app.producer.asyncapi.channels import WAYS
 from app.producer.asyncapi.document import document
 from app.producer.asyncapi.messages import REQUESTS
-from app.producer.http.route_scopes import allow_everybody
+from app.producer.routing.route_scopes import allow_everybody
 from app.producer.ui.page_route import PageRoute
 from app.producer.ui.rendering import environment, standalone
 from app.producer.ui.schema_rows import schema_rows

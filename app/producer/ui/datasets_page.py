@@ -9,19 +9,19 @@ from app.auth.names import owner_of, qualified
 from app.concurrency import run_in_thread
 from app.database.paging import Page
 from app.datasets.listing import SORTS, list_datasets
-from app.producer.http.access import OwnerDep
-from app.producer.http.caller import ActorDep
-from app.producer.http.list_parameters import Cursor, sorted_by
-from app.producer.http.route_scopes import allow
-from app.producer.http.table_options import TableOptions
+from app.producer.callers.access import OwnerDep
+from app.producer.callers.caller import ActorDep
 from app.producer.routes.dataset_description import dataset
 from app.producer.routes.datasets import put_dataset
+from app.producer.routing.list_parameters import Cursor, sorted_by
+from app.producer.routing.route_scopes import allow
 from app.producer.schemas.datasets import DatasetDetail
 from app.producer.services import ServicesDep
 from app.producer.ui.page_route import PageRoute
 from app.producer.ui.pages import DATA
 from app.producer.ui.plots.columns import column_plot
 from app.producer.ui.rendering import page, redirect
+from app.producer.uploads.table_options import TableOptions
 from app.protocol.types import Id, QualifiedId, VersionName
 
 _ROWS = 50

@@ -13,8 +13,8 @@ from app.amqp.topology import DEAD_LETTER_QUEUE
 from app.auth.audit import Action, Thing, begin
 from app.auth.identity import Scope
 from app.concurrency import run_in_thread
-from app.producer.http.caller import ActorDep
-from app.producer.http.route_scopes import allow
+from app.producer.callers.caller import ActorDep
+from app.producer.routing.route_scopes import allow
 from app.producer.services import Services, ServicesDep
 from app.producer.ui.forms import first, read_form
 from app.producer.ui.page_route import PageRoute

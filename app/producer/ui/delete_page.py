@@ -8,10 +8,10 @@ from app.auth.grants import Kind
 from app.auth.identity import Scope
 from app.concurrency import run_in_thread
 from app.datasets.retention import delete_dataset
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.caller import ActorDep
-from app.producer.http.route_scopes import allow
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
 from app.producer.routes.models import delete, model
+from app.producer.routing.route_scopes import allow
 from app.producer.services import Services, ServicesDep
 from app.producer.ui.forms import read_fields
 from app.producer.ui.page_route import PageRoute

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 from fastapi import Request
 
 from app import errors
-from app.producer.http.body import call_with_body, media_type
+from app.producer.routing.body import call_with_body, media_type
 from app.protocol.types import URLENCODED_MEDIA_TYPE
 
 _MOST_FIELDS = 5_000

@@ -14,13 +14,13 @@ from app.auth.names import qualified, shown
 from app.concurrency import run_in_thread
 from app.database.paging import Page
 from app.jobs.record import Job
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.caller import ActorDep
-from app.producer.http.job_query import JobQuery, JobQueryDep
-from app.producer.http.job_views import read_job
-from app.producer.http.route_scopes import allow
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
+from app.producer.jobs.job_query import JobQuery, JobQueryDep
+from app.producer.jobs.job_views import read_job
 from app.producer.routes.jobs import cancel
 from app.producer.routes.train import train
+from app.producer.routing.route_scopes import allow
 from app.producer.schemas.requests import TrainBody
 from app.producer.services import Services, ServicesDep
 from app.producer.ui.forms import read_fields

@@ -8,9 +8,9 @@ from app.auth.names import owner_of
 from app.concurrency import run_in_thread
 from app.jobs.job_log import MAX_LINES
 from app.observability.job_lines import FIRST, LAST
-from app.producer.http.access import OwnerDep
-from app.producer.http.job_course import show_course
-from app.producer.http.route_scopes import allow
+from app.producer.callers.access import OwnerDep
+from app.producer.jobs.job_course import show_course
+from app.producer.routing.route_scopes import allow
 from app.producer.services import ServicesDep
 from app.producer.ui.page_route import PageRoute
 from app.producer.ui.pages import JOBS

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query, Request, Response
 from app.concurrency import run_in_thread
 from app.database.paging import Page
 from app.jobs.listing import SORTS, Place
-from app.producer.http.access import OwnerDep
-from app.producer.http.job_query import JobQueryDep
-from app.producer.http.job_views import job_view
-from app.producer.http.list_parameters import Cursor, sorted_by
-from app.producer.http.route_scopes import allow
+from app.producer.callers.access import OwnerDep
+from app.producer.jobs.job_query import JobQueryDep
+from app.producer.jobs.job_views import job_view
+from app.producer.routing.list_parameters import Cursor, sorted_by
+from app.producer.routing.route_scopes import allow
 from app.producer.schemas.jobs import JobSummary
 from app.producer.services import Services, ServicesDep
 from app.producer.ui.kept_pages import KeptPages

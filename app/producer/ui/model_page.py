@@ -11,10 +11,10 @@ from app import errors
 from app.auth.identity import Scope
 from app.auth.shown_names import shown_reply
 from app.concurrency import run_in_thread
-from app.producer.http.access import OwnerDep
-from app.producer.http.body import call_with_body, encode_message, parse_body
-from app.producer.http.route_scopes import allow
-from app.producer.http.row_count import count_inputs
+from app.producer.callers.access import OwnerDep
+from app.producer.callers.row_count import count_inputs
+from app.producer.routing.body import call_with_body, encode_message, parse_body
+from app.producer.routing.route_scopes import allow
 from app.producer.schemas.requests import PredictBody
 from app.producer.services import Services, ServicesDep
 from app.producer.ui.forms import first, read_form

@@ -11,8 +11,9 @@ from app.auth.shown_names import shown_members
 from app.concurrency import run_in_thread
 from app.database.paging import Page
 from app.models.listing import SORTS, ModelFilter
-from app.producer.http.access import OwnerDep
-from app.producer.http.list_parameters import (
+from app.producer.callers.access import OwnerDep
+from app.producer.routes.models import model
+from app.producer.routing.list_parameters import (
     Cursor,
     Metric,
     OfEstimator,
@@ -20,8 +21,7 @@ from app.producer.http.list_parameters import (
     condition,
     sorted_by,
 )
-from app.producer.http.route_scopes import allow
-from app.producer.routes.models import model
+from app.producer.routing.route_scopes import allow
 from app.producer.services import ServicesDep
 from app.producer.ui.comparison import differing_rows
 from app.producer.ui.page_route import PageRoute

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 
 from app.concurrency import run_in_thread
 from app.models.promotion import METRICS
-from app.producer.http.access import OwnerDep
-from app.producer.http.list_parameters import Cursor
-from app.producer.http.route_scopes import allow
+from app.producer.callers.access import OwnerDep
+from app.producer.routing.list_parameters import Cursor
+from app.producer.routing.route_scopes import allow
 from app.producer.services import ServicesDep
 from app.producer.ui.name_facts import read_name_facts
 from app.producer.ui.page_route import PageRoute

@@ -8,10 +8,10 @@ from app.auth.names import qualified
 from app.concurrency import run_in_thread
 from app.models.name_summaries import read_summaries
 from app.models.names import SORTS
-from app.producer.http.access import OwnerDep
-from app.producer.http.list_parameters import Cursor, WithTag, sorted_by
-from app.producer.http.route_scopes import allow
+from app.producer.callers.access import OwnerDep
 from app.producer.routes.names import names
+from app.producer.routing.list_parameters import Cursor, WithTag, sorted_by
+from app.producer.routing.route_scopes import allow
 from app.producer.services import ServicesDep
 from app.producer.ui.page_route import PageRoute
 from app.producer.ui.pages import MODELS

@@ -9,9 +9,9 @@ from app.auth.identity import Scope
 from app.concurrency import run_in_thread
 from app.database.paging import Page
 from app.jobs.listing import JobFilter, Place
-from app.producer.http.access import OwnerDep
-from app.producer.http.caller import identity_of
-from app.producer.http.route_scopes import allow
+from app.producer.callers.access import OwnerDep
+from app.producer.callers.caller import identity_of
+from app.producer.routing.route_scopes import allow
 from app.producer.services import ServicesDep
 from app.producer.ui.jobs_page import NEWEST, summaries
 from app.producer.ui.kept_pages import KeptPages

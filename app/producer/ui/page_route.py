@@ -5,8 +5,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.producer.http.conditional_route import ConditionalRoute
-from app.producer.http.route_scopes import check_scopes
+from app.producer.routing.conditional_route import ConditionalRoute
+from app.producer.routing.route_scopes import check_scopes
 
 CHECKED = ("ids", "model_ids")  # the parameters that boxes send
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from fastapi import Request, Response
 
-from app.producer.http.accept import best
+from app.producer.answers.accept import best
 from app.producer.ui.rendering import HEADERS, page
 from app.protocol.types import PROBLEM_MEDIA_TYPE
 

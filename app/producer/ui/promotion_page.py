@@ -10,10 +10,10 @@ from app.auth.identity import Scope
 from app.concurrency import run_in_thread
 from app.models.aliases import Alias, Wanted, read_alias
 from app.models.versions import require_versions
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.caller import ActorDep
-from app.producer.http.route_scopes import allow
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
 from app.producer.promotion import checked, promote
+from app.producer.routing.route_scopes import allow
 from app.producer.services import Services, ServicesDep
 from app.producer.ui.forms import read_fields
 from app.producer.ui.name_forms import PromotionForm, promotion_of

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from app.auth.identity import Scope
-from app.producer.http.caller import identity_of
+from app.producer.callers.caller import identity_of
 from app.producer.ui import assets
 from app.producer.ui.formats import FILTERS
 from app.producer.ui.pages import PAGES, Shown

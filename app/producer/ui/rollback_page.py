@@ -6,10 +6,10 @@ from app import errors
 from app.auth.identity import Scope
 from app.concurrency import run_in_thread
 from app.models.aliases import read_alias, version_before
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.caller import ActorDep
-from app.producer.http.route_scopes import allow
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
 from app.producer.promotion import switch_back
+from app.producer.routing.route_scopes import allow
 from app.producer.services import Services, ServicesDep
 from app.producer.ui.confirm_name import confirm
 from app.producer.ui.forms import read_fields

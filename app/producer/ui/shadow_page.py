@@ -15,9 +15,9 @@ from app.models.shadows import (
     write_shadow,
 )
 from app.models.versions import require_versions
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.caller import ActorDep
-from app.producer.http.route_scopes import allow
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
+from app.producer.routing.route_scopes import allow
 from app.producer.schemas.shadow import ShadowBody
 from app.producer.services import Services, ServicesDep
 from app.producer.ui.confirm_name import confirm

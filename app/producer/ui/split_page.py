@@ -8,9 +8,9 @@ from app.auth.identity import Scope
 from app.concurrency import run_in_thread
 from app.models.names import Split, read_name, write_split
 from app.models.versions import require_versions
-from app.producer.http.access import OwnerDep, own
-from app.producer.http.caller import ActorDep
-from app.producer.http.route_scopes import allow
+from app.producer.callers.access import OwnerDep, own
+from app.producer.callers.caller import ActorDep
+from app.producer.routing.route_scopes import allow
 from app.producer.schemas.names import SplitBody
 from app.producer.services import Services, ServicesDep
 from app.producer.ui.confirm_name import confirm

@@ -9,10 +9,10 @@ from app import errors
 from app.auth.identity import Scope
 from app.auth.shown_names import shown_members
 from app.concurrency import run_in_thread
-from app.producer.http.access import OwnerDep
-from app.producer.http.body import call_with_body
-from app.producer.http.route_scopes import allow
+from app.producer.callers.access import OwnerDep
 from app.producer.routes.train import train
+from app.producer.routing.body import call_with_body
+from app.producer.routing.route_scopes import allow
 from app.producer.schemas.requests import TrainBody
 from app.producer.services import Services, ServicesDep
 from app.producer.ui.forms import Form, first, read_form

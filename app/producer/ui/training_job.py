@@ -3,7 +3,7 @@
 from app import errors
 from app.concurrency import run_in_thread
 from app.jobs.record import Job, no_job
-from app.producer.http.access import own
+from app.producer.callers.access import own
 from app.producer.services import Services
 from app.protocol.types import JobKind
 

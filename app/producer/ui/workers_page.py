@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request, Response
 
 from app.auth.identity import Scope
-from app.producer.http.route_scopes import allow
 from app.producer.routes.workers import workers
+from app.producer.routing.route_scopes import allow
 from app.producer.services import ServicesDep
 from app.producer.ui.page_route import PageRoute
 from app.producer.ui.refresh import refresh_seconds

@@ -13,7 +13,7 @@ from app.jobs.store import JobStore
 from app.models.manifest import OnnxManifest
 from app.models.record import StoredFile
 from app.models.registry import CachedModelRegistry
-from app.producer.http.job_views import job_view
+from app.producer.jobs.job_views import job_view
 from app.producer.schemas.jobs import JobView
 from app.protocol.types import JobKind, JobStatus
 from tests.conftest import ROOT, migrate

@@ -23,7 +23,7 @@ from app.database.auth_tables import audit_table
 from app.models.manifest import OnnxManifest
 from app.models.record import StoredFile
 from app.producer.app import create_app
-from app.producer.http.methods import SAFE_METHODS
+from app.producer.routing.methods import SAFE_METHODS
 from app.protocol.types import JobKind
 from app.settings import Settings
 from tests.support import graphs

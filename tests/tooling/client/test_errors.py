@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import httpx2
 import pytest
 
-from app.producer.http.problems import _STATUS
+from app.producer.answers.problems import _STATUS
 from tests.support.error_tree import tree
 from warren_client import errors
 from warren_client.problems import error_of_answer, error_of_job, retry_after

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from app.producer.http.server_certificate import ServerCertificate
+from app.producer.server.server_certificate import ServerCertificate
 from devstack.authority import Authority
 from warren_client import Warren, WarrenError
 from warren_client.image_folder import main

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from app.producer.http.oip_errors import is_of_protocol
+from app.producer.answers.oip_errors import is_of_protocol
 from app.producer.schemas.invocations import ATTRIBUTES
 from tests.conftest import migrate
 from tests.support.application import QUERIES, application, detail_of, paths

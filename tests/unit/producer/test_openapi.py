@@ -16,7 +16,7 @@ from app import errors
 from app.models.endpoint import EndpointSpec
 from app.models.manifest import OnnxManifest
 from app.producer.app import create_app
-from app.producer.http.route_scopes import ScopedRoute, scopes_of
+from app.producer.routing.route_scopes import ScopedRoute, scopes_of
 from app.producer.schemas.responses import Problem
 from app.protocol.types import ARROW_MEDIA_TYPE, CSV_MEDIA_TYPE, PARQUET_MEDIA_TYPE
 from app.settings import Settings

@@ -7,8 +7,8 @@ import httpx2
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from app.producer.answers.oip_errors import is_of_protocol
 from app.producer.app import create_app
-from app.producer.http.oip_errors import is_of_protocol
 from app.producer.ui.page_route import CHECKED
 from app.settings import Settings
 

@@ -19,19 +19,19 @@ from app.auth.store import create_key
 from app.auth.tokens import KEY_PREFIX, new_token
 from app.jobs.quotas import JobQuotas
 from app.jobs.store import JobStore
+from app.producer.answers.event_stream import EventStreams
+from app.producer.answers.oip_errors import is_of_protocol
 from app.producer.app import create_app
-from app.producer.http.caller import IDENTITY, caller_of
-from app.producer.http.event_stream import EventStreams
-from app.producer.http.oip_errors import is_of_protocol
-from app.producer.http.raw_route import RawRoute
-from app.producer.http.route_scopes import (
+from app.producer.callers.caller import IDENTITY, caller_of
+from app.producer.routing.raw_route import RawRoute
+from app.producer.routing.route_scopes import (
     OPEN_PATHS,
     allow,
     allow_everybody,
     refuse_undeclared,
     scopes_of,
 )
-from app.producer.http.strict_route import StrictRoute
+from app.producer.routing.strict_route import StrictRoute
 from app.protocol.types import JobKind
 from app.settings import Settings
 from tests.conftest import migrate

@@ -4,11 +4,11 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Mount, Route
 
 from app.producer.app import create_app
-from app.producer.http.conditional_route import ConditionalRoute
-from app.producer.http.fallback import Fallback
-from app.producer.http.raw_route import RawRoute
-from app.producer.http.strict_route import StrictRoute
 from app.producer.routes.datasets import UploadRoute
+from app.producer.routing.conditional_route import ConditionalRoute
+from app.producer.routing.fallback import Fallback
+from app.producer.routing.raw_route import RawRoute
+from app.producer.routing.strict_route import StrictRoute
 from app.producer.ui.page_route import PageRoute
 from app.settings import Settings
 

@@ -4,7 +4,7 @@ from opentelemetry import _logs, metrics, trace
 
 from app.producer.app import create_app
 from app.settings import Settings
-from tests.unit.producer.http.test_problems import Client
+from tests.unit.producer.answers.test_problems import Client
 
 
 class Providers(trace.TracerProvider, metrics.MeterProvider, _logs.LoggerProvider):

@@ -16,8 +16,8 @@ from app.auth.sessions import begin_session
 from app.auth.store import create_key
 from app.auth.tokens import KEY_PREFIX, new_token
 from app.database.engine import create_engine
-from app.producer.http.caller import caller_of, identity_of
-from app.producer.http.session_cookie import COOKIE
+from app.producer.callers.caller import caller_of, identity_of
+from app.producer.callers.session_cookie import COOKIE
 from app.producer.middleware.authentication import Authentication
 from app.producer.middleware.error_responses import ErrorResponses
 from tests.conftest import migrate

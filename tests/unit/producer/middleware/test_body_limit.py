@@ -4,7 +4,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from app.producer.admission import AdmissionControl
-from app.producer.http.caller_shares import UNBOUNDED, CallerShares
+from app.producer.callers.caller_shares import UNBOUNDED, CallerShares
 from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.body_rules import BodyRule, BodyRules
 

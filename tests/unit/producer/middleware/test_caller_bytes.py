@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI, Request
 
 from app.producer.admission import AdmissionControl
-from app.producer.http import problems
-from app.producer.http.caller_shares import CallerShares
+from app.producer.answers import problems
+from app.producer.callers.caller_shares import CallerShares
 from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.body_rules import BodyRule, BodyRules
 

@@ -12,9 +12,9 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import errors
-from app.producer.http import problems
-from app.producer.http.raw_route import RawRoute
+from app.producer.answers import problems
 from app.producer.middleware.error_responses import ErrorResponses
+from app.producer.routing.raw_route import RawRoute
 
 
 class Raising:

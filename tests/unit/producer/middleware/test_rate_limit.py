@@ -14,10 +14,10 @@ from app.auth.key_limits import KeyLimits
 from app.auth.key_ring import KeyRing
 from app.database.engine import create_engine
 from app.producer.admission import AdmissionControl
+from app.producer.answers import problems
 from app.producer.app import create_app
-from app.producer.http import problems
-from app.producer.http.caller import IDENTITY
-from app.producer.http.row_count import count_rows
+from app.producer.callers.caller import IDENTITY
+from app.producer.callers.row_count import count_rows
 from app.producer.middleware.gcra import Gcra
 from app.producer.middleware.rate_limit import RateLimit
 from app.producer.middleware.stack import middlewares

@@ -9,8 +9,8 @@ import pytest
 from starlette.middleware import Middleware
 
 from app.producer.admission import AdmissionControl
+from app.producer.answers.security_fields import page_fields
 from app.producer.app import create_app
-from app.producer.http.security_fields import page_fields
 from app.producer.middleware.error_responses import ErrorResponses
 from app.producer.middleware.security_headers import SecurityHeaders
 from app.settings import Settings

@@ -11,9 +11,9 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.jobs.quotas import JobQuotas
 from app.producer.admission import AdmissionControl
+from app.producer.answers.event_stream import EventStreams
 from app.producer.app import create_app
 from app.producer.disk_reserve import DiskReserve
-from app.producer.http.event_stream import EventStreams
 from app.producer.middleware.allowed_hosts import AllowedHosts
 from app.producer.middleware.body_limit import BodyLimit
 from app.producer.middleware.content_decoding import ContentDecoding

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.support.application import application
-from tests.unit.producer.http.test_problems import Client
+from tests.unit.producer.answers.test_problems import Client
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 from app.producer.app import create_app
 from app.settings import Settings
-from tests.unit.producer.http.test_problems import Client
+from tests.unit.producer.answers.test_problems import Client
 
 
 def test_a_client_that_has_the_document_gets_a_304() -> None:

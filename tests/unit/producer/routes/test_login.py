@@ -11,7 +11,7 @@ from app.auth.api_key import NewKey
 from app.auth.identity import Scope
 from app.auth.store import create_key, revoke_key
 from app.auth.tokens import KEY_PREFIX, new_token
-from app.producer.http.session_cookie import COOKIE
+from app.producer.callers.session_cookie import COOKIE
 from tests.conftest import migrate
 from tests.support.application import application
 

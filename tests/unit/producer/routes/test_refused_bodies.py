@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.producer.admission import AdmissionControl
-from app.producer.http import problems
+from app.producer.answers import problems
 from app.producer.routes import predict, predict_async, predict_parallel, train
 from app.producer.schemas.requests import (
     AsyncBody,

@@ -13,8 +13,8 @@ from app.auth.store import create_key
 from app.database.paging import Page
 from app.jobs.listing import JobFilter
 from app.jobs.store import JobStore
-from app.producer.http.job_query import JobQuery
-from app.producer.http.job_views import job_view
+from app.producer.jobs.job_query import JobQuery
+from app.producer.jobs.job_views import job_view
 from app.producer.schemas.jobs import JobSummary
 from app.producer.ui.jobs_page import NEWEST
 from app.producer.ui.kept_pages import KeptPages
