@@ -13,7 +13,7 @@ from app import errors
 from app.inference.child_process import follow_parent
 from app.inference.held_memory import give_back_memory
 from app.inference.predictor import Tensors
-from app.inference.process_memory import limit_memory, memory_of, private_memory
+from app.inference.process_memory import OwnMemory, limit_memory
 
 Answer = Callable[[Tensors], Tensors]
 
@@ -36,16 +36,17 @@ def serve(
     the two. A child that cannot give back what an answer took says that it `keeps` it.
     """
     follow_parent()
-    limit_memory(memory_of("self") + load_memory)
+    own = OwnMemory()
+    limit_memory(own.data + load_memory)
     try:
         description, answer = load()
     except Exception as error:  # noqa: BLE001  the parent reports it
         _send(pipe, {"error": _known(error, load_memory, "to be loaded").to_wire()})
         return
     give_back_memory()
-    begin = memory_of("self")
-    limit_memory(begin + run_memory)
-    memory = private_memory()
+    begin, memory = own.data, own.private
+    limit = run_memory
+    limit_memory(begin + limit)
     confine()
     _send(pipe, {"description": description, "memory": memory})
     while True:
@@ -54,29 +55,31 @@ def serve(
         except (EOFError, OSError):
             return  # the parent does not need the model any more
         allowed = min(run_memory, allowed or run_memory)
-        limit_memory(begin + allowed)
+        if allowed != limit:
+            limit = allowed
+            limit_memory(begin + limit)
         try:
             contents = {name: _content(each) for name, each in answer(inputs).items()}
             _check_size(contents)
         except Exception as error:  # noqa: BLE001  the parent reports it
             known = _known(error, allowed, "to answer")
             error.__traceback__ = error.__cause__ = error.__context__ = None  # they hold the rows
-            _send(pipe, {"error": known.to_wire(), "keeps": _keeps(begin, memory)})
+            _send(pipe, {"error": known.to_wire(), "keeps": _keeps(own, begin, memory)})
         else:
-            _send(pipe, {"keeps": _keeps(begin, memory)}, contents)
+            _send(pipe, {"keeps": _keeps(own, begin, memory)}, contents)
             del contents
         del inputs
 
 
-def _keeps(begin: int, memory: int) -> bool:
+def _keeps(own: OwnMemory, begin: int, memory: int) -> bool:
     """Give back what a run took; tell whether much of it is still there.
 
     The process had `begin` bytes of data before the first run, and held `memory` alone.
     """
-    if memory_of("self") <= begin + KEPT_BYTES:
+    if own.data <= begin + KEPT_BYTES:
         return False
     give_back_memory()
-    return private_memory() > memory + ANSWER_BYTES + KEPT_BYTES
+    return own.private > memory + ANSWER_BYTES + KEPT_BYTES
 
 
 class _Content(NamedTuple):

@@ -46,8 +46,10 @@ def serve_uploaded(
         graph = SessionGraph(Path(path), spec)
         return json.dumps({"inputs": list(graph.inputs.values()), "bytes": graph.bytes}), graph.run
 
-    def forbid_files() -> None:
-        for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
-            resource.setrlimit(limit, (0, 0))
-
     serve(pipe, loaded, load_memory, run_memory, forbid_files)
+
+
+def forbid_files() -> None:
+    """Let this process open neither files nor sockets from now on."""
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
+        resource.setrlimit(limit, (0, 0))

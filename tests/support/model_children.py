@@ -10,13 +10,14 @@ import numpy as np
 
 from app import errors
 from app.inference.model_child import serve
+from app.inference.onnx_child import forbid_files
 
 MEMORY = 300_000_000
 GREED = 1_000_000_000
 _kept = []
 
 
-def obey(pipe, commands=(), memory=MEMORY):
+def obey(pipe, commands=(), memory=MEMORY, confine=lambda: None):
     """Run commands while the model is loaded, then those that come as texts.
 
     Any other text is answered by the number of the process and by the numbers that came with it.
@@ -33,7 +34,12 @@ def obey(pipe, commands=(), memory=MEMORY):
                 COMMANDS[command]()
         return {"pid": np.array([os.getpid()]), "number": inputs.get("number", np.zeros((0, 2)))}
 
-    serve(pipe, load, memory, memory)
+    serve(pipe, load, memory, memory, confine)
+
+
+def obey_confined(pipe):
+    """Obey as the process of an uploaded model does, which can open no file."""
+    obey(pipe, confine=forbid_files)
 
 
 def asked(command, numbers=None):

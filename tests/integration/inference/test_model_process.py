@@ -16,7 +16,7 @@ from app.inference.memory_budget import MemoryBudget
 from app.inference.model_process import ModelProcess
 from app.jobs.outcomes import Interrupted, outcome_of
 from devstack.layout import ROOT
-from tests.support.model_children import asked, gone, obey
+from tests.support.model_children import asked, gone, obey, obey_confined
 from tests.support.waiting import until
 
 
@@ -240,8 +240,9 @@ def test_a_run_gets_no_more_than_all_models_may_take():
         process.run(asked("take 200 MB"))
 
 
-def test_a_child_that_keeps_memory_is_ended_after_its_answer():
-    process = ModelProcess(obey)
+@pytest.mark.parametrize("serve", [obey, obey_confined])
+def test_a_child_that_keeps_memory_is_ended_after_its_answer(serve):
+    process = ModelProcess(serve)
     pid = pid_of(process)
 
     assert process.run(asked("keep 100 MB"))["pid"][0] == pid
