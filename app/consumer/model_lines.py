@@ -8,20 +8,21 @@ only so many of them, so few may wait for a model that is slow.
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from time import monotonic
 from typing import Generic, TypeVar
 
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 
 from app import errors
 from app.amqp.message import IncomingMessage
 from app.consumer.held_bytes import HeldBytes
 from app.inference.run_deadline import watchdog
 
+BRIEF_SECONDS = 0.002  # a caller waits so long, because to be called back takes as long
 THREADS = 16  # models that run at a time
 SLOW_THREADS = 4  # slow models that run at a time, beside the others
 SLOW_SECONDS = 1.0  # a model of which a run takes longer is slow
@@ -91,6 +92,8 @@ class ModelLines(Generic[RequestT, ReplyT]):
         threads: int = THREADS,
         slow_threads: int = SLOW_THREADS,
         slow_seconds: float = SLOW_SECONDS,
+        brief_seconds: float = BRIEF_SECONDS,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         """Create the lines; `answer` returns a reply to each request, in their order.
 
@@ -99,24 +102,39 @@ class ModelLines(Generic[RequestT, ReplyT]):
         self._answer = answer
         self._held = held
         self._slow_seconds = slow_seconds
+        self._brief_seconds = brief_seconds
+        self._clock = clock
         self._lines: dict[Key, _Line[RequestT, ReplyT]] = {}
         self._slow: TTLCache[Key, bool] = TTLCache(1024, SLOW_FOR_SECONDS)
+        self._brief: LRUCache[Key, bool] = LRUCache(1024)  # whether the last run was
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(threads, "isolated")
         self._slow_threads = ThreadPoolExecutor(slow_threads, "isolated-slow")
 
+    def __len__(self) -> int:
+        """Return the number of models that run or for which requests wait."""
+        return len(self._lines)
+
     def put(self, key: Key, piece: Piece[RequestT, ReplyT]) -> None:
-        """Have a piece answered soon; its `replies` tell. Raises `errors.Overloaded`."""
+        """Have a piece answered soon; its `replies` tell. Raises `errors.Overloaded`.
+
+        If nothing else waits for the model and its last run was brief, the replies are awaited for
+        a moment.
+        """
         self._held.take(piece.size)
         try:
             with self._lock:
-                self._admit(key, piece)
+                is_next = self._admit(key, piece)
+                brief = self._brief.get(key, False)
         except errors.Overloaded:
             self._held.give(piece.size)
             raise
         piece.replies.add_done_callback(partial(_give, self._held, piece.size))
+        if is_next and brief:
+            wait([piece.replies], self._brief_seconds)
 
-    def _admit(self, key: Key, piece: Piece[RequestT, ReplyT]) -> None:
+    def _admit(self, key: Key, piece: Piece[RequestT, ReplyT]) -> bool:
+        """Put a piece into its line; tell whether it is the next. Raises `errors.Overloaded`."""
         known = self._lines.get(key)
         line = known or _Line(key, slow=key in self._slow)
         if line.slow and self._full(line):
@@ -125,6 +143,7 @@ class ModelLines(Generic[RequestT, ReplyT]):
         if known is None:
             self._lines[key] = line
             self._submit(line)
+        return known is None
 
     def _full(self, line: _Line[RequestT, ReplyT]) -> bool:
         """Tell whether no more messages may wait for this slow model, or for all slow ones."""
@@ -139,7 +158,7 @@ class ModelLines(Generic[RequestT, ReplyT]):
         """Answer the next pieces of a line."""
         with self._lock:
             taken = line.take()
-        begun = monotonic()
+        begun = self._clock()
         late = _Late(partial(self._slow_down, line))
         try:
             requests = [request for piece in taken for request in piece.requests]
@@ -151,8 +170,10 @@ class ModelLines(Generic[RequestT, ReplyT]):
         else:
             for piece in taken:
                 piece.replies.set_result(list(islice(replies, len(piece.requests))))
+        seconds = self._clock() - begun
         with self._lock:
-            if line.slow and monotonic() - begun < self._slow_seconds:
+            self._brief[line.key] = seconds < self._brief_seconds
+            if line.slow and seconds < self._slow_seconds:
                 line.slow = False
                 self._slow.pop(line.key, None)
             if line.waiting:

@@ -77,8 +77,12 @@ class WorkerThread(threading.Thread):
         for each in chain.from_iterable(work.messages for work in deferred):
             each.deferred += 1
         done = [each for each in current if not each.deferred]
+        at_once = all(work.until.done() for work in deferred)
         for work in deferred:  # from here on, another thread may handle its messages
-            self._defer(work)
+            if at_once:
+                self._resume(work)
+            else:
+                self._defer(work)
         for channel in {each.channel for each in done}:
             channel.settle([each for each in done if each.channel is channel])
 

@@ -214,6 +214,45 @@ def test_slow_models_leave_threads_to_the_others(runs, held):
     assert not again.done()
 
 
+def put_in_a_thread(lines, name, request):
+    """Return a list that will tell whether the reply was there when `put` returned."""
+    done = []
+    threading.Thread(target=lambda: done.append(put(lines, name, request).done())).start()
+    return done
+
+
+def run_once(lines, runs, name):
+    """Have a model run of which nothing is known; `put` does not wait for it."""
+    runs.hold(name)
+    assert not put(lines, name, "first").done()
+    runs.release()
+    until(lambda: not lines, "the run has ended")
+    runs.hold(name)
+
+
+def test_a_caller_awaits_a_model_whose_last_run_was_brief(runs, held):
+    lines = ModelLines(runs, held, brief_seconds=1000)
+    run_once(lines, runs, "a")
+
+    done = put_in_a_thread(lines, "a", 2)
+    until(lambda: len(runs.asked) == 2, "the second run has begun")
+    assert not done
+    assert not put(lines, "a", 3).done()  # another one runs, so this does not wait
+    runs.release()
+
+    until(lambda: done == [True], "the reply is there")
+
+
+def test_a_caller_does_not_await_a_model_whose_last_run_was_long(runs, held):
+    times = iter([0.0, 2000.0, 2000.0, 2000.0])
+    lines = ModelLines(runs, held, brief_seconds=1000, clock=times.__next__)
+    run_once(lines, runs, "a")
+
+    done = put_in_a_thread(lines, "a", 2)
+
+    until(lambda: done == [False], "it does not wait")
+
+
 def test_what_waits_is_bounded_by_bytes(runs, held):
     lines = ModelLines(runs, held)
     runs.hold("a", "b")

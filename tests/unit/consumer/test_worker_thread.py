@@ -121,6 +121,19 @@ def test_a_message_is_rejected_when_what_was_left_for_later_is_done(start, sessi
     assert session.channel.settled[1:] == [("reject", 1, False), ("reject", 2, False)]
 
 
+def test_what_is_done_already_is_not_left_for_later(session):
+    handler = Handler()
+    handler.gates["done"] = Future()
+    handler.gates["done"].set_result(None)
+    message = delivery(b"done", session, delivery_tag=1)
+    session.note_delivery(1)
+
+    WorkerThread("worker", handler).handle([message])  # it has not been started
+
+    assert flushed(session) == [("ack", 1, True)]
+    assert handler.seen == [("done", threading.current_thread().name)]
+
+
 def test_a_message_that_is_left_for_later_twice_is_settled_once(start, session):
     gates = [Future(), Future()]
     handler = Handler()
