@@ -146,4 +146,4 @@ def tell(given: Given) -> None:
         say(f"Taken back by an empty value in the environment: {', '.join(back)}")
     if given.passed_over:
         names = ", ".join(given.passed_over)
-        say(f"Not taken from the environment: {names}. With AWS_ENDPOINT_URL they would be.")
+        say(f"The stack has its own S3, so the environment's {names} has no meaning for it.")

@@ -56,7 +56,7 @@ def choose_ports(given: Mapping[str, str], kept: Mapping[str, str]) -> dict[str,
     found = ports.choose(wanted, demanded)
     for name, port in wanted.items():
         if name not in demanded and found[name] != port:
-            say(f"Port {port} is taken, so {name} becomes {found[name]}")
+            say(f"Port {port} is taken, perhaps by another stack, so {name} becomes {found[name]}")
     return found
 
 

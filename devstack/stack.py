@@ -41,7 +41,7 @@ def up() -> None:
     else:
         supervisor.stop(RUN)  # leftovers of a supervisord that was killed
         settings, programs = layout.make(os.environ)
-        say("Bringing the database up to date")
+        say("Making the tables of the database, or bringing them up to date")
         migrate(settings)
         key = first_key(settings, RUN)
         say(f"Starting {', '.join(program.name for program in programs)}")
@@ -61,7 +61,7 @@ def down() -> None:
     """Stop everything; the data stay."""
     say("Stopping the stack")
     supervisor.stop(RUN)
-    say("Nothing runs any more; the data are still in .run")
+    say("Nothing runs any more; the data stay in .run until you delete it")
 
 
 def logs() -> None:
@@ -102,12 +102,19 @@ def not_ready(warren: Warren) -> list[str]:
     return [name for name, check in checks if check["status"] != "ok"]
 
 
+def listed(missing: list[str]) -> str:
+    """Name what does not work yet; a queue is not ready until a consumer has it."""
+    queues = sum(name.startswith("queue.") for name in missing)
+    parts = [name for name in missing if not name.startswith("queue.")]
+    return ", ".join([*parts, f"the consumer ({queues} queues)"] if queues else parts)
+
+
 def wait_until_ready(warren: Warren) -> None:
     """Wait for the API's own word that everything works. Raises `ProgramError`."""
     started, shown = monotonic(), None
     while missing := not_ready(warren):
         if missing != shown:
-            say(f"Waiting for {', '.join(missing)}")
+            say(f"Waiting for {listed(missing)}")
             shown = missing
         states = supervisor.states(RUN)
         given_up = [name for name, state in states.items() if state == "FATAL"]

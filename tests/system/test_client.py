@@ -429,7 +429,7 @@ def test_the_code_of_the_page_runs(
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     exec(code, names)
     names["warren"].close()
-    assert len(names["prices"]) == len(names["frame"])
+    assert names["answers"].index.equals(names["frame"].index)
 
 
 def test_what_the_server_tells_of_itself(warren: Warren) -> None:

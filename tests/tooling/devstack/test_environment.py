@@ -102,5 +102,5 @@ def test_what_was_passed_over_and_taken_back_is_told(capsys):
     environ = {"AWS_ACCESS_KEY_ID": "me", "PORT": ""}
     environment.tell(environment.merge(environ, {}, {}))
     said = capsys.readouterr().out
-    assert "Not taken from the environment: AWS_ACCESS_KEY_ID." in said
+    assert "has its own S3, so the environment's AWS_ACCESS_KEY_ID has no meaning for it" in said
     assert "Taken back by an empty value in the environment: PORT\n" in said
