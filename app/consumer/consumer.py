@@ -24,6 +24,7 @@ import click
 from app.amqp.connection import connection_parameters
 from app.auth.grants import Grants
 from app.backoff import RetryUntilAvailable
+from app.children.machine_memory import machine_memory
 from app.consumer.async_consumer import AsyncConsumer
 from app.consumer.batch_handlers import batch_handlers
 from app.consumer.batch_work import BatchWork
@@ -68,7 +69,6 @@ from app.settings.refused import ends_for_wrong_settings
 from app.storage.batch_files import BatchFiles
 from app.storage.client import LOW_LATENCY_CONFIG, S3Client
 from app.storage.model_files import ModelStore
-from app.training.child_death import machine_memory
 from app.training.fit_process import FitLimits, FitRunner, run_child
 
 log = logging.getLogger("app.consumer")

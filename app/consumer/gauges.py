@@ -7,16 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from app.children.forked import running_children
+from app.children.process_memory import private_memory, resident_memory
 from app.consumer.heartbeat import Heartbeat
 from app.inference.cache import ModelCache
-from app.inference.child_process import running_children
-from app.inference.process_memory import private_memory
 from app.jobs.lease import LeaseKeeper
 from app.jobs.workers import Worker
 from app.observability.metrics import catalogue
 from app.observability.metrics.families import Gauge, Labels, Read
 from app.observability.version import running_version
-from app.training.child_death import resident_memory
 
 Held = Callable[[], dict[str, int]]  # unacknowledged deliveries, by queue
 

@@ -2,27 +2,22 @@
 
 import json
 import logging
-import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from tempfile import NamedTemporaryFile
 from typing import Any
 
 from app import errors
+from app.children.inspection import Inspection
 from app.datasets import queries
 from app.datasets.description import FORMAT, Description
 from app.datasets.version import DatasetVersion
 from app.datasets.versions import DatasetVersions
-from app.observability.child_output import logged_output
 from app.protocol.wire_errors import error_from_wire
-from app.runtime import ROOT, inspection_environment
 
 SECONDS = 600.0  # of a child
 AT_A_TIME = 2
-_CHILD = (sys.executable, "-m", "app.datasets.description_child")
 
 log = logging.getLogger(__name__)
 
@@ -31,42 +26,21 @@ Describe = Callable[[str, dict[str, Any] | None, str], dict[str, Any]]
 
 
 def describe_in_child(
-    path: str,
-    table_format: dict[str, Any] | None,
-    dataset_id: str,
-    *,
-    child: Sequence[str] = _CHILD,
+    path: str, table_format: dict[str, Any] | None, dataset_id: str, seconds: float = SECONDS
 ) -> dict[str, Any]:
-    """Return the JSON of `Description` about a file, which the command `child` prints.
+    """Return the JSON of `Description` about a file. The child may take `seconds`.
 
-    Raises `errors.BadData`, or `errors.Unavailable` if no child can be started, or the system ended
-    it.
+    Raises `errors.BadData`, and `errors.Unavailable` as `Inspection.run` does.
     """
-    try:
-        with logged_output("a process to describe a data set") as output:
-            done = subprocess.run(  # noqa: S603 # nosec B603 # no caller's command
-                [*child, path, json.dumps(table_format), dataset_id],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=output.stderr.fileno(),
-                cwd=ROOT,
-                env=inspection_environment(),
-                timeout=SECONDS,
-                check=False,
-            )
-    except OSError as error:
-        raise errors.Unavailable(f"no process could be started: {error.strerror}") from error
-    except subprocess.TimeoutExpired:
-        done = None
-    if done and done.returncode == -signal.SIGKILL:  # its own limits end it by other signals
-        detail = f"the process to describe data set {dataset_id} was killed; ask again later"
-        raise errors.Unavailable(detail)
-    if done is None or done.returncode:
-        detail = f"data set {dataset_id} is too large to be described; a training may still read it"
-        raise errors.BadData("dataset_id", detail)
-    found: dict[str, Any] = json.loads(done.stdout)
-    if wire := found.get("error"):
-        raise error_from_wire(wire)
+    too_large = f"data set {dataset_id} is too large to be described; a training may still read it"
+    found = Inspection(
+        module="app.datasets.description_child",
+        arguments=(path, json.dumps(table_format), dataset_id),
+        purpose="describe a data set",
+        work="describing it",
+        refuse=lambda _: errors.BadData("dataset_id", too_large),
+        seconds=seconds,
+    ).run()
     description: dict[str, Any] = found["description"]
     return description
 

@@ -19,13 +19,13 @@ from google.protobuf.message import DecodeError, Message
 from onnx import TensorProto
 
 from app import errors
+from app.children.process_memory import limit_memory
 from app.inference import graph_check
 from app.inference.graph import RUN_MEMORY, Graph, SessionGraph
 from app.inference.graph_check import plain_cause, short
 from app.inference.held_memory import estimate_held
 from app.inference.onnx_session import load_session, ran_out_of_memory
 from app.inference.onnx_versions import version_problem
-from app.inference.process_memory import limit_memory
 from app.inference.trial_runs import try_runs
 from app.inference.uploaded_model import UploadedModel
 from app.models.manifest import OnnxManifest

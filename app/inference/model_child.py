@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from app import errors
-from app.inference.child_process import follow_parent
+from app.children.forked import follow_parent
+from app.children.process_memory import OwnMemory, limit_memory
 from app.inference.held_memory import give_back_memory
 from app.inference.predictor import Tensors
-from app.inference.process_memory import OwnMemory, limit_memory
 
 Answer = Callable[[Tensors], Tensors]
 

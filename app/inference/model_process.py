@@ -11,13 +11,12 @@ from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 from pathlib import Path
-from signal import SIGKILL
 from typing import Any
 
 import numpy as np
 
 from app import errors
-from app.inference.child_process import join_child, start_child
+from app.children.forked import join_child, start_child
 from app.inference.memory_budget import RunAccount
 from app.inference.model_child import ANSWER_BYTES, TEXTS
 from app.inference.predictor import Tensors
@@ -176,9 +175,9 @@ class ModelProcess:
         except (EOFError, OSError):
             known = self._killed  # other threads may have waited for this child when it died
             self._kill()
-            cause = join_child(self._child)
-            detail = f"the process of the model died ({cause})"
-            if self._child.exitcode == -SIGKILL:  # by which the system ends who is not at fault
+            death = join_child(self._child)
+            detail = f"the process of the model died ({death.cause})"
+            if death.from_outside:
                 raise errors.ModelKilled(detail) from None
             error = errors.ModelLost(detail)
             if not known:

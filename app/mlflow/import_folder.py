@@ -7,7 +7,8 @@ from typing import IO, NamedTuple
 
 import anyio.to_thread
 
-from app.inference.inspection_process import run_inspection
+from app import errors
+from app.children.inspection import Inspection
 from app.mlflow.archive import copy_member, open_archive
 from app.models.manifest import OnnxManifest
 
@@ -24,10 +25,18 @@ class Imported(NamedTuple):
 async def read_folder(file: IO[bytes], limit: int) -> Imported:
     """Return what an archive holds, which a child process reads.
 
-    Raises `errors.Invalid` or `TooLarge` about it, and `errors.Unavailable` if no child can be
-    started.
+    Raises `errors.Invalid` or `TooLarge` about it, and `errors.Unavailable` as `Inspection.run`
+    does.
     """
-    found = await run_inspection("app.mlflow.import_child", file, str(limit), seconds=SECONDS)
+    found = await Inspection(
+        module="app.mlflow.import_child",
+        arguments=(str(limit),),
+        purpose="read a model folder",
+        work="reading it",
+        refuse=lambda detail: errors.Invalid("body", detail),
+        seconds=SECONDS,
+        file=file,
+    ).run_async()
     return Imported(found["member"], OnnxManifest.model_validate(found["manifest"]))
 
 

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from app import errors
+from app.children.forked import follow_parent
+from app.children.process_memory import limit_memory, memory_of, release_memory_limit
 from app.evaluation.phases import Phases
-from app.inference.child_process import follow_parent
-from app.inference.process_memory import limit_memory, memory_of, release_memory_limit
 from app.models.manifest import TrainedManifest
 from app.protocol.training_request import TrainRequest
 from app.runtime import lower_priority

@@ -18,14 +18,14 @@ from time import monotonic
 from typing import Any
 
 from app import errors
-from app.inference.child_process import join_child, start_child
-from app.inference.process_memory import memory_of
+from app.children.forked import join_child, start_child
+from app.children.process_memory import memory_of, resident_memory
 from app.models.manifest import TrainedManifest
 from app.observability import tracing
 from app.protocol.training_request import TrainRequest
 from app.protocol.wire_errors import error_from_wire
 from app.tables.dialect import TableFormat
-from app.training.child_death import child_death, resident_memory
+from app.training.child_death import child_death
 from app.training.fit_messages import out_of_memory, out_of_time
 
 CHECK_SECONDS = 60.0  # how long a child may take to start and to check the parameters

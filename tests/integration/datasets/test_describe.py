@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 
 import pandas as pd
 import pyarrow as pa
@@ -13,6 +12,7 @@ from app import errors
 from app.datasets.describe import MAX_COLUMNS, describe
 from app.datasets.descriptions import describe_in_child
 from app.tables.dialect import TableFormat
+from tests.support.killed import killed
 
 
 @pytest.fixture
@@ -154,8 +154,14 @@ def test_a_child_tells_what_is_wrong(table, content):
     assert "Traceback" not in caught.value.detail
 
 
-def test_a_child_that_the_system_kills_says_nothing_about_the_table(table):
-    child = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
+def test_a_child_that_the_system_kills_says_nothing_about_the_table(table, tmp_path):
+    with (
+        killed("app.datasets.description_child", tmp_path),
+        pytest.raises(errors.Unavailable, match="the file is not at fault, so try again later"),
+    ):
+        describe_in_child(table("a,b\n1,2\n"), None, "d")
 
-    with pytest.raises(errors.Unavailable, match="was killed; ask again"):
-        describe_in_child(table("a,b\n1,2\n"), None, "d", child=child)
+
+def test_a_table_whose_description_takes_too_long_is_too_large(table):
+    with pytest.raises(errors.BadData, match="too large to be described"):
+        describe_in_child(table("a,b\n1,2\n"), None, "d", seconds=0.01)

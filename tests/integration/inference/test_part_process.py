@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ from app import errors
 from app.inference.part_process import joined_results, score_part, split_table
 from app.inference.runtime import Answers
 from app.inference.table_layout import ScoredColumn, TableLayout
+from app.jobs.outcomes import Interrupted, outcome_of
+from tests.support.forked import child_processes
 
 A = ScoredColumn(name="a", kind="number")
 LAYOUT = TableLayout(features=[A], chosen=["id"])
@@ -152,3 +156,16 @@ def test_a_full_disk_is_no_fault_of_the_table(tmp_path):
 
     with pytest.raises(errors.Unavailable, match="No space left"):
         score_part(part, Path("/dev/full"), LAYOUT, doubled, nothing)
+
+
+def test_a_child_that_is_killed_from_outside_costs_the_job_no_failure(tmp_path):
+    before = child_processes()
+    parts = split(tmp_path, "id,a\n" + "x,1\n" * 60_000)
+    next(parts)
+    (child,) = child_processes() - before
+    os.kill(child, signal.SIGKILL)
+
+    with pytest.raises(errors.ModelKilled, match="killed by SIGKILL") as killed:
+        next(parts)
+
+    assert isinstance(outcome_of(killed.value), Interrupted)

@@ -2,6 +2,7 @@ import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from app import errors
 from app.tables.inspection import Inspected, TableInspector
+from tests.support.killed import killed
 
 LIMIT = 100_000_000
 FRAME = pd.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]})
@@ -147,3 +149,15 @@ def test_a_place_is_free_again_after_each_inspection() -> None:
             inspector(damaged, "parquet", LIMIT)
 
         assert inspector(whole, "parquet", LIMIT).rows == 100_000
+
+
+def test_a_child_that_is_killed_from_outside_says_nothing_about_the_file(tmp_path: Path) -> None:
+    inspector = TableInspector(at_a_time=1)
+    with stored(WHOLE) as file:
+        with (
+            killed("app.tables.inspection_child", tmp_path),
+            pytest.raises(errors.Unavailable, match="the file is not at fault"),
+        ):
+            inspector(file, "parquet", LIMIT)
+
+        assert inspector(file, "parquet", LIMIT).rows == 100_000

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from weakref import WeakSet
 
 from app import errors
+from app.children.death import Death, death_of
 from app.observability.child_output import ChildOutput, logged_output
 from app.runtime import offer_to_kernel
 
@@ -74,13 +75,12 @@ def _printing_to(pipe: Connection, number: int) -> TextIO:
     return open(number, "w", by_line, "utf-8", "backslashreplace", closefd=False)
 
 
-def join_child(child: BaseProcess) -> str:
-    """Wait for the end of a child; return its cause, such as "killed by SIGKILL"."""
+def join_child(child: BaseProcess) -> Death:
+    """Wait for the end of a child, and return it."""
     wait([child.sentinel])
     with _CHILDREN:
         child.join()
-    code = child.exitcode or 0
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+    return death_of(child.exitcode or 0)
 
 
 def follow_parent(clean_up: Callable[[], None] = lambda: None) -> None:

@@ -14,6 +14,15 @@ def memory_of(pid: int | str) -> int:
         return 0
 
 
+def resident_memory(pid: int) -> int:
+    """Return the bytes of RAM that a process takes; 0 if it has ended, or without `/proc`."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
+    return pages * resource.getpagesize()
+
+
 def private_memory(pid: int) -> int:
     """Return the bytes that only one process holds; 0 on systems without `/proc`.
 

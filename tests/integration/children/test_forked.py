@@ -5,7 +5,7 @@ import os
 import sys
 from logging import INFO, WARNING
 
-from app.inference.child_process import join_child, running_children, start_child
+from app.children.forked import join_child, running_children, start_child
 from app.observability.logs import job_context
 from tests.support.log_lines import kept_lines
 from tests.support.waiting import until
@@ -31,7 +31,7 @@ def test_what_a_child_prints_is_logged_under_its_job(capfd):
             child, pipe = start_child("talk", say)
         with pipe:
             assert pipe.recv() == "said"
-        assert join_child(child) == "killed by SIGKILL"
+        assert join_child(child).cause == "killed by SIGKILL"
         until(lambda: len(lines) == 5, "all is logged")
 
     name = "a process to talk"

@@ -1,0 +1,1 @@
+"""Child processes: how they start, what bounds them, and why they died."""
