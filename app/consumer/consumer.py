@@ -25,6 +25,7 @@ from app.amqp.connection import connection_parameters
 from app.auth.grants import Grants
 from app.backoff import RetryUntilAvailable
 from app.children.machine_memory import machine_memory
+from app.children.memory_sum import warn_of_memory
 from app.consumer.async_consumer import AsyncConsumer
 from app.consumer.batch_handlers import batch_handlers
 from app.consumer.batch_work import BatchWork
@@ -38,6 +39,7 @@ from app.consumer.handlers.predict_remote import RemotePredictHandler
 from app.consumer.handlers.train import TrainHandler
 from app.consumer.health_file import all_served, touch_health_file
 from app.consumer.heartbeat import Heartbeat
+from app.consumer.memory_shares import memory_shares
 from app.consumer.metrics_server import start_metrics_server
 from app.consumer.process_end import end_process, join_all
 from app.consumer.senders import senders_of
@@ -128,6 +130,7 @@ def run(
     registry, references = CachedModelRegistry(store), ModelReferences(store.engine)
     files = ModelStore(S3Client(settings, LOW_LATENCY_CONFIG), settings.s3_model_path_name)
     total = settings.model_memory or default_total(machine_memory())
+    warn_of_memory("consumer", memory_shares(settings, num_threads, total))
     budget = MemoryBudget(total, settings.model_cache, num_threads)
     load = ModelLoader(registry.get, files, settings.max_pixels, budget=budget)
     cache = ModelCache(load, settings.model_cache)

@@ -10,18 +10,18 @@ import sys
 from typing import Any
 
 from app import errors
+from app.children.limits import DESCRIPTION
 from app.datasets.describe import describe
 from app.protocol.wire_errors import found_or_error
 from app.runtime import limit_resources
 from app.tables.dialect import TableFormat
 
 CPU_SECONDS = 300
-MEMORY_BYTES = 2_000_000_000  # with the libraries
 
 
 def main(path: str, written: str, dataset_id: str) -> None:
     """Describe the file at `path`; write what is found to stdout."""
-    limit_resources(MEMORY_BYTES, CPU_SECONDS)
+    limit_resources(DESCRIPTION, CPU_SECONDS)
     told = json.loads(written)
 
     def look() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from app import errors
 from app.children.inspection import Inspection
+from app.children.limits import DESCRIPTIONS
 from app.datasets import queries
 from app.datasets.description import FORMAT, Description
 from app.datasets.version import DatasetVersion
@@ -17,7 +18,6 @@ from app.datasets.versions import DatasetVersions
 from app.protocol.wire_errors import error_from_wire
 
 SECONDS = 600.0  # of a child
-AT_A_TIME = 2
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Descriptions:
         """Describe versions by `describe`, some at a time; others wait for their turn."""
         self._versions = versions
         self._describe = describe
-        self._threads = ThreadPoolExecutor(AT_A_TIME, "describe")
+        self._threads = ThreadPoolExecutor(DESCRIPTIONS, "describe")
         self._lock = threading.Lock()
         self._under_way: dict[str, Future[Description]] = {}
 

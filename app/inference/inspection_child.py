@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError, Message
 from onnx import TensorProto
 
 from app import errors
+from app.children.limits import FILE_COPIES, MODEL_INSPECTION
 from app.children.process_memory import limit_memory
 from app.inference import graph_check
 from app.inference.graph import RUN_MEMORY, Graph, SessionGraph
@@ -33,20 +34,18 @@ from app.protocol.wire_errors import found_or_error
 from app.runtime import confine_inspection
 
 CPU_SECONDS = 60
-MEMORY_BYTES = 2_000_000_000  # with the libraries, on top of `COPIES` times the file
-COPIES = 4
 # The bytes that a loaded model may take, on top of `LOADED_COPIES` times what the cache will count.
 LOADED_BYTES = 200_000_000
 LOADED_COPIES = 3
 
-_NEEDS_MEMORY = f"it needs more than {MEMORY_BYTES / 1e6:,.0f} MB of memory"
+_NEEDS_MEMORY = f"it needs more than {MODEL_INSPECTION / 1e6:,.0f} MB of memory"
 
 
 def main(path: str) -> None:
     """Inspect the file at `path`; write the verdict to stdout."""
     file, manifest = Path(path).read_bytes(), sys.stdin.buffer.read()
     _memory_file()
-    confine_inspection(MEMORY_BYTES + COPIES * len(file), CPU_SECONDS)
+    confine_inspection(MODEL_INSPECTION + FILE_COPIES * len(file), CPU_SECONDS)
 
     def look() -> dict[str, Any]:
         check(file, OnnxManifest.model_validate_json(manifest), limit=_limit_runs)

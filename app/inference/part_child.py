@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from app.children.limits import TABLE_STEP
 from app.inference.model_child import Answer, serve
 from app.inference.part_files import (
     ResultWriter,
@@ -34,7 +35,6 @@ from app.tables.dialect import TableFormat
 from app.tables.table import open_table
 
 NICENESS = 5  # more than the fork server has, because nobody waits for a batch job
-MEMORY = 1_500_000_000  # bytes of a child, beside its libraries
 INPUT_BYTES = 8_000_000  # of numbers that the model gets at a time
 ANSWER_CELLS = 1_500_000  # numbers of an answer
 RUN_ROWS = 5000
@@ -210,7 +210,7 @@ def _serve(pipe: Connection, load: Callable[[], tuple[str, Answer]]) -> None:
     lower_priority(NICENESS)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-    serve(pipe, load, MEMORY, MEMORY)
+    serve(pipe, load, TABLE_STEP, TABLE_STEP)
 
 
 def _spread(answers: Answers | None, kept: Any, layout: TableLayout) -> Answers:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from app import errors
+from app.children.limits import FILE_COPIES, FOLDER_INSPECTION
 from app.mlflow.archive import MAX_MLMODEL, MLMODEL, copy_member, find_folder, open_archive
 from app.mlflow.graph_manifest import describe_graph
 from app.mlflow.onnx_flavour import read_mlmodel
@@ -20,18 +21,16 @@ from app.protocol.wire_errors import found_or_error
 from app.runtime import confine_inspection
 
 CPU_SECONDS = 60
-MEMORY_BYTES = 1_000_000_000  # with the libraries, on top of `COPIES` times the graph
-COPIES = 4
 
 "".encode("cp437")  # of names in archives: this loads the codec while files can be opened
 
-_NEEDS_MEMORY = f"reading it needs more than {MEMORY_BYTES / 1e6:,.0f} MB of memory"
+_NEEDS_MEMORY = f"reading it needs more than {FOLDER_INSPECTION / 1e6:,.0f} MB of memory"
 
 
 def main(path: str, limit: int) -> None:
     """Read the archive at `path`, whose graph may have `limit` bytes; write what is found."""
     with Path(path).open("rb") as file:
-        confine_inspection(MEMORY_BYTES + COPIES * limit, CPU_SECONDS)
+        confine_inspection(FOLDER_INSPECTION + FILE_COPIES * limit, CPU_SECONDS)
         found = found_or_error(
             lambda: read_folder(file, limit),
             lambda detail: errors.Invalid("body", detail),

@@ -15,10 +15,12 @@ from fastapi import FastAPI
 from app import errors
 from app.auth.key_ring import KeyRing
 from app.auth.store import has_usable_key
+from app.children.memory_sum import warn_of_memory
 from app.database.existing import end_without_database
 from app.observability import logs
 from app.observability.span_export import export_spans
 from app.producer.app import create_app
+from app.producer.memory_shares import memory_shares
 from app.producer.server.bounded_protocol import ConnectionLimits, bounded
 from app.producer.server.server_certificate import ServerCertificate
 from app.runtime import collect_garbage_rarely, raise_open_file_limit, switch_threads_often
@@ -57,6 +59,7 @@ def main() -> None:
     )
     end_without_database(settings)
     check_openid(settings)
+    warn_of_memory("producer", memory_shares(settings))
     app = create_app(settings)
     if app.state.keys and not settings.oidc_issuer:
         require_key(app.state.keys)

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 
 from app import errors
 from app.auth.key_ring import KeyRing
+from app.children.limits import MODEL_INSPECTIONS
 from app.concurrency import run_in_thread
 from app.datasets.descriptions import Descriptions
 from app.datasets.versions import DatasetVersions
@@ -36,7 +37,6 @@ from app.tables.inspection import TableInspector
 
 log = logging.getLogger(__name__)
 
-_INSPECTIONS = 2
 _DOWNLOADS = 16
 _LONG_ANSWERS = 4
 _PLACE_SECONDS = 1.0
@@ -67,7 +67,7 @@ class Services:
     keys: KeyRing | None = None  # None if nobody is authenticated
     scrapes: Scrapes = field(default_factory=Scrapes)
     # Each inspection may take some gigabytes.
-    inspections: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_INSPECTIONS))
+    inspections: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MODEL_INSPECTIONS))
     downloads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_DOWNLOADS))
     inspect_table: TableInspector = field(default_factory=TableInspector)
     # Reading one takes some ten megabytes.

@@ -7,10 +7,10 @@ from typing import IO
 
 from app import errors
 from app.children.inspection import Inspection
+from app.children.limits import TABLE_INSPECTIONS
 from app.tables.dialect import Kind
 
 SECONDS = 120.0  # of a file
-AT_A_TIME = 2
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ Inspect = Callable[[IO[bytes], Kind, int], Inspected]
 class TableInspector:
     """Inspects files, some at a time; others wait for their turn."""
 
-    def __init__(self, seconds: float = SECONDS, at_a_time: int = AT_A_TIME) -> None:
+    def __init__(self, seconds: float = SECONDS, at_a_time: int = TABLE_INSPECTIONS) -> None:
         """Allow `seconds` for a file."""
         self._seconds = seconds
         self._places = threading.BoundedSemaphore(at_a_time)

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from app import errors
+from app.children.limits import TABLE_INSPECTION
 from app.protocol.wire_errors import found_or_error
 from app.protocol.wording import listed
 from app.runtime import confine_inspection
@@ -21,18 +22,16 @@ from app.tables.dialect import Kind
 from app.tables.odd_names import suspect_names
 
 CPU_SECONDS = 120
-MEMORY_BYTES = 1_500_000_000  # with the libraries
 
 _NAMES = {"parquet": "Parquet", "arrow": "Arrow"}
-_NEEDS_MEMORY = (
-    f"reading it needs more than {MEMORY_BYTES / 1e6:,.0f} MB of memory; write smaller row groups"
-)
+_MEMORY = f"{TABLE_INSPECTION / 1e6:,.0f} MB of memory"
+_NEEDS_MEMORY = f"reading it needs more than {_MEMORY}; write smaller row groups"
 
 
 def main(path: str, kind: Kind, limit: int) -> None:
     """Inspect the file at `path`; write what is found to stdout."""
     with pa.memory_map(path) as file:
-        confine_inspection(MEMORY_BYTES, CPU_SECONDS)
+        confine_inspection(TABLE_INSPECTION, CPU_SECONDS)
         found = found_or_error(
             lambda: inspect(file, kind, limit),
             lambda detail: errors.Invalid("body", detail),
