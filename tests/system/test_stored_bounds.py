@@ -5,6 +5,7 @@ from pathlib import Path
 
 from devstack.demo import ROW, TRAIN
 from tests.support import graphs
+from tests.support.mlflow_folders import columns, folder
 from tests.system.support.client import is_problem, job, predict, reached, train, trained, upload
 from tests.system.support.gated import COMMAND, HELD
 from tests.system.support.processes import Stack, until
@@ -55,12 +56,20 @@ def test_a_disk_below_its_reserve_takes_nothing_and_answers_all_the_same(stack: 
             "/predict/sync_async",
             json={"sync_model_id": model_id, "async_model_id": model_id, **row},
         ),
+        "batch": full.post("/predict/batch", json={"model_id": model_id, "dataset_id": "diabetes"}),
+        "table": full.post("/predict/batch", params={"model_id": model_id}, content="a,b\n1,2\n"),
         "data": full.put("/datasets/more", content="a,b\n1,2\n"),
         "model": full.put(
             "/models/more",
             data={"manifest": json.dumps(graphs.LINEAR)},
             files={"model": ("model.onnx", graphs.linear())},
         ),
+        "folder": full.put(
+            "/models/more",
+            content=folder(graphs.linear(), columns("a", "b")),
+            headers={"Content-Type": "application/zip"},
+        ),
+        "again": full.post(f"/ui/jobs/{model_id}/again", headers={"Sec-Fetch-Site": "same-origin"}),
     }
 
     for name, answer in answers.items():
