@@ -40,21 +40,23 @@ def too_much_memory(process: str, shares: Sequence[Share], memory: int) -> str |
     total = sum(each.total for each in shares) + OWN_BYTES
     if total <= memory:
         return None
-    parts = [_part(each) for each in shares] + [f"the process itself {_gb(OWN_BYTES)}"]
+    parts = [_part(each) for each in shares] + [f"the process itself {_text(OWN_BYTES)}"]
     largest = max((each for each in shares if each.settings), key=lambda each: each.total)
     return (
-        f"the settings let this {process} take {_gb(total)} of memory, but the machine or "
-        f"container has {_gb(memory)}: {', '.join(parts)}. Where memory ends, the system kills a "
+        f"the settings let this {process} take {_text(total)} of memory, but the machine or "
+        f"container has {_text(memory)}: {', '.join(parts)}. Where memory ends, the system kills a "
         f"child process, and its work is repeated. Lower {' or '.join(largest.settings)}, or add "
         "memory"
     )
 
 
 def _part(share: Share) -> str:
-    times = f"{share.count} x {_gb(share.size)}" if share.count > 1 else _gb(share.size)
+    times = f"{share.count} x {_text(share.size)}" if share.count > 1 else _text(share.size)
     named = f" ({', '.join(share.settings)})" if share.settings else ""
     return f"{share.use} {times}{named}"
 
 
-def _gb(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"
+def _text(size: int) -> str:
+    if size >= 100_000_000:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB" if size >= 1_000_000 else f"{size / 1e3:.0f} kB"

@@ -18,3 +18,12 @@ def test_more_than_there_is_is_told_with_the_numbers_and_what_to_lower():
         "system kills a child process, and its work is repeated. Lower FIT_MEMORY or "
         "--num_threads, or add memory"
     )
+
+
+def test_small_shares_are_told_in_smaller_units():
+    shares = [Share("bodies", 32_000_000, settings=("A",)), Share("bytes", 256_000, 2)]
+
+    warning = too_much_memory("producer", shares, 1)
+
+    assert warning is not None
+    assert "bodies 32 MB (A), bytes 2 x 256 kB," in warning
