@@ -11,6 +11,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from PIL import Image
 
 from devstack import ports
 from devstack.layout import ROOT
@@ -130,6 +131,33 @@ def test_rows_come_as_pairs_as_json_and_as_files(
     assert [float(line) for line in piped.out.splitlines()] == [
         pytest.approx(PREDICTION, abs=1e-4)
     ] * 2
+
+
+def test_images_are_files(shell: Shell, reference: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "colours.onnx").write_bytes(tiny.colours())
+    (tmp_path / "colours.json").write_text(json.dumps(tiny.COLOURS))
+    manifest = ("--manifest", str(tmp_path / "colours.json"))
+    model = shell("models", "upload", str(tmp_path / "colours.onnx"), *manifest, "-q").out.strip()
+    red, blue = tmp_path / "red.png", tmp_path / "blue.png"
+    Image.new("RGB", (9, 6), "red").save(red)
+    Image.new("RGB", (9, 6), "blue").save(blue)
+    assert shell("predict", model, "--image", str(blue), str(red)).out == "blue\nred\n"
+    answer = shell.reads("predict", model, "--image", str(red), "--image", str(blue))
+    assert answer["model_id"] == model
+    assert [each["prediction"] for each in answer["predictions"]] == ["red", "blue"]
+    assert answer["predictions"][0]["pred_proba"]["red"] > 0.9
+
+    def refused(*arguments: str, code: int) -> str:
+        ended = shell("predict", *arguments)
+        assert (ended.code, ended.out) == (code, "")
+        return str(ended.err)
+
+    missing = str(tmp_path / "none.png")
+    assert f"there is no file {missing}" in refused(model, "--image", missing, code=USAGE)
+    assert "one or more files" in refused(model, "--image", code=USAGE)
+    assert "no --row" in refused(model, "--image", "--row", "a=1", code=USAGE)
+    assert "takes rows" in refused(reference["id"], "--image", str(red), code=USAGE)
+    refused("nobody", "--image", str(red), code=NOT_FOUND)
 
 
 def test_a_table_is_scored_into_a_file(
