@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from warren_client.errors import MissingPackage, NotReady
+from warren_client.html import evaluation_html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,10 @@ class Evaluation:
     def __repr__(self) -> str:
         scores = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
         return f"<evaluation of {self.content.get('model_id')}: {scores}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return evaluation_html(self.content)
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -12,6 +12,7 @@ from warren_client.asynchronous.events import job_events
 from warren_client.asynchronous.job_log import log_lines
 from warren_client.calls import Call, get, part
 from warren_client.errors import JobCancelled, JobFailed, NotReady, WaitTimeout, WarrenError
+from warren_client.html import job_html
 from warren_client.problems import error_of_job
 from warren_client.progress import Progress, progress_bar
 from warren_client.records import CANCELLED, FAILED, JobRecord, LogLine, read
@@ -37,6 +38,10 @@ class AsyncJob:
 
     def __repr__(self) -> str:
         return f"<{self.record.kind} job {self.id}: {self.state}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return job_html(self.record)
 
     @property
     def id(self) -> str:

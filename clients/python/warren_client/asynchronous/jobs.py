@@ -22,6 +22,9 @@ class AsyncJobs:
         """Show the jobs of a server."""
         self._warren = warren
 
+    def __repr__(self) -> str:
+        return f"<jobs of the Warren at {self._warren.transport.server.url}>"
+
     async def __getitem__(self, job_id: str) -> AsyncJob:
         """Return a job, or the newest one for `latest`. Raises `NotFound`, `WarrenError`."""
         return await self.find(job_id)

@@ -11,6 +11,7 @@ from warren_client.asynchronous.scoring import score_table
 from warren_client.calls import Call, get, part, with_json
 from warren_client.errors import Invalid
 from warren_client.evaluation import Evaluation
+from warren_client.html import model_html
 from warren_client.progress import Progress
 from warren_client.records import ModelRecord, read
 from warren_client.rows import inputs_of, shaped
@@ -36,6 +37,10 @@ class AsyncModel:
     def __repr__(self) -> str:
         shown = f"{self.name}:{self.version}" if self.name else self.id
         return f"<{self.record.kind or 'a'} model {shown}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return model_html(self.record)
 
     @property
     def id(self) -> str:

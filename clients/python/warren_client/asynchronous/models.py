@@ -34,6 +34,9 @@ class AsyncModels:
         """Show the models of a server."""
         self._warren = warren
 
+    def __repr__(self) -> str:
+        return f"<models of the Warren at {self._warren.transport.server.url}>"
+
     async def __getitem__(self, reference: str) -> AsyncModel:
         """Return a model. Raises `NotFound`, `WarrenError`."""
         answer = await self._warren.transport.json(get(f"/models/{part(reference)}"))

@@ -21,6 +21,9 @@ class AsyncNames:
         """Show the names of a server."""
         self._transport = transport
 
+    def __repr__(self) -> str:
+        return f"<names of the Warren at {self._transport.server.url}>"
+
     async def __getitem__(self, name: str) -> Answer:
         """Return what is known of a name: description, tags, split. Raises `NotFound`."""
         return dict(await self._transport.json(get(_name(name))))

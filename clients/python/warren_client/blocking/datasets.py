@@ -12,6 +12,7 @@ from warren_client.blocking.primitives import work
 from warren_client.blocking.transport import Transport
 from warren_client.calls import UPLOAD_SECONDS, Call, get, part
 from warren_client.errors import NotFound
+from warren_client.html import dataset_html
 from warren_client.records import DatasetRecord, member, read
 from warren_client.tables import Table, table_of
 
@@ -43,6 +44,10 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"<data set {self.id}: {self.rows} rows>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return dataset_html(self.record)
 
     @property
     def id(self) -> str:
@@ -89,6 +94,9 @@ class Datasets:
     def __init__(self, transport: Transport) -> None:
         """Show the data sets of a server."""
         self._transport = transport
+
+    def __repr__(self) -> str:
+        return f"<data sets of the Warren at {self._transport.server.url}>"
 
     def __getitem__(self, dataset_id: str) -> Dataset:
         """Return a data set with the description of its columns. Raises `NotFound`, `WarrenError`.

@@ -23,6 +23,9 @@ class Jobs:
         """Show the jobs of a server."""
         self._warren = warren
 
+    def __repr__(self) -> str:
+        return f"<jobs of the Warren at {self._warren.transport.server.url}>"
+
     def __getitem__(self, job_id: str) -> Job:
         """Return a job, or the newest one for `latest`. Raises `NotFound`, `WarrenError`."""
         return self.find(job_id)

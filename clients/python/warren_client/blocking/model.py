@@ -12,6 +12,7 @@ from warren_client.blocking.scoring import score_table
 from warren_client.calls import Call, get, part, with_json
 from warren_client.errors import Invalid
 from warren_client.evaluation import Evaluation
+from warren_client.html import model_html
 from warren_client.progress import Progress
 from warren_client.records import ModelRecord, read
 from warren_client.rows import inputs_of, shaped
@@ -37,6 +38,10 @@ class Model:
     def __repr__(self) -> str:
         shown = f"{self.name}:{self.version}" if self.name else self.id
         return f"<{self.record.kind or 'a'} model {shown}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return model_html(self.record)
 
     @property
     def id(self) -> str:

@@ -35,6 +35,9 @@ class Models:
         """Show the models of a server."""
         self._warren = warren
 
+    def __repr__(self) -> str:
+        return f"<models of the Warren at {self._warren.transport.server.url}>"
+
     def __getitem__(self, reference: str) -> Model:
         """Return a model. Raises `NotFound`, `WarrenError`."""
         answer = self._warren.transport.json(get(f"/models/{part(reference)}"))

@@ -22,6 +22,9 @@ class Names:
         """Show the names of a server."""
         self._transport = transport
 
+    def __repr__(self) -> str:
+        return f"<names of the Warren at {self._transport.server.url}>"
+
     def __getitem__(self, name: str) -> Answer:
         """Return what is known of a name: description, tags, split. Raises `NotFound`."""
         return dict(self._transport.json(get(_name(name))))
