@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pika
@@ -26,9 +27,11 @@ from devstack.demo import ROW, TRAIN
 from devstack.layout import ROOT
 from devstack.program import inherited
 from devstack.rabbitmq import Broker
-from tests.system.support.amqp import DIRECT, RpcClient
+from tests.system.support.amqp import DIRECT, RpcClient, address_of_broker
 from tests.system.support.client import PREDICTION, predict, reached, train, trained, upload
 from tests.system.support.processes import CONSUMER, Stack, until
+from warren_client import errors
+from warren_client.amqp import Broker as AmqpClient
 
 CLIENT = User(Role.CLIENT, "wrn-client-team", "of the client")
 READER = User(Role.CLIENT, "reader", "of the reader")
@@ -110,6 +113,26 @@ def test_a_client_trains_and_predicts_through_its_exchange(
         asked = {"model_id": completed["model_id"], "input_data": ROW}
         (answer,) = client.call(PREDICT_QUEUE, asked)
         assert answer["prediction"] == pytest.approx(PREDICTION, abs=0.00005)
+
+
+def test_the_python_client_works_as_such_a_user(world: Stack, http: httpx2.Client) -> None:
+    login = {"RABBITMQ_USER": CLIENT.name, "RABBITMQ_PASSWORD": quote(CLIENT.password)}
+    with AmqpClient(address_of_broker(world.environment | login)) as client:
+        trained = client.train(**SHARED)
+        assert trained["status"] == "TASK_COMPLETED"
+        assert len(client.predict(trained["model_id"], [ROW, ROW])) == 2
+        with pytest.raises(errors.NotFound):
+            client.train(**TRAIN)  # the team has none of this name
+
+
+def test_the_python_client_is_told_which_scope_it_lacks(world: Stack, http: httpx2.Client) -> None:
+    login = {"RABBITMQ_USER": READER.name, "RABBITMQ_PASSWORD": quote(READER.password)}
+    with (
+        AmqpClient(address_of_broker(world.environment | login)) as client,
+        pytest.raises(errors.Forbidden),
+    ):
+        client.train(**SHARED)
+    dead_letters(world, "purge", "--all", "--yes")
 
 
 def test_a_client_without_the_scope_is_told(world: Stack, http: httpx2.Client) -> None:

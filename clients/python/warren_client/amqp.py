@@ -8,14 +8,14 @@ import os
 import ssl
 import uuid
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 try:
     import pika
-    from pika import exceptions as failures
 except ImportError:
     from warren_client.errors import MissingPackage
 
@@ -23,16 +23,19 @@ except ImportError:
 
 from warren_client import errors
 from warren_client.blocking.predictions import predicted
+from warren_client.broker_failures import AWAY, error_of
+from warren_client.broker_replies import RECEIVED, TRAIN_QUEUE, late, result
 from warren_client.calls import JSON_MEDIA_TYPE, Call, as_json
-from warren_client.problems import error_of_job
-from warren_client.records import CANCELLED, COMPLETED, JobRecord, ModelRecord, member
+from warren_client.patience import Patience
+from warren_client.records import ModelRecord
+from warren_client.retries import RetryPolicy
 from warren_client.rows import inputs_of, shaped
 from warren_client.trainings import training_body
 from warren_client.trust import trusted
 
-TRAIN_QUEUE, PREDICT_QUEUE = "queue.model.train", "queue.model.predict"
+PREDICT_QUEUE = "queue.model.predict"
 _CLIENT_USER, _CLIENT_EXCHANGE = "wrn-client-", "exchange.model.requests"
-_RECEIVED = "TASK_RECEIVED"
+CONNECTION = "warren-client"  # as the broker's management page shows it
 _TRIES = 3
 _ASK_AGAIN_SECONDS = 5.0
 ResultT = TypeVar("ResultT")
@@ -46,13 +49,20 @@ class Broker:
     """
 
     def __init__(
-        self, url: str | None = None, ca_file: str | Path | None = None, timeout: float = 30
+        self,
+        url: str | None = None,
+        ca_file: str | Path | None = None,
+        timeout: float = 30,
+        patience: float = 300,
+        *,
+        sleep: Callable[[float], None] = sleep,
     ) -> None:
         """Name the broker; nothing is sent yet.
 
         The URL is `amqp://user:password@host:port/vhost`, or that of `WARREN_AMQP_URL`. `ca_file`
         has the authorities that may sign the certificate of an `amqps:` URL. `timeout` are the
-        seconds that a prediction may take. Raises `Misconfigured`.
+        seconds that a prediction may take, and `patience` those for which a broker that was there
+        may be away. Raises `Misconfigured`.
         """
         named = url or os.environ.get("WARREN_AMQP_URL")
         if not named:
@@ -65,10 +75,14 @@ class Broker:
             raise errors.Misconfigured(
                 "the URL of the broker is not valid; write amqp://user:password@host:port/vhost"
             ) from None
+        named_by = self._address.client_properties or {}
+        self._address.client_properties = {"connection_name": CONNECTION, **named_by}
         context = trusted(ca_file)
         if self._address.ssl_options is not None and isinstance(context, ssl.SSLContext):
             self._address.ssl_options = pika.SSLOptions(context, self._address.host)
-        self._timeout = timeout
+        self._timeout, self._patience = timeout, patience
+        self._policy, self._sleep = RetryPolicy(), sleep
+        self._connects = 0
         self._connection: pika.BlockingConnection | None = None
         self._channel: Any = None
         self._reply_to = ""
@@ -143,34 +157,36 @@ class Broker:
         asked = uuid.uuid4().hex
         self._replies[asked] = []
         try:
-            return self._again(lambda first: self._once(asked, queue, body, end, sent, first))
+            return self._again(lambda first: self._once(asked, queue, body, end, sent, first), end)
         finally:
             del self._replies[asked]
 
-    def _again(self, work: Callable[[bool], ResultT]) -> ResultT:
+    def _again(self, work: Callable[[bool], ResultT], end: float | None) -> ResultT:
         """Do something that needs the connection, and again if that is lost.
 
-        `work` is told whether it is the first time.
+        `work` is told whether it is the first time. A broker that was there may be away for the
+        patience; one that was not is asked three times.
         """
-        for left in reversed(range(_TRIES)):
+        patience = Patience(self._patience, self._policy)
+        connects = self._connects
+        for tries in count(1):
             try:
-                return work(left == _TRIES - 1)
-            except (failures.ProbableAuthenticationError, failures.ProbableAccessDeniedError):
-                raise errors.Unauthenticated(f"{self!r} refuses the user, or its vhost") from None
-            except failures.UnroutableError:
-                raise errors.Unavailable(
-                    f"{self!r} has no queue of Warren; a consumer makes it when it starts"
-                ) from None
-            except failures.NackError:
-                raise errors.Unavailable(f"{self!r} took no message; is a queue full?") from None
-            except failures.ChannelClosedByBroker as error:
+                return work(tries == 1)
+            except AWAY as failure:
+                error = error_of(failure, repr(self))
+            if not isinstance(error, errors.Unavailable):
                 self.close()
-                raise errors.Forbidden(f"{self!r} refuses: {error.reply_text}") from None
-            except (failures.AMQPError, OSError) as error:
-                self._connection = None
-                if not left:
-                    why = str(error) or "no connection could be made"
-                    raise errors.Unreachable(f"no answer from {self!r}: {why}") from None
+            elif tries == 1:
+                raise error
+            if self._connects == 0 and tries >= _TRIES:
+                raise error
+            if self._connects > connects:
+                connects = self._connects
+                patience.heard()
+            pause = patience.pause(error)
+            if end is not None and monotonic() + pause >= end:
+                raise error
+            self._sleep(pause)
         raise AssertionError("unreachable")
 
     def _once(
@@ -205,11 +221,11 @@ class Broker:
                 self._channel.basic_publish(exchange, queue, body, properties, mandatory=True)
                 ask_again = None if pause is None else monotonic() + pause
             for reply in self._replies[asked]:
-                if reply.get("status") != _RECEIVED:
-                    return _result(reply)
+                if reply.get("status") != RECEIVED:
+                    return result(reply)
             left = None if end is None else end - monotonic()
             if left is not None and left <= 0:
-                raise _late(queue)
+                raise late(queue)
             assert self._connection is not None
             waits = [each for each in (left, pause) if each is not None]
             self._connection.process_data_events(min(waits, default=None))  # and heartbeats
@@ -218,6 +234,7 @@ class Broker:
         if self._connection is not None and self._connection.is_open:
             return
         self._connection = pika.BlockingConnection(self._address)
+        self._connects += 1
         self._channel = self._connection.channel()
         self._channel.confirm_delivery()
         self._reply_to = self._channel.queue_declare("", exclusive=True).method.queue
@@ -227,21 +244,3 @@ class Broker:
         known = self._replies.get(str(properties.correlation_id))
         if known is not None:  # for others, nobody waits any more
             known.append(json.loads(body))
-
-
-def _late(queue: str) -> errors.WarrenError:
-    if queue == TRAIN_QUEUE:
-        return errors.WaitTimeout("the training had not ended in time; it goes on")
-    return errors.DeadlineExceeded("no reply came in time; is a consumer running?")
-
-
-def _result(reply: dict[str, Any]) -> dict[str, Any]:
-    """Return a reply that is a result. Raises what it tells otherwise."""
-    if reply.get("status") == COMPLETED:
-        return reply
-    if reply.get("status") == CANCELLED:
-        job = JobRecord(id=member(reply, "model_id"), state=CANCELLED)
-        raise errors.JobCancelled(f"job {job.id} was cancelled", job)
-    told = reply.get("error") or {}
-    beside = {name: value for name, value in reply.items() if name not in ("status", "error")}
-    raise error_of_job({**beside, **told})
