@@ -112,6 +112,6 @@ def part(name: str) -> str:
 
     Raises `Invalid` for a name that is none and would change the path.
     """
-    if name in ("", ".", ".."):
+    if not isinstance(name, str) or name in ("", ".", ".."):
         raise Invalid(f"{name!r} is no name")
     return quote(name, safe="@:~")

@@ -1,5 +1,7 @@
 """What the client asks about names, versions and aliases."""
 
+from typing import Any
+
 import pytest
 
 from warren_client import errors
@@ -123,3 +125,10 @@ def test_a_change_of_an_alias_is_not_sent_again_after_a_503(scripted):
     scripted.script.problem(429, "rate_limited")
     scripted.script.answer(200, {"version": 2})
     assert scripted.warren.models.rollback("churn", "champion") == {"version": 2}
+
+
+@pytest.mark.parametrize("name", [3, None, b"churn"])
+def test_what_is_no_text_is_no_name(scripted: Any, name: Any) -> None:
+    for things in (scripted.warren.models, scripted.warren.jobs, scripted.warren.names):
+        with pytest.raises(errors.Invalid, match="is no name"):
+            things[name]
