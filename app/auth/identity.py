@@ -9,10 +9,14 @@ DEFAULT_OWNER = "default"  # has what was made without a key
 
 
 class Scope(StrEnum):
-    """A permission of a key."""
+    """A permission of a key.
+
+    `LONG` is no route's: with it, trainings may take longer than `FIT_DEFAULT_SECONDS`.
+    """
 
     PREDICT = "predict"
     TRAIN = "train"
+    LONG = "long"
     DATA = "data"
     MODELS = "models"
     JOBS = "jobs"

@@ -8,10 +8,11 @@ from app import errors
 from app.amqp.message import IncomingMessage, decode_or_reject, reject_with_error
 from app.amqp.topology import TRAIN_QUEUE
 from app.auth.grants import Grants
+from app.auth.long_fits import check_fit_seconds
 from app.auth.names import new_name, owner_of, qualified
 from app.backoff import RetryUntilAvailable
 from app.consumer.handlers.training_end import reply_with_end
-from app.consumer.message_identity import actor_of, show_names
+from app.consumer.message_identity import actor_of, identity_of_message, show_names
 from app.consumer.message_owner import check_names, may_be_of, owner_of_message, read_training
 from app.consumer.training_identity import caller_of, difference, request_key, storable, training_id
 from app.consumer.work_folders import work_folder
@@ -94,7 +95,7 @@ class TrainHandler:
         except errors.ShuttingDown:
             log.info("the message is requeued")
             message.requeue()
-        except (errors.Invalid, errors.TooLarge, errors.QuotaExceeded) as error:
+        except (errors.Invalid, errors.TooLarge, errors.QuotaExceeded, errors.Forbidden) as error:
             reject_with_error(message, error)
             self.attempts.count_rejection(job_id)
         except Exception:
@@ -104,11 +105,7 @@ class TrainHandler:
     def _claim(
         self, message: IncomingMessage, request: TrainRequest, job_id: str
     ) -> Claimed | None:
-        """Claim the job; first write its row if a client published the message directly.
-
-        Raises `errors.Invalid`, `TooLarge` or `QuotaExceeded` for a message that cannot become a
-        row.
-        """
+        """Claim the job, after its row is written if a client published the message directly."""
 
         def check(job: Job) -> None:
             if reason := difference(message, request, job):
@@ -132,6 +129,8 @@ class TrainHandler:
 
     def _create(self, message: IncomingMessage, request: TrainRequest, job_id: str) -> bool:
         check_names(message, request, job_id, self.grants)
+        scopes = identity_of_message(message).scopes
+        check_fit_seconds(scopes, request.max_seconds, self.default_seconds, self.limits.seconds)
         encoded = request.encode()  # raises if no message could be published from the row
         try:
             return self.jobs.create(

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 
 from app.amqp.topology import TRAIN_QUEUE
 from app.auth.identity import Scope
+from app.auth.long_fits import check_fit_seconds
 from app.auth.names import new_name, qualified, shown
 from app.concurrency import run_in_thread
 from app.jobs.quotas import quotas_for
@@ -53,10 +54,12 @@ async def train(
     `Location` is the job's path. TASK_QUEUED means that no consumer took the job within a second;
     it runs when one is free. The same `Idempotency-Key` with the same body returns the same job. A
     model with a `name` becomes the next version of that name when it is published. A name that is
-    the id of a model is a 409.
+    the id of a model is a 409. A key needs the scope `long` for `max_seconds` above the default.
     """
     jobs = services.jobs
     key = qualified_key(owner, idempotency_key)
+    limits = services.settings.fit_default_seconds, services.settings.fit_seconds
+    check_fit_seconds(identity_of(request.scope).scopes, body.max_seconds, *limits)
     dataset_id = await services.access.dataset(owner, body.dataset_id)
     body = body.model_copy(update={"dataset_id": dataset_id})
     if key and (known := await run_in_thread(jobs.of_key, key)):

@@ -221,6 +221,32 @@ def test_a_request_that_asks_for_no_time_gets_the_default(bench, asked, default,
     assert [limits.seconds for limits in bench.trainer.limits] == [seconds]
 
 
+@pytest.mark.parametrize(
+    ("scopes", "seconds", "refused"),
+    [
+        ({"train"}, 60.0, False),
+        ({"train"}, 61.0, True),
+        ({"train", "long"}, 61.0, False),
+        (None, 61.0, False),  # a client without an owner keeps the plain contract
+    ],
+)
+def test_a_client_needs_a_scope_for_a_long_fit(bench, scopes, seconds, refused):
+    handle = bench.consumer("worker 1", Pauses(), default_seconds=60.0)
+    identity = Identity(scopes=frozenset(map(Scope, scopes))) if scopes else None
+    body = {**TRAINING, "model_id": "n", "max_seconds": seconds}
+    message = delivery(body, identity=identity)
+
+    handle([message])
+
+    assert bool(bench.trainer.limits) is not refused
+    if refused:
+        error = last(message)["error"]
+        assert error["type"] == "forbidden"
+        assert error["field"] == "max_seconds"
+        assert "needs the scope long; without it a fit takes at most 60 seconds" in error["detail"]
+        assert bench.jobs.get("n") is None
+
+
 def test_the_progress_of_a_fit_is_seen_in_its_row(renewing):
     seen = []
 
