@@ -127,9 +127,10 @@ def test_the_python_client_works_as_such_a_user(world: Stack, http: httpx2.Clien
 
 def test_the_python_client_is_told_which_scope_it_lacks(world: Stack, http: httpx2.Client) -> None:
     login = {"RABBITMQ_USER": READER.name, "RABBITMQ_PASSWORD": quote(READER.password)}
+    address = address_of_broker(world.environment | login)
     with (
-        AmqpClient(address_of_broker(world.environment | login)) as client,
-        pytest.raises(errors.Forbidden),
+        AmqpClient(address, exchange=REQUEST_EXCHANGE) as client,
+        pytest.raises(errors.Forbidden, match="user reader lacks the scope train"),
     ):
         client.train(**SHARED)
     dead_letters(world, "purge", "--all", "--yes")

@@ -55,6 +55,7 @@ class Broker:
         timeout: float = 30,
         patience: float = 300,
         *,
+        exchange: str | None = None,
         sleep: Callable[[float], None] = sleep,
     ) -> None:
         """Name the broker; nothing is sent yet.
@@ -62,7 +63,8 @@ class Broker:
         The URL is `amqp://user:password@host:port/vhost`, or that of `WARREN_AMQP_URL`. `ca_file`
         has the authorities that may sign the certificate of an `amqps:` URL. `timeout` are the
         seconds that a prediction may take, and `patience` those for which a broker that was there
-        may be away. Raises `Misconfigured`.
+        may be away. A user that may publish to the exchange of clients only names that as
+        `exchange`, unless its name begins with `wrn-client-`. Raises `Misconfigured`.
         """
         named = url or os.environ.get("WARREN_AMQP_URL")
         if not named:
@@ -80,6 +82,10 @@ class Broker:
         context = trusted(ca_file)
         if self._address.ssl_options is not None and isinstance(context, ssl.SSLContext):
             self._address.ssl_options = pika.SSLOptions(context, self._address.host)
+        user = str(getattr(self._address.credentials, "username", ""))
+        of_clients = _CLIENT_EXCHANGE if user.startswith(_CLIENT_USER) else ""
+        self._exchange = of_clients if exchange is None else exchange
+        self._user = user if self._exchange else None
         self._timeout, self._patience = timeout, patience
         self._policy, self._sleep = RetryPolicy(), sleep
         self._connects = 0
@@ -204,21 +210,18 @@ class Broker:
         again until it has ended.
         """
         self._connect()
-        user = str(getattr(self._address.credentials, "username", ""))
-        client = user.startswith(_CLIENT_USER)
         properties = pika.BasicProperties(
             reply_to=self._reply_to,
             correlation_id=asked,
             content_type=JSON_MEDIA_TYPE,
-            user_id=user if client else None,
+            user_id=self._user,
             **sent,
         )
-        exchange = _CLIENT_EXCHANGE if client else ""
         pause = _ASK_AGAIN_SECONDS if queue == TRAIN_QUEUE and not first else None
         ask_again: float | None = monotonic()
         while True:
             if ask_again is not None and monotonic() >= ask_again:
-                self._channel.basic_publish(exchange, queue, body, properties, mandatory=True)
+                self._channel.basic_publish(self._exchange, queue, body, properties, mandatory=True)
                 ask_again = None if pause is None else monotonic() + pause
             for reply in self._replies[asked]:
                 if reply.get("status") != RECEIVED:

@@ -69,7 +69,16 @@ def test_all_scopes_are_all(keys: Operator) -> None:
     assert keys("create", "--name", "first", "--scope", "all").exit_code == 0
 
     (row,) = keys.read("list")
-    assert row["scopes"] == ["predict", "train", "long", "data", "models", "jobs", "metrics", "admin"]
+    assert row["scopes"] == [
+        "predict",
+        "train",
+        "long",
+        "data",
+        "models",
+        "jobs",
+        "metrics",
+        "admin",
+    ]
     assert (row["owner"], row["expires_at"]) == ("default", None)
     listed = keys("list").stdout.splitlines()
     assert listed[0].split() == [
