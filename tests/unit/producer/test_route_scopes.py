@@ -197,7 +197,7 @@ def test_a_prefix_of_a_proxy_opens_nothing(app: FastAPI, prefix: str) -> None:
 
 
 def test_limits_count_the_keys_of_an_owner_together_and_nobody_without_one(sqlite_url: str) -> None:
-    with application(sqlite_url, auth="on", caller_max_requests=1) as app:
+    with application(sqlite_url, auth="on", caller_max_requests=0.001) as app:
         new = [NewKey(name="test", owner=owner, scopes=[Scope.JOBS]) for owner in OWNERS]
         mine, second, other = (create_key(app.state.keys.engine, each)[1] for each in new)
         app.state.keys.refresh()
@@ -206,7 +206,7 @@ def test_limits_count_the_keys_of_an_owner_together_and_nobody_without_one(sqlit
         answers = [ask(app, "GET", "/jobs", each) for each in sent]
 
     assert [each.status_code for each in answers] == [401, 200, 429, 429, 200]
-    assert answers[3].json()["detail"].startswith("owner red may have 1 requests a second;")
+    assert answers[3].json()["detail"].startswith("owner red may have 0.001 requests a second;")
 
 
 def test_streams_bytes_and_jobs_of_an_owner_count_together(sqlite_url: str) -> None:

@@ -194,7 +194,7 @@ def test_a_key_without_rates_of_its_own_is_told_of_none(limits: dict[str, Any]) 
 
 def test_a_proxy_is_not_the_caller() -> None:
     app = create_app(
-        Settings(_env_file=None, caller_max_requests=1, forwarded_allow_ips="10.0.0.1")
+        Settings(_env_file=None, caller_max_requests=0.001, forwarded_allow_ips="10.0.0.1")
     )
 
     async def ask() -> list[int]:
