@@ -5,6 +5,7 @@ loaded may be hostile, so nothing that it sends is unpickled.
 """
 
 import json
+import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,6 +70,8 @@ class ModelProcess:
         # Also at the exit of this process, which waits for its children to end.
         Finalize(self, self._pipe.close, exitpriority=0)
         self._child = child
+        self._said = select.poll()  # `Connection.poll` makes a selector in each call
+        self._said.register(self._pipe, select.POLLIN)
         self._killed = False
         self._run_seconds = run_seconds
         self._run_memory = run_memory
@@ -91,7 +94,7 @@ class ModelProcess:
         if not self._turn.acquire(blocking=False):
             return True  # it is answering
         try:
-            return not self._pipe.poll()  # outside of a run, only the end can be read
+            return not self._said.poll(0)  # outside of a run, only the end can be read
         finally:
             self._turn.release()
 
